@@ -1,0 +1,89 @@
+"""What a method declares, and what it gets from the engine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from styleplug.core.backend import Net
+from styleplug.core.frame import Frame
+from styleplug.core.params import Params
+from styleplug.core.weight import WeightSource
+
+P = TypeVar("P", bound=Params)
+Images = Mapping[str, tuple[np.ndarray, ...]]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """An input picture of a method.
+
+    Args:
+        id: its name in the command line, Python and HTTP.
+        label: its name on the page.
+        help: what to put there.
+        zh: label and help in Chinese.
+        most: how many pictures it takes at most; it needs at least one.
+    """
+
+    id: str
+    label: str
+    help: str
+    zh: tuple[str, str]
+    most: int = 1
+
+
+class Context(Protocol):
+    """What the engine lends a method for one run."""
+
+    size: int
+    """Long side of the result in pixels."""
+    rng: np.random.Generator
+    """Seeded by the recipe; the only source of chance."""
+
+    def net(self, key: str, function: str) -> Net:
+        """A function of the net declared under `key` in `Method.weights`, cached between runs."""
+        ...
+
+    def check(self) -> None:
+        """Call at least once a step.
+
+        Raises:
+            Cancelled: the visitor stopped the run.
+        """
+        ...
+
+
+class Method(ABC, Generic[P]):
+    """An image method: declares itself once, and thereby is a tab, a command and an endpoint.
+
+    `run` gets its pictures as (h, w, 3) float32 in [0, 1], sRGB, the first slot's already
+    resized to `ctx.size`; it yields Frames, the last of them final.  Where it is stopped
+    (`Cancelled` from `ctx.check`, raised at any time) the engine keeps its last picture.
+    """
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    zh: ClassVar[tuple[str, str]]  # title and summary in Chinese
+    paper: ClassVar[str]  # where the method comes from
+    params: ClassVar[type[Params]]
+    inputs: ClassVar[tuple[Slot, ...]]
+    weights: ClassVar[Mapping[str, tuple[WeightSource, ...]]]
+
+    @abstractmethod
+    def run(self, images: Images, params: P, ctx: Context) -> Iterator[Frame]:
+        """Make the picture."""
+
+    @abstractmethod
+    def work(self, params: P, pixels: int) -> float:
+        """Work of a run of so many result pixels, in steps × megapixels; the engine's plan
+        turns it into seconds by what earlier runs on this machine took."""
+
+    def nets(self, params: P) -> tuple[str, ...]:
+        """Keys of `weights` that a run with these parameters uses (all, unless overridden)."""
+        return tuple(self.weights)

@@ -1,0 +1,133 @@
+"""Parameters: declared once, from which every border derives its control, option and check."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from styleplug.core.errors import BadParameter
+
+
+def _numbers(value: Any) -> Any:
+    """Accept "1, 0.5" from a text box or the command line where numbers are wanted."""
+    if isinstance(value, str):
+        return tuple(float(part) for part in value.replace(",", " ").split())
+    return tuple(value) if isinstance(value, list) else value
+
+
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_numbers)]
+"""A short list of numbers, written "1, 0.5" at the borders."""
+
+
+class Hint(BaseModel):
+    """What a border needs beyond type and bounds to show a parameter."""
+
+    model_config = ConfigDict(frozen=True)
+    label: str
+    help: str
+    zh: tuple[str, str]  # label and help in Chinese
+    unit: str = ""
+    step: float | None = None
+    advanced: bool = False
+
+
+def field(
+    default: Any,
+    *,
+    label: str,
+    help: str,
+    zh: tuple[str, str],
+    ge: float | None = None,
+    le: float | None = None,
+    step: float | None = None,
+    unit: str = "",
+    advanced: bool = False,
+) -> Any:
+    """Declare a parameter of a `Params` class.
+
+    Args:
+        default: the only place where the default stands; checked against the bounds.
+        label: short name on the page.
+        help: what it does, for somebody who reads no code.
+        zh: label and help in Chinese.
+        ge: smallest value allowed.
+        le: largest value allowed.
+        step: granularity of the slider.
+        unit: "px", "s" …, shown beside the value.
+        advanced: kept out of sight until asked for.
+    """
+    hint = Hint(label=label, help=help, zh=zh, unit=unit, step=step, advanced=advanced)
+    return Field(default, ge=ge, le=le, description=help, json_schema_extra={"hint": hint})
+
+
+def hint_of(info: FieldInfo) -> Hint:
+    """The hint that `field` stored."""
+    extra = info.json_schema_extra
+    assert isinstance(extra, dict)
+    hint = extra["hint"]
+    assert isinstance(hint, Hint)
+    return hint
+
+
+def bounds_of(info: FieldInfo) -> tuple[float | None, float | None]:
+    """Smallest and largest value allowed, None where there is no bound."""
+    low = next((m.ge for m in info.metadata if hasattr(m, "ge")), None)
+    high = next((m.le for m in info.metadata if hasattr(m, "le")), None)
+    return low, high
+
+
+def choices_of(info: FieldInfo) -> tuple[str, ...]:
+    """The allowed words of a Literal parameter, else ()."""
+    annotation = info.annotation
+    return get_args(annotation) if str(get_origin(annotation)) == "typing.Literal" else ()
+
+
+class Params(BaseModel):
+    """Base of every method's parameters: immutable, nothing unknown, nothing out of bounds."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Validate values from any border.
+
+        Raises:
+            BadParameter: names every offending parameter, what came and what was expected.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise BadParameter(_explain(cls, error)) from None
+
+
+def _explain(params: type[Params], error: ValidationError) -> str:
+    """One sentence a problem."""
+    sentences = []
+    for problem in error.errors():
+        name = str(problem["loc"][0]) if problem["loc"] else "parameters"
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(sorted(params.model_fields)) or "none"
+            sentences.append(f"unknown parameter {name!r}; known are: {known}")
+            continue
+        came = repr(problem["input"])
+        came = came if len(came) < 80 else came[:77] + "…"
+        sentences.append(f"{name} = {came}: {problem['msg'].lower()}{_range(params, name)}")
+    return "; ".join(sentences)
+
+
+def _range(params: type[Params], name: str) -> str:
+    """The bounds of a parameter, for an error message."""
+    info = params.model_fields.get(name)
+    if info is None:
+        return ""
+    low, high = bounds_of(info)
+    if low is None and high is None:
+        return ""
+    ends = (-math.inf if low is None else low, math.inf if high is None else high)
+    return f" (allowed: {ends[0]:g} to {ends[1]:g}, default {info.default:g})"

@@ -1,0 +1,106 @@
+"""A recipe: everything needed to make the same picture again (besides the input pictures)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError
+
+from styleplug.core.errors import BadRecipe
+from styleplug.core.params import Params, field
+
+PNG_KEY = "styleplug"  # the text chunk of a PNG that holds the recipe
+
+
+class Finish(Params):
+    """What the engine does to every method's result (`styleplug.post`)."""
+
+    strength: float = field(
+        1.0,
+        ge=0.0,
+        le=1.0,
+        step=0.05,
+        label="Strength",
+        help="1 shows the result in full, 0 the content picture; between them both are blended.",
+        zh=("强度", "1 为完整效果，0 为原图，中间值为两者混合。"),
+        advanced=True,
+    )
+    keep_colours: bool = field(
+        False,
+        label="Keep colours",
+        help="Take brush marks and light from the result, but the colours from the content.",
+        zh=("保留原色", "笔触和明暗取自结果，颜色取自内容图。"),
+    )
+
+
+class Settings(Params):
+    """What belongs to the engine and not to a method."""
+
+    size: int = field(
+        512,
+        ge=64,
+        le=4096,
+        step=16,
+        unit="px",
+        label="Size",
+        help="Long side of the result. Twice the size takes about four times as long.",
+        zh=("尺寸", "结果图的长边像素。尺寸加倍，时间约为四倍。"),
+    )
+    seed: int = field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        label="Seed",
+        help="The same seed and settings give the same picture; another seed, a variation.",
+        zh=("随机种子", "相同种子与设置得到相同图片；换种子得到变化。"),
+        advanced=True,
+    )
+    backend: Literal["auto", "torch", "onnx", "fake"] = field(
+        "auto",
+        label="Backend",
+        help="What computes: PyTorch, ONNX Runtime, or whichever is best here (auto). "
+        "fake computes nothing and is for testing plug-ins.",
+        zh=("后端", "计算引擎：PyTorch、ONNX Runtime，或自动选择。fake 仅用于测试插件。"),
+        advanced=True,
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = field(
+        "auto",
+        label="Device",
+        help="Where it computes. A graphics card that was asked for but is not used is reported.",
+        zh=("设备", "计算设备。若指定的显卡未被使用，会给出提示。"),
+        advanced=True,
+    )
+
+
+class Recipe(Settings):
+    """Method, parameters and settings of a run; `versions` and `weights` record what made it.
+
+    `parameters` is checked by the method's own Params when the engine runs the recipe.
+    """
+
+    method: str = Field(max_length=64)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    finish: Finish = Finish()
+    versions: dict[str, str] = Field(default_factory=dict)
+    weights: dict[str, str] = Field(default_factory=dict)  # file -> sha256
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            BadRecipe: not JSON, or not a recipe.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the text"
+            raise BadRecipe(
+                f"this is not a styleplug recipe: {where}: {first['msg']}; "
+                "expected the JSON that styleplug writes into its PNG files"
+            ) from None

@@ -1,0 +1,72 @@
+"""SqueezeNet 1.0 features: the teacher of our encoder and the judge of our benchmarks.
+
+Iandola et al. 2016, arXiv:1602.07360.  Its weights are no part of the product; training and
+benchmarks read them from a file that the user names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+STYLE_TAPS = ("conv1", "fire2", "fire3", "fire4", "fire5", "fire7")
+CONTENT_TAP = "fire5"
+_FIRES = {  # name: inputs, squeeze, expand
+    "fire2": (96, 16, 64),
+    "fire3": (128, 16, 64),
+    "fire4": (128, 32, 128),
+    "fire5": (256, 32, 128),
+    "fire6": (256, 48, 192),
+    "fire7": (384, 48, 192),
+}
+# Reflected border of the picture; with it the features lie over the cells of an unpadded
+# chain of 2×2 poolings to within a fifth of a cell (the odd strides rule out an exact fit).
+_BORDER = 4
+
+
+class SqueezeNet(nn.Module):
+    """Features up to fire7 of a picture (b 3 h w) in [0, 1], h and w multiples of 8.
+
+    conv1 comes at a half, fire2 to fire4 at a quarter, fire5 to fire7 at an eighth of the size.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 96, 7, stride=2)
+        for name, (inputs, squeeze, expand) in _FIRES.items():
+            fire = nn.Module()
+            fire.squeeze = nn.Conv2d(inputs, squeeze, 1)
+            fire.expand1x1 = nn.Conv2d(squeeze, expand, 1)
+            fire.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
+            self.add_module(name, fire)
+        mean = torch.tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1)
+        self.register_buffer("mean", mean, persistent=False)
+
+    def forward(self, picture: Tensor) -> dict[str, Tensor]:
+        """Features by layer name: (b 96 h/2 w/2), (b 128 h/4 w/4) … (b 384 h/8 w/8)."""
+        height, width = picture.shape[-2:]
+        x = F.pad(picture, (_BORDER,) * 4, mode="reflect").flip(1) * 255 - self.mean
+        x = F.relu(self.conv1(x))
+        features = {"conv1": x[..., 1 : 1 + height // 2, 1 : 1 + width // 2]}
+        x = F.max_pool2d(x, 3, 2, ceil_mode=True)
+        for name in _FIRES:
+            fire = self.get_submodule(name)
+            x = F.relu(fire.squeeze(x))
+            x = torch.cat((F.relu(fire.expand1x1(x)), F.relu(fire.expand3x3(x))), dim=1)
+            stride = 4 if name in ("fire2", "fire3", "fire4") else 8
+            features[name] = x[..., : height // stride, : width // stride]
+            if name == "fire4":
+                x = F.max_pool2d(x, 3, 2, ceil_mode=True)
+        return features
+
+
+def load(file: Path) -> SqueezeNet:
+    """The frozen net with the weights of a safetensors file, in float32."""
+    net = SqueezeNet()
+    state = {key: value.float() for key, value in load_file(file).items()}
+    net.load_state_dict({key: state[key] for key in net.state_dict()})
+    return net.eval().requires_grad_(False)

@@ -1,0 +1,57 @@
+"""Checkpoints of a training run: one safetensors file, replaced atomically."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+
+def save_checkpoint(
+    file: Path,
+    step: int,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    extra: MutableMapping[str, Any],
+) -> None:
+    """Write model, optimiser and the tensors among `extra`; a kill leaves the old file or the new."""
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
+    tensors |= {f"extra.{k}": v for k, v in extra.items() if isinstance(v, Tensor)}
+    temporary = file.with_suffix(".tmp")
+    save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, {"step": str(step)})
+    with temporary.open("rb") as written:
+        os.fsync(written.fileno())
+    temporary.replace(file)
+
+
+def load_checkpoint(
+    file: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    extra: MutableMapping[str, Any],
+) -> int:
+    """Restore what `save_checkpoint` wrote; the step at which to go on."""
+    with safe_open(file, "pt") as opened:
+        tensors = {key: opened.get_tensor(key) for key in opened.keys()}
+        step = int(opened.metadata()["step"])
+    model.load_state_dict(
+        {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    )
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimiser."):
+            _, index, name = key.split(".")
+            state.setdefault(int(index), {})[name] = value
+        elif key.startswith("extra."):
+            extra[key.removeprefix("extra.")] = value
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
+    return step
