@@ -1,0 +1,38 @@
+# Two commands: `make run` starts the page, `make test` checks everything.
+# Stamp files remember what is installed, so that a second run does not install again.
+
+.DELETE_ON_ERROR:
+.PHONY: run test check docs
+
+PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+run: .venv/.run-stamp
+	$(BIN)/python app.py
+
+test: check
+	$(BIN)/python -m pytest
+
+check: .venv/.test-stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: .venv/.run-stamp
+	$(BIN)/python docs/generate.py
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: https://www.python.org/downloads/"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.run-stamp: requirements.txt | .venv/bin/python
+	@echo "Installing requirements.txt into .venv: torch is large, the first time takes minutes"
+	$(PIP) --requirement requirements.txt
+	touch $@
+
+.venv/.test-stamp: pyproject.toml requirements.txt .venv/.run-stamp
+	$(PIP) --editable ".[dev]"
+	touch $@
