@@ -1,0 +1,28 @@
+"""The one border where pictures come in and go out: decoding, colour, size, encoding.
+
+Inside, a picture is (h, w, 3) float32 in [0, 1], sRGB, upright, its transparency kept apart.
+Nothing of Pillow's process-wide state is touched; every function may run in many threads.
+"""
+
+from styleplug.core.decode import FORMATS, LONGEST, MAX_PIXELS, Source, read
+from styleplug.core.encode import ENDINGS, encode, format_of, write
+from styleplug.core.picture import Picture, fit, resize, scale
+from styleplug.core.pngtext import MAX_RECIPE, read_recipe
+
+__all__ = [
+    "ENDINGS",
+    "FORMATS",
+    "LONGEST",
+    "MAX_PIXELS",
+    "MAX_RECIPE",
+    "Picture",
+    "Source",
+    "encode",
+    "fit",
+    "format_of",
+    "read",
+    "read_recipe",
+    "resize",
+    "scale",
+    "write",
+]

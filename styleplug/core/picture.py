@@ -1,0 +1,75 @@
+"""A picture in memory, and its size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as everything inside sees it.
+
+    Args:
+        pixels: (h, w, 3) float32 in [0, 1], sRGB, not premultiplied.
+        alpha: (h, w) float32 in [0, 1]; None where all is opaque.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return int(self.pixels.shape[0])
+
+
+def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resample in float, antialiased: Lanczos where it shrinks, bicubic where it grows.
+
+    Args:
+        pixels: (h, w) or (h, w, c) float32 in [0, 1].
+        width: of the result.
+        height: of the result.
+
+    Returns:
+        (height, width) or (height, width, c) float32 in [0, 1]; `pixels` itself where it fits.
+    """
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    shrinks = width * height < pixels.shape[0] * pixels.shape[1]
+    kind = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
+    planes = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    result = np.empty((height, width, planes.shape[2]), np.float32)
+    for channel in range(planes.shape[2]):
+        plane = Image.fromarray(np.ascontiguousarray(planes[:, :, channel], np.float32))
+        result[:, :, channel] = np.asarray(plane.resize((width, height), kind))
+    np.clip(result, 0.0, 1.0, out=result)
+    return result[:, :, 0] if pixels.ndim == 2 else result
+
+
+def scale(picture: Picture, width: int, height: int) -> Picture:
+    """Resample to exactly this size; what is transparent does not bleed into what is seen."""
+    pixels = resize(picture.pixels, width, height)
+    if picture.alpha is None:
+        return Picture(pixels)
+    alpha = resize(picture.alpha, width, height)
+    weighted = resize(picture.pixels * picture.alpha[:, :, None], width, height)
+    seen = alpha[:, :, None] > 1 / 255  # elsewhere the quotient is noise, and invisible
+    colours = np.where(seen, weighted / np.maximum(alpha, 1 / 255)[:, :, None], pixels)
+    return Picture(np.clip(colours, 0.0, 1.0).astype(np.float32, copy=False), alpha)
+
+
+def fit(picture: Picture, size: int) -> Picture:
+    """Resample so that the long side is `size` pixels, proportions kept."""
+    factor = size / max(picture.width, picture.height)
+    return scale(
+        picture, max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+    )
