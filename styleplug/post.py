@@ -1,0 +1,57 @@
+"""What is done to every method's result: colours kept, strength, transparency put back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from styleplug.core.image import Picture, scale
+from styleplug.core.recipe import Finish
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709, the primaries of sRGB
+
+
+def finish(result: np.ndarray, content: Picture | None, settings: Finish) -> np.ndarray:
+    """Finish a result.
+
+    Args:
+        result: (h, w, 3) float32 in [0, 1], as a method made it.
+        content: the picture it was made from, of any size; None for methods that have none,
+            whose results have nothing to keep or to blend with.
+        settings: what to do.
+
+    Returns:
+        (h, w, 3) float32 in [0, 1], or (h, w, 4) where the content has transparency.
+    """
+    if content is None:
+        return result
+    content = scale(content, result.shape[1], result.shape[0])
+    if settings.keep_colours:
+        result = recolour(result, content.pixels)
+    if settings.strength < 1:
+        result = content.pixels + np.float32(settings.strength) * (result - content.pixels)
+    if content.alpha is not None:
+        result = np.concatenate([result, content.alpha[:, :, None]], axis=2)
+    return result
+
+
+def recolour(light: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """The luma of one picture with the chroma of another.
+
+    Chroma is the difference from grey, R - Y, G - Y, B - Y, as in YCbCr.  A colour too strong
+    for its new luma is drawn towards grey until it fits: clipping each channel by itself
+    would change hue and luma.
+
+    Args:
+        light: (h, w, 3) in [0, 1], gives luma.
+        colours: (h, w, 3) in [0, 1], gives chroma.
+
+    Returns:
+        (h, w, 3) float32 in [0, 1].
+    """
+    luma = (light @ _LUMA)[:, :, None]
+    chroma = colours - (colours @ _LUMA)[:, :, None]
+    # Per channel the part of its chroma for which there is room, up to white or down to black.
+    room = np.where(chroma > 0, 1 - luma, luma)
+    part = np.min(room / np.maximum(np.abs(chroma), 1e-6), axis=2, keepdims=True)
+    result: np.ndarray = np.clip(luma + chroma * np.minimum(part, 1), 0, 1)
+    return result.astype(np.float32, copy=False)
