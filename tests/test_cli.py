@@ -1,0 +1,524 @@
+"""The command line: options from declarations, exit statuses, one line of JSON, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from styleplug import cli, methods
+from styleplug.core.frame import Frame
+from styleplug.core.image import read_recipe
+from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.params import Numbers, Params, field
+from styleplug.core.recipe import Recipe
+
+HOUSE = Path(__file__).parents[1]
+
+
+class TintParams(Params):
+    amount: float = field(
+        0.25, ge=0.0, le=1.0, label="Amount", help="How much of [it].", zh=("量", "多少。")
+    )
+    steps: int = field(3, ge=1, le=99, label="Steps", help="How many steps.", zh=("步", "步数。"))
+    kind: Literal["plain", "loud"] = field(
+        "plain", label="Kind", help="Which.", zh=("类", "哪种。")
+    )
+    invert: bool = field(True, label="Invert", help="Turn around.", zh=("反", "反转。"))
+    blend: Numbers = field((1.0,), label="Blend", help="Weights.", zh=("混", "权重。"))
+
+
+class Tint(Method[TintParams]):
+    """A method that needs no net, for testing what is around it."""
+
+    id: ClassVar[str] = "tint"
+    title = "Tint"
+    summary = "Tints a picture."
+    zh = ("着色", "给图片着色。")
+    paper = "None."
+    params = TintParams
+    inputs = (
+        Slot("content", "Content", "What to tint.", ("内容", "要着色的图。")),
+        Slot("style", "Style", "Where tints come from.", ("风格", "颜色来源。"), most=2),
+    )
+    weights: ClassVar[dict[str, Any]] = {}
+    each_step: ClassVar[Callable[[int], None]] = staticmethod(lambda step: None)
+
+    def run(self, images: Images, params: TintParams, ctx: Context) -> Iterator[Frame]:
+        picture = images["content"][0] * np.float32(1 - params.amount)
+        for step in range(1, params.steps + 1):
+            ctx.check()
+            yield Frame(step, params.steps, (picture,), note="tinting", metrics={"tint": step / 2})
+            type(self).each_step(step)
+        yield Frame(params.steps, params.steps, (picture,), metrics={"tint": 1.0}, final=True)
+
+    def work(self, params: TintParams, pixels: int) -> float:
+        return params.steps * pixels / 1e6
+
+
+class Result:
+    """What a command left: its exit status and both outputs."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+    def json(self) -> Any:
+        lines = self.out.splitlines()
+        assert len(lines) == 1, "one line of JSON and nothing else"
+        return json.loads(lines[0])
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def tint(monkeypatch: pytest.MonkeyPatch) -> type[Tint]:
+    """The only method there is; the engine knows it as well."""
+    from styleplug import engine
+
+    catalogue = methods.Catalogue(methods={"tint": Tint()}, broken={"lost": "no module named x"})
+    one = engine.Engine(catalogue=catalogue)
+    monkeypatch.setattr(methods, "discover", lambda: catalogue)
+    monkeypatch.setattr(engine, "shared", lambda: one)
+    monkeypatch.setattr(Tint, "each_step", staticmethod(lambda step: None))
+    return Tint
+
+
+@pytest.fixture
+def styleplug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command in this process."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def command(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["styleplug", *map(str, arguments)])
+        with pytest.raises(SystemExit) as leaving:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return Result(int(leaving.value.code or 0), out, err)
+
+    return command
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    file = tmp_path / "photo.png"
+    ramp = np.arange(80 * 60 * 3, dtype=np.uint32) % 251
+    Image.fromarray(ramp.astype(np.uint8).reshape(60, 80, 3)).save(file)
+    return file
+
+
+@pytest.fixture
+def tinting(tint: type[Tint], styleplug: Command, photo: Path, tmp_path: Path) -> Command:
+    """`run tint` with everything that it needs; further options come after."""
+
+    def command(*arguments: object) -> Result:
+        pictures = ["--content", photo, "--style", photo, "--out", tmp_path / "out.png"]
+        quick = ["--size", 64, "--backend", "fake"]
+        return styleplug("run", "tint", *pictures, *quick, *arguments)
+
+    return command
+
+
+# --- help and listings -------------------------------------------------------------------------
+
+
+def test_help_says_everything_the_declaration_says(tint: type[Tint], styleplug: Command) -> None:
+    text = " ".join(re.sub(r"[│╭╰─╮╯]", " ", styleplug("run", "tint", "--help").out).split())
+    for said in [
+        "--content FILE What to tint.",
+        "--style FILE Where tints come from. Give it up to 2 times.",
+        "--amount NUMBER How much of [it]. (0 to 1, default 0.25)",
+        "--kind plain|loud Which. (default plain)",
+        "--invert --no-invert <bool> Turn around. (default yes)",
+        "Weights. (default 1)",
+        "(64 to 4096, default 512 px)",
+        "--seed NUMBER",
+        "--backend auto|torch|onnx|fake",
+        "--device auto|cpu|cuda|mps",
+        "--strength NUMBER",
+        "--keep-colours --no-keep-colours",
+        "--out FILE",
+        "--recipe FILE",
+        "--no-recipe",
+        "--json",
+    ]:
+        assert said in text
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("run",), ("run", "tint"), ("methods",), ("weights",), ("app",)], ids=str
+)
+def test_every_command_has_help(
+    tint: type[Tint], styleplug: Command, arguments: tuple[str, ...]
+) -> None:
+    done = styleplug(*arguments, "--help")
+    assert done.status == 0
+    assert f"Usage: {' '.join(['styleplug', *arguments])}" in done.out
+
+
+def test_methods(tint: type[Tint], styleplug: Command) -> None:
+    done = styleplug("methods")
+    assert "Tints a picture." in done.out
+    assert "lost could not be loaded: no module named x" in done.err
+    described = styleplug("methods", "--json").json()
+    assert described["broken"] == {"lost": "no module named x"}
+    (method,) = described["methods"]
+    assert method["id"] == "tint"
+    assert method["inputs"] == [{"id": "content", "most": 1}, {"id": "style", "most": 2}]
+    amount = method["parameters"]["amount"]
+    assert (amount["default"], amount["minimum"], amount["maximum"]) == (0.25, 0.0, 1.0)
+
+
+# --- a run -------------------------------------------------------------------------------------
+
+
+def test_a_run_writes_the_picture_and_says_what_happened(
+    tinting: Command, tmp_path: Path, photo: Path
+) -> None:
+    done = tinting("--json", "--amount", 0.5)
+    assert done.status == 0, done.err
+    said = done.json()
+    expected = "method backend provider seconds peak_rss_mb width height steps metrics weights out"
+    assert set(expected.split()) <= set(said)
+    assert said["out"] == str(tmp_path / "out.png")
+    assert said["metrics"] == {"tint": 1.0}
+    assert (said["method"], said["backend"]) == ("tint", "fake")
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.size == (said["width"], said["height"]) == (64, 48)
+        mean = np.asarray(picture).mean()
+    with Image.open(photo) as picture:
+        assert mean == pytest.approx(np.asarray(picture).mean() / 2, abs=2)
+
+
+def test_without_json_only_the_name_of_the_picture_is_printed(
+    tinting: Command, tmp_path: Path
+) -> None:
+    done = tinting()
+    assert done.out == f"{tmp_path / 'out.png'}\n"
+    assert "64×48 px" in done.err
+    assert "fake" in done.err
+
+
+def test_every_kind_of_option_arrives(tinting: Command) -> None:
+    given = "--amount 1 --steps 2 --kind loud --no-invert --seed 7 --strength 0.5 --keep-colours"
+    recipe = tinting("--json", *given.split(), "--blend", "1, 0.5").json()["recipe"]
+    assert recipe["parameters"] == {
+        "amount": 1.0,
+        "steps": 2,
+        "kind": "loud",
+        "invert": False,
+        "blend": [1.0, 0.5],
+    }
+    assert recipe["seed"] == 7
+    assert recipe["finish"] == {"strength": 0.5, "keep_colours": True}
+
+
+def test_a_recipe_is_taken_from_a_picture_and_options_win(
+    tinting: Command, tmp_path: Path, photo: Path
+) -> None:
+    tinting("--amount", 0.75, "--kind", "loud", "--seed", 5, "--strength", 0.5)
+    made = tmp_path / "made.png"
+    (tmp_path / "out.png").rename(made)
+    again = tinting("--recipe", made, "--seed", 6, "--json").json()["recipe"]
+    assert again["parameters"]["amount"] == 0.75
+    assert again["parameters"]["kind"] == "loud"
+    assert (again["seed"], again["finish"]["strength"]) == (6, 0.5)
+
+
+def test_the_same_recipe_gives_the_same_picture(
+    styleplug: Command, tinting: Command, tmp_path: Path, photo: Path
+) -> None:
+    tinting("--amount", 0.3)
+    first, second = tmp_path / "out.png", tmp_path / "second.png"
+    pictures = ["--content", photo, "--style", photo]
+    done = styleplug("run", "tint", *pictures, "--recipe", first, "--out", second)
+    assert done.status == 0, done.err
+    with Image.open(first) as one, Image.open(second) as two:
+        assert one.tobytes() == two.tobytes()
+
+
+def test_a_recipe_is_taken_from_json(tinting: Command, tmp_path: Path) -> None:
+    file = tmp_path / "recipe.json"
+    file.write_text(Recipe(method="tint", parameters={"amount": 0.125}).to_json())
+    assert tinting("--recipe", file, "--json").json()["recipe"]["parameters"]["amount"] == 0.125
+
+
+def test_the_recipe_can_be_left_out(tinting: Command, tmp_path: Path) -> None:
+    tinting()
+    assert Recipe.from_json(read_recipe(tmp_path / "out.png") or "").method == "tint"
+    tinting("--no-recipe")
+    assert read_recipe(tmp_path / "out.png") is None
+
+
+# --- mistakes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--size", "9999"], "size = '9999'"),
+        (["--size", "9999"], "64 to 4096"),
+        (["--amount", "nan"], "amount"),
+        (["--amount", "2"], "0 to 1, default 0.25"),
+        (["--steps", "many"], "steps = 'many'"),
+        (["--kind", "quiet"], "'plain' or 'loud'"),
+        (["--blend", "1, x"], "blend"),
+        (["--strength", "-1"], "strength"),
+        (["--nonsense", "1"], "No such option: --nonsense"),
+        (["--content", "absent.png"], "absent.png"),
+    ],
+)
+def test_usage_errors(
+    tinting: Command, tmp_path: Path, options: Sequence[str], sentence: str
+) -> None:
+    done = tinting(*options)
+    assert done.status == 2, done.err
+    assert sentence in done.err
+    assert done.out == ""
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "sentence"),
+    [
+        ("{}", "not a styleplug recipe"),
+        ("not json", "not a styleplug recipe"),
+        (Recipe(method="other").to_json(), "styleplug run other"),
+        (Recipe(method="tint", parameters={"speed": 1}).to_json(), "unknown parameter 'speed'"),
+        (None, "recipe.json"),
+    ],
+)
+def test_a_bad_recipe(tinting: Command, tmp_path: Path, recipe: str | None, sentence: str) -> None:
+    file = tmp_path / "recipe.json"
+    if recipe is not None:
+        file.write_text(recipe)
+    done = tinting("--recipe", file)
+    assert done.status == 2
+    assert sentence in done.err
+
+
+def test_a_picture_without_recipe(tinting: Command, photo: Path) -> None:
+    done = tinting("--recipe", photo)
+    assert done.status == 2
+    assert "no recipe" in done.err
+
+
+@pytest.mark.parametrize("given", [["--content"], ["--style"], []], ids=str)
+def test_a_missing_picture(
+    tint: type[Tint], styleplug: Command, photo: Path, tmp_path: Path, given: list[str]
+) -> None:
+    pictures = [part for option in given for part in (option, photo)]
+    done = styleplug("run", "tint", *pictures, "--out", tmp_path / "out.png", "--backend", "fake")
+    assert done.status == 2
+    assert "style" in done.err or "content" in done.err
+
+
+def test_too_many_pictures_are_not_dropped(tinting: Command, photo: Path) -> None:
+    assert tinting("--content", photo).status == 2
+    assert tinting("--style", photo).status == 0
+    assert tinting("--style", photo, "--style", photo).status == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"text, no picture", b"\x89PNG\r\n\x1a\n\0\0"], ids=len)
+def test_a_file_that_is_no_picture(
+    tinting: Command, styleplug: Command, tmp_path: Path, photo: Path, content: bytes
+) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(content)
+    out = tmp_path / "out.png"
+    done = styleplug("run", "tint", "--content", bad, "--style", photo, "--out", out)
+    assert done.status == 2
+    assert "bad.png" in done.err
+    assert not out.exists()
+
+
+def test_no_command_and_no_method(tint: type[Tint], styleplug: Command, tmp_path: Path) -> None:
+    assert styleplug("nonsense").status == 2
+    done = styleplug("run", "tnit", "--out", tmp_path / "x.png")
+    assert done.status == 2
+    assert "tint" in done.err
+    done = styleplug("run", "tint")
+    assert done.status == 2
+    assert "--out" in done.err
+
+
+@pytest.mark.parametrize(
+    ("out", "sentence"),
+    [
+        ("absent/out.png", "no folder"),
+        ("out.gif", ".gif"),
+        ("folder.png", "is a folder"),
+        ("locked/out.png", "cannot write into"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_found_before_the_run(
+    tinting: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    out: str,
+    sentence: str,
+) -> None:
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "locked").mkdir()
+
+    def read_only(*_: object, dir: Path, **__: object) -> None:
+        raise OSError(30, "Read-only file system", str(dir))
+
+    if out.startswith("locked"):  # whoever is root can write anywhere
+        monkeypatch.setattr(cli.tempfile, "TemporaryFile", read_only)
+    monkeypatch.setattr(Tint, "run", lambda *_: pytest.fail("the run must not start"))
+    done = tinting("--out", tmp_path / out)
+    assert done.status == 1
+    assert sentence in done.err
+
+
+def test_a_full_disk(tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    done = tinting()
+    assert done.status == 1
+    assert "disk is full" in done.err
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_a_method_that_fails(tinting: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(step: int) -> None:
+        raise ZeroDivisionError("division of nothing")
+
+    monkeypatch.setattr(Tint, "each_step", staticmethod(fail))
+    done = tinting()
+    assert done.status == 1
+    assert "division of nothing" in done.err
+
+
+def test_the_unexpected_is_one_sentence_and_details_on_demand(
+    tint: type[Tint], styleplug: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def surprise() -> None:
+        raise KeyError("surprise")
+
+    monkeypatch.setattr(methods, "discover", surprise)
+    done = styleplug("methods")
+    assert done.status == 1
+    assert "unexpected KeyError: 'surprise'" in done.err
+    assert "STYLEPLUG_DEBUG=1" in done.err
+    monkeypatch.setenv("STYLEPLUG_DEBUG", "1")
+    with pytest.raises(KeyError):
+        cli.main()
+
+
+# --- stopping ----------------------------------------------------------------------------------
+
+
+def test_ctrl_c_stops_within_a_step_and_keeps_the_picture(
+    tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    steps: list[int] = []
+
+    def interrupt(step: int) -> None:
+        steps.append(step)
+        if step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Tint, "each_step", staticmethod(interrupt))
+    (tmp_path / "out.png").write_bytes(b"an earlier picture")
+    before = signal.getsignal(signal.SIGINT)
+    done = tinting("--json", "--steps", 9)
+    assert steps == [1, 2]
+    assert done.status == 1
+    partial = tmp_path / "out.partial.png"
+    assert str(partial) in done.err
+    assert done.json()["out"] == str(partial)
+    assert done.json()["cancelled"] is True
+    with Image.open(partial) as picture:
+        assert picture.size == (64, 48)
+    assert (tmp_path / "out.png").read_bytes() == b"an earlier picture"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_before_there_is_a_picture(
+    tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def run(self: Tint, images: Images, params: TintParams, ctx: Context) -> Iterator[Frame]:
+        signal.raise_signal(signal.SIGINT)
+        ctx.check()
+        yield from ()
+
+    monkeypatch.setattr(Tint, "run", run)
+    done = tinting()
+    assert done.status == 1
+    assert "stopped" in done.err
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_a_second_ctrl_c_ends_at_once(tinting: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(step: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Tint, "each_step", staticmethod(interrupt))
+    done = tinting("--steps", 9)
+    assert done.status == 1
+
+
+# --- weights -----------------------------------------------------------------------------------
+
+
+def test_weights(styleplug: Command) -> None:
+    listed = styleplug("weights", "list", "--json")
+    assert listed.status == 0
+    assert listed.json()
+    assert styleplug("weights", "list").status == 0
+    done = styleplug("weights", "verify", "--json")
+    assert done.status == 0
+    assert all(row["ok"] for row in done.json())
+
+
+def test_damaged_weights_fail(styleplug: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from styleplug import store
+
+    rows = [{"file": "a.safetensors", "ok": False, "sha256": "0" * 64, "expected": "1" * 64}]
+    monkeypatch.setattr(store.Store, "verify", lambda self: rows)
+    done = styleplug("weights", "verify")
+    assert done.status == 1
+    assert "a.safetensors" in done.err
+
+
+# --- as a process ------------------------------------------------------------------------------
+
+
+def test_help_is_light_and_quick() -> None:
+    """No command line should wait for what it does not use."""
+    code = (
+        "import sys\nsys.argv = ['styleplug', '--help']\nfrom styleplug import cli\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'torch', 'gradio', 'onnxruntime', 'numpy', 'PIL'} & set(sys.modules)\n"
+        "sys.exit(' '.join(sorted(heavy)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=HOUSE, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "weights" in done.stdout
+
+
+def test_python_dash_m_is_the_command() -> None:
+    command = [sys.executable, "-m", "styleplug"]
+    done = subprocess.run(
+        [*command, "nonsense"], capture_output=True, text=True, cwd=HOUSE, check=False
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,92 @@
+"""The house rules that no linter knows: sizes, silence, nothing unpickled, light imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[1]
+MODULES = sorted((HOUSE / "styleplug").rglob("*.py"))
+SCRIPTS = sorted([*(HOUSE / "tests").rglob("*.py"), *(HOUSE / "benchmarks").rglob("*.py")])
+TALKS = {"cli.py", "__main__.py"}  # the only modules that may print and exit
+UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+
+each_module = pytest.mark.parametrize(
+    "module", MODULES, ids=lambda path: str(path.relative_to(HOUSE))
+)
+
+
+def nodes(module: Path) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+
+
+def called(node: ast.AST) -> str:
+    """The dotted name that a node calls, "" where it calls none."""
+    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+
+
+@each_module
+def test_a_module_is_short(module: Path) -> None:
+    lines = len(module.read_text(encoding="utf-8").splitlines())
+    most = 300 if module.parent.name == "methods" else 400
+    assert lines < most, f"{lines} lines; split it, {most} is too many to read at a sitting"
+
+
+@each_module
+def test_a_function_fits_on_a_screen(module: Path) -> None:
+    long = {
+        node.name: node.end_lineno - node.lineno + 1
+        for node in nodes(module)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno - node.lineno >= 60
+    }
+    assert not long, f"functions longer than 60 lines: {long}"
+
+
+@each_module
+def test_the_library_neither_prints_nor_exits(module: Path) -> None:
+    if module.name in TALKS:
+        return
+    loud = {"print", "exit", "quit", "sys.exit", "os._exit", "sys.stdout.write", "sys.stderr.write"}
+    found = sorted({called(node) for node in nodes(module)} & loud)
+    raised = [n for n in nodes(module) if isinstance(n, ast.Raise) and "SystemExit" in ast.dump(n)]
+    assert not found, f"calls {found}; yield a Frame or raise an error of core/errors.py"
+    assert not raised
+
+
+@each_module
+def test_nothing_is_unpickled(module: Path) -> None:
+    for node in nodes(module):
+        names = {
+            ast.Import: lambda n: {alias.name.split(".")[0] for alias in n.names},
+            ast.ImportFrom: lambda n: {(n.module or "").split(".")[0]},
+        }.get(type(node), lambda _: set())(node)
+        assert not names & UNPICKLERS, f"line {node.lineno}: imports {names & UNPICKLERS}"
+        assert called(node) != "torch.load", "weights are safetensors; torch.load unpickles"
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            assert ast.unparse(node.value) == "False"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(HOUSE)))
+def test_the_suite_stands_alone(script: Path) -> None:
+    """No test or benchmark reads a path that only one machine has (an option may name one)."""
+    text = script.read_text(encoding="utf-8")
+    absent = ["/" + "work/", "/" + "home/", "/" + "Users/"]
+    assert not [path for path in absent if path in text]
+
+
+@pytest.mark.parametrize("imported", ["styleplug", "styleplug.methods", "styleplug.cli"])
+def test_imports_are_light(imported: str) -> None:
+    """A bare import, or `styleplug --help`, must not wait for what only a run needs."""
+    code = (
+        f"import sys, {imported}; "
+        "heavy = {'torch', 'torchvision', 'gradio', 'onnxruntime', 'huggingface_hub'}; "
+        "sys.exit(' '.join(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HOUSE)
+    assert done.returncode == 0, f"import {imported} also imports: {done.stderr}"
