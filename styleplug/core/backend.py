@@ -61,6 +61,7 @@ class Backend(ABC):
     """Loads nets for one engine: torch, ONNX Runtime, or the fake."""
 
     name: ClassVar[str]
+    needs_weights: ClassVar[bool] = True  # False: takes a WeightFile that names no real file
 
     @classmethod
     @abstractmethod

@@ -1,0 +1,160 @@
+"""Which backend runs on this machine: the order of preference stands here, once."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.util
+import platform
+import sys
+from functools import cache
+
+from styleplug.core.backend import Backend, Net
+from styleplug.core.errors import BackendError
+from styleplug.core.weight import WeightFile
+
+# Best first; "fake" is never chosen by itself.
+ORDER = (
+    ("torch", "cuda"),
+    ("torch", "mps"),
+    ("onnx", "cuda"),
+    ("onnx", "cpu"),
+    ("torch", "cpu"),
+    ("fake", "cpu"),
+)
+
+# backend -> (module and class, package it needs, how to get that package)
+_KINDS = {
+    "torch": ("styleplug.backends.torch_backend:TorchBackend", "torch", "pip install torch"),
+    "onnx": ("styleplug.backends.onnx_backend:OnnxBackend", "onnxruntime", "pip install onnxruntime"),
+    "fake": ("styleplug.backends.fake:FakeBackend", "numpy", "pip install numpy"),
+}
+
+
+@cache
+def has_cuda_driver() -> bool:
+    """Whether NVIDIA's driver loads; asked before any library that would complain loudly."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _plausible(name: str, device: str) -> bool:
+    """Whether it may work, found without importing the library (torch takes seconds)."""
+    if importlib.util.find_spec(_KINDS[name][1]) is None:
+        return False
+    if device == "cuda":
+        return has_cuda_driver()
+    if device == "mps":
+        return sys.platform == "darwin" and platform.machine() == "arm64"
+    return True
+
+
+def _candidates(backend: str, device: str) -> list[tuple[str, str]]:
+    """What to try: the device asked for first, each in the order of preference."""
+    found = [
+        (name, where)
+        for name, where in ORDER
+        if (name == backend or (backend == "auto" and name != "fake")) and _plausible(name, where)
+    ]
+    return sorted(found, key=lambda pair: device not in ("auto", pair[1]))
+
+
+def expect(backend: str, device: str) -> tuple[str, str]:
+    """The backend and device that `choose` will most likely take, in microseconds.
+
+    Returns:
+        Names of backend and device; (backend, device) unchanged where nothing is installed.
+    """
+    return next(iter(_candidates(backend, device)), (backend, device))
+
+
+def installed(name: str) -> tuple[str, ...]:
+    """Devices that a backend can use here, best first; () where it cannot be used at all."""
+    if not _plausible(name, "cpu"):
+        return ()
+    return _kind(name).devices()
+
+
+def choose(backend: str, device: str) -> Backend:
+    """The backend for a run.
+
+    Args:
+        backend: "torch", "onnx", "fake", or "auto" for the best there is.
+        device: "cpu", "cuda", "mps", or "auto".  One that cannot be used is replaced by the
+            best there is, with a warning in the backend's `notes`.
+
+    Raises:
+        BackendError: the backend asked for, or any at all, is not installed; says how to get it.
+    """
+    for name, where in _candidates(backend, device):
+        try:
+            kind = _kind(name)
+        except BackendError:
+            if backend != "auto":
+                raise
+            continue  # a damaged installation must not stop the next one
+        if where not in kind.devices():
+            continue
+        if device in ("auto", where):
+            return kind(where)
+        return _Noted(
+            kind(where), f"the device {device!r} cannot be used by {name} here: using {where} instead"
+        )
+    raise BackendError(_remedy(backend))
+
+
+def _kind(name: str) -> type[Backend]:
+    """The class of a backend, imported now.
+
+    Raises:
+        BackendError: its library is there but does not import.
+    """
+    place, package, remedy = _KINDS[name]
+    module, kind = place.split(":")
+    try:
+        found = getattr(importlib.import_module(module), kind)
+    except (ImportError, OSError) as error:
+        raise BackendError(
+            f"{package} is installed but does not load ({error}); install it afresh: {remedy}"
+        ) from error
+    assert issubclass(found, Backend)
+    return found
+
+
+def _remedy(backend: str) -> str:
+    """What to say where nothing can be chosen."""
+    if backend == "auto":
+        ways = " or ".join(f"`{_KINDS[name][2]}`" for name in ("onnx", "torch"))
+        return f"no backend is installed; get one by {ways}"
+    if backend not in _KINDS:
+        return f"unknown backend {backend!r}; expected one of: auto, {', '.join(_KINDS)}"
+    _, package, how = _KINDS[backend]
+    return (
+        f"the backend {backend!r} was asked for, but {package} is not installed; "
+        f"get it by `{how}`, or choose the backend 'auto'"
+    )
+
+
+class _Noted(Backend):
+    """A backend with one more warning: how it came to be chosen."""
+
+    def __init__(self, inner: Backend, note: str) -> None:
+        self._inner, self._note = inner, note
+        # Another backend's name, so the instance's and not the class's.
+        self.name = inner.name  # type: ignore[misc]
+        self.needs_weights = inner.needs_weights  # type: ignore[misc]
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        return ()
+
+    def load(self, file: WeightFile, function: str) -> Net:
+        return self._inner.load(file, function)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (self._note, *self._inner.notes)

@@ -1,0 +1,237 @@
+"""A backend for tests and for writing plug-ins: tiny, exact, no weights, numpy only.
+
+Its encoder is the picture itself: "fine" features are the colours of the pixels, "coarse"
+ones the mean colours of blocks of 4×4.  The losses and their gradients are real, so a method
+that optimises does so here too, in a moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from styleplug.core.backend import Backend, Net, NetSpec
+from styleplug.core.errors import BackendError
+from styleplug.core.weight import WeightFile
+
+BLOCK = 4  # side of a block of the coarse layer, hence of what pictures must be multiples of
+CONTENT_LAYERS = ("coarse",)
+STYLE_LAYERS = ("fine", "coarse")
+_TINY = 1e-6  # added to variances, so that roots have a slope everywhere
+
+# (features c×n, their Gram matrix and mean wanted) -> loss, its slope by the features
+StyleLoss = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, np.ndarray]]
+
+
+class FakeBackend(Backend):
+    """Loads `FakeNet`s for whatever architecture is asked for, and reads no file."""
+
+    name: ClassVar[str] = "fake"
+    needs_weights: ClassVar[bool] = False
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """The processor only."""
+        return ("cpu",)
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def load(self, file: WeightFile, function: str) -> Net:
+        """A function of the encoder: "describe", or a loss with its gradient.
+
+        Raises:
+            BackendError: no such function.
+        """
+        return FakeNet(file, function)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That the result is not to be taken seriously."""
+        return ("the fake backend has no learned weights: the picture is for tests only",)
+
+
+class FakeNet(Net):
+    """The fake encoder's "describe", or "gram", "moments", "wasserstein": loss and gradient."""
+
+    def __init__(self, file: WeightFile, function: str) -> None:
+        if function != "describe" and function not in _STYLE_LOSSES:
+            known = ", ".join(("describe", *_STYLE_LOSSES))
+            raise BackendError(f"the fake backend has no function {function!r}; it has: {known}")
+        targets = (
+            *(f"content_{layer}" for layer in CONTENT_LAYERS),
+            *(f"{kind}_{layer}" for layer in STYLE_LAYERS for kind in ("gram", "mean")),
+        )
+        knobs = ("content_weights", "style_weights", "content_l1", "variation_weight")
+        losses = ("gradient", "content_losses", "style_losses", "variation_loss")
+        describes = function == "describe"
+        self.spec = NetSpec(
+            arch=file.arch,
+            function=function,
+            inputs=("picture",) if describes else ("picture", *targets, *knobs),
+            outputs=targets if describes else losses,
+            provider="fake",
+            weights=file,
+            multiple=BLOCK,
+        )
+        self._closed = False
+
+    def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute; shapes as in `styleplug.nets`.
+
+        Raises:
+            BackendError: wrong names or shapes, or already closed.
+        """
+        if self._closed:
+            raise BackendError("this net is closed; load it again")
+        if set(arrays) != set(self.spec.inputs):
+            raise BackendError(
+                f"came arrays {sorted(arrays)}, expected exactly {sorted(self.spec.inputs)}"
+            )
+        shape = arrays["picture"].shape
+        if len(shape) != 4 or shape[:2] != (1, 3) or shape[2] % BLOCK or shape[3] % BLOCK:
+            raise BackendError(
+                f"came a picture of shape {shape}, expected (1, 3, h, w) with h and w "
+                f"multiples of {BLOCK}"
+            )
+        exact = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
+        result = _describe(exact["picture"]) if len(exact) == 1 else self._losses(exact)
+        return {name: np.asarray(array, np.float32) for name, array in result.items()}
+
+    def _losses(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Loss terms, and the gradient of their weighted sum by the picture."""
+        picture = arrays["picture"]
+        variation, gradient = _variation(picture)
+        gradient = gradient * arrays["variation_weight"]
+        content, style = [], []
+        for layer, weight in zip(CONTENT_LAYERS, arrays["content_weights"], strict=True):
+            loss, slope = _content(
+                _features(picture, layer), arrays[f"content_{layer}"], arrays["content_l1"]
+            )
+            content.append(loss)
+            gradient = gradient + weight * _to_picture(slope, layer)
+        for layer, weight in zip(STYLE_LAYERS, arrays["style_weights"], strict=True):
+            features = _features(picture, layer)
+            loss, slope = _STYLE_LOSSES[self.spec.function](
+                features.reshape(3, -1), arrays[f"gram_{layer}"], arrays[f"mean_{layer}"]
+            )
+            style.append(loss)
+            gradient = gradient + weight * _to_picture(slope.reshape(features.shape), layer)
+        return {
+            "gradient": gradient,
+            "content_losses": np.array(content),
+            "style_losses": np.array(style),
+            "variation_loss": np.array(variation),
+        }
+
+    def close(self) -> None:
+        """Refuse any further call."""
+        self._closed = True
+
+
+def _features(picture: np.ndarray, layer: str) -> np.ndarray:
+    """(1, 3, h, w) -> features of a layer, (1, 3, h', w')."""
+    if layer == "fine":
+        return picture
+    _, c, h, w = picture.shape
+    blocks = picture.reshape(1, c, h // BLOCK, BLOCK, w // BLOCK, BLOCK)
+    return np.asarray(blocks.mean(axis=(3, 5)))
+
+
+def _to_picture(slope: np.ndarray, layer: str) -> np.ndarray:
+    """The slope by a layer's features -> by the picture: the adjoint of `_features`."""
+    if layer == "fine":
+        return slope
+    return np.asarray(slope.repeat(BLOCK, axis=2).repeat(BLOCK, axis=3)) / BLOCK**2
+
+
+def _describe(picture: np.ndarray) -> dict[str, np.ndarray]:
+    """Targets that a picture sets: content features, Gram matrices, means."""
+    found = {f"content_{layer}": _features(picture, layer) for layer in CONTENT_LAYERS}
+    for layer in STYLE_LAYERS:
+        features = _features(picture, layer).reshape(3, -1)
+        found[f"gram_{layer}"] = features @ features.T / features.shape[1]
+        found[f"mean_{layer}"] = features.mean(axis=1)
+    return found
+
+
+def _content(
+    features: np.ndarray, wanted: np.ndarray, l1: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Squared error, blended with absolute error by `l1` in 0..1; loss and slope."""
+    if features.shape != wanted.shape:
+        raise BackendError(
+            f"came content features of shape {wanted.shape}, expected {features.shape}: "
+            "describe the content at the size of the picture"
+        )
+    error = features - wanted
+    loss = (1 - l1) * np.mean(error**2) + l1 * np.mean(np.abs(error))
+    return float(loss), ((1 - l1) * 2 * error + l1 * np.sign(error)) / error.size
+
+
+def _variation(picture: np.ndarray) -> tuple[float, np.ndarray]:
+    """Mean squared difference of neighbouring pixels; loss and slope."""
+    loss, slope = 0.0, np.zeros_like(picture)
+    for axis in (2, 3):
+        step = np.diff(picture, axis=axis)
+        loss += float(np.mean(step**2))
+        ends = [(0, 0)] * 4
+        ends[axis] = (1, 1)
+        slope -= np.diff(np.pad(2 * step / step.size, ends), axis=axis)
+    return loss, slope
+
+
+def _gram(
+    features: np.ndarray, gram: np.ndarray, mean: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Mean squared error of the Gram matrix."""
+    c, n = features.shape
+    error = features @ features.T / n - gram
+    return float(np.mean(error**2)), 4 / (n * c * c) * error @ features
+
+
+def _moments(
+    features: np.ndarray, gram: np.ndarray, mean: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Mean squared error of each channel's mean and standard deviation."""
+    c, n = features.shape
+    centre = features.mean(axis=1)
+    deviation = np.sqrt(features.var(axis=1) + _TINY)
+    off = centre - mean
+    wide = deviation - np.sqrt(np.maximum(np.diag(gram) - mean**2, 0) + _TINY)
+    loss = float(np.mean(off**2) + np.mean(wide**2))
+    by_deviation = (wide / deviation)[:, None] * (features - centre[:, None])
+    return loss, 2 / (n * c) * (off[:, None] + by_deviation)
+
+
+def _wasserstein(
+    features: np.ndarray, gram: np.ndarray, mean: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Squared Wasserstein-2 distance of the Gaussians with these moments, by channel."""
+    c, n = features.shape
+    centre = features.mean(axis=1)
+    centred = features - centre[:, None]
+    here = centred @ centred.T / n + _TINY * np.eye(c)
+    there = gram - np.outer(mean, mean) + _TINY * np.eye(c)
+    root = _power(there, 0.5)
+    middle = root @ here @ root
+    off = centre - mean
+    loss = off @ off + np.trace(here) + np.trace(there) - 2 * np.trace(_power(middle, 0.5))
+    transport = root @ _power(middle, -0.5) @ root  # maps here's Gaussian onto there's
+    slope = off[:, None] + (np.eye(c) - transport) @ centred
+    return float(loss) / c, 2 / (n * c) * slope
+
+
+def _power(matrix: np.ndarray, exponent: float) -> np.ndarray:
+    """Power of a symmetric matrix without negative eigenvalues."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.maximum(values, _TINY**2) ** exponent) @ vectors.T)
+
+
+_STYLE_LOSSES: dict[str, StyleLoss] = {
+    "gram": _gram,
+    "moments": _moments,
+    "wasserstein": _wasserstein,
+}
