@@ -1,0 +1,183 @@
+"""The store: from a weight source to a verified local file.
+
+Every file is checked by sha256 before it is used. Sources are tried in their order of preference;
+whoever gets another than the first is told why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
+from styleplug.core.weight import Embedded, Hub, Local, WeightFile, WeightSource
+from styleplug.store import cache, header, hub
+from styleplug.store.files import Digests, size_of
+from styleplug.store.manifest import MANIFEST, Weight, read_manifest, weights_folder
+from styleplug.store.watch import watched
+
+__all__ = ["Store", "weights_folder"]
+
+
+class Store:
+    """Resolves weight sources; several threads may share one.
+
+    Args:
+        weights_folder: the embedded weights; None finds those that came with styleplug.
+        cache_folder: where files of the Hub are kept; None is `styleplug` in HF_HOME.
+    """
+
+    def __init__(
+        self, weights_folder: Path | None = None, cache_folder: Path | None = None
+    ) -> None:
+        self._weights_folder = weights_folder
+        self._cache_folder = cache_folder
+        self._digests = Digests()
+
+    def resolve(self, sources: tuple[WeightSource, ...]) -> Generator[str, None, WeightFile]:
+        """Find the first source that can be used: `file = yield from store.resolve(sources)`.
+
+        Args:
+            sources: in order of preference.
+
+        Yields:
+            Progress, such as "downloading vgg19 41 of 80 MB", about five times a second while
+            something is awaited; closing the generator stops the download.
+
+        Returns:
+            The verified file; its `note` says why it is not from the first source.
+
+        Raises:
+            WeightError: no source can be used; the message says why of each.
+        """
+        failed: list[WeightError] = []
+        for source in sources:
+            try:
+                file = yield from self._find(source)
+            except WeightError as error:
+                failed.append(error)
+                continue
+            if not failed:
+                return file
+            why = "; ".join(map(str, failed))
+            note = f"{why[0].upper()}{why[1:]}; using {self._name(source)} instead"
+            return replace(file, note=note)
+        if len(failed) == 1:
+            raise failed[0]
+        raise WeightError("; ".join(map(str, failed)) or "no source of weights is declared")
+
+    def listing(self) -> list[dict[str, Any]]:
+        """The embedded weights, and those fetched from the Hub: what, whence, whose licence."""
+        folder = self._embedded_folder()
+        rows = [
+            {"path": str(folder / weight.file), "present": (folder / weight.file).is_file()}
+            | weight.model_dump(exclude={"source"})
+            | {"source": "embedded", "origin": weight.source}
+            for weight in read_manifest(folder).values()
+        ]
+        for path, pin in cache.listed(self._cache()):
+            row = pin.model_dump(include={"file", "arch", "sha256", "size", "licence"})
+            origin = {"source": f"hub {pin.repo}@{pin.commit}", "title": pin.arch}
+            rows.append({"path": str(path), "present": path.is_file()} | row | origin)
+        return rows
+
+    def verify(self) -> list[dict[str, Any]]:
+        """Read every file anew; each row has file, ok, sha256, expected, and why if not ok."""
+        folder = self._embedded_folder()
+        listed = read_manifest(folder)
+        expected = {folder / name: weight.sha256 for name, weight in listed.items()}
+        expected |= {path: pin.sha256 or "" for path, pin in cache.listed(self._cache())}
+        strangers = [p for kind in ("safetensors", "onnx") for p in folder.glob(f"*.{kind}")]
+        expected = dict.fromkeys(strangers, "") | expected
+        return [self._verdict(path, sha256) for path, sha256 in expected.items()]
+
+    def _find(self, source: WeightSource) -> Generator[str, None, WeightFile]:
+        """Resolve one source."""
+        match source:
+            case Embedded():
+                return self._embedded(source)
+            case Local():
+                return self._local(source)
+            case Hub():
+                return (yield from self._hub(source))
+
+    def _embedded(self, source: Embedded) -> WeightFile:
+        weight = self._weight(source)
+        path = self._embedded_folder() / weight.file
+        remedy = "install styleplug again"
+        if (size := size_of(path)) != weight.size:
+            raise DigestMismatch(
+                f"{path.name} has {size} bytes, expected {weight.size} (sha256 {weight.sha256}): "
+                f"it is damaged or another file; {remedy}"
+            )
+        self._digests.expect(path, weight.sha256, remedy)
+        return WeightFile(source.arch, path, weight.sha256, "embedded")
+
+    def _local(self, source: Local) -> WeightFile:
+        path = source.path.expanduser().resolve()
+        sha256 = self._digests.of(path)
+        if source.sha256:
+            self._digests.expect(path, source.sha256, "name the right file, or its digest")
+        if path.suffix != ".onnx":
+            header.check(path)
+        return WeightFile(source.arch, path, sha256, "local")
+
+    def _hub(self, source: Hub) -> Generator[str, None, WeightFile]:
+        entry = cache.Entry(source, self._cache(), self._digests)
+        damage = ""
+        try:
+            if file := entry.ready():
+                return file
+        except DigestMismatch as error:
+            damage = str(error)
+        try:
+            return (yield from watched(entry.fetch))
+        except WeightError as error:
+            hub.failures.note(source, error)
+            if damage and isinstance(error, HubUnavailable):
+                raise DigestMismatch(f"{damage}; {error}") from error
+            raise
+
+    def _weight(self, source: Embedded) -> Weight:
+        """The manifest's entry of an embedded file."""
+        folder = self._embedded_folder()
+        listed = read_manifest(folder)
+        if source.file not in listed:
+            raise WeightError(
+                f"{source.file!r} is not listed in {folder / MANIFEST}; "
+                f"listed are: {', '.join(listed) or 'none'}"
+            )
+        if listed[source.file].arch != source.arch:
+            raise WeightError(
+                f"{source.file} is for {listed[source.file].arch}, expected {source.arch}"
+            )
+        return listed[source.file]
+
+    def _name(self, source: WeightSource) -> str:
+        """What a visitor is told that they got."""
+        match source:
+            case Embedded():
+                return f"the embedded {self._weight(source).title}"
+            case Local():
+                return f"the file {source.path.name}"
+            case Hub():
+                return f"{source.repo} from the Hub"
+
+    def _verdict(self, path: Path, expected: str) -> dict[str, Any]:
+        """A row of `verify`."""
+        try:
+            found, why = self._digests.of(path, anew=True), ""
+        except WeightError as error:
+            found, why = "", str(error)
+        ok = bool(expected) and found == expected
+        if found and not ok:
+            why = "damaged or another file" if expected else f"not listed in {MANIFEST}"
+        return {"file": str(path), "ok": ok, "sha256": found, "expected": expected, "why": why}
+
+    def _embedded_folder(self) -> Path:
+        return self._weights_folder or weights_folder()
+
+    def _cache(self) -> Path:
+        return self._cache_folder or hub.home() / "styleplug"

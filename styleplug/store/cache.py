@@ -1,0 +1,310 @@
+"""Files of the Hub kept on this machine, each with a pin: the commit and digest first seen.
+
+A pinned file stays what it was, whatever a moving branch or a mirror sends later. Beside
+`NAME.safetensors` lie `NAME.json` (the pin), `NAME.part` (a download under way) and `NAME.lock`.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
+from styleplug.core.weight import Hub, WeightFile
+from styleplug.store import header, hub
+from styleplug.store.files import Digests
+from styleplug.store.hub import Origin, failures, open_origin
+from styleplug.store.watch import Watch
+
+RECONNECTS = 3
+"""How often a download that was cut, but brought something, is taken up again at once."""
+
+
+class Pin(BaseModel):
+    """What a cached file was when it came; `sha256` is None until it has come wholly."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    arch: str
+    repo: str
+    file: str
+    revision: str
+    tensors: tuple[str, ...]
+    licence: str
+    commit: str
+    size: int
+    sha256: str | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Pin | None:
+        """The pin in a file, None where there is no file.
+
+        Raises:
+            WeightError: the file is no pin.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise WeightError(
+                f"{path} cannot be read ({type(error).__name__}); delete it to pin the file anew"
+            ) from None
+
+    def write(self, path: Path) -> None:
+        """Write it, at once or not at all."""
+        fresh = path.with_suffix(".json.new")
+        fresh.write_text(self.model_dump_json(indent=1) + "\n", "utf-8")
+        os.replace(fresh, path)
+
+
+@dataclass(frozen=True)
+class _Assembly:
+    """How a stored file is put together: bytes made here, then byte ranges of the origin."""
+
+    head: bytes
+    ranges: tuple[tuple[int, int], ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.head) + sum(end - start for start, end in self.ranges)
+
+    def rest(self, origin: Origin, done: int) -> Iterator[bytes]:
+        """The bytes after the first `done`."""
+        yield self.head[done:]
+        skip = max(0, done - len(self.head))
+        for start, end in self.ranges:
+            begin = min(start + skip, end)
+            skip -= begin - start
+            yield from origin.read(begin, end)
+
+
+class Entry:
+    """A Hub source and its place in the cache.
+
+    Args:
+        source: the file, or the tensors of it.
+        folder: the cache.
+        digests: digests already computed.
+    """
+
+    def __init__(self, source: Hub, folder: Path, digests: Digests) -> None:
+        self.source = source
+        self._digests = digests
+        chosen = [source.repo, source.file, source.revision, sorted(source.tensors)]
+        key = hashlib.sha256(json.dumps(chosen).encode()).hexdigest()[:12]
+        stem = f"{PurePosixPath(source.file).stem}-{key}"
+        self._folder = folder / source.repo.replace("/", "--")
+        self._path = self._folder / f"{stem}.safetensors"
+        self._pin = self._folder / f"{stem}.json"
+        self._part = self._folder / f"{stem}.part"
+        self._lock = self._folder / f"{stem}.lock"
+
+    def ready(self) -> WeightFile | None:
+        """The cached file, verified; None where it has not come yet.
+
+        Raises:
+            DigestMismatch: it is damaged.
+        """
+        pin = self._trusted_pin()
+        if not (pin and pin.sha256 and self._path.is_file()):
+            return None
+        self._digests.expect(self._path, pin.sha256, "it is fetched again when the Hub is there")
+        return self._file(pin)
+
+    def fetch(self, watch: Watch) -> WeightFile:
+        """Download what is missing, verify, pin; what another process has fetched is taken.
+
+        Raises:
+            HubUnavailable: the Hub cannot be reached, or does not give the file.
+            DigestMismatch: what came is not what was pinned or declared.
+            WeightError: what came is no safetensors file, or cannot be stored.
+        """
+        with self._writing():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._locked(watch):
+                with suppress(DigestMismatch):
+                    if file := self.ready():
+                        return file
+                try:
+                    return self._download(watch)
+                except WeightError as error:
+                    failures.note(self.source, error)  # before the next in line gets the lock
+                    raise
+
+    def _file(self, pin: Pin) -> WeightFile:
+        where = f"hub {pin.repo}@{pin.commit}"
+        return WeightFile(self.source.arch, self._path, pin.sha256 or "", where)
+
+    def _download(self, watch: Watch) -> WeightFile:
+        """Fetch under the lock."""
+        source = self.source
+        pin = self._trusted_pin()
+        watch.note = f"asking the Hub for {source.arch}"
+        origin = open_origin(source, pin.commit if pin else source.revision, watch)
+        plan = self._plan(origin)
+        if pin is None:
+            # Kept from now on, so that a download cut off goes on with the same commit.
+            self._part.unlink(missing_ok=True)
+            pin = Pin(
+                arch=source.arch,
+                repo=source.repo,
+                file=source.file,
+                revision=source.revision,
+                tensors=source.tensors,
+                licence=source.licence,
+                commit=origin.commit,
+                size=plan.size,
+            )
+            pin.write(self._pin)
+        self._fill(plan, origin, watch)
+        watch.note = f"checking {source.arch}"
+        self._verify(pin, None if source.tensors else origin.sha256)
+        pin = pin.model_copy(update={"sha256": self._digests.of(self._part), "size": plan.size})
+        # The pin first: if the power fails between the two, the part is still there, and whole.
+        pin.write(self._pin)
+        os.replace(self._part, self._path)
+        return self._file(pin)
+
+    def _plan(self, origin: Origin) -> _Assembly:
+        """What to fetch, from the origin's header."""
+        name = f"{self.source.repo} {self.source.file}"
+        head = b"".join(origin.read(0, min(origin.size, 2**12)))
+        need = header.length(head, origin.size, name)
+        head += b"".join(origin.read(len(head), max(need, len(head))))
+        there = header.parse(head, origin.size, name)
+        if not self.source.tensors:
+            return _Assembly(b"", ((0, origin.size),))
+        if missing := sorted(set(self.source.tensors) - set(there)):
+            raise WeightError(f"{name} has no tensor {', '.join(missing)}; it is another model")
+        wanted = {key: there[key] for key in self.source.tensors}
+        ranges: list[tuple[int, int]] = []
+        for key in header.order(wanted):
+            start, end = wanted[key].start, wanted[key].end
+            if ranges and ranges[-1][1] == start:  # neighbours are asked for at once
+                start = ranges.pop()[0]
+            ranges.append((start, end))
+        return _Assembly(header.render(wanted), tuple(ranges))
+
+    def _fill(self, plan: _Assembly, origin: Origin, watch: Watch) -> None:
+        """Bring the part to its full size, going on where it ends."""
+        with self._part.open("a+b") as part:
+            done = _kept(part, plan)
+            if shutil.disk_usage(self._folder).free < plan.size - done:
+                raise OSError(errno.ENOSPC, "not enough room")
+            for attempt in range(RECONNECTS + 1):
+                before = done
+                try:
+                    for chunk in plan.rest(origin, done):
+                        part.write(chunk)
+                        done += len(chunk)
+                        watch.note = _progress(self.source.arch, done, plan.size)
+                    break
+                except HubUnavailable:
+                    if done == before or attempt == RECONNECTS:
+                        raise
+            part.flush()
+            os.fsync(part.fileno())
+
+    def _verify(self, pin: Pin, etag: str | None) -> None:
+        """Check the whole part; a wrong one is thrown away, it cannot be taken up again."""
+        expected = self.source.sha256 or pin.sha256 or etag
+        try:
+            header.check(self._part)
+            if expected:
+                self._digests.expect(
+                    self._part,
+                    expected,
+                    f"fetch it again (from another mirror: HF_ENDPOINT), or delete {self._pin} "
+                    "if the new file is wanted",
+                )
+        except WeightError:
+            self._part.unlink()
+            if pin.sha256 is None:
+                self._pin.unlink()
+            raise
+
+    def _trusted_pin(self) -> Pin | None:
+        """The pin, unless the source now declares another digest."""
+        pin = Pin.read(self._pin)
+        declared = self.source.sha256
+        if pin and pin.sha256 and declared and declared.lower() != pin.sha256:
+            return None
+        return pin
+
+    @contextmanager
+    def _locked(self, watch: Watch) -> Iterator[None]:
+        """Alone with these files, among threads and processes."""
+        lock = FileLock(self._lock)
+        seen = -1
+        while not _acquired(lock):
+            failures.recall(self.source)  # whoever has the lock may have found the Hub down
+            watch.note = f"waiting for another download of {self.source.arch}"
+            watch.check()
+            size = self._part.stat().st_size if self._part.exists() else 0
+            if size != seen:
+                seen = size
+                watch.expect(hub.STALL, f"another download of {self.source.arch} does not get on")
+        watch.rest()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say in words what the disk refuses."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise WeightError(
+                    f"{self._folder} cannot be written to ({error.strerror}); "
+                    "set HF_HOME to a folder that can"
+                ) from error
+            with suppress(OSError):
+                self._part.unlink(missing_ok=True)  # it only takes room from others
+            raise WeightError(
+                f"the disk of {self._folder} is full; make room, or set HF_HOME to another disk"
+            ) from error
+
+
+def listed(folder: Path) -> list[tuple[Path, Pin]]:
+    """The files of a cache that have come wholly, with their pins."""
+    pins = ((path, Pin.read(path)) for path in sorted(folder.glob("*/*.json")))
+    return [(path.with_suffix(".safetensors"), pin) for path, pin in pins if pin and pin.sha256]
+
+
+def _kept(part: BinaryIO, plan: _Assembly) -> int:
+    """Bytes of an earlier part that can be kept: all, or none if it was begun otherwise."""
+    done = part.seek(0, os.SEEK_END)
+    part.seek(0)
+    begun = part.read(min(done, len(plan.head)))
+    if done > plan.size or begun != plan.head[: len(begun)]:
+        done = part.truncate(0)
+    part.seek(0, os.SEEK_END)
+    return done
+
+
+def _acquired(lock: FileLock) -> bool:
+    """Try for a moment."""
+    try:
+        lock.acquire(timeout=0.2)
+        return True
+    except Timeout:
+        return False
+
+
+def _progress(what: str, done: int, total: int) -> str:
+    digits = 0 if total >= 10e6 else 1
+    return f"downloading {what} {done / 1e6:.{digits}f} of {total / 1e6:.{digits}f} MB"

@@ -1,0 +1,95 @@
+"""Local files: regular, not too large, and with the digest they should have."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+from pathlib import Path
+
+from styleplug.core.errors import DigestMismatch, WeightError
+
+LARGEST = 2 * 10**9
+"""Bytes of the largest weight file taken, from anywhere."""
+
+
+class Digests:
+    """Sha256 of files, remembered for this process while path, time and size stay the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Path, int, int, int], str] = {}
+        self._lock = threading.Lock()
+
+    def of(self, path: Path, *, anew: bool = False) -> str:
+        """Sha256 of a file, in hexadecimal.
+
+        Args:
+            path: a regular file.
+            anew: read it even if it seems unchanged.
+
+        Raises:
+            WeightError: missing, unreadable, no regular file, or larger than `LARGEST`.
+        """
+        size_of(path)
+        try:
+            with path.open("rb") as file:
+                key = _key(path, file.fileno())
+                with self._lock:
+                    known = self._known.get(key)
+                if known and not anew:
+                    return known
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+                if _key(path, file.fileno()) == key:  # else it was written to meanwhile
+                    with self._lock:
+                        self._known[key] = found
+                return found
+        except OSError as error:
+            raise WeightError(f"{path} cannot be read: {error.strerror}") from error
+
+    def expect(self, path: Path, sha256: str, remedy: str) -> None:
+        """Check a digest.
+
+        Raises:
+            DigestMismatch: names both digests and the remedy.
+        """
+        found = self.of(path)
+        if found != sha256.lower():
+            raise DigestMismatch(
+                f"{path.name} has sha256 {found}, expected {sha256.lower()}: "
+                f"it is damaged or another file; {remedy}"
+            )
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file.
+
+    Raises:
+        WeightError: missing, unreadable, no regular file, or larger than `LARGEST`.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise WeightError(f"there is no weight file {path} ({error.strerror})") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise WeightError(f"{path} is no file that could hold weights")
+    refuse_large(path.name, status.st_size)
+    return status.st_size
+
+
+def refuse_large(name: str, size: int) -> None:
+    """Refuse a size before anything of it is read.
+
+    Raises:
+        WeightError: larger than `LARGEST`.
+    """
+    if size > LARGEST:
+        raise WeightError(
+            f"{name} has {size / 1e6:,.0f} MB; at most {LARGEST / 1e6:,.0f} MB are taken"
+        )
+
+
+def _key(path: Path, handle: int) -> tuple[Path, int, int, int]:
+    """What tells one state of a file from another."""
+    status = os.fstat(handle)
+    return path, status.st_ino, status.st_mtime_ns, status.st_size

@@ -1,0 +1,264 @@
+"""A file on the Hugging Face Hub, read by byte ranges through huggingface_hub's own session.
+
+The client's downloader is not used: it makes no checksum, cannot cut tensors out, tries a Hub that
+is down for 23 s, and its headers ask the Hub for a telemetry list first (up to 3 s more).
+Environment variables are read at each call: HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE,
+HF_TOKEN.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from huggingface_hub import constants, get_session, get_token, hf_hub_url, try_to_load_from_cache
+
+# The root of the errors of whichever httpx the installed client is built on.
+from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled  # type: ignore[attr-defined]
+
+from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
+from styleplug.core.weight import Hub
+from styleplug.store.files import refuse_large
+from styleplug.store.watch import Watch
+
+FIRST_ANSWER = 2.5
+"""Seconds that the Hub has for its first answer."""
+STALL = 10.0
+"""Seconds without a byte after which a download is given up."""
+QUIET = 60.0
+"""Seconds for which a Hub that failed is not asked again."""
+
+_CHUNK = 2**18
+
+
+class Offline(HubUnavailable):
+    """HF_HUB_OFFLINE is set."""
+
+
+class Refused(HubUnavailable):
+    """The Hub is there, but does not give this file."""
+
+
+class Origin(Protocol):
+    """Where the bytes of a Hub file come from."""
+
+    commit: str
+    size: int
+    sha256: str | None  # where the origin knows it
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from start up to end, exactly.
+
+        Raises:
+            HubUnavailable: fewer came.
+        """
+        ...
+
+
+def home() -> Path:
+    """HF_HOME: the folder of everything that comes from the Hub."""
+    return Path(os.path.expandvars(os.environ.get("HF_HOME") or constants.HF_HOME)).expanduser()
+
+
+def endpoint() -> str:
+    """Address of the Hub or of its mirror, HF_ENDPOINT."""
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
+def offline() -> bool:
+    """Whether HF_HUB_OFFLINE forbids to ask the Hub."""
+    said = os.environ.get("HF_HUB_OFFLINE", "").upper()
+    return said in {"1", "ON", "YES", "TRUE"} or constants.is_offline_mode()
+
+
+def open_origin(source: Hub, revision: str, watch: Watch) -> Origin:
+    """Find a file: in the cache of huggingface_hub, else on the Hub.
+
+    Args:
+        source: the file.
+        revision: its revision, or the commit it is pinned to.
+        watch: told by when an answer is due.
+
+    Raises:
+        HubUnavailable: the Hub cannot be reached, or refuses.
+        WeightError: the source names no file that could be on a Hub.
+    """
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home() / "hub")
+    try:
+        found = try_to_load_from_cache(source.repo, source.file, cache, revision)
+    except ValueError as error:
+        raise WeightError(f"{source.repo} {source.file} is no file of a Hub: {error}") from None
+    if isinstance(found, str):
+        return _Cached(Path(found))
+    if offline():
+        raise Offline(f"the Hub is not asked for {source.repo}, as HF_HUB_OFFLINE is set")
+    return _Remote(source, revision, watch)
+
+
+class _Cached:
+    """A file that huggingface_hub has downloaded before: …/snapshots/<commit>/<file>."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.commit = path.parts[len(path.parts) - path.parts[::-1].index("snapshots")]
+        self.size = path.stat().st_size
+        self.sha256: str | None = None
+        refuse_large(path.name, self.size)
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        with self._path.open("rb") as file:
+            file.seek(start)
+            while start < end:
+                chunk = file.read(min(_CHUNK, end - start))
+                if not chunk:
+                    raise HubUnavailable(f"the cached file {self._path} has become shorter")
+                start += len(chunk)
+                yield chunk
+
+
+class _Remote:
+    """A file on the Hub; contacts it when made, and stays at the commit found then."""
+
+    def __init__(self, source: Hub, revision: str, watch: Watch) -> None:
+        self._source = source
+        self._endpoint = endpoint()
+        self._watch = watch
+        self._revision = revision
+        failures.recall(source)
+        where = urlsplit(self._endpoint)
+        if where.scheme not in {"http", "https"} or not where.hostname:
+            raise HubUnavailable(
+                f"HF_ENDPOINT is {self._endpoint!r}; expected https://huggingface.co or a mirror"
+            )
+        watch.expect(FIRST_ANSWER, self._unreached(f"no answer within {FIRST_ANSWER:g} s"))
+        with self._get(0, 1, FIRST_ANSWER) as response:
+            # The Hub itself answers first, with the commit; a store it redirects to comes last.
+            facts: dict[str, str] = {}
+            for answer in (response, *reversed(response.history)):
+                facts |= {key.lower(): value for key, value in answer.headers.items()}
+            self.size = _total(response.headers)
+            etag = (facts.get("x-linked-etag") or facts.get("etag") or "").strip('W/"')
+            self.sha256 = etag if re.fullmatch("[0-9a-f]{64}", etag) else None
+            self.commit = facts.get("x-repo-commit", "")
+            if not re.fullmatch("[0-9a-f]{40}", self.commit) or self.size < 0:
+                raise HubUnavailable(
+                    f"{self._endpoint} answers, but not as a Hub does; check HF_ENDPOINT"
+                )
+            refuse_large(f"{source.repo} {source.file}", self.size)
+        self._revision = self.commit
+        watch.rest()
+
+    def read(self, start: int, end: int) -> Iterator[bytes]:
+        if start == end:
+            return
+        stalled = self._unreached(f"no byte came for {STALL:g} s")
+        self._watch.expect(STALL, stalled)
+        # The watch is to be the first to lose patience, else a stall would pass for a cut.
+        with self._get(start, end, 2 * STALL) as response:
+            if response.status_code != 206 and start > 0:
+                raise Refused(f"{self._endpoint} cannot send parts of files; try another mirror")
+            try:
+                for chunk in response.iter_raw(_CHUNK):
+                    self._watch.expect(STALL, stalled)
+                    yield chunk[: end - start]
+                    start += min(len(chunk), end - start)
+                    if start == end:
+                        break
+            finally:
+                self._watch.rest()
+        if start < end:
+            raise HubUnavailable(self._unreached("the connection was cut"))
+
+    @contextmanager
+    def _get(self, start: int, end: int, patience: float) -> Iterator[Any]:
+        """Ask for a range; what the client raises becomes ours."""
+        source = self._source
+        url = hf_hub_url(source.repo, source.file, revision=self._revision, endpoint=self._endpoint)
+        headers = {
+            "user-agent": "styleplug",
+            "accept-encoding": "identity",
+            "range": f"bytes={start}-{end - 1}",
+        }
+        # A token that only lies on this machine is not sent where its owner forbids that.
+        if not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN and (token := get_token()):
+            headers["authorization"] = f"Bearer {token}"
+        try:
+            with get_session().stream(
+                "GET", url, headers=headers, timeout=patience, follow_redirects=True
+            ) as response:
+                self._refuse(response.status_code, response.headers)
+                yield response
+        except OfflineModeIsEnabled:
+            raise Offline(f"the Hub is not asked for {source.repo}, as it is offline") from None
+        # RuntimeError: the session is the process's, and somebody else closed it.
+        except (HTTPError, RuntimeError) as error:
+            raise HubUnavailable(self._unreached(str(error) or type(error).__name__)) from error
+
+    def _refuse(self, status: int, headers: Mapping[str, str]) -> None:
+        """Turn an error status into a sentence."""
+        if status in {200, 206}:
+            return
+        what = f"{self._source.repo} {self._source.file} at {self._revision}"
+        if status in {401, 403}:
+            raise Refused(
+                f"the Hub refuses {what} ({status}): it is not there, private or gated; "
+                "set HF_TOKEN to a token that may read it"
+            )
+        if status in {404, 410}:
+            code = headers.get("x-error-code", "")
+            raise Refused(f"the Hub has no {what} ({status}{code and ' ' + code})")
+        if status == 416:
+            raise Refused(f"{what} is empty or shorter than it was")
+        raise HubUnavailable(self._unreached(f"it answers with the error {status}"))
+
+    def _unreached(self, why: str) -> str:
+        return f"the Hub could not be reached ({self._endpoint}: {why})"
+
+
+def _total(headers: Mapping[str, str]) -> int:
+    """Size of the whole file of which a part came, -1 where unknown."""
+    ranged = re.fullmatch(r"bytes \d+-\d+/(\d{1,15})", headers.get("content-range", ""))
+    plain = re.fullmatch(r"\d{1,15}", headers.get("content-length", ""))
+    return int(ranged[1]) if ranged else int(plain[0]) if plain else -1
+
+
+class _Failures:
+    """What failed a short while ago, so that nobody waits for it again so soon.
+
+    One memory a process: what is unreachable is so for every visitor.
+    """
+
+    def __init__(self) -> None:
+        self._failed: dict[tuple[str, Hub | None], tuple[float, WeightError]] = {}
+        self._lock = threading.Lock()
+
+    def note(self, source: Hub, error: WeightError) -> None:
+        """Remember a failure: of one file where it was refused or wrong, else of the Hub."""
+        if isinstance(error, Offline) or not isinstance(error, HubUnavailable | DigestMismatch):
+            return  # the network was not asked, or the fault is local and soon mended
+        alone = isinstance(error, Refused | DigestMismatch)
+        with self._lock:
+            key = (endpoint(), source if alone else None)
+            if not self._lasting(key):
+                self._failed[key] = (time.monotonic(), error)
+
+    def recall(self, source: Hub) -> None:
+        """Raise what this file or its Hub raised within the last `QUIET` seconds."""
+        with self._lock:
+            for key in ((endpoint(), None), (endpoint(), source)):
+                if self._lasting(key):
+                    error = self._failed[key][1]
+                    raise type(error)(str(error))
+
+    def _lasting(self, key: tuple[str, Hub | None]) -> bool:
+        return key in self._failed and time.monotonic() - self._failed[key][0] < QUIET
+
+
+failures = _Failures()

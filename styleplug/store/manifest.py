@@ -1,0 +1,80 @@
+"""The embedded weights: their folder, and the manifest that says what each file is."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from styleplug.core.errors import WeightError
+
+MANIFEST = "manifest.toml"
+
+
+class DataSet(BaseModel):
+    """Pictures that weights were trained on, and whom to thank for them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    credit: str
+    licence: str
+
+
+class Weight(BaseModel):
+    """A `[[weight]]` of the manifest; what each line means is said at the top of that file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    file: str = Field(pattern=r"^\w[\w.-]*\.(safetensors|onnx)$")
+    arch: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int = Field(gt=0)
+    licence: str
+    title: str
+    source: str
+    command: str
+    trained_on: tuple[DataSet, ...]
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    weight: tuple[Weight, ...] = ()
+
+
+def weights_folder() -> Path:
+    """Folder of the embedded weights: `styleplug/_weights` of a wheel, `weights/` of a checkout.
+
+    Raises:
+        WeightError: neither is there.
+    """
+    package = Path(__file__).resolve().parents[1]
+    # The wheel's comes first: beside an installed package, `weights` may be anybody's.
+    for folder in (package / "_weights", package.parent / "weights"):
+        if (folder / MANIFEST).is_file():
+            return folder
+    raise WeightError("this copy of styleplug has no embedded weights; install it again")
+
+
+def read_manifest(folder: Path) -> dict[str, Weight]:
+    """The embedded weights by file name.
+
+    Raises:
+        WeightError: the manifest is missing, unreadable or incomplete.
+    """
+    path = folder / MANIFEST
+    try:
+        listed = _Manifest.model_validate(tomllib.loads(path.read_text("utf-8"))).weight
+    except (OSError, ValueError) as error:  # TOML and validation errors are ValueErrors
+        raise WeightError(f"{path} cannot be used: {_first(error)}; install it again") from None
+    named = {weight.file: weight for weight in listed}
+    if len(named) != len(listed):
+        raise WeightError(f"{path} lists a file twice")
+    return named
+
+
+def _first(error: Exception) -> str:
+    """The first problem, in a few words."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors()[0]
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg'].lower()}"
