@@ -13,7 +13,7 @@ import pytest
 HOUSE = Path(__file__).parents[1]
 MODULES = sorted((HOUSE / "styleplug").rglob("*.py"))
 SCRIPTS = sorted([*(HOUSE / "tests").rglob("*.py"), *(HOUSE / "benchmarks").rglob("*.py")])
-TALKS = {"cli.py", "__main__.py"}  # the only modules that may print and exit
+TALKS = {"cli", "__main__.py"}  # the only modules that may print and exit
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 each_module = pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_function_fits_on_a_screen(module: Path) -> None:
 
 @each_module
 def test_the_library_neither_prints_nor_exits(module: Path) -> None:
-    if module.name in TALKS:
+    if TALKS & {module.name, module.parent.name}:
         return
     loud = {"print", "exit", "quit", "sys.exit", "os._exit", "sys.stdout.write", "sys.stderr.write"}
     found = sorted({called(node) for node in nodes(module)} & loud)
@@ -86,7 +86,9 @@ def test_imports_are_light(imported: str) -> None:
     code = (
         f"import sys, {imported}; "
         "heavy = {'torch', 'torchvision', 'gradio', 'onnxruntime', 'huggingface_hub'}; "
-        "sys.exit(' '.join(heavy & set(sys.modules)))"
+        "sys.exit(' '.join(sorted(heavy & set(sys.modules))) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HOUSE)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=HOUSE, check=False
+    )
     assert done.returncode == 0, f"import {imported} also imports: {done.stderr}"

@@ -1,0 +1,193 @@
+"""The command line: `styleplug methods | run | weights | app`.
+
+Results go to standard output, everything else to standard error.  Exit status: 0 done, 1 failed
+or stopped, 2 a usage error.  Commands import what they need when they run, so that
+`styleplug --help` waits for nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from styleplug.cli.console import (
+    ERR,
+    print_json,
+    print_rows,
+    print_table,
+    say_error,
+    say_note,
+    say_result,
+)
+from styleplug.cli.options import Json
+from styleplug.core.errors import StyleplugError, UsageError, WeightError
+
+FAILED, USAGE = 1, 2
+INTERRUPTED = 130  # typer's status for Ctrl-C, which we count among the failures
+
+
+def main() -> NoReturn:
+    """Run the command of `sys.argv` and exit; errors become one sentence, never a traceback."""
+    try:
+        command(prog_name="styleplug")
+    except SystemExit as leaving:
+        sys.exit(FAILED if leaving.code == INTERRUPTED else leaving.code)
+    except UsageError as error:
+        say_error(str(error))
+        sys.exit(USAGE)
+    except StyleplugError as error:
+        say_error(str(error))
+    except Exception as error:
+        if os.environ.get("STYLEPLUG_DEBUG"):
+            raise
+        say_error(
+            f"unexpected {type(error).__name__}: {error}; "
+            "set STYLEPLUG_DEBUG=1 for details, and please report it"
+        )
+    sys.exit(FAILED)
+
+
+def _group(help: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
+    """A group of commands."""
+    return typer.Typer(
+        cls=cls,
+        help=help,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+
+
+class _Methods(TyperGroup):
+    """The commands of `run`: one for each method, made when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        from styleplug.methods import catalogue
+
+        return sorted(catalogue().methods)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        from styleplug.cli.run import method_command
+        from styleplug.methods import catalogue
+
+        return method_command(catalogue().get(cmd_name))
+
+
+app = _group("Turn photographs into pictures in any style. Each method is a plug-in.")
+run = _group("Run a method. `styleplug run METHOD --help` lists its options.", _Methods)
+weights = _group("Weight files: where they come from, and whether they are what they should be.")
+app.add_typer(run, name="run")
+app.add_typer(weights, name="weights")
+
+
+@app.command()
+def methods(json: Json = False) -> None:
+    """List the methods there are."""
+    from styleplug.methods import catalogue
+
+    found = catalogue()
+    if json:
+        described = [
+            {
+                "id": method.id,
+                "title": method.title,
+                "summary": method.summary,
+                "paper": method.paper,
+                "inputs": [{"id": slot.id, "most": slot.most} for slot in method.inputs],
+                "parameters": method.params.model_json_schema().get("properties", {}),
+            }
+            for method in found.methods.values()
+        ]
+        print_json({"methods": described, "broken": dict(found.broken)})
+        return
+    rows = [(method.id, method.title, method.summary) for method in found.methods.values()]
+    print_table(("method", "title", "what it does"), rows)
+    for name, why in found.broken.items():
+        say_note(f"{name} cannot be used: {why}")
+
+
+@weights.command("list")
+def list_weights(json: Json = False) -> None:
+    """List the weight files at hand."""
+    from styleplug.store import Store
+
+    print_rows(Store().listing(), as_json=json)
+
+
+@weights.command()
+def verify(json: Json = False) -> None:
+    """Compare the sha256 of every weight file with the one it should have."""
+    from styleplug.store import Store
+
+    rows = Store().verify()
+    print_rows(rows, as_json=json)
+    if wrong := [str(row["file"]) for row in rows if not row["ok"]]:
+        raise WeightError(f"not what they should be: {', '.join(wrong)}; put the right files back")
+
+
+@weights.command()
+def fetch(
+    method: Annotated[
+        list[str] | None, typer.Argument(help="Methods to fetch for; all of them if left out.")
+    ] = None,
+) -> None:
+    """Download the weights that methods prefer, to have them when there is no network."""
+    from styleplug.methods import catalogue
+    from styleplug.store import Store
+
+    found, store, missed = catalogue(), Store(), []
+    for id in method or list(found.methods):
+        for key, sources in found.get(id).weights.items():
+            file = _follow(store.resolve(sources))
+            say_result(f"{id} {key}: {file.source}, {file.path}")
+            if file.note:
+                missed.append(f"{id} {key}: {file.note}")
+    if missed:
+        raise WeightError("; ".join(missed))
+
+
+def _follow(steps: Generator[str, None, Any]) -> Any:
+    """What a generator returns; what it yields is shown on standard error meanwhile."""
+    with ERR.status("looking") as status:
+        while True:
+            try:
+                status.update(escape(next(steps)))
+            except StopIteration as done:
+                return done.value
+
+
+@app.command("app")
+def serve(
+    host: Annotated[
+        str, typer.Option(envvar="GRADIO_SERVER_NAME", help="Address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(envvar="GRADIO_SERVER_PORT", help="Port to listen on.")
+    ] = 7860,
+    share: Annotated[bool, typer.Option(help="Also make a public link.")] = False,
+    auth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="USER:PASSWORD",
+            envvar="STYLEPLUG_AUTH",
+            help="Ask visitors for this name and password. As a variable it is not seen in the "
+            "list of processes.",
+        ),
+    ] = None,
+) -> None:
+    """Start the page."""
+    user, colon, password = (auth or "").partition(":")
+    if auth is not None and not (user and colon and password):
+        raise UsageError("--auth takes USER:PASSWORD, both not empty, with a colon between them")
+    if share and auth is None:
+        say_note("anybody who has the link can use this page; --auth asks for a password")
+
+
+command: Callable[..., Any] = typer.main.get_command(app)

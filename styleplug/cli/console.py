@@ -1,0 +1,54 @@
+"""What the command line says: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+OUT = Console(soft_wrap=True)
+ERR = Console(stderr=True, soft_wrap=True)
+PIPED = 10_000  # columns: what reads a pipe wants a row to be a line
+
+
+def say_error(sentence: str) -> None:
+    """Why a command failed, on standard error."""
+    ERR.print(f"styleplug: {sentence}", style="red", markup=False, highlight=False)
+
+
+def say_note(sentence: str) -> None:
+    """A remark or a warning, on standard error."""
+    ERR.print(sentence, style="yellow", markup=False, highlight=False)
+
+
+def say_result(text: str) -> None:
+    """A line on standard output."""
+    OUT.print(text, markup=False, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table on standard output."""
+    table = Table(*heads, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    OUT.print(table, width=None if OUT.is_terminal else PIPED)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Like rows, as a line of JSON or as a table."""
+    if as_json:
+        print_json(list(rows))
+    elif rows:
+        print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+    else:
+        say_note("there is nothing to list")
