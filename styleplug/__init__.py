@@ -1,0 +1,236 @@
+"""styleplug: image methods as plug-ins, on a page, in a shell, in Python.
+
+    import styleplug
+
+    result = styleplug.stylize("photo.jpg", "painting.jpg", size=512)
+    result.save("out.png")
+
+Importing this loads nothing heavy: torch or ONNX Runtime come with the first run, gradio never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from styleplug.core.errors import (
+    BackendError,
+    BadImage,
+    BadParameter,
+    BadRecipe,
+    Cancelled,
+    DigestMismatch,
+    HubUnavailable,
+    MethodError,
+    OutOfMemory,
+    OutputError,
+    StyleplugError,
+    UsageError,
+    WeightError,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from styleplug.core.frame import Frame, Report
+    from styleplug.core.method import Method
+    from styleplug.core.recipe import Recipe
+
+__version__ = "0.1.0"
+__all__ = [
+    "BackendError",
+    "BadImage",
+    "BadParameter",
+    "BadRecipe",
+    "Cancelled",
+    "DigestMismatch",
+    "HubUnavailable",
+    "MethodError",
+    "OutOfMemory",
+    "OutputError",
+    "Result",
+    "StyleplugError",
+    "UsageError",
+    "WeightError",
+    "__version__",
+    "methods",
+    "run",
+    "stylize",
+]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A picture, and how it came about.
+
+    Args:
+        array: (h, w, 3) float32 in [0, 1], sRGB; (h, w, 4) where the content was transparent.
+        report: time, memory, backend, weights, notes.
+    """
+
+    array: np.ndarray
+    report: Report
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """The picture for Pillow, 8 bits a channel."""
+        import io
+
+        from PIL import Image
+
+        from styleplug.core.image import encode
+
+        return Image.open(io.BytesIO(encode(self.array)))
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Losses and scores by name."""
+        return self.report.metrics
+
+    @property
+    def recipe(self) -> Recipe:
+        """Makes the same picture again: `run(recipe.method, recipe=recipe, …)`."""
+        return self.report.recipe
+
+    def save(self, path: str | Path, *, with_recipe: bool = True) -> None:
+        """Write the picture; the ending tells the format.
+
+        Args:
+            path: of the file.
+            with_recipe: keep the recipe inside (PNG only).
+
+        Raises:
+            OutputError: unknown ending, missing or read-only folder, full disk …
+        """
+        from styleplug.core.image import write
+
+        write(self.array, Path(path), self.recipe.to_json() if with_recipe else None)
+
+
+def stylize(
+    content: Any,
+    style: Any,
+    method: str = "gatys",
+    *,
+    recipe: Recipe | str | Path | None = None,
+    size: int | None = None,
+    seed: int | None = None,
+    backend: str | None = None,
+    device: str | None = None,
+    **parameters: Any,
+) -> Result:
+    """Give a picture the style of others.
+
+    Args:
+        content: path, PIL image, array or bytes of the picture to be changed.
+        style: the same, or a list of them.
+        method: its id; see `methods`.
+        recipe: as for `run`; names the method, too.
+        size: long side of the result in pixels.
+        seed: another one gives a variation.
+        backend: "auto", "torch" or "onnx".
+        device: "auto", "cpu", "cuda" or "mps".
+        **parameters: of the method, and `strength`, `keep_colours`.
+
+    Raises:
+        StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
+    """
+    settings = {"size": size, "seed": seed, "backend": backend, "device": device}
+    given = {name: value for name, value in settings.items() if value is not None}
+    base = _base(recipe)
+    final = None
+    for frame in run(
+        base.method if base else method,
+        recipe=base,
+        content=content,
+        style=style,
+        **given,
+        **parameters,
+    ):
+        final = frame
+    assert final is not None and final.report is not None
+    return Result(final.images[0], final.report)
+
+
+def run(
+    method: str, *, recipe: Recipe | str | Path | None = None, **values: Any
+) -> Iterator[Frame]:
+    """Run a method step by step.
+
+    Args:
+        method: its id; see `methods`.
+        recipe: of an earlier result: a Recipe, or the path of a PNG or JSON file that holds
+            one.  What else is given takes precedence.
+        **values: pictures by the name of their slot (path, PIL image, array, bytes, or a list
+            of them), settings (size, seed, backend, device, strength, keep_colours), and the
+            method's own parameters.
+
+    Returns:
+        Frames: previews, then one that is final, with the results and a report.
+
+    Raises:
+        StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
+    """
+    from styleplug.core.image import read
+    from styleplug.engine import shared
+
+    slots = [slot.id for slot in shared().catalogue.get(method).inputs]
+    pictures = {name: values.pop(name) for name in slots if values.get(name) is not None}
+    images = {
+        name: [read(one) for one in (value if isinstance(value, list | tuple) else [value])]
+        for name, value in pictures.items()
+    }
+    return shared().run(_recipe(method, _base(recipe), values), images)
+
+
+def _base(recipe: Recipe | str | Path | None) -> Recipe | None:
+    """The recipe to start from."""
+    from styleplug.core.image import read_recipe
+    from styleplug.core.recipe import Recipe
+
+    if recipe is None or isinstance(recipe, Recipe):
+        return recipe
+    text = read_recipe(recipe)
+    if text is None:
+        raise BadRecipe(f"{Path(recipe).name!r} holds no recipe; expected a PNG or JSON of ours")
+    return Recipe.from_json(text)
+
+
+def _recipe(method: str, base: Recipe | None, values: Mapping[str, Any]) -> Recipe:
+    """A recipe of loose values: settings, finish, and the rest the method's own."""
+    from styleplug.core.recipe import Finish, Recipe, Settings
+
+    if base is not None and base.method != method:
+        raise UsageError(f"the recipe is for the method {base.method!r}, not for {method!r}")
+    base = base or Recipe(method=method)
+    settings = {name: value for name, value in values.items() if name in Settings.model_fields}
+    finish = {name: value for name, value in values.items() if name in Finish.model_fields}
+    own = {name: v for name, v in values.items() if name not in settings and name not in finish}
+    return Recipe.of(
+        {
+            **base.model_dump(),
+            **settings,
+            "finish": Finish.of({**base.finish.model_dump(), **finish}),
+            "parameters": {**base.parameters, **own},
+        }
+    )
+
+
+if TYPE_CHECKING:
+
+    def methods() -> Mapping[str, Method[Any]]:
+        """The installed methods by id."""
+
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`methods`, which is a package that can be called, is imported when first wanted."""
+        if name == "methods":
+            import importlib
+
+            return importlib.import_module("styleplug.methods")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

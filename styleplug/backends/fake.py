@@ -157,9 +157,7 @@ def _describe(picture: np.ndarray) -> dict[str, np.ndarray]:
     return found
 
 
-def _content(
-    features: np.ndarray, wanted: np.ndarray, l1: np.ndarray
-) -> tuple[float, np.ndarray]:
+def _content(features: np.ndarray, wanted: np.ndarray, l1: np.ndarray) -> tuple[float, np.ndarray]:
     """Squared error, blended with absolute error by `l1` in 0..1; loss and slope."""
     if features.shape != wanted.shape:
         raise BackendError(
@@ -183,18 +181,14 @@ def _variation(picture: np.ndarray) -> tuple[float, np.ndarray]:
     return loss, slope
 
 
-def _gram(
-    features: np.ndarray, gram: np.ndarray, mean: np.ndarray
-) -> tuple[float, np.ndarray]:
+def _gram(features: np.ndarray, gram: np.ndarray, mean: np.ndarray) -> tuple[float, np.ndarray]:
     """Mean squared error of the Gram matrix."""
     c, n = features.shape
     error = features @ features.T / n - gram
     return float(np.mean(error**2)), 4 / (n * c * c) * error @ features
 
 
-def _moments(
-    features: np.ndarray, gram: np.ndarray, mean: np.ndarray
-) -> tuple[float, np.ndarray]:
+def _moments(features: np.ndarray, gram: np.ndarray, mean: np.ndarray) -> tuple[float, np.ndarray]:
     """Mean squared error of each channel's mean and standard deviation."""
     c, n = features.shape
     centre = features.mean(axis=1)

@@ -19,7 +19,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any
@@ -97,16 +97,17 @@ def catalogue() -> Catalogue:
 
 def _built_in() -> Iterator[tuple[str, Callable[[], Any]]]:
     """Name of every module of this package, and how to get its method."""
-
-    def load(name: str) -> Any:
-        module = importlib.import_module(f"{__name__}.{name}")
-        if not hasattr(module, OFFERED):
-            raise MethodError(f"the module has no {OFFERED}; write {OFFERED} = YourMethod()")
-        return getattr(module, OFFERED)
-
     for module in pkgutil.iter_modules(__path__):
         if not module.name.startswith("_"):
-            yield module.name, lambda name=module.name: load(name)
+            yield module.name, partial(_offered, module.name)
+
+
+def _offered(name: str) -> Any:
+    """The method that a module of this package offers."""
+    module = importlib.import_module(f"{__name__}.{name}")
+    if not hasattr(module, OFFERED):
+        raise MethodError(f"the module has no {OFFERED}; write {OFFERED} = YourMethod()")
+    return getattr(module, OFFERED)
 
 
 def _third_party() -> Iterator[tuple[str, Callable[[], Any]]]:

@@ -1,0 +1,70 @@
+"""What the engine lends a method for one attempt at a run."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from styleplug.core.backend import Backend, Net
+from styleplug.core.errors import Cancelled, MethodError
+from styleplug.core.weight import WeightFile
+from styleplug.engine.nets import Lent, NetCache
+
+
+class RunContext:
+    """The `Context` of `styleplug.core.method`.
+
+    Args:
+        size: long side of the result in pixels.
+        seed: of all chance.
+        files: weights by the method's keys.
+        backend: that loads them.
+        cache: of nets shared with other runs.
+        cancel: set where the run is to stop.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        seed: int,
+        files: Mapping[str, WeightFile],
+        backend: Backend,
+        cache: NetCache,
+        cancel: threading.Event,
+    ) -> None:
+        self.size = size
+        self.rng = np.random.default_rng(seed)
+        self.loading = 0.0  # seconds, which tell nothing of the method's own pace
+        self._files, self._backend, self._cache, self._cancel = files, backend, cache, cancel
+        self._lent: dict[tuple[str, str], Lent] = {}
+
+    def net(self, key: str, function: str) -> Net:
+        """A function of the net declared under `key`, shared with other runs."""
+        known = self._lent.get((key, function))
+        if known is not None and not known.closed:
+            return known
+        if key not in self._files:
+            named = ", ".join(self._files) or "none"
+            raise MethodError(f"the method asks for the net {key!r}, but its nets() names: {named}")
+        started = time.perf_counter()
+        lent = self._cache.borrow(self._backend, self._files[key], function, self.check)
+        self.loading += time.perf_counter() - started
+        self._lent[key, function] = lent
+        return lent
+
+    def check(self) -> None:
+        """Raise Cancelled once the run is to stop."""
+        if self._cancel.is_set():
+            raise Cancelled("stopped")
+
+    def providers(self) -> dict[str, None]:
+        """What really computed, each once, in order."""
+        return dict.fromkeys(lent.spec.provider for lent in self._lent.values())
+
+    def release(self) -> None:
+        """Give all nets back."""
+        for lent in self._lent.values():
+            lent.close()

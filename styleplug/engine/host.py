@@ -1,0 +1,130 @@
+"""The engine: one for a process, runs any method for anybody."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+from styleplug.backends.choose import choose, expect
+from styleplug.core.backend import Backend
+from styleplug.core.frame import Frame
+from styleplug.core.image import Picture
+from styleplug.core.recipe import Recipe
+from styleplug.engine import plan
+from styleplug.engine.inputs import check_slots, result_shape
+from styleplug.engine.nets import NetCache
+from styleplug.engine.run import Run, Shared
+from styleplug.methods import Catalogue
+from styleplug.methods import catalogue as found
+from styleplug.store import Store
+
+CONCURRENCY = 2
+"""Runs at once in one process.  The queue of the page takes it from here.
+
+It is the queue that waits and not the engine: a run is a generator, and one left half consumed
+would block all others.
+"""
+
+
+class Engine:
+    """Turns a recipe and pictures into frames.
+
+    Safe to use from many threads: a run keeps its state to itself, and shares only nets.
+
+    Args:
+        catalogue: the methods; by default all that are installed.
+        store: where weights come from.
+        calibration: what earlier runs took.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue | None = None,
+        store: Store | None = None,
+        calibration: plan.Calibration | None = None,
+    ) -> None:
+        self.catalogue = catalogue or found()
+        self._shared = Shared(store or Store(), NetCache(), calibration or plan.Calibration())
+        self._backends: dict[tuple[str, str], Backend] = {}
+        self._lock = threading.Lock()
+
+    def run(
+        self,
+        recipe: Recipe,
+        images: Mapping[str, Sequence[Picture]],
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Frame]:
+        """Run a recipe; recipe and pictures are checked at once, the rest as it is iterated.
+
+        Args:
+            recipe: what to do.
+            images: pictures by slot.
+            cancel: set it from any thread, and within one step comes the final frame, with the
+                picture as far as it got and `report.cancelled`.
+
+        Returns:
+            Frames, exactly one of them final and with a report, the last.  Closing the iterator
+            ends the run and frees its memory.
+
+        Raises:
+            UsageError: an unknown method, wrong parameters or pictures.
+            Cancelled: (iterating) stopped before there was a picture.
+            OutOfMemory: (iterating) even at a smaller size.
+            WeightError: (iterating) no source of the weights is any good.
+            BackendError: (iterating) the backend is not installed, or failed.
+            MethodError: (iterating) the method failed.
+        """
+        method = self.catalogue.get(recipe.method)
+        params = method.params.of(recipe.parameters)
+        check_slots(method, images)
+        stop = cancel or threading.Event()
+        kind = plan.Kind(*expect(recipe.backend, recipe.device), method.id, method.nets(params))
+
+        def frames() -> Iterator[Frame]:
+            yield Frame(0, 0, note=f"starting {kind.backend}")  # importing torch takes seconds
+            backend = self._backend(recipe.backend, recipe.device)
+            run = Run(recipe, method, params, images, backend, kind, self._shared, stop)
+            yield from run.frames()
+
+        return frames()
+
+    def plan(self, recipe: Recipe, sizes: Mapping[str, Sequence[tuple[int, int]]]) -> plan.Plan:
+        """Predict what a run takes, in a moment: nothing is loaded for it.
+
+        Args:
+            recipe: to be run.
+            sizes: width and height of the pictures by slot, as they are before the run.
+
+        Raises:
+            UsageError: an unknown method or wrong parameters.
+        """
+        method = self.catalogue.get(recipe.method)
+        params = method.params.of(recipe.parameters)
+        if method.inputs and not sizes.get(method.inputs[0].id):
+            return plan.Plan(None, None, 0, 0, f"waiting for {method.inputs[0].label}")
+        kind = plan.Kind(*expect(recipe.backend, recipe.device), method.id, method.nets(params))
+        width, height = result_shape(method, sizes, recipe.size)
+        work = plan.work_of(method, params, width * height)
+        return plan.predict(kind, self._shared.calibration.of(kind), work, width, height)
+
+    def _backend(self, name: str, device: str) -> Backend:
+        """The backend for these settings, made once: nets are cached for it."""
+        with self._lock:
+            if (name, device) not in self._backends:
+                self._backends[name, device] = choose(name, device)
+            return self._backends[name, device]
+
+
+_making = threading.Lock()
+
+
+@cache
+def _only() -> Engine:
+    return Engine()
+
+
+def shared() -> Engine:
+    """The engine of this process, made on first use."""
+    with _making:  # `cache` alone may make two
+        return _only()

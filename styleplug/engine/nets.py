@@ -1,0 +1,145 @@
+"""The nets that all runs share: loaded once, bounded, one call at a time each."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from styleplug.core.backend import Backend, Net
+from styleplug.core.errors import BackendError
+from styleplug.core.weight import WeightFile
+
+LIMIT = 2**30  # bytes of weight files whose nets are kept; more only while in use
+_Key = tuple[Backend, str, str, str]
+
+
+@dataclass(eq=False)
+class _Entry:
+    """A net, how many runs have borrowed it, and the lock of its calls."""
+
+    bytes: int
+    net: Net | None = None
+    users: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class NetCache:
+    """Loaded nets, those used longest ago closed first, and only while no run has them.
+
+    Args:
+        limit: bytes of weight files, as an estimate of what their nets take.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+
+    def borrow(
+        self, backend: Backend, file: WeightFile, function: str, check: Callable[[], None]
+    ) -> Lent:
+        """A net for a run, loaded if need be.
+
+        Args:
+            backend: which loads it.
+            file: its weights.
+            function: of the architecture `file.arch`.
+            check: raises where the run is to stop; called before every call and while waiting.
+
+        Raises:
+            BackendError: it cannot be loaded.
+        """
+        key = (backend, file.arch, file.sha256, function)
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = _Entry(_bytes_of(file))
+            entry.users += 1
+            self._entries.move_to_end(key)
+        lent = Lent(self, entry, check)
+        try:
+            with lent.turn():
+                if entry.net is None:
+                    entry.net = backend.load(file, function)
+                lent.spec = entry.net.spec
+        except BaseException:
+            lent.close()
+            raise
+        return lent
+
+    def give_back(self, entry: _Entry) -> None:
+        """A run is done with a net."""
+        with self._lock:
+            entry.users -= 1
+        self.shrink(self._limit)
+
+    def shrink(self, limit: int = 0) -> None:
+        """Close idle nets, those used longest ago first, until `limit` bytes are left."""
+        with self._lock:
+            total = sum(entry.bytes for entry in self._entries.values())
+            closed = []
+            for key, entry in list(self._entries.items()):
+                if entry.users == 0 and (total > limit or limit == 0 or entry.net is None):
+                    closed.append(self._entries.pop(key))
+                    total -= entry.bytes
+        for entry in closed:
+            if entry.net is not None:
+                entry.net.close()
+
+
+class Lent(Net):
+    """A shared net as one run sees it: every call waits its turn and can be cancelled."""
+
+    def __init__(self, cache: NetCache, entry: _Entry, check: Callable[[], None]) -> None:
+        self._cache, self._check = cache, check
+        self._entry: _Entry | None = entry
+
+    def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute, once no other run is computing with this net."""
+        if self._entry is None or self._entry.net is None:
+            raise BackendError("this net was given back; ask the context for it again")
+        self._check()
+        with self.turn():
+            return self._entry.net(**arrays)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was given back."""
+        return self._entry is None
+
+    def turn(self) -> _Turn:
+        """Hold the net's lock for a while."""
+        assert self._entry is not None
+        return _Turn(self._entry.lock, self._check)
+
+    def close(self) -> None:
+        """Give it back; the cache closes it when it wants the room."""
+        entry, self._entry = self._entry, None
+        if entry is not None:
+            self._cache.give_back(entry)
+
+
+class _Turn:
+    """A lock that is waited for in short naps, so that Stop is heard meanwhile."""
+
+    def __init__(self, lock: threading.Lock, check: Callable[[], None]) -> None:
+        self._lock, self._check = lock, check
+
+    def __enter__(self) -> None:
+        while not self._lock.acquire(timeout=0.1):
+            self._check()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def _bytes_of(file: WeightFile) -> int:
+    """Size of a weight file; 0 where there is none (the fake backend)."""
+    try:
+        return file.path.stat().st_size
+    except OSError:
+        return 0

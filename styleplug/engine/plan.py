@@ -1,0 +1,205 @@
+"""What a run will take, predicted from what earlier runs took on this machine."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from styleplug.core.params import bounds_of
+from styleplug.core.recipe import Settings
+from styleplug.engine import memory
+
+# Before any run of its kind: seconds a step and megapixel, by device, on the slow side.
+SECONDS = {"cuda": 0.05, "mps": 0.2, "cpu": 0.8}
+# Before any run of its kind: process with its libraries loaded, and more for each megapixel.
+BASE_MB = 800.0
+MB_PER_MEGAPIXEL = 2500.0
+
+_KEPT = 24  # runs remembered of each kind
+_NEAREST = 3  # of which so many, the nearest in size, tell the time
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will take.
+
+    Args:
+        seconds: None where the method cannot tell its work.
+        peak_mb: of memory of this process; None where unknown.
+        width: of the result; 0 while its picture is missing.
+        height: of the result.
+        note: how sure this is, and what will happen if memory is short.
+    """
+
+    seconds: float | None
+    peak_mb: float | None
+    width: int
+    height: int
+    note: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one run took.
+
+    Args:
+        megapixels: of its result.
+        rate: seconds by unit of the method's work (steps × megapixels).
+        peak_mb: of memory of the process.
+    """
+
+    megapixels: float
+    rate: float
+    peak_mb: float
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(x) and x > 0 for x in (self.megapixels, self.rate, self.peak_mb)):
+            raise ValueError(f"expected positive numbers, got {self}")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Runs that can be compared.
+
+    Args:
+        backend: its name.
+        device: where it computes.
+        method: its id.
+        nets: keys of the weights used.
+    """
+
+    backend: str
+    device: str
+    method: str
+    nets: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "/".join((self.backend, self.device, self.method, *self.nets))
+
+
+class Calibration:
+    """Observations of earlier runs, kept on disk; a lost or damaged file only costs precision.
+
+    Args:
+        path: the file; by default in the user's cache folder.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path or user_cache_path("styleplug", appauthor=False) / "calibration.json"
+        self._lock = threading.Lock()
+        self._runs: dict[str, tuple[str, list[Observation]]] | None = None
+
+    def observe(self, kind: Kind, digest: str, observation: Observation) -> None:
+        """Remember a run; runs of this kind with other weights are forgotten.
+
+        Args:
+            kind: of run.
+            digest: of the weights it used.
+            observation: what it took.
+        """
+        with self._lock:
+            runs = self._load()
+            before = runs.get(str(kind), ("", []))
+            kept = before[1] if before[0] == digest else []
+            runs[str(kind)] = (digest, [*kept, observation][-_KEPT:])
+            text = json.dumps(
+                {
+                    name: [digest, [asdict(one) for one in seen]]
+                    for name, (digest, seen) in runs.items()
+                }
+            )
+        temporary = self._path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+        with suppress(OSError):  # a read-only home, a full disk
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(text)
+            temporary.replace(self._path)
+
+    def of(self, kind: Kind) -> Sequence[Observation]:
+        """What earlier runs of this kind took, oldest first."""
+        with self._lock:
+            return tuple(self._load().get(str(kind), ("", []))[1])
+
+    def _load(self) -> dict[str, tuple[str, list[Observation]]]:
+        """The file's content, read once."""
+        if self._runs is None:
+            self._runs = {}
+            with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
+                for name, (digest, seen) in json.loads(self._path.read_bytes()).items():
+                    self._runs[str(name)] = (str(digest), [Observation(**one) for one in seen])
+        return self._runs
+
+
+def predict(
+    kind: Kind, seen: Sequence[Observation], work: float | None, width: int, height: int
+) -> Plan:
+    """The plan of a run.
+
+    Args:
+        kind: of run.
+        seen: what earlier runs of this kind took.
+        work: the method's word for its work, if it has one.
+        width: of the result in pixels.
+        height: of the result in pixels.
+    """
+    megapixels = width * height / 1e6
+    need = peak_mb(seen, megapixels)
+    note = f"from {len(seen)} earlier runs" if seen else "a guess: no such run was timed here yet"
+    if not fits(need):
+        note += f"; {need:.0f} MB are not free: {step_down(max(width, height))} px will be tried"
+    time = None if work is None else seconds(kind, seen, work, megapixels)
+    return Plan(time, need, width, height, note)
+
+
+def seconds(kind: Kind, seen: Sequence[Observation], work: float, megapixels: float) -> float:
+    """Time of a run: its work at the median rate of the runs nearest in size."""
+    if not seen:
+        return work * SECONDS.get(kind.device, SECONDS["cpu"])
+    near = sorted(reversed(seen), key=lambda one: abs(math.log(one.megapixels / megapixels)))
+    return work * statistics.median(one.rate for one in near[:_NEAREST])
+
+
+def peak_mb(seen: Sequence[Observation], megapixels: float) -> float:
+    """Memory of a run: a line through what earlier runs took, by size.
+
+    Runs too near in size to tell a slope from the base get the slope assumed at first.
+    """
+    if not seen:
+        return BASE_MB + MB_PER_MEGAPIXEL * megapixels
+    sizes = [one.megapixels for one in seen]
+    peaks = [one.peak_mb for one in seen]
+    slope = MB_PER_MEGAPIXEL
+    if max(sizes) > 1.5 * min(sizes):
+        slope = max(0.0, float(np.polyfit(sizes, peaks, 1)[0]))
+    base = statistics.fmean(peak - slope * size for size, peak in zip(sizes, peaks, strict=True))
+    return max(base, 0.0) + slope * megapixels
+
+
+def fits(predicted_mb: float) -> bool:
+    """Whether this process may grow to so much memory."""
+    return predicted_mb - memory.used_mb() <= memory.available_mb()
+
+
+def work_of(method: Any, params: Any, pixels: int) -> float | None:
+    """The method's word for its work; None where it has none worth the name."""
+    try:
+        work = float(method.work(params, pixels))
+    except Exception:  # a stranger's code; the run itself may still go well
+        return None
+    return work if math.isfinite(work) and work > 0 else None
+
+
+def step_down(size: int) -> int:
+    """The size to try where memory is short: half the pixels."""
+    smallest = bounds_of(Settings.model_fields["size"])[0]
+    return max(int(smallest or 1), round(size * 0.7))

@@ -1,0 +1,71 @@
+"""What a recipe records of the run that carried it out, so that it can be repeated."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterable
+
+import numpy as np
+
+from styleplug import __version__
+from styleplug.core.params import Params
+from styleplug.core.recipe import Recipe
+from styleplug.core.weight import WeightFile
+
+_LIBRARIES = {"torch": "torch", "onnx": "onnxruntime"}  # backend -> module that computes
+
+
+def versions(backend: str) -> dict[str, str]:
+    """Versions of what decides the pixels."""
+    found = {
+        "styleplug": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+    library = sys.modules.get(_LIBRARIES.get(backend, ""))
+    if library is not None:
+        found[library.__name__] = str(library.__version__)
+    return found
+
+
+def completed(
+    recipe: Recipe, params: Params, size: int, backend: str, files: Iterable[WeightFile]
+) -> Recipe:
+    """The recipe with everything said: run again on this backend, it gives the same picture.
+
+    Args:
+        recipe: as it came.
+        params: every parameter of the method, defaults included.
+        size: that was worked at, which may be less than was asked for.
+        backend: that was used.
+        files: weights that were used.
+    """
+    return recipe.model_copy(
+        update={
+            "parameters": params.model_dump(mode="json"),
+            "size": size,
+            "backend": backend,
+            "versions": versions(backend),
+            "weights": {file.path.name: file.sha256 for file in files},
+        }
+    )
+
+
+def differences(asked: Recipe, used: Recipe) -> list[str]:
+    """Why a recipe that records an earlier run may give another picture now, in words."""
+    notes = [
+        f"the recipe was made with {name} {version}, this is {used.versions.get(name, 'without')}: "
+        "the picture may differ a little"
+        for name, version in asked.versions.items()
+        if used.versions.get(name) != version
+    ]
+    for file, digest in asked.weights.items():
+        if file not in used.weights:
+            notes.append(f"the recipe was made with the weights {file}, which are not in use here")
+        elif used.weights[file] != digest:
+            notes.append(
+                f"the recipe was made with other weights {file} (sha256 {digest[:12]}…, "
+                f"here {used.weights[file][:12]}…): the picture will differ"
+            )
+    return notes

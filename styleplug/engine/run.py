@@ -1,0 +1,311 @@
+"""One run of a method, from checked inputs to the finished picture."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from styleplug.core.backend import Backend
+from styleplug.core.errors import Cancelled, MethodError, OutOfMemory, StyleplugError
+from styleplug.core.frame import Frame, Report
+from styleplug.core.image import Picture, resize
+from styleplug.core.method import Method
+from styleplug.core.params import Params
+from styleplug.core.recipe import Recipe
+from styleplug.core.weight import WeightFile, WeightSource
+from styleplug.engine import memory, plan, record
+from styleplug.engine.context import RunContext
+from styleplug.engine.inputs import prepare, result_shape, workable
+from styleplug.engine.nets import NetCache
+from styleplug.post import finish
+from styleplug.store import Store
+
+_SLACK = 1e-3  # how far outside [0, 1] a pixel may be by rounding; it is clipped
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all runs of an engine share."""
+
+    store: Store
+    cache: NetCache
+    calibration: plan.Calibration
+
+
+class Run:
+    """One run.
+
+    Args:
+        recipe: what was asked for.
+        method: that the recipe names.
+        params: of the recipe, validated.
+        pictures: of every slot.
+        backend: that computes.
+        kind: of run, for the calibration.
+        shared: what all runs share.
+        cancel: set by the visitor who wants it stopped.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        method: Method[Any],
+        params: Params,
+        pictures: Mapping[str, Sequence[Picture]],
+        backend: Backend,
+        kind: plan.Kind,
+        shared: Shared,
+        cancel: threading.Event,
+    ) -> None:
+        self.recipe, self.method, self.params, self.pictures = recipe, method, params, pictures
+        self.backend, self.shared, self.cancel = backend, shared, cancel
+        self.files: dict[str, WeightFile] = {}
+        self._kind = kind
+        self._started = time.perf_counter()
+        self._size = recipe.size
+        self._content: Picture | None = None  # in the shape of the result
+        self._last: Frame | None = None  # the last one with a picture
+        self._notes: list[str] = []
+        self._providers: dict[str, None] = {}  # an ordered set
+        self._busy = 0.0  # seconds within the method, without those of loading nets
+
+    def frames(self) -> Iterator[Frame]:
+        """The frames of the run; closing it, or an error, frees what it held.
+
+        Raises:
+            Cancelled: stopped before there was a picture.
+            OutOfMemory: not enough memory, even after stepping down.
+            MethodError: the method failed or broke its contract; pictures already yielded are
+                with the caller and stay good.
+            StyleplugError: whatever store and backend raise.
+        """
+        try:
+            with memory.Watch() as watch:
+                frame, cancelled = yield from self._outcome()
+                if not cancelled:
+                    self._observe(frame, watch.peak_mb)
+                final = self._finished(frame, watch, cancelled)
+        finally:
+            self._last = None
+            memory.release()
+        yield final
+
+    def _outcome(self) -> Generator[Frame, None, tuple[Frame, bool]]:
+        """The last frame of the method, and whether it is last because of Stop."""
+        try:
+            yield from self._weights()
+            return (yield from self._within_memory()), False
+        except Cancelled:
+            if self._last is None:
+                raise Cancelled("stopped before there was a picture") from None
+            return self._last, True
+
+    def _weights(self) -> Iterator[Frame]:
+        """Resolve the weights, telling how it goes."""
+        for key in self.method.nets(self.params):
+            sources = self.method.weights[key]
+            if self.backend.needs_weights:
+                self.files[key] = yield from self._resolve(sources)
+            else:
+                self.files[key] = WeightFile(sources[-1].arch, Path(key), "", self.backend.name)
+            self._note(self.files[key].note)
+
+    def _resolve(self, sources: tuple[WeightSource, ...]) -> Generator[Frame, None, WeightFile]:
+        notes = self.shared.store.resolve(sources)
+        try:
+            while True:
+                if self.cancel.is_set():
+                    raise Cancelled("stopped")
+                yield Frame(0, 0, note=next(notes))
+        except StopIteration as done:
+            file: WeightFile = done.value
+            return file
+        finally:
+            notes.close()
+
+    def _within_memory(self) -> Generator[Frame, None, Frame]:
+        """Attempt the run, and where memory is short, once more at a smaller size."""
+        why = ""
+        asked, smaller = self._size, plan.step_down(self._size)
+        for self._size in dict.fromkeys((asked, smaller)):
+            if self._size < asked:
+                note = f"not enough memory for {asked} px ({why}): made at {smaller} px instead"
+                self._note(note)
+                yield Frame(0, 0, note=note)
+            try:
+                self._foresee()
+                return (yield from self._attempt())
+            except (OutOfMemory, MemoryError) as error:
+                why = str(error) or "an allocation failed"
+            # Out of the except block, so that no traceback holds the arrays any more.
+            self.shared.cache.shrink()
+            memory.release()
+        tried = f"{asked} px" + (f", nor for {smaller} px" if smaller < asked else "")
+        raise OutOfMemory(
+            f"not enough memory for {tried} ({why}): choose a smaller size or close other programs"
+        )
+
+    def _foresee(self) -> None:
+        """Raise OutOfMemory where the run would outgrow the memory there is.
+
+        The system would not refuse such memory, but kill the process once it is used.
+        """
+        width, height = self._shape()
+        seen = self.shared.calibration.of(self._kind)
+        need = plan.peak_mb(seen, width * height / 1e6)
+        if not plan.fits(need):
+            raise OutOfMemory(
+                f"it takes about {need:.0f} MB; {memory.available_mb():.0f} MB are free"
+            )
+
+    def _shape(self) -> tuple[int, int]:
+        """Width and height of the result."""
+        sizes = {
+            slot: [(picture.width, picture.height) for picture in pictures]
+            for slot, pictures in self.pictures.items()
+        }
+        return result_shape(self.method, sizes, self._size)
+
+    def _attempt(self) -> Generator[Frame, None, Frame]:
+        """Run the method once; its previews are passed on, its final frame is returned."""
+        images, self._content = prepare(self.method, self.pictures, self._size)
+        context = RunContext(
+            self._size, self.recipe.seed, self.files, self.backend, self.shared.cache, self.cancel
+        )
+        frames: Iterator[Frame] = iter(())
+        final: Frame | None = None
+        try:
+            with self._blamed():
+                frames = iter(self.method.run(images, self.params, context))
+            while (frame := self._next(frames, context)) is not None:
+                if final is not None:
+                    raise MethodError(f"{self._who} goes on after its final frame")
+                if frame.final:
+                    final = frame
+                    continue
+                if frame.images:
+                    self._last = frame
+                yield frame
+                context.check()
+        finally:
+            close = getattr(frames, "close", None)
+            with suppress(Exception):  # it has no say any more
+                if close is not None:
+                    close()
+            self._providers.update(context.providers())
+            context.release()
+        if final is None:
+            raise MethodError(f"{self._who} ended without a final frame")
+        return final
+
+    def _next(self, frames: Iterator[Frame], context: RunContext) -> Frame | None:
+        """The method's next frame, checked and timed; None at its end."""
+        context.check()
+        started, loading = time.perf_counter(), context.loading
+        try:
+            with self._blamed():
+                frame = next(frames, None)
+            return None if frame is None else self._checked(frame)
+        finally:
+            self._busy += time.perf_counter() - started - (context.loading - loading)
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """Turn what a method raises, other than our own errors, into a MethodError."""
+        try:
+            yield
+        except (StyleplugError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:  # a plug-in must not end the process
+            step = self._last.step if self._last else 0
+            raise MethodError(
+                f"{self._who} failed after step {step}: {type(error).__name__}: {error}"
+            ) from error
+
+    @property
+    def _who(self) -> str:
+        return f"the method {self.method.id!r}"
+
+    def _checked(self, frame: object) -> Frame:
+        """The frame, its pictures float32 in [0, 1].
+
+        Raises:
+            MethodError: it is no frame, or a picture in it is none.
+        """
+        if not isinstance(frame, Frame):
+            raise MethodError(f"{self._who} yielded {type(frame).__name__}; expected Frame")
+        images = tuple(self._picture(image) for image in frame.images)
+        if frame.final and not images:
+            raise MethodError(f"the final frame of {self._who} has no picture")
+        if frame.final and self._content is not None:
+            wanted = workable(self._content.width, self._content.height)
+            for image in images:
+                if image.shape[1::-1] != wanted:
+                    raise MethodError(
+                        f"{self._who} made {image.shape[1]} × {image.shape[0]} pixels; "
+                        f"expected {wanted[0]} × {wanted[1]}, as its first input"
+                    )
+        return replace(frame, images=images, report=None)
+
+    def _picture(self, image: object) -> np.ndarray:
+        if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
+            shape = getattr(image, "shape", type(image).__name__)
+            raise MethodError(f"{self._who} yielded {shape} as a picture; expected (h, w, 3)")
+        low, high = (float(image.min()), float(image.max())) if image.size else (math.nan,) * 2
+        if not (low >= -_SLACK and high <= 1 + _SLACK):  # also where it is NaN
+            raise MethodError(f"{self._who} made pixels from {low:g} to {high:g}; expected 0 to 1")
+        return np.clip(image, 0.0, 1.0).astype(np.float32, copy=False)
+
+    def _finished(self, frame: Frame, watch: memory.Watch, cancelled: bool) -> Frame:
+        """The engine's final frame: the picture in its shape, and the report."""
+        images = tuple(self._in_shape(image) for image in frame.images)
+        backend, files = self.backend, list(self.files.values())
+        recipe = record.completed(self.recipe, self.params, self._size, backend.name, files)
+        notes = (*backend.notes, *self._notes, *record.differences(self.recipe, recipe))
+        height, width = images[0].shape[:2]
+        report = Report(
+            method=self.method.id,
+            backend=backend.name,
+            provider=", ".join(self._providers) or "cpu",
+            seconds=time.perf_counter() - self._started,
+            peak_rss_mb=watch.peak_mb,
+            width=width,
+            height=height,
+            steps=frame.step,
+            metrics={name: float(value) for name, value in frame.metrics.items()},
+            weights=tuple(
+                {"file": file.path.name, "sha256": file.sha256, "source": file.source}
+                for file in files
+            ),
+            notes=tuple(dict.fromkeys(notes)),
+            cancelled=cancelled,
+            recipe=recipe,
+        )
+        return replace(frame, images=images, final=True, report=report)
+
+    def _in_shape(self, image: np.ndarray) -> np.ndarray:
+        """Bring a picture, which may be an early preview, to the result's shape; finish it."""
+        if self._content is not None:
+            image = resize(image, self._content.width, self._content.height)
+        return finish(image, self._content, self.recipe.finish)
+
+    def _note(self, note: str) -> None:
+        if note:
+            self._notes.append(note)
+
+    def _observe(self, frame: Frame, peak_mb: float) -> None:
+        """Let the next plan know what this run took."""
+        height, width = frame.images[0].shape[:2]
+        work = plan.work_of(self.method, self.params, width * height)
+        if work is not None and self._busy > 0:
+            digest = " ".join(file.sha256 for file in self.files.values())
+            seen = plan.Observation(width * height / 1e6, self._busy / work, peak_mb)
+            self.shared.calibration.observe(self._kind, digest, seen)
