@@ -82,14 +82,16 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def tint(monkeypatch: pytest.MonkeyPatch) -> type[Tint]:
+def tint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> type[Tint]:
     """The only method there is; the engine knows it as well."""
-    from styleplug import engine
+    from styleplug.cli import method
+    from styleplug.engine import Engine
+    from styleplug.engine.plan import Calibration
 
     catalogue = methods.Catalogue(methods={"tint": Tint()}, broken={"lost": "no module named x"})
-    one = engine.Engine(catalogue=catalogue)
+    one = Engine(catalogue=catalogue, calibration=Calibration(tmp_path / "calibration.json"))
     monkeypatch.setattr(methods, "catalogue", lambda: catalogue)
-    monkeypatch.setattr(engine, "shared", lambda: one)
+    monkeypatch.setattr(method, "shared", lambda: one)
     monkeypatch.setattr(Tint, "each_step", staticmethod(lambda step: None))
     return Tint
 
@@ -170,7 +172,7 @@ def test_every_command_has_help(
 def test_methods(tint: type[Tint], styleplug: Command) -> None:
     done = styleplug("methods")
     assert "Tints a picture." in done.out
-    assert "lost could not be loaded: no module named x" in done.err
+    assert "lost cannot be used: no module named x" in done.err
     described = styleplug("methods", "--json").json()
     assert described["broken"] == {"lost": "no module named x"}
     (method,) = described["methods"]
@@ -293,8 +295,8 @@ def test_usage_errors(
     ("recipe", "sentence"),
     [
         ("{}", "not a styleplug recipe"),
-        ("not json", "not a styleplug recipe"),
-        (Recipe(method="other").to_json(), "styleplug run other"),
+        ("not json", "holds no recipe"),
+        (Recipe(method="other").to_json(), "for the method 'other'"),
         (Recipe(method="tint", parameters={"speed": 1}).to_json(), "unknown parameter 'speed'"),
         (None, "recipe.json"),
     ],

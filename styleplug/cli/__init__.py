@@ -74,7 +74,7 @@ class _Methods(TyperGroup):
         return sorted(catalogue().methods)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        from styleplug.cli.run import method_command
+        from styleplug.cli.method import method_command
         from styleplug.methods import catalogue
 
         return method_command(catalogue().get(cmd_name))
@@ -118,7 +118,8 @@ def list_weights(json: Json = False) -> None:
     """List the weight files at hand."""
     from styleplug.store import Store
 
-    print_rows(Store().listing(), as_json=json)
+    shown = ("file", "arch", "size", "licence", "source", "present")
+    print_rows(Store().listing(), shown, as_json=json)
 
 
 @weights.command()
@@ -127,7 +128,7 @@ def verify(json: Json = False) -> None:
     from styleplug.store import Store
 
     rows = Store().verify()
-    print_rows(rows, as_json=json)
+    print_rows(rows, ("file", "ok", "sha256", "why"), as_json=json)
     if wrong := [str(row["file"]) for row in rows if not row["ok"]]:
         raise WeightError(f"not what they should be: {', '.join(wrong)}; put the right files back")
 
@@ -166,12 +167,13 @@ def _follow(steps: Generator[str, None, Any]) -> Any:
 @app.command("app")
 def serve(
     host: Annotated[
-        str, typer.Option(envvar="GRADIO_SERVER_NAME", help="Address to listen on.")
-    ] = "127.0.0.1",
+        str | None,
+        typer.Option(help="Address to listen on. Else GRADIO_SERVER_NAME, else only this machine."),
+    ] = None,
     port: Annotated[
-        int, typer.Option(envvar="GRADIO_SERVER_PORT", help="Port to listen on.")
-    ] = 7860,
-    share: Annotated[bool, typer.Option(help="Also make a public link.")] = False,
+        int | None, typer.Option(help="Port to listen on. Else GRADIO_SERVER_PORT, else 7860.")
+    ] = None,
+    share: Annotated[bool, typer.Option("--share", help="Also make a public link.")] = False,
     auth: Annotated[
         str | None,
         typer.Option(
@@ -183,11 +185,17 @@ def serve(
     ] = None,
 ) -> None:
     """Start the page."""
-    user, colon, password = (auth or "").partition(":")
-    if auth is not None and not (user and colon and password):
-        raise UsageError("--auth takes USER:PASSWORD, both not empty, with a colon between them")
+    user, _, password = (auth or "").partition(":")
+    if auth is not None and not (user and password):
+        raise UsageError("--auth takes USER:PASSWORD, neither of them empty")
     if share and auth is None:
         say_note("anybody who has the link can use this page; --auth asks for a password")
+    from styleplug.ui.page import launch
+
+    try:
+        launch(host, port, share, (user, password) if auth else None)
+    except OSError as error:
+        raise StyleplugError(f"the page cannot be served: {error}; try another --port") from None
 
 
 command: Callable[..., Any] = typer.main.get_command(app)

@@ -44,11 +44,11 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     OUT.print(table, width=None if OUT.is_terminal else PIPED)
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Like rows, as a line of JSON or as a table."""
+def print_rows(rows: Sequence[Mapping[str, Any]], shown: Sequence[str], *, as_json: bool) -> None:
+    """Like rows: all of them as a line of JSON, or what is `shown` as a table."""
     if as_json:
         print_json(list(rows))
     elif rows:
-        print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+        print_table(shown, [[row.get(head, "") for head in shown] for row in rows])
     else:
         say_note("there is nothing to list")

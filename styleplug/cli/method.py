@@ -20,18 +20,16 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from styleplug import _base, _recipe
 from styleplug.cli.console import ERR, print_json, say_note, say_result
 from styleplug.cli.options import RESULT_OPTIONS, field_options, slot_option
-from styleplug.core.errors import Cancelled, OutputError, UsageError
+from styleplug.core.errors import Cancelled, OutputError
 from styleplug.core.frame import Frame, Report
-from styleplug.core.image import format_of, read, read_recipe, write
+from styleplug.core.image import format_of, read, write
 from styleplug.core.method import Method
 from styleplug.core.params import Params
 from styleplug.core.recipe import Finish, Recipe, Settings
-from styleplug.engine import shared
-
-Given = Mapping[str, Mapping[str, Any]]
-"""Values by group ("Parameters", "Settings", "Finish") and name, only those that were given."""
+from styleplug.engine import Plan, shared
 
 
 def method_command(method: Method[Any]) -> Any:
@@ -43,12 +41,10 @@ def method_command(method: Method[Any]) -> Any:
     }
 
     def call(out: Path, recipe: Path | None, no_recipe: bool, json: bool, **values: Any) -> None:
-        given = {
-            group: {name: values[name] for name in fields.model_fields if values[name] is not None}
-            for group, fields in groups.items()
-        }
-        files = {slot.id: values[slot.id] or [] for slot in method.inputs}
-        _run(_recipe(method, given, recipe), files, out, keep_recipe=not no_recipe, as_json=json)
+        files = {slot.id: values.pop(slot.id) or [] for slot in method.inputs}
+        given = {name: value for name, value in values.items() if value is not None}
+        wanted = _recipe(method.id, _base(recipe), given)
+        _run(wanted, files, out, keep_recipe=not no_recipe, as_json=json)
 
     options = [slot_option(slot) for slot in method.inputs]
     options += [o for panel, fields in groups.items() for o in field_options(fields, panel)]
@@ -60,24 +56,6 @@ def method_command(method: Method[Any]) -> Any:
     return typer.main.get_command(single)
 
 
-def _recipe(method: Method[Any], given: Given, file: Path | None) -> Recipe:
-    """What to do: the recipe of `file`, if any, with the given options over it, all checked."""
-    base = Recipe(method=method.id)
-    if file is not None:
-        text = read_recipe(file)
-        if text is None:
-            raise UsageError(f"{file} holds no recipe; expected a PNG or JSON made by styleplug")
-        base = Recipe.from_json(text)
-    if base.method != method.id:
-        raise UsageError(
-            f"the recipe of {file} is for {base.method!r}; use `styleplug run {base.method}`"
-        )
-    parameters = method.params.of({**base.parameters, **given["Parameters"]})
-    finish = Finish.of({**dict(base.finish), **given["Finish"]})
-    checked = {"parameters": parameters.model_dump(), "finish": finish}
-    return Recipe.of({**dict(base), **given["Settings"], **checked})
-
-
 def _run(
     recipe: Recipe, files: Mapping[str, list[Path]], out: Path, *, keep_recipe: bool, as_json: bool
 ) -> None:
@@ -87,9 +65,7 @@ def _run(
     sizes = {slot: [(p.width, p.height) for p in many] for slot, many in images.items()}
     engine = shared()
     with _cancel_on_ctrl_c() as cancel:
-        plan = engine.plan(recipe, sizes)
-        if plan.note:
-            say_note(plan.note)
+        say_note(_planned(engine.plan(recipe, sizes)))
         last = _show(engine.run(recipe, images, cancel))
     report = last.report
     assert report is not None, "the engine's final frame carries its report"
@@ -101,6 +77,17 @@ def _run(
     _tell(report, out, as_json=as_json)
     if report.cancelled:
         raise Cancelled(f"stopped; the picture so far is in {out}")
+
+
+def _planned(plan: Plan) -> str:
+    """What a run will take, for a person."""
+    known = (
+        f"{plan.width}×{plan.height} px" if plan.width else "",
+        "" if plan.seconds is None else f"about {plan.seconds:.0f} s",
+        "" if plan.peak_mb is None else f"{plan.peak_mb:.0f} MB",
+        plan.note,
+    )
+    return ", ".join(filter(None, known))
 
 
 def _check_writable(out: Path) -> None:

@@ -1,0 +1,180 @@
+"""The documentation is true: its examples run, its links lead somewhere, its tables are fresh."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from styleplug import cli
+
+HOUSE = Path(__file__).parents[1]
+README = (HOUSE / "README.md").read_text(encoding="utf-8")
+PLUGINS = (HOUSE / "docs" / "plugins.md").read_text(encoding="utf-8")
+PAGES = [HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").glob("*.md"))]
+
+# Examples show the defaults that people want; here they run in no time.
+QUICK = "--size 64 --backend fake --iterations 2"
+SLOW, FAST = "size=512", 'size=64, backend="fake", iterations=2'
+
+
+def section(text: str, heading: str) -> str:
+    """What stands below a heading, up to the next of its kind."""
+    below = text.split(f"\n## {heading}\n")[1]
+    return below.split("\n## ")[0]
+
+
+def block(text: str, language: str, number: int = 0) -> str:
+    """A fenced block."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)[number]
+
+
+def quick(code: str) -> str:
+    assert SLOW in code, "the example says its size, so that this test can make it small"
+    return code.replace(SLOW, FAST)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, with the pictures that examples name."""
+    for shade, name in enumerate(["photo.jpg", "painting.jpg", "other.jpg"]):
+        ramp = np.linspace(0, 255, 96 * 72 * 3).reshape(72, 96, 3)
+        Image.fromarray(np.roll(ramp, shade * 40, axis=1).astype(np.uint8)).save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+COMMANDS = block(section(README, "On the command line"), "bash").splitlines()
+
+
+def test_the_commands_of_the_readme_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In their order, since one takes up the recipe of another's picture."""
+    from styleplug.core.weight import WeightFile
+    from styleplug.store import Store
+    from styleplug.ui import page
+
+    served: list[Any] = []
+
+    def fetched(self: Store, sources: Any) -> Iterator[str]:
+        yield "downloading"
+        return WeightFile("vgg19", Path("model.safetensors"), "0" * 64, "hub")
+
+    monkeypatch.setattr(Store, "resolve", fetched)
+    monkeypatch.setattr(page, "launch", lambda *arguments: served.append(arguments))
+    for line in COMMANDS:
+        program, *arguments = shlex.split(line)
+        assert program == "styleplug"
+        if "--out" in arguments:
+            arguments += QUICK.split()
+        monkeypatch.setattr(sys, "argv", [program, *arguments])
+        with pytest.raises(SystemExit) as leaving:
+            cli.main()
+        said = capsys.readouterr()
+        assert leaving.value.code in (0, None), f"{line}\n{said.err}"
+    for name in ("picture.png", "mixed.png", "again.png"):
+        with Image.open(folder / name) as picture:
+            assert picture.size == (64, 48)
+    assert served == [("0.0.0.0", 8000, False, ("user", "password"))]
+
+
+def test_the_python_example_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(quick(block(section(README, "In Python"), "python")), {})
+    with Image.open(folder / "picture.png") as picture:
+        assert picture.size == (64, 48)
+    assert "gatys" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_the_http_example_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from styleplug.ui.page import launch
+
+    url = launch("127.0.0.1", free_port(), block=False)
+    code = quick(block(section(README, "Over HTTP"), "python"))
+    assert "http://127.0.0.1:7860" in code
+    said: dict[str, Any] = {}
+    exec(code.replace("http://127.0.0.1:7860", url), said)
+    assert said["report"]["method"] == "gatys"
+    with Image.open(said["picture"]) as picture:
+        assert picture.size == (64, 48)
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_the_plug_in_of_the_readme_is_a_command(folder: Path) -> None:
+    """The file and the entry point, installed as pip would and used as a user would."""
+    site = folder / "site"
+    info = site / "styleplug_posterise-1.0.dist-info"
+    info.mkdir(parents=True)
+    code = block(section(README, "A method of your own"), "python")
+    (site / "styleplug_posterise.py").write_text(code, encoding="utf-8")
+    project = tomllib.loads(block(section(PLUGINS, "A package of its own"), "toml"))["project"]
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
+    points = project["entry-points"]["styleplug.methods"]
+    lines = "".join(f"{name} = {where}\n" for name, where in points.items())
+    (info / "entry_points.txt").write_text(f"[styleplug.methods]\n{lines}")
+
+    options = ["--content", "photo.jpg", "--tones", "2", "--size", "64", "--out", "flat.png"]
+    done = subprocess.run(
+        [sys.executable, "-m", "styleplug", "run", "posterise", *options, "--backend", "fake"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={"PYTHONPATH": f"{site}:{HOUSE}", "PATH": "", "HOME": str(folder)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with Image.open(folder / "flat.png") as picture:
+        assert set(np.unique(np.asarray(picture))) == {0, 255}
+
+
+def test_the_page_of_methods_is_fresh() -> None:
+    written = (HOUSE / "docs" / "methods.md").read_text(encoding="utf-8")
+    rendered = runpy.run_path(str(HOUSE / "docs" / "generate.py"))["render"]()
+    assert written == rendered, "run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_refers_to_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    linked = [
+        target
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+        if not re.match(r"https?:", target)
+    ]
+    missing = [target for target in linked if not (page.parent / target).exists()]
+    named = re.findall(r"`((?:docs|styleplug|tests|benchmarks|weights)/[\w./-]*)`", text)
+    missing += [name for name in named if not (HOUSE / name).exists()]
+    assert not missing
+
+
+def test_the_front_matter_is_a_space() -> None:
+    front = dict(re.findall(r"^(\w+): (.+)$", README.split("---")[1], re.MULTILINE))
+    assert front["sdk"] == "gradio"
+    assert (HOUSE / front["app_file"]).is_file()
+    assert len(front["short_description"]) <= 60, "the Hub refuses longer ones"
+    assert front["python_version"] in ('"3.11"', '"3.12"')
+    requirements = (HOUSE / "requirements.txt").read_text(encoding="utf-8")
+    lowest = re.search(r"gradio>=([\d.]+)", requirements)
+    assert lowest is not None
+    assert front["sdk_version"].startswith(lowest[1]), "the version that requirements.txt admits"
