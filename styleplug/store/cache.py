@@ -54,7 +54,7 @@ class Pin(BaseModel):
         """
         try:
             return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValidationError) as error:
             raise WeightError(
@@ -130,6 +130,7 @@ class Entry:
             DigestMismatch: what came is not what was pinned or declared.
             WeightError: what came is no safetensors file, or cannot be stored.
         """
+        watch.note = f"asking the Hub for {self.source.arch}"
         with self._writing():
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._locked(watch):
@@ -150,7 +151,6 @@ class Entry:
         """Fetch under the lock."""
         source = self.source
         pin = self._trusted_pin()
-        watch.note = f"asking the Hub for {source.arch}"
         origin = open_origin(source, pin.commit if pin else source.revision, watch)
         plan = self._plan(origin)
         if pin is None:
@@ -251,7 +251,9 @@ class Entry:
             failures.recall(self.source)  # whoever has the lock may have found the Hub down
             watch.note = f"waiting for another download of {self.source.arch}"
             watch.check()
-            size = self._part.stat().st_size if self._part.exists() else 0
+            size = 0
+            with suppress(FileNotFoundError):
+                size = self._part.stat().st_size
             if size != seen:
                 seen = size
                 watch.expect(hub.STALL, f"another download of {self.source.arch} does not get on")

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -35,7 +35,7 @@ STALL = 10.0
 QUIET = 60.0
 """Seconds for which a Hub that failed is not asked again."""
 
-_CHUNK = 2**18
+_CUT = "the connection was cut; what came is kept"
 
 
 class Offline(HubUnavailable):
@@ -116,7 +116,7 @@ class _Cached:
         with self._path.open("rb") as file:
             file.seek(start)
             while start < end:
-                chunk = file.read(min(_CHUNK, end - start))
+                chunk = file.read(min(2**20, end - start))
                 if not chunk:
                     raise HubUnavailable(f"the cached file {self._path} has become shorter")
                 start += len(chunk)
@@ -132,11 +132,7 @@ class _Remote:
         self._watch = watch
         self._revision = revision
         failures.recall(source)
-        where = urlsplit(self._endpoint)
-        if where.scheme not in {"http", "https"} or not where.hostname:
-            raise HubUnavailable(
-                f"HF_ENDPOINT is {self._endpoint!r}; expected https://huggingface.co or a mirror"
-            )
+        _check_address(self._endpoint)
         watch.expect(FIRST_ANSWER, self._unreached(f"no answer within {FIRST_ANSWER:g} s"))
         with self._get(0, 1, FIRST_ANSWER) as response:
             # The Hub itself answers first, with the commit; a store it redirects to comes last.
@@ -158,14 +154,14 @@ class _Remote:
     def read(self, start: int, end: int) -> Iterator[bytes]:
         if start == end:
             return
-        stalled = self._unreached(f"no byte came for {STALL:g} s")
+        stalled = self._unreached(f"no byte came for {STALL:g} s; what came is kept")
         self._watch.expect(STALL, stalled)
         # The watch is to be the first to lose patience, else a stall would pass for a cut.
         with self._get(start, end, 2 * STALL) as response:
             if response.status_code != 206 and start > 0:
                 raise Refused(f"{self._endpoint} cannot send parts of files; try another mirror")
             try:
-                for chunk in response.iter_raw(_CHUNK):
+                for chunk in response.iter_raw():  # as they come: a size would hold them back
                     self._watch.expect(STALL, stalled)
                     yield chunk[: end - start]
                     start += min(len(chunk), end - start)
@@ -174,7 +170,7 @@ class _Remote:
             finally:
                 self._watch.rest()
         if start < end:
-            raise HubUnavailable(self._unreached("the connection was cut"))
+            raise HubUnavailable(self._unreached(_CUT))
 
     @contextmanager
     def _get(self, start: int, end: int, patience: float) -> Iterator[Any]:
@@ -189,17 +185,20 @@ class _Remote:
         # A token that only lies on this machine is not sent where its owner forbids that.
         if not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN and (token := get_token()):
             headers["authorization"] = f"Bearer {token}"
+        begun = False
         try:
             with get_session().stream(
                 "GET", url, headers=headers, timeout=patience, follow_redirects=True
             ) as response:
                 self._refuse(response.status_code, response.headers)
+                begun = True
                 yield response
         except OfflineModeIsEnabled:
             raise Offline(f"the Hub is not asked for {source.repo}, as it is offline") from None
         # RuntimeError: the session is the process's, and somebody else closed it.
         except (HTTPError, RuntimeError) as error:
-            raise HubUnavailable(self._unreached(str(error) or type(error).__name__)) from error
+            why = _CUT if begun else str(error) or type(error).__name__
+            raise HubUnavailable(self._unreached(why)) from error
 
     def _refuse(self, status: int, headers: Mapping[str, str]) -> None:
         """Turn an error status into a sentence."""
@@ -220,6 +219,17 @@ class _Remote:
 
     def _unreached(self, why: str) -> str:
         return f"the Hub could not be reached ({self._endpoint}: {why})"
+
+
+def _check_address(address: str) -> None:
+    """Refuse an HF_ENDPOINT that is none."""
+    with suppress(ValueError):
+        where = urlsplit(address)
+        if where.scheme in {"http", "https"} and where.hostname:
+            return
+    raise HubUnavailable(
+        f"HF_ENDPOINT is {address!r}; expected https://huggingface.co or the address of a mirror"
+    )
 
 
 def _total(headers: Mapping[str, str]) -> int:

@@ -52,10 +52,18 @@ class Watch:
         if self.stopped.is_set():
             raise Cancelled("the download was stopped; it can be taken up again")
 
-    def overdue(self) -> str:
-        """What to say about a promise that was not kept, else ""."""
+    def left(self) -> float:
+        """Seconds until a promise is broken, at most a tick.
+
+        Raises:
+            HubUnavailable: it is broken.
+        """
         due = self._due
-        return due[1] if due and time.monotonic() > due[0] else ""
+        if due is None:
+            return _TICK
+        if time.monotonic() >= due[0]:
+            raise HubUnavailable(due[1])
+        return min(_TICK, due[0] - time.monotonic())
 
 
 def watched(work: Callable[[Watch], T]) -> Generator[str, None, T]:
@@ -80,12 +88,10 @@ def watched(work: Callable[[Watch], T]) -> Generator[str, None, T]:
     try:
         while True:
             try:
-                return done.result(timeout=_TICK)
+                return done.result(timeout=watch.left())
             except TimeoutError:
                 if done.done():
                     raise
-            if late := watch.overdue():
-                raise HubUnavailable(late)
             yield watch.note
     finally:
         watch.stopped.set()
