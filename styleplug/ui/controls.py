@@ -1,0 +1,66 @@
+"""A declared parameter becomes a control: the only place where types turn into components."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from pydantic.fields import FieldInfo
+
+from styleplug.core.params import bounds_of, choices_of, hint_of
+from styleplug.ui.i18n import Texts
+
+FEW = 4  # choices shown side by side; more become a list to open
+LONG = 10_000  # a range this many steps long is typed, not slid
+WIDE = 1_000  # nor is one whose ends are this many times apart
+
+
+def control(name: str, info: FieldInfo, owner: str, texts: Texts) -> Component:
+    """The component of a parameter: label, help, default and bounds from its declaration.
+
+    Args:
+        name: of the parameter.
+        info: its declaration, made by `core.params.field`.
+        owner: prefix of the element's id and of its texts ("gatys", "settings").
+        texts: collects its words.
+    """
+    hint = hint_of(info)
+    unit = f" ({hint.unit})" if hint.unit else ""
+    key = f"{owner}-{name}"
+    common: dict[str, Any] = {
+        "label": texts.add(f"{key}-label", hint.label + unit, hint.zh[0] + unit),
+        "info": texts.add(f"{key}-help", hint.help, hint.zh[1]),
+        "elem_id": key,
+        "value": shown(info.default),
+    }
+    if choices := choices_of(info):
+        kind = gr.Radio if len(choices) <= FEW else gr.Dropdown
+        return kind(list(choices), **common)
+    if info.annotation is bool:
+        return gr.Checkbox(**common)
+    if info.annotation in (int, float):
+        return _number(info, hint.step, common)
+    return gr.Textbox(max_lines=1, **common)
+
+
+def _number(info: FieldInfo, step: float | None, common: dict[str, Any]) -> Component:
+    """A slider where both ends are within reach of each other, else a box."""
+    low, high = bounds_of(info)
+    whole = info.annotation is int
+    if low is not None and high is not None:
+        step = step or (1 if whole else 10 ** math.floor(math.log10((high - low) / 100)))
+        wide = low > 0 and high / low > WIDE
+        if (high - low) / step <= LONG and not wide:
+            return gr.Slider(low, high, step=step, **common)
+    return gr.Number(minimum=low, maximum=high, precision=0 if whole else None, **common)
+
+
+def shown(value: Any) -> Any:
+    """A parameter's value as its control holds it: lists of numbers as "1, 0.5"."""
+    if isinstance(value, list | tuple):
+        return ", ".join(f"{number:g}" for number in value)
+    return value
+
+

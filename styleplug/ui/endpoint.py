@@ -1,0 +1,60 @@
+"""The HTTP endpoint of a method, with the parameter names and defaults of its declaration."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from styleplug.ui.form import Form
+from styleplug.ui.live import follow
+from styleplug.ui.refusal import shown
+from styleplug.ui.results import Folder
+
+if TYPE_CHECKING:
+    from styleplug.engine import Engine
+
+
+def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
+    """Add the endpoint `/METHOD` to the page being built.
+
+    It gives (image, report): while running no image and the progress, at the end a PNG that
+    holds its recipe, and the report of the run.
+
+    Args:
+        form: the method's controls, made.
+        engine: what runs it.
+        line: the queue it shares with the page.
+    """
+    method = form.method
+    picture = gr.Image(label="image", format="png", visible=False)
+    report = gr.JSON(label="report", visible=False)
+
+    def endpoint(*values: Any) -> Iterator[tuple[str | None, dict[str, Any]]]:
+        given = dict(zip(form.names, values, strict=True))
+        cancel = threading.Event()
+        try:
+            run = engine.run(form.recipe(given), form.read(given), cancel)
+            for moment in follow(run, cancel):
+                frame = moment.frame
+                if frame.report is None:
+                    yield None, {"step": frame.step, "steps": frame.steps, "note": frame.note}
+                    continue
+                kept = Folder(method.id).keep(frame.images[0], frame.report.recipe)
+                yield str(kept), frame.report.model_dump(mode="json")
+        except Exception as error:
+            raise shown(error, "en") from error
+
+    endpoint.__signature__ = form.signature  # type: ignore[attr-defined]
+    gr.on(
+        [],
+        endpoint,
+        form.components,
+        [picture, report],
+        api_name=method.id,
+        api_description=f"{method.title}. {method.summary}",
+        preprocess=False,
+        **line,
+    )

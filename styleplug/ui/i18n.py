@@ -1,0 +1,144 @@
+"""The page's own words in English and Chinese; a method brings its words with its declaration.
+
+What stands on the page from the start is translated by the browser (`Texts`, `gr.I18n`); what is
+said during a run is written in the language that the browser asks for (`language`, `say`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import gradio as gr
+from gradio.i18n import I18nData
+
+Language = Literal["en", "zh"]
+
+WORDS: dict[str, tuple[str, str]] = {
+    "tagline": (
+        "Turn photographs into pictures in any style",
+        "把照片变成任意风格的画",
+    ),
+    "examples": ("Try one of these", "试试这些示例"),
+    "run": ("Run", "开始"),
+    "stop": ("Stop", "停止"),
+    "advanced": ("Advanced", "高级设置"),
+    "result": ("Result", "结果"),
+    "compare": ("Before and after", "前后对比"),
+    "losses": ("Losses", "损失曲线"),
+    "download": ("Download PNG", "下载 PNG"),
+    "signed": ("Recipe in the file", "文件内含配方"),
+    "signed_help": (
+        "The PNG then holds all settings, so that the same picture can be made again.",
+        "PNG 中会保存全部设置，以便再次得到同一张图。",
+    ),
+    "recipe": ("Recipe", "配方"),
+    "reload": ("Settings from a picture", "从图片恢复设置"),
+    "reload_help": (
+        "Drop a PNG made here, or a recipe as JSON: every control is set as it was.",
+        "拖入本页生成的 PNG 或 JSON 配方，所有控件恢复为当时的设置。",
+    ),
+    "another": ("One more (optional)", "再加一张（可选）"),
+    "broken": ("This plug-in cannot be used", "此插件无法使用"),
+    "paper": ("Paper", "论文"),
+    "idle": ("Choose pictures, then press Run.", "选择图片，然后点击“开始”。"),
+    "starting": ("Starting …", "正在启动……"),
+    "stopping": ("Stopping …", "正在停止……"),
+    "stopped": (
+        "Stopped at step {step}. The picture so far is kept.",
+        "已在第 {step} 步停止，当前结果已保留。",
+    ),
+    "stopped_early": ("Stopped before the first picture.", "在出图之前已停止。"),
+    "done": ("Done in {time}", "完成，用时 {time}"),
+    "step": ("Step {step} of {steps}", "第 {step} / {steps} 步"),
+    "step_open": ("Step {step}", "第 {step} 步"),
+    "left": ("{time} left", "还需 {time}"),
+    "seconds": ("{n} s", "{n} 秒"),
+    "minutes": ("{m} min {n} s", "{m} 分 {n} 秒"),
+    "plan": ("About {time}", "预计 {time}"),
+    "plan_size": ("{width} × {height} px", "{width} × {height} 像素"),
+    "plan_memory": ("{memory} memory", "内存 {memory}"),
+    "plan_unknown": (
+        "The time is known after the first run on this machine",
+        "首次运行后即可预估时间",
+    ),
+    "by": ("{backend} on {provider}", "{backend}，{provider}"),
+    "peak": ("peak {memory}", "峰值内存 {memory}"),
+    "failed": ("That did not work", "未能完成"),
+    "missing": ("A picture is missing here.", "这里缺少图片。"),
+    "unforeseen": (
+        "Something failed that should not have: {error}. Your pictures and settings are kept; "
+        "try again, or try a smaller size.",
+        "发生意外错误：{error}。图片和设置均已保留，请重试或减小尺寸。",
+    ),
+    "restored": (
+        "Settings restored. Add the same pictures to get the same result.",
+        "设置已恢复。放入相同的图片即可得到相同结果。",
+    ),
+    "no_recipe": (
+        "This file holds no recipe. Expected a PNG made here, or a recipe as JSON.",
+        "文件中没有配方，请使用本页生成的 PNG 或 JSON 配方。",
+    ),
+    "other_method": (
+        "This recipe is for {title}: open that tab and drop it there.",
+        "此配方属于“{title}”，请在该标签页中使用。",
+    ),
+}
+
+
+class Texts:
+    """Collects the standing texts of a page in both languages."""
+
+    def __init__(self) -> None:
+        self._table = {key: dict(zip(("en", "zh"), both, strict=True)) for key, both in WORDS.items()}
+
+    def own(self, key: str) -> str:
+        """The marker of one of `WORDS`; the browser puts the text in its place."""
+        assert key in WORDS, key
+        return str(I18nData(key))
+
+    def add(self, key: str, english: str, chinese: str) -> str:
+        """The marker of a text from a declaration, kept under `key`."""
+        self._table[key] = {"en": english, "zh": chinese}
+        return str(I18nData(key))
+
+    def table(self) -> gr.I18n:
+        """All texts collected so far, for `launch(i18n=…)`."""
+        return gr.I18n(
+            **{
+                code: {key: _literal(both[code]) for key, both in self._table.items()}
+                for code in ("en", "zh")
+            }
+        )
+
+
+def _literal(text: str) -> str:
+    """Quote what the browser's message format would take for a placeholder or a tag."""
+    quoted = text.replace("'", "''")
+    return "".join(f"'{letter}'" if letter in "{}<>" else letter for letter in quoted)
+
+
+def language(request: gr.Request | None) -> Language:
+    """The language a browser asks for: Chinese where it comes first, else English."""
+    headers = getattr(request, "headers", None) or {}
+    asked = str(headers.get("accept-language", "")).strip().lower()
+    return "zh" if asked.startswith("zh") else "en"
+
+
+def say(key: str, to: Language, **values: object) -> str:
+    """One of `WORDS` with its placeholders filled."""
+    return WORDS[key][to == "zh"].format(**values)
+
+
+def duration(seconds: float, to: Language) -> str:
+    """ "3.4 s", "41 s" or "2 min 5 s"."""
+    if seconds < 9.95:
+        return say("seconds", to, n=f"{seconds:.1f}")
+    whole = round(seconds)
+    if whole < 90:
+        return say("seconds", to, n=whole)
+    return say("minutes", to, m=whole // 60, n=whole % 60)
+
+
+def memory(megabytes: float) -> str:
+    """ "640 MB" or "1.9 GB"."""
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 995 else f"{megabytes:.0f} MB"

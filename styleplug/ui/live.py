@@ -1,0 +1,86 @@
+"""A run as the page shows it: thinned out to what an eye and a line can take."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from styleplug.core.frame import Frame
+from styleplug.core.image import resize
+
+EVERY = 0.5  # seconds between two previews
+PREVIEW = 640  # long side of a preview in pixels; the result itself is sent in full
+
+History = dict[str, list[tuple[int, float]]]  # metric -> (step, value) of every step
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What there is to show.
+
+    Args:
+        frame: the newest frame.
+        picture: the newest picture, new since the last moment, else None.
+        history: all metrics so far.
+        left: estimated seconds to go; None where unknown.
+    """
+
+    frame: Frame
+    picture: np.ndarray | None
+    history: History
+    left: float | None
+
+
+def follow(frames: Iterator[Frame], cancel: threading.Event) -> Iterator[Moment]:
+    """Thin out the frames of a run, keeping first and last.
+
+    However this iterator ends, the run ends with it: a closed tab closes it, which sets
+    `cancel` and closes `frames`.
+    """
+    history: History = {}
+    picture: np.ndarray | None = None
+    shown = 0.0
+    began: tuple[float, int] | None = None
+    try:
+        for frame in frames:
+            now = time.monotonic()
+            if frame.images:
+                picture = frame.images[0]
+            if frame.step and began is None:
+                began = (now, frame.step)
+            for name, value in frame.metrics.items():
+                history.setdefault(name, []).append((frame.step, float(value)))
+            if frame.final or now - shown >= EVERY:
+                yield Moment(frame, picture, history, _left(frame, began, now))
+                picture, shown = None, time.monotonic()
+    finally:
+        cancel.set()
+        if isinstance(frames, Generator):
+            frames.close()
+
+
+def _left(frame: Frame, began: tuple[float, int] | None, now: float) -> float | None:
+    """Seconds to go at the pace so far, once there is a pace."""
+    if began is None or frame.step <= began[1] or not frame.steps:
+        return None
+    pace = (now - began[0]) / (frame.step - began[1])
+    return pace * (frame.steps - frame.step)
+
+
+def preview(picture: np.ndarray) -> np.ndarray:
+    """A picture small enough to be sent often.
+
+    Args:
+        picture: (h, w, 3) or (h, w, 4) float32 in [0, 1].
+
+    Returns:
+        the same as uint8, its long side at most PREVIEW.
+    """
+    height, width = picture.shape[:2]
+    factor = min(1.0, PREVIEW / max(height, width))
+    small = resize(picture, max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.rint(np.clip(np.nan_to_num(small), 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,113 @@
+"""The whole page: a tab a method, and for a plug-in that failed a tab that says why."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from contextlib import suppress
+from html import escape
+from typing import TYPE_CHECKING
+
+import gradio as gr
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from styleplug.engine import CONCURRENCY, shared
+from styleplug.ui.i18n import Texts
+from styleplug.ui.tab import Tab
+from styleplug.ui.theme import CSS, theme
+
+if TYPE_CHECKING:
+    from styleplug.engine import Engine
+
+UPLOAD = "64mb"  # largest file taken
+WAITING = 64  # runs in line before newcomers are asked to come back later
+SWEEP = (600, 3600)  # every so many seconds, files older than so many are deleted
+
+
+def build(engine: Engine | None = None) -> gr.Blocks:
+    """The page, ready to be launched or mounted.
+
+    Args:
+        engine: whose methods to show; the process-wide one unless given.
+    """
+    engine = engine or shared()
+    texts = Texts()
+    with gr.Blocks(title="styleplug", analytics_enabled=False, delete_cache=SWEEP) as page:
+        gr.HTML(
+            f'<header class="sp-head"><b>style<i>plug</i></b><span>{texts.own("tagline")}</span>'
+            "</header>",
+            padding=False,
+        )
+        with gr.Tabs():
+            for method in engine.catalogue.methods.values():
+                title = texts.add(f"{method.id}-title", method.title, method.zh[0])
+                with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
+                    Tab(method, engine, texts, CONCURRENCY)
+            for name, why in engine.catalogue.broken.items():
+                with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
+                    gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
+                    gr.HTML(f'<p class="sp-line sp-error">{escape(why)}</p>', padding=False)
+    page.queue(max_size=WAITING)
+    page.i18n = texts.table()
+    return page
+
+
+def launch(
+    host: str | None = None,
+    port: int | None = None,
+    share: bool = False,
+    auth: tuple[str, str] | None = None,
+    block: bool = True,
+    engine: Engine | None = None,
+) -> str:
+    """Serve the page; heavy libraries are imported once it answers.
+
+    `GRADIO_SERVER_NAME`, `GRADIO_SERVER_PORT` and `GRADIO_ROOT_PATH` hold where no argument is
+    given, and 127.0.0.1:7860 where they are not set.
+
+    Args:
+        host: address to listen on.
+        port: port to listen on.
+        share: ask for a public link.
+        auth: user and password to ask visitors for.
+        block: serve until interrupted; else return at once and serve in the background.
+        engine: as for `build`.
+
+    Returns:
+        the page's address.
+    """
+    page = build(engine)
+    _, url, _ = page.launch(
+        server_name=host,
+        server_port=port,
+        share=share,
+        auth=auth,
+        quiet=not block,
+        prevent_thread_lock=True,
+        ssr_mode=False,
+        run_history=False,
+        footer_links=["api"],
+        max_file_size=UPLOAD,
+        i18n=page.i18n,
+        theme=theme(),
+        css=CSS,
+        app_kwargs={"exception_handlers": {TypeError: _refuse}},
+    )
+    threading.Thread(target=_warm, name="warm", daemon=True).start()
+    if block:
+        page.block_thread()
+    return str(url)
+
+
+def _warm() -> None:
+    """Import what the first run will need, so that its visitor does not wait for it."""
+    with suppress(ImportError):
+        importlib.import_module("torch")
+
+
+def _refuse(request: Request, error: Exception) -> JSONResponse:
+    """Say what is wrong with a call by name (`/call/v2/METHOD`), which else is a bare 500."""
+    if "/call/" not in request.url.path:
+        raise error
+    return JSONResponse({"error": str(error)}, status_code=422)

@@ -1,0 +1,21 @@
+"""Errors as visitors see them: one sentence, in the language of the page where it is ours."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from styleplug.core.errors import StyleplugError
+from styleplug.ui.i18n import Language, say
+
+
+def sentence(error: Exception, to: Language) -> str:
+    """What to say of an error; only ours speak for themselves."""
+    if isinstance(error, StyleplugError):
+        return str(error)
+    return say("unforeseen", to, error=type(error).__name__)
+
+
+def shown(error: Exception, to: Language) -> gr.Error:
+    """The error as a message on the page and over HTTP; what is not ours also goes to the log."""
+    ours = isinstance(error, StyleplugError)
+    return gr.Error(sentence(error, to), title=say("failed", to), print_exception=not ours)

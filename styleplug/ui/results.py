@@ -1,0 +1,73 @@
+"""The files of a run, in a folder of its own whose name cannot be guessed.
+
+They lie below the page's upload folder, which is the only place it serves files from; those the
+page has shown are deleted an hour later (`delete_cache`).
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import numpy as np
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from styleplug.core import image
+from styleplug.core.image import Picture, scale
+from styleplug.core.recipe import Recipe
+from styleplug.ui.live import preview
+
+KEPT = 3  # previews on disk: the newest, and those a browser may still be fetching
+
+
+class Folder:
+    """Where a run's files go.
+
+    Args:
+        name: beginning of their names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._path = Path(get_upload_folder()) / secrets.token_hex(20)
+        self._path.mkdir(parents=True)
+        self._previews: list[Path] = []
+        self._result: Path | None = None
+
+    def preview(self, picture: np.ndarray) -> Path:
+        """A preview as a file; older ones are deleted."""
+        path = self._path / f"preview-{secrets.token_hex(4)}.png"
+        Image.fromarray(preview(picture)).save(path, compress_level=1)
+        self._previews.append(path)
+        while len(self._previews) > KEPT:
+            self._previews.pop(0).unlink(missing_ok=True)
+        return path
+
+    def keep(self, result: np.ndarray, recipe: Recipe) -> Path:
+        """The result as a PNG that holds its recipe.
+
+        Args:
+            result: (h, w, 3) or (h, w, 4) float32 in [0, 1].
+            recipe: what made it.
+        """
+        self._result = self._path / f"styleplug-{self._name}-{recipe.seed}.png"
+        image.write(result, self._result, recipe.to_json())
+        return self._result
+
+    def file(self, signed: bool) -> Path:
+        """The result with its recipe, or a copy without (pixel for pixel the same)."""
+        assert self._result is not None, "keep() comes first"
+        if signed:
+            return self._result
+        plain = self._path / "plain" / self._result.name
+        if not plain.exists():
+            plain.parent.mkdir(exist_ok=True)
+            image.write(image.read(self._result), plain)
+        return plain
+
+    def before(self, picture: Picture, result: np.ndarray) -> Path:
+        """The picture a run began with, at the size of its result."""
+        path = self._path / "before.png"
+        image.write(scale(picture, result.shape[1], result.shape[0]), path)
+        return path

@@ -1,0 +1,95 @@
+"""How the page looks: the fonts of the visitor's system, calm colours, large pictures."""
+
+import gradio as gr
+
+FONTS = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Noto Sans", "Noto Sans CJK SC"]
+
+
+def theme() -> gr.themes.Base:
+    """Colours, fonts and spacing; names of fonts only, nothing is fetched."""
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.indigo,
+        neutral_hue=gr.themes.colors.zinc,
+        radius_size=gr.themes.sizes.radius_lg,
+        font=[*FONTS, "sans-serif"],
+        font_mono=["ui-monospace", "Menlo", "Consolas", "monospace"],
+    ).set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        block_border_width="1px",
+        block_shadow="none",
+        block_label_background_fill="transparent",
+        block_label_background_fill_dark="transparent",
+        block_label_border_width="0px",
+        block_label_text_color="*body_text_color_subdued",
+        block_title_text_weight="600",
+        button_large_text_weight="600",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_500",
+        button_primary_text_color="white",
+    )
+
+
+CSS = """
+.gradio-container { max-width: 1440px !important; margin: 0 auto !important; }
+.sp-head { display: flex; align-items: baseline; gap: .8rem; padding: .2rem .1rem 0; }
+.sp-head b { font-size: 1.45rem; letter-spacing: -.02em; }
+.sp-head b i { font-style: normal; color: var(--primary-500); }
+.sp-head span { color: var(--body-text-color-subdued); }
+.sp-tab { gap: 1.6rem !important; }
+.sp-left, .sp-right { gap: .8rem !important; }
+.sp-summary, .sp-paper { color: var(--body-text-color-subdued); }
+.sp-paper { font-size: .8rem; padding: .3rem .2rem; }
+.sp-help { color: var(--body-text-color-subdued); font-size: .8rem; line-height: 1.35; }
+.sp-slot { gap: .35rem !important; }
+.sp-others:not(:has(.block:not(.hidden))) { display: none; }
+.sp-examples button.gallery-item, .sp-examples .gallery-item { border-radius: 10px; overflow: hidden; }
+.sp-examples .gallery { gap: .5rem; flex-wrap: nowrap; overflow-x: auto; padding-bottom: .3rem; }
+.sp-examples img { width: 104px !important; height: 76px !important; object-fit: cover;
+  max-width: none !important; border-radius: 9px; border: 0 !important; }
+.sp-go { gap: .5rem !important; position: sticky; bottom: 0; z-index: 5; padding: .6rem 0;
+  background: linear-gradient(to top, var(--body-background-fill) 82%, transparent); }
+.sp-picture img { object-fit: contain; }
+.sp-picture { min-height: min(62vh, 560px); }
+.sp-waiting { min-height: 0 !important; padding: 0 !important; }
+.sp-line { margin: 0 !important; line-height: 1.5; font-variant-numeric: tabular-nums; }
+.sp-plan { color: var(--body-text-color-subdued); font-size: .86rem; }
+.sp-small { color: var(--body-text-color-subdued); font-size: .78rem; }
+.sp-done { color: var(--color-green-600, #16a34a); font-weight: 600; }
+.sp-warn { border-left: 3px solid #f59e0b; background: color-mix(in srgb, #f59e0b 12%, transparent);
+  padding: .45rem .7rem; border-radius: 6px; margin: .2rem 0 !important; }
+.sp-error { border-left: 3px solid #dc2626; background: color-mix(in srgb, #dc2626 10%, transparent);
+  padding: .45rem .7rem; border-radius: 6px; overflow-wrap: anywhere; }
+.sp-bar { height: 6px; border-radius: 3px; background: var(--border-color-primary);
+  overflow: hidden; margin-bottom: .45rem; }
+.sp-bar i { display: block; height: 100%; background: var(--primary-500);
+  transition: width .4s linear; }
+.sp-pills { display: flex; flex-wrap: wrap; gap: .4rem; }
+.sp-pills span { font-size: .78rem; padding: .18rem .6rem; border-radius: 999px;
+  border: 1px solid var(--border-color-primary); background: var(--block-background-fill);
+  overflow-wrap: anywhere; }
+.sp-save { align-items: center; }
+.sp-plot { display: grid; grid-template-columns: auto 1fr; gap: .15rem .5rem; margin: 0;
+  font-size: .74rem; color: var(--body-text-color-subdued); }
+.sp-plot svg { width: 100%; height: 150px; overflow: visible; }
+.sp-plot svg path { stroke: var(--border-color-primary); stroke-width: 1;
+  vector-effect: non-scaling-stroke; }
+.sp-plot polyline { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round;
+  vector-effect: non-scaling-stroke; }
+.sp-y { display: flex; flex-direction: column; justify-content: space-between;
+  text-align: right; }
+.sp-x { grid-column: 2; display: flex; justify-content: space-between; }
+.sp-plot figcaption { grid-column: 2; display: flex; flex-wrap: wrap; gap: .2rem 1rem;
+  font-size: .8rem; }
+.sp-plot figcaption span i { display: inline-block; width: .7em; height: .7em;
+  border-radius: 50%; background: currentColor; margin-right: .35em; }
+.sp-plot figcaption b { font-weight: 600; font-variant-numeric: tabular-nums; }
+.sp-ink0 { color: #6366f1; } .sp-ink1 { color: #ea580c; } .sp-ink2 { color: #0d9488; }
+.sp-ink3 { color: #db2777; } .sp-ink4 { color: #ca8a04; } .sp-ink5 { color: #64748b; }
+@media (max-width: 800px) {
+  .gradio-container { padding: .6rem !important; }
+  .sp-head { flex-wrap: wrap; gap: 0 .6rem; }
+  .sp-picture { min-height: 280px; }
+  .sp-inputs { flex-wrap: nowrap !important; gap: .6rem !important; }
+}
+"""
