@@ -40,7 +40,10 @@ def _method(method: Method[Any]) -> Iterator[str]:
     yield f"## {method.title} (`{method.id}`)"
     yield method.summary
     yield f"After: {method.paper}"
-    rows = [(f"`{slot.id}`", f"1 to {slot.most}" if slot.most > 1 else "1", slot.help) for slot in method.inputs]
+    rows = []
+    for slot in method.inputs:
+        pictures = f"1 to {slot.most}" if slot.most > 1 else "1"
+        rows.append((f"`{slot.id}`", pictures, slot.help))
     if rows:
         yield _rows(("input", "pictures", "what to put there"), rows)
     yield _table(method.params)
