@@ -154,7 +154,9 @@ def predict(
     """
     megapixels = width * height / 1e6
     need = peak_mb(seen, megapixels)
-    note = f"from {len(seen)} earlier runs" if seen else "a guess: no such run was timed here yet"
+    note = "a guess: no such run was timed here yet"
+    if seen:
+        note = f"from {len(seen)} earlier run{'s' if len(seen) > 1 else ''}"
     if not fits(need):
         note += f"; {need:.0f} MB are not free: {step_down(max(width, height))} px will be tried"
     time = None if work is None else seconds(kind, seen, work, megapixels)
@@ -178,11 +180,11 @@ def peak_mb(seen: Sequence[Observation], megapixels: float) -> float:
         return BASE_MB + MB_PER_MEGAPIXEL * megapixels
     sizes = [one.megapixels for one in seen]
     peaks = [one.peak_mb for one in seen]
-    slope = MB_PER_MEGAPIXEL
+    slope = min(MB_PER_MEGAPIXEL, *(peak / size for peak, size in zip(peaks, sizes, strict=True)))
     if max(sizes) > 1.5 * min(sizes):
         slope = max(0.0, float(np.polyfit(sizes, peaks, 1)[0]))
-    base = statistics.fmean(peak - slope * size for size, peak in zip(sizes, peaks, strict=True))
-    return max(base, 0.0) + slope * megapixels
+    base = statistics.fmean(peaks) - slope * statistics.fmean(sizes)
+    return base + slope * megapixels
 
 
 def fits(predicted_mb: float) -> bool:

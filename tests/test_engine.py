@@ -1,0 +1,640 @@
+"""The engine: runs, what can go wrong in them, and what is kept between them."""
+
+from __future__ import annotations
+
+import gc
+import math
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import make_photo
+from samples import CONTENT, Descent, Hungry, Sample, StubStore
+
+from styleplug.backends.fake import FakeBackend, FakeNet
+from styleplug.core.errors import (
+    BackendError,
+    BadParameter,
+    Cancelled,
+    MethodError,
+    OutOfMemory,
+    UsageError,
+)
+from styleplug.core.frame import Frame
+from styleplug.core.image import Picture
+from styleplug.core.recipe import Finish, Recipe
+from styleplug.core.weight import WeightFile
+from styleplug.engine import Engine, memory, plan
+from styleplug.engine import host as host_module
+from styleplug.engine.inputs import MIN_SIDE
+from styleplug.engine.nets import NetCache
+from styleplug.methods import Catalogue
+
+
+def recipe(method="sample", size=64, **values):
+    return Recipe(method=method, size=size, backend=values.pop("backend", "fake"), **values)
+
+
+def hosting(method, calibration, store=None):
+    return Engine(Catalogue({method.id: method}, {}), store=store, calibration=calibration)
+
+
+def last(frames):
+    return list(frames)[-1]
+
+
+# What a run yields
+
+
+def test_one_final_frame_the_last_with_a_full_report(engine, photo):
+    frames = list(engine.run(recipe(), {"content": [photo]}))
+    assert [frame.final for frame in frames] == [False] * (len(frames) - 1) + [True]
+    assert [frame.step for frame in frames if frame.images] == [1, 2, 3, 4]
+    report = frames[-1].report
+    assert all(frame.report is None for frame in frames[:-1])
+    assert (report.method, report.backend, report.steps) == ("sample", "fake", 4)
+    assert (report.width, report.height) == (64, 43) == frames[-1].images[0].shape[1::-1]
+    assert report.metrics == {"loss": 0.25} and not report.cancelled
+    assert report.seconds > 0 and 20 < report.peak_rss_mb < 1e5
+    assert {"styleplug", "python", "numpy"} == set(report.recipe.versions)
+    assert report.recipe.parameters == {"steps": 4, "noise": 0.1}
+
+
+def test_the_report_names_what_really_computed(engine, photo, painting):
+    report = last(engine.run(recipe("descent"), {"content": [photo], "style": [painting]})).report
+    assert report.provider == "fake"
+    assert report.weights == ({"file": "encoder", "sha256": "", "source": "fake"},)
+    assert any("no learned weights" in note for note in report.notes)
+
+
+def test_descent_descends(engine, photo, painting):
+    frames = engine.run(recipe("descent"), {"content": [photo], "style": [painting]})
+    losses = [frame.metrics["style"] for frame in frames if frame.images]
+    assert losses == sorted(losses, reverse=True) and losses[-1] < 0.9 * losses[0]
+
+
+def test_same_seed_same_picture(engine, photo):
+    pictures = [
+        last(engine.run(recipe(seed=seed), {"content": [photo]})).images[0] for seed in (1, 1, 2)
+    ]
+    assert np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[0], pictures[2])
+
+
+def test_the_completed_recipe_gives_the_same_picture(engine, photo):
+    asked = recipe(seed=5, parameters={"noise": 0.3}, finish=Finish(strength=0.5))
+    first = last(engine.run(asked, {"content": [photo]}))
+    again = Recipe.from_json(first.report.recipe.to_json())
+    second = last(engine.run(again, {"content": [photo]}))
+    assert np.array_equal(first.images[0], second.images[0])
+    assert second.report.recipe == first.report.recipe
+    assert not any("recipe" in note for note in second.report.notes)
+
+
+def test_finish_is_applied_and_alpha_carried(engine, photo):
+    alpha = np.linspace(0, 1, photo.width, dtype=np.float32)[None].repeat(photo.height, 0)
+    content = Picture(photo.pixels, alpha)
+    image = last(engine.run(recipe(size=90), {"content": [content]})).images[0]
+    assert image.shape == (60, 90, 4) and np.allclose(image[..., 3], alpha)
+    off = recipe(size=90, finish=Finish(strength=0.0))
+    assert np.allclose(last(engine.run(off, {"content": [photo]})).images[0], photo.pixels)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (7, 301), (33, 65)])
+def test_any_shape_reaches_the_method_workable_and_comes_back(shape, engine, catalogue):
+    final = last(engine.run(recipe(size=64), {"content": [make_photo(*shape)]}))
+    seen = catalogue.get("sample").seen[0]["content"][0]
+    assert min(seen.shape[:2]) >= MIN_SIDE and max(seen.shape[:2]) == 64
+    width, height = final.images[0].shape[1::-1]
+    assert max(width, height) == 64
+    assert width == max(1, round(64 * shape[0] / max(shape)))
+    assert height == max(1, round(64 * shape[1] / max(shape)))
+
+
+def test_other_slots_are_only_made_smaller(engine, catalogue):
+    small, large = make_photo(40, 20), make_photo(1000, 500)
+    images = {"content": [small], "style": [small, large]}
+    method = catalogue.get("descent")
+    method.run = lambda images, params, ctx: Sample.run(method, images, params, ctx)
+    list(engine.run(recipe("descent"), images))
+    assert [image.shape for image in method.seen[0]["style"]] == [(20, 40, 3), (64, 128, 3)]
+    assert method.seen[0]["content"][0].shape == (32, 64, 3)
+
+
+# What is refused at once
+
+
+@pytest.mark.parametrize(
+    ("method", "slots", "words"),
+    [
+        ("descent", {"content": 1}, ["'style'", "none came"]),
+        ("descent", {"content": 1, "style": 0}, ["'style'", "none came"]),
+        ("descent", {"content": 1, "style": 3}, ["'style'", "at most 2", "3 came"]),
+        ("sample", {"content": 1, "mask": 1}, ["'mask'", "content"]),
+        ("sampel", {"content": 1}, ["'sampel'", "did you mean 'sample'", "descent"]),
+    ],
+)
+def test_wrong_pictures_are_refused_before_anything_runs(method, slots, words, engine, photo):
+    with pytest.raises(UsageError) as caught:
+        engine.run(recipe(method), {slot: [photo] * count for slot, count in slots.items()})
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize("bad", [{"steps": 0}, {"noise": math.nan}, {"stepz": 1}])
+def test_wrong_parameters_are_refused_before_anything_runs(bad, engine, photo):
+    with pytest.raises(BadParameter, match=next(iter(bad))):
+        engine.run(recipe(parameters=bad), {"content": [photo]})
+    with pytest.raises(BadParameter):
+        engine.plan(recipe(parameters=bad), {"content": [(9, 9)]})
+
+
+# Stop
+
+
+def test_stop_within_one_step_keeps_the_picture(engine, catalogue, photo):
+    stop = threading.Event()
+    frames = engine.run(recipe(parameters={"steps": 50}), {"content": [photo]}, stop)
+    while not (shown := next(frames)).images:
+        pass
+    stop.set()
+    rest = list(frames)
+    assert len(rest) == 1 and rest[0].final and rest[0].report.cancelled
+    assert rest[0].report.steps == shown.step == 1
+    assert np.array_equal(rest[0].images[0], shown.images[0])
+    assert catalogue.get("sample").closed == 1
+
+
+def test_stop_before_a_picture_is_an_error(engine, photo):
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Cancelled):
+        list(engine.run(recipe(), {"content": [photo]}, stop))
+
+
+def test_stop_is_heard_even_if_the_method_never_checks(engine, photo, painting, monkeypatch):
+    stop = threading.Event()
+    calls = []
+    compute = FakeNet.__call__
+
+    def counting(self, **arrays):
+        calls.append(1)
+        if len(calls) == 5:
+            stop.set()
+        return compute(self, **arrays)
+
+    monkeypatch.setattr(FakeNet, "__call__", counting)
+    images = {"content": [photo], "style": [painting]}
+    final = last(engine.run(recipe("descent", parameters={"steps": 50}), images, stop))
+    assert final.report.cancelled and len(calls) == 5
+
+
+def test_stop_during_a_download(photo, painting, calibration, monkeypatch):
+    monkeypatch.setattr(FakeBackend, "needs_weights", True)
+    stop = threading.Event()
+    engine = hosting(Descent(), calibration, StubStore())
+    frames = engine.run(recipe("descent"), {"content": [photo], "style": [painting]}, stop)
+    assert next(frame.note for frame in frames if "1 of 2" in frame.note)
+    stop.set()
+    with pytest.raises(Cancelled):
+        next(frames)
+
+
+def test_closing_ends_the_method_and_gives_its_nets_back(engine, photo, painting, catalogue):
+    frames = engine.run(recipe("descent"), {"content": [photo], "style": [painting]})
+    while not next(frames).images:
+        pass
+    entries = engine._shared.cache._entries.values()
+    assert [entry.users for entry in entries] == [1, 1]
+    frames.close()
+    assert [entry.users for entry in entries] == [0, 0]
+    assert not [t for t in threading.enumerate() if t.name == "memory-watch"]
+
+
+def test_closing_frees_the_pictures(engine, photo, catalogue):
+    import weakref
+
+    method = catalogue.get("sample")
+    frames = engine.run(recipe(), {"content": [photo]})
+    while not (frame := next(frames)).images:
+        pass
+    held = weakref.ref(method.seen.pop()["content"][0])
+    del frame
+    frames.close()
+    del frames
+    gc.collect()
+    assert held() is None and method.closed == 1
+
+
+def test_visitors_do_not_stop_each_other(engine, photo):
+    mine, other = threading.Event(), threading.Event()
+    first = engine.run(recipe(), {"content": [photo]}, mine)
+    second = engine.run(recipe(), {"content": [photo]}, other)
+    while not next(first).images or not next(second).images:
+        pass
+    mine.set()
+    assert last(first).report.cancelled
+    assert not last(second).report.cancelled
+
+
+# Memory
+
+
+@pytest.mark.parametrize("error", [OutOfMemory, MemoryError])
+def test_short_memory_steps_down_once_and_says_so(error, photo, calibration):
+    method = Hungry()
+    method.error = error
+    frames = list(hosting(method, calibration).run(recipe("hungry", 140), {"content": [photo]}))
+    report = frames[-1].report
+    assert (report.width, report.recipe.size) == (98, 98)
+    assert any("140 px" in note and "98 px" in note for note in report.notes)
+    assert any("98 px" in frame.note for frame in frames[:-1])
+
+
+def test_short_memory_twice_is_a_clear_error(photo, calibration):
+    with pytest.raises(OutOfMemory, match=r"200 px, nor for 140 px .*choose a smaller size"):
+        list(hosting(Hungry(), calibration).run(recipe("hungry", 200), {"content": [photo]}))
+
+
+def test_smallest_size_cannot_step_down(photo, calibration):
+    method = Hungry()
+    method.most = 10
+    with pytest.raises(OutOfMemory, match=r"memory for 64 px \("):
+        list(hosting(method, calibration).run(recipe("hungry", 64), {"content": [photo]}))
+
+
+def test_memory_that_will_not_do_is_foreseen(engine, photo, monkeypatch):
+    room = plan.peak_mb((), 400 * 267 / 1e6) - memory.used_mb()
+    monkeypatch.setattr(memory, "available_mb", lambda: room)
+    assert "358 px will be tried" in engine.plan(recipe(size=512), {"content": [(90, 60)]}).note
+    report = last(engine.run(recipe(size=512), {"content": [photo]})).report
+    assert report.width == 358 and any("MB are free" in note for note in report.notes)
+    monkeypatch.setattr(memory, "available_mb", lambda: 0.0)
+    with pytest.raises(OutOfMemory, match="MB are free"):
+        list(engine.run(recipe(size=512), {"content": [photo]}))
+
+
+def test_the_watch_sees_a_peak_that_has_passed():
+    before = memory.used_mb()
+    with memory.Watch() as watch:
+        block = np.ones(2**24)
+        time.sleep(0.2)
+        del block
+    assert watch.peak_mb > before + 100
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_tightest_cgroup_counts(version, tmp_path):
+    top = tmp_path if version == 2 else tmp_path / "memory"
+    limit, usage, cache = {
+        1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        2: ("memory.max", "memory.current", "inactive_file"),
+    }[version]
+    inner = top / "a" / "b"
+    inner.mkdir(parents=True)
+    for folder, most in ((inner, "max"), (inner.parent, 100 * 2**20)):
+        (folder / limit).write_text(f"{most}\n")
+        (folder / usage).write_text(f"{70 * 2**20}\n")
+        (folder / "memory.stat").write_text(f"anon 1\n{cache} {10 * 2**20}\n")
+    own = tmp_path / "own"
+    own.write_text("0::/a/b\n" if version == 2 else "3:cpu:/z\n4:memory:/a/b\n")
+    assert memory.cgroup_room_mb(tmp_path, own) == 40
+    assert memory.cgroup_room_mb(tmp_path, tmp_path / "absent") is None
+    (inner.parent / limit).write_text("max\n")
+    assert memory.cgroup_room_mb(tmp_path, own) is None
+
+
+# Methods that break their contract
+
+
+class Misbehaving(Sample):
+    def __init__(self, frames):
+        super().__init__()
+        self.frames = frames
+
+    def run(self, images, params, ctx):
+        return self.frames(images["content"][0])
+
+
+GOOD = Frame(1, 1, (np.full((43, 64, 3), 0.5, np.float32),), final=True)
+
+
+def _with(**changes):
+    return lambda content: iter([replace(GOOD, **changes)])
+
+
+def _fails(error):
+    def frames(content):
+        yield replace(GOOD, final=False)
+        raise error
+
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        (lambda c: iter(()), "without a final frame"),
+        (lambda c: iter([replace(GOOD, final=False)]), "without a final frame"),
+        (lambda c: iter([GOOD, GOOD]), "goes on after its final frame"),
+        (lambda c: iter([GOOD, replace(GOOD, final=False)]), "goes on after its final frame"),
+        (_with(images=()), "has no picture"),
+        (_with(images=(np.full((43, 64, 3), np.nan),)), "pixels from nan"),
+        (_with(images=(np.full((43, 64, 3), 255.0),)), "from 255 to 255; expected 0 to 1"),
+        (_with(images=(np.ones((43, 64)),)), r"expected \(h, w, 3\)"),
+        (_with(images=(np.ones((0, 64, 3)),)), "expected"),
+        (_with(images=("picture",)), "str as a picture"),
+        (_with(images=(np.ones((64, 43, 3)),)), "43 × 64 pixels; expected 64 × 43"),
+        (lambda c: iter(["frame"]), "yielded str; expected Frame"),
+        (lambda c: None, "NoneType"),
+        (lambda c: 1 / 0, "ZeroDivisionError"),
+        (_fails(ValueError("boom")), "failed after step 1: ValueError: boom"),
+        (_fails(SystemExit(3)), "failed after step 1: SystemExit: 3"),
+    ],
+)
+def test_broken_contract_is_the_methods_fault(frames, words, photo, calibration):
+    engine = hosting(Misbehaving(frames), calibration)
+    with pytest.raises(MethodError, match=words) as caught:
+        list(engine.run(recipe(), {"content": [photo]}))
+    assert "'sample'" in str(caught.value)
+
+
+def test_the_cause_is_chained_and_the_pictures_so_far_were_yielded(photo, calibration):
+    engine, boom = hosting(Misbehaving(_fails(KeyError("x"))), calibration), []
+    with pytest.raises(MethodError) as caught:
+        for frame in engine.run(recipe(), {"content": [photo]}):
+            boom.extend(frame.images)
+    assert isinstance(caught.value.__cause__, KeyError) and len(boom) == 1
+
+
+def test_errors_of_ours_pass_unchanged(photo, calibration):
+    engine = hosting(Misbehaving(_fails(BadParameter("two shares for one style"))), calibration)
+    with pytest.raises(BadParameter, match="two shares"):
+        list(engine.run(recipe(), {"content": [photo]}))
+
+
+def test_a_net_that_was_not_declared(photo, calibration):
+    class Greedy(Sample):
+        def run(self, images, params, ctx):
+            yield Frame(0, 0, (images["content"][0],), final=bool(ctx.net("secret", "gram")))
+
+    with pytest.raises(MethodError, match=r"'secret'.*none"):
+        list(hosting(Greedy(), calibration).run(recipe(), {"content": [photo]}))
+
+
+def test_rounding_outside_the_range_is_clipped(photo, calibration):
+    engine = hosting(Misbehaving(_with(images=(np.full((43, 64, 3), 1.0005),))), calibration)
+    image = last(engine.run(recipe(), {"content": [photo]})).images[0]
+    assert image.dtype == np.float32 and image.max() == 1
+
+
+def test_a_generator_of_pictures_needs_no_input(calibration):
+    class Dream(Sample):
+        inputs = ()
+
+        def run(self, images, params, ctx):
+            yield Frame(1, 1, (ctx.rng.random((32, 48, 3)),) * 2, final=True)
+
+    engine = hosting(Dream(), calibration)
+    final = last(engine.run(recipe(), {}))
+    assert [image.shape for image in final.images] == [(32, 48, 3)] * 2
+    assert engine.plan(recipe(), {}).width == 64
+
+
+# Weights, versions
+
+
+def test_notes_of_store_and_recipe_reach_the_visitor(photo, painting, calibration, monkeypatch):
+    monkeypatch.setattr(FakeBackend, "needs_weights", True)
+    engine = hosting(Descent(), calibration, StubStore("the Hub is down: embedded instead"))
+    images = {"content": [photo], "style": [painting]}
+    asked = recipe(
+        "descent",
+        versions={"numpy": "1.0", "torch": "2.0"},
+        weights={"a.safetensors": "other", "b.safetensors": "d2"},
+    )
+    frames = list(engine.run(asked, images))
+    assert "downloading 2 of 2 MB" in [frame.note for frame in frames]
+    report = frames[-1].report
+    notes = "\n".join(report.notes)
+    for words in ("Hub is down", "made with numpy 1.0", "made with torch 2.0, this is without"):
+        assert words in notes
+    assert "other weights a.safetensors" in notes and "weights b.safetensors" in notes
+    assert report.recipe.weights == {"a.safetensors": "d1"}
+    again = list(engine.run(report.recipe, images))[-1].report.notes
+    assert not any("recipe" in note for note in again)
+
+
+def test_backend_that_is_not_installed(engine, photo, monkeypatch):
+    def refuse(name, device):
+        raise BackendError("get it by `pip install torch`")
+
+    monkeypatch.setattr(host_module, "choose", refuse)
+    with pytest.raises(BackendError, match="pip install"):
+        list(engine.run(recipe(backend="torch"), {"content": [photo]}))
+
+
+# Nets shared by all runs
+
+
+class Counting(FakeBackend):
+    """Notes what it loads and closes, and how many calls overlap."""
+
+    def __init__(self):
+        super().__init__("cpu")
+        self.loaded, self.closed, self.inside, self.most = [], [], 0, 0
+
+    def load(self, file, function):
+        self.loaded.append(file.sha256)
+        time.sleep(0.02)
+        if function == "broken":
+            raise BackendError("does not fit")
+        backend, net = self, FakeNet(file, function)
+        compute, close = net.__call__, net.close
+
+        class Watched(FakeNet):
+            def __call__(self, **arrays):
+                backend.inside += 1
+                backend.most = max(backend.most, backend.inside)
+                time.sleep(0.01)
+                backend.inside -= 1
+                return compute(**arrays)
+
+            def close(self):
+                backend.closed.append(file.sha256)
+                close()
+
+        return Watched(file, function)
+
+
+def weight(tmp_path: Path, name: str, size: int = 100) -> WeightFile:
+    (tmp_path / name).write_bytes(b"0" * size)
+    return WeightFile("any", tmp_path / name, name, "test")
+
+
+def never() -> None:
+    pass
+
+
+def test_a_net_is_loaded_once_and_called_by_one_run_at_a_time(tmp_path):
+    backend, cache, file = Counting(), NetCache(), weight(tmp_path, "a")
+    picture = np.zeros((1, 3, 8, 8), np.float32)
+
+    def visit():
+        net = cache.borrow(backend, file, "describe", never)
+        for _ in range(3):
+            net(picture=picture)
+        net.close()
+
+    visitors = [threading.Thread(target=visit) for _ in range(6)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    assert backend.loaded == ["a"] and backend.most == 1 and not backend.closed
+
+
+def test_the_nets_used_longest_ago_are_closed_but_never_in_use(tmp_path):
+    backend, cache = Counting(), NetCache(limit=250)
+    files = {name: weight(tmp_path, name) for name in "abcd"}
+    lent = {name: cache.borrow(backend, files[name], "describe", never) for name in "abc"}
+    assert not backend.closed  # over the limit, but all in use
+    lent["b"].close()
+    assert backend.closed == ["b"]
+    lent["a"].close()
+    lent["c"].close()
+    cache.borrow(backend, files["a"], "describe", never).close()  # a is now the latest
+    cache.borrow(backend, files["d"], "describe", never).close()
+    assert backend.closed == ["b", "c"] and backend.loaded == ["a", "b", "c", "d"]
+    with pytest.raises(BackendError, match="given back"):
+        lent["a"](picture=np.zeros((1, 3, 8, 8), np.float32))
+    cache.shrink()
+    assert backend.closed == ["b", "c", "a", "d"]
+
+
+def test_a_net_that_does_not_load_is_tried_again(tmp_path):
+    backend, cache, file = Counting(), NetCache(), weight(tmp_path, "a")
+    for _ in range(2):
+        with pytest.raises(BackendError, match="does not fit"):
+            cache.borrow(backend, file, "broken", never)
+    assert len(backend.loaded) == 2 and not cache._entries
+
+
+def test_waiting_for_a_net_hears_stop(tmp_path):
+    backend, cache, file = Counting(), NetCache(), weight(tmp_path, "a")
+    first = cache.borrow(backend, file, "describe", never)
+    stop = threading.Event()
+
+    def check():
+        if stop.is_set():
+            raise Cancelled("stopped")
+
+    second = cache.borrow(backend, file, "describe", check)
+    with first.turn():
+        threading.Timer(0.05, stop.set).start()
+        with pytest.raises(Cancelled):
+            second(picture=np.zeros((1, 3, 8, 8), np.float32))
+
+
+# Plans
+
+
+def test_a_plan_learns_from_runs(engine, photo, calibration):
+    asked, sizes = recipe(size=256, parameters={"steps": 10}), {"content": [(90, 60)]}
+    guess = engine.plan(asked, sizes)
+    assert "guess" in guess.note and (guess.width, guess.height) == (256, 171)
+    report = last(engine.run(asked, {"content": [photo]})).report
+    learnt = engine.plan(asked, sizes)
+    assert learnt.note == "from 1 earlier run"
+    assert learnt.seconds <= report.seconds < guess.seconds
+    assert learnt.peak_mb == pytest.approx(report.peak_rss_mb, rel=0.1)
+    again = Engine(engine.catalogue, calibration=plan.Calibration(calibration._path))
+    assert again.plan(asked, sizes).seconds == learnt.seconds
+
+
+def test_a_stopped_run_teaches_nothing(engine, photo):
+    stop = threading.Event()
+    frames = engine.run(recipe(), {"content": [photo]}, stop)
+    while not next(frames).images:
+        pass
+    stop.set()
+    list(frames)
+    assert "guess" in engine.plan(recipe(), {"content": [(9, 9)]}).note
+
+
+def test_a_consumers_dawdling_is_not_the_methods(engine, photo):
+    asked, sizes = recipe(), {"content": [(90, 60)]}
+    for _ in engine.run(asked, {"content": [photo]}):
+        time.sleep(0.1)
+    assert engine.plan(asked, sizes).seconds < 0.3
+
+
+def test_plan_follows_size_and_waits_for_its_picture(engine):
+    small, large = (engine.plan(recipe(size=s), {"content": [(90, 60)]}) for s in (256, 512))
+    assert large.seconds == pytest.approx(4 * small.seconds, rel=0.02)
+    assert large.peak_mb > small.peak_mb
+    waiting = engine.plan(recipe(), {"content": []})
+    assert waiting.seconds is None and waiting.width == 0 and CONTENT.label in waiting.note
+
+
+def test_plan_is_quick_and_imports_nothing(engine):
+    asked = recipe(backend="auto")
+    engine.plan(asked, {"content": [(90, 60)]})
+    started = time.perf_counter()
+    for _ in range(10):
+        engine.plan(asked, {"content": [(90, 60)]})
+    assert time.perf_counter() - started < 0.5
+
+
+def test_memory_is_a_line_through_what_was_seen():
+    seen = [plan.Observation(mp, 1.0, 500 + 2000 * mp) for mp in (0.1, 0.3, 1.0)]
+    assert plan.peak_mb(seen, 2.0) == pytest.approx(4500)
+    one = [plan.Observation(0.3, 1.0, 2000)]
+    assert plan.peak_mb(one, 0.3) == pytest.approx(2000)
+    assert plan.peak_mb(one, 1.3) == pytest.approx(2000 + plan.MB_PER_MEGAPIXEL)
+
+
+def test_time_comes_from_the_runs_nearest_in_size():
+    kind = plan.Kind("fake", "cpu", "sample", ())
+    seen = [plan.Observation(0.01, 50, 1), *[plan.Observation(1.0, r, 1) for r in (2, 2, 40)]]
+    assert plan.seconds(kind, seen, work=10, megapixels=1.0) == 20
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'{"a": 3}', b'{"a": ["d", [{"megapixels": -1}]]}', b"\xff"],
+)
+def test_a_damaged_calibration_is_no_obstacle(content, tmp_path):
+    path, kind = tmp_path / "calibration.json", plan.Kind("fake", "cpu", "sample", ())
+    path.write_bytes(content)
+    calibration = plan.Calibration(path)
+    assert calibration.of(kind) == ()
+    calibration.observe(kind, "d", plan.Observation(1, 2, 3))
+    assert plan.Calibration(path).of(kind) == (plan.Observation(1, 2, 3),)
+
+
+def test_a_calibration_that_cannot_be_written_is_kept_in_memory(tmp_path):
+    (tmp_path / "file").write_text("")
+    kind = plan.Kind("fake", "cpu", "sample", ())
+    calibration = plan.Calibration(tmp_path / "file" / "calibration.json")
+    calibration.observe(kind, "d", plan.Observation(1, 2, 3))
+    assert calibration.of(kind) == (plan.Observation(1, 2, 3),)
+
+
+def test_other_weights_forget_what_was_learnt(calibration):
+    kind = plan.Kind("fake", "cpu", "sample", ("encoder",))
+    for digest, rate in (("d1", 1), ("d1", 2), ("d2", 3)):
+        calibration.observe(kind, digest, plan.Observation(1, rate, 1))
+    assert [one.rate for one in calibration.of(kind)] == [3]
+
+
+def test_a_method_that_cannot_tell_its_work_has_no_time(photo, calibration):
+    class Vague(Sample):
+        def work(self, params, pixels):
+            raise RuntimeError
+
+    engine = hosting(Vague(), calibration)
+    assert engine.plan(recipe(), {"content": [(9, 9)]}).seconds is None
+    assert last(engine.run(recipe(), {"content": [photo]})).report.steps == 4
