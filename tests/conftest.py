@@ -5,8 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+
+if TYPE_CHECKING:  # imported by fixtures, once the environment is set
+    from styleplug.core.image import Picture
+    from styleplug.engine import Engine
+    from styleplug.engine.plan import Calibration
+    from styleplug.methods import Catalogue
 
 _HOME = tempfile.TemporaryDirectory(prefix="styleplug-tests-")  # removed when the process ends
 
@@ -29,3 +38,49 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"skipped, though STYLEPLUG_REQUIRE_BROWSER=1: {report.longrepr}"
     return report
+
+
+def make_photo(width: int, height: int, seed: int = 0) -> Picture:
+    """A picture with smooth shades, an edge and some grain."""
+    from styleplug.core.image import Picture
+
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width] / max(width, height)
+    shades = np.stack([x, y, 0.5 + 0.5 * np.sin(9 * (x + y))], axis=2)
+    shades[(x - 0.4) ** 2 + (y - 0.3) ** 2 < 0.04] *= 0.4
+    grain = rng.normal(0, 0.02, shades.shape)
+    return Picture(np.clip(shades + grain, 0, 1).astype(np.float32), None)
+
+
+@pytest.fixture
+def photo() -> Picture:
+    return make_photo(90, 60)
+
+
+@pytest.fixture
+def painting() -> Picture:
+    return make_photo(80, 80, seed=1)
+
+
+@pytest.fixture
+def calibration(tmp_path: Path) -> Calibration:
+    from styleplug.engine.plan import Calibration
+
+    return Calibration(tmp_path / "calibration.json")
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    """The small methods of samples.py."""
+    from samples import Descent, Hungry, Sample
+
+    from styleplug.methods import Catalogue
+
+    return Catalogue({one.id: one for one in (Sample(), Descent(), Hungry())}, {})
+
+
+@pytest.fixture
+def engine(catalogue: Catalogue, calibration: Calibration) -> Engine:
+    from styleplug.engine import Engine
+
+    return Engine(catalogue, calibration=calibration)

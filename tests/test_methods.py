@@ -1,0 +1,270 @@
+"""Finding and admitting methods, our own and other people's."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from samples import CONTENT, STYLE, Sample
+
+from styleplug import methods
+from styleplug import methods as callable_package
+from styleplug.core.errors import MethodError, UsageError
+from styleplug.core.method import Slot
+from styleplug.core.params import Numbers, Params, field
+from styleplug.core.weight import Embedded, Hub, Local
+from styleplug.methods import Catalogue, admit, catalogue, discover
+
+EXAMPLE = Path(__file__).parent / "plugin_example"
+ROOT = Path(__file__).parent.parent
+
+
+def knob(default, label="Knob", help="Turns.", zh=("旋钮", "旋转。"), **bounds):
+    return field(default, label=label, help=help, zh=zh, **bounds)
+
+
+def with_params(**fields):
+    """A params class of (type, default) fields."""
+    space = {"__annotations__": {name: kind for name, (kind, _) in fields.items()}}
+    space |= {name: default for name, (_, default) in fields.items()}
+    return type("SomeParams", (Params,), space)
+
+
+def made(**changes):
+    """A sample method with some of its declarations changed, or removed where None."""
+    kind = type("Made", (Sample,), changes)
+    return kind()
+
+
+# What admit lets in
+
+
+def test_good_methods_are_admitted():
+    admit(Sample())
+    kinds = with_params(
+        flag=(bool, knob(True)),
+        count=(int, knob(3, ge=1, le=5)),
+        share=(float, knob(0.5)),
+        mode=(Literal["a", "b"], knob("a")),
+        blend=(Numbers, knob((1.0, 0.5))),
+        nothing=(Numbers, knob(())),
+    )
+    weights = {"net": (Hub("a", "o/r", "f", "MIT"), Local("a", Path("x")), Embedded("a", "f"))}
+    admit(made(params=kinds, weights=weights, inputs=()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"id": "Bad Id"}, "id 'Bad Id'"),
+        ({"id": "../x"}, "id '../x'"),
+        ({"id": ""}, "id ''"),
+        ({"id": "a" * 33}, "at most 32"),
+        ({"title": " "}, "title is empty"),
+        ({"summary": ""}, "summary is empty"),
+        ({"paper": ""}, "paper is empty"),
+        ({"zh": ("样例", "")}, "zh must be"),
+        ({"zh": "样例"}, "zh must be"),
+        ({"inputs": [CONTENT]}, "tuple of Slot"),
+        ({"inputs": (CONTENT, CONTENT)}, "two inputs are called 'content'"),
+        ({"inputs": (Slot("size", "S", "h", ("a", "b")),)}, "cannot be called 'size'"),
+        ({"inputs": (Slot("recipe", "S", "h", ("a", "b")),)}, "cannot be called 'recipe'"),
+        ({"inputs": (Slot("x", "", "h", ("a", "b")),)}, "'x' needs label"),
+        ({"inputs": (Slot("x", "l", "h", ("a", "")),)}, "in English and Chinese"),
+        ({"inputs": (Slot("x", "l", "h", ("a", "b"), most=0),)}, "0 pictures at most"),
+        ({"params": dict}, "params must be"),
+        ({"weights": {"n": ()}}, "weights 'n' must be"),
+        ({"weights": {"n": Embedded("a", "f")}}, "weights 'n' must be"),
+        ({"weights": {"n": (Hub("a", "o/r", "f", "MIT"),)}}, "last source must be Embedded"),
+        ({"weights": {"n": (Embedded("a", "f"), Hub("a", "o/r", "f", "MIT"))}}, "must be Embedded"),
+        ({"weights": []}, "weights must map"),
+        ({"work": lambda self, params, pixels: 0}, "work gives 0"),
+        ({"work": lambda self, params, pixels: float("nan")}, "work gives nan"),
+        ({"work": lambda self, params, pixels: 1 / 0}, "ZeroDivisionError"),
+        ({"nets": lambda self, params: ("other",)}, r"nets names \['other'\]"),
+    ],
+)
+def test_a_bad_declaration_is_refused_with_its_reason(changes, words):
+    with pytest.raises(MethodError, match=words):
+        admit(made(**changes))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"size": (int, knob(1))}, "cannot be called 'size'"),
+        ({"strength": (float, knob(1.0))}, "cannot be called 'strength'"),
+        ({"method": (bool, knob(True))}, "cannot be called 'method'"),
+        ({"content": (bool, knob(True))}, "cannot be called 'content'"),
+        ({"lambda": (float, knob(1.0))}, "cannot be called 'lambda'"),
+        ({"Upper": (float, knob(1.0))}, "cannot be called 'Upper'"),
+        ({"a": (int, knob(9, ge=1, le=5))}, "default of a: .*less than or equal to 5"),
+        ({"a": (int, knob(3, ge=5, le=1))}, "wrong way round: 5 to 1"),
+        ({"a": (float, knob(float("nan")))}, "default of a"),
+        ({"a": (Literal["x", "y"], knob("z"))}, "default of a"),
+        ({"a": (int, 3)}, "declared by styleplug.core.params.field"),
+        ({"a": (int, knob(3, label=""))}, "'a' needs label"),
+        ({"a": (int, knob(3, help=" "))}, "'a' needs label"),
+        ({"a": (int, knob(3, zh=("一", "")))}, "'a' needs label"),
+        ({"a": (dict, knob({}))}, "is of type"),
+        ({"a": (int | None, knob(None))}, "is of type"),
+        ({"a": (Literal[1, 2], knob(1))}, "is of type"),
+        ({"a": (tuple[float, ...], knob(()))}, "is of type"),
+    ],
+)
+def test_a_bad_parameter_is_refused_with_its_reason(fields, words):
+    with pytest.raises(MethodError, match=words):
+        admit(made(params=with_params(**fields)))
+
+
+def test_everything_wrong_is_listed_at_once():
+    with pytest.raises(MethodError, match=r"title is empty; .*summary is empty"):
+        admit(made(title="", summary=""))
+
+
+@pytest.mark.parametrize("thing", [None, "method", Sample, object()])
+def test_only_method_objects_are_admitted(thing):
+    with pytest.raises(MethodError, match="expected an object of a subclass"):
+        admit(thing)
+
+
+def test_what_is_not_declared_is_named():
+    from styleplug.core.method import Method
+
+    class Empty(Method):
+        def run(self, images, params, ctx):
+            yield
+
+        def work(self, params, pixels):
+            return 1
+
+    with pytest.raises(MethodError, match=r"id is not declared; title is not declared"):
+        admit(Empty())
+
+
+# What discover finds
+
+
+def test_every_built_in_is_admitted():
+    found = discover()
+    modules = {path.stem for path in (ROOT / "styleplug" / "methods").glob("[!_]*.py")}
+    assert {type(m).__module__.rpartition(".")[2] for m in found.methods.values()} >= modules
+    assert not found.broken
+
+
+def write_plugin(folder: Path, name: str, body: str, value: str) -> None:
+    """A package as installed: a module and its metadata with the entry point."""
+    (folder / f"{name}.py").write_text(body)
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[styleplug.methods]\n{name} = {value}\n")
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A folder on the path, for packages; what is imported from it is forgotten after."""
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith("plug_"):
+            del sys.modules[name]
+
+
+def test_third_parties_are_found_and_broken_ones_say_why(installed):
+    good = (EXAMPLE / "styleplug_posterise.py").read_text()
+    write_plugin(installed, "plug_good", good, "plug_good:METHOD")
+    write_plugin(installed, "plug_import", "import not_there_at_all", "plug_import:METHOD")
+    write_plugin(installed, "plug_exit", "raise SystemExit(3)", "plug_exit:METHOD")
+    write_plugin(installed, "plug_absent", "", "plug_absent:METHOD")
+    write_plugin(installed, "plug_class", good, "plug_class:Posterise")
+    bad = good.replace('title = "Posterise"', 'title = ""').replace('"posterise"', '"other"')
+    write_plugin(installed, "plug_declares", bad, "plug_declares:METHOD")
+    write_plugin(installed, "plug_second", good, "plug_second:METHOD")
+    found = discover()
+    assert found.methods["posterise"].title == "Posterise"
+    assert list(found.methods)[-1] == "posterise" and "gatys" in found.methods
+    why = {name.split()[0]: reason for name, reason in found.broken.items()}
+    assert set(why) == {f"plug_{n}" for n in "import exit absent class declares second".split()}
+    assert "not_there_at_all" in why["plug_import"]
+    assert "SystemExit: 3" in why["plug_exit"]
+    assert "AttributeError" in why["plug_absent"]
+    assert "not the class" in why["plug_class"]
+    assert "title is empty" in why["plug_declares"]
+    assert "'posterise' is taken" in why["plug_second"]
+    assert "plug_import (plug_import)" in found.broken  # entry point and package
+
+
+def test_a_third_party_cannot_replace_a_built_in(installed):
+    body = (EXAMPLE / "styleplug_posterise.py").read_text().replace('"posterise"', '"gatys"')
+    write_plugin(installed, "plug_thief", body, "plug_thief:METHOD")
+    found = discover()
+    assert found.methods["gatys"].title != "Posterise"
+    assert "'gatys' is taken" in next(iter(found.broken.values()))
+
+
+def test_a_built_in_module_without_a_method_is_broken(monkeypatch, tmp_path):
+    import styleplug.methods as package
+
+    (tmp_path / "hollow.py").write_text("")
+    (tmp_path / "_helper.py").write_text("raise RuntimeError")
+    monkeypatch.setattr(package, "__path__", [str(tmp_path)])
+    found = discover()
+    assert "METHOD = YourMethod()" in found.broken["hollow"] and "_helper" not in found.broken
+    sys.modules.pop("styleplug.methods.hollow")
+
+
+@pytest.mark.slow
+def test_the_example_package_installs_from_its_folder_and_runs(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    shutil.copytree(EXAMPLE, source, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]
+    subprocess.run([*pip, *offline, str(source)], check=True, capture_output=True)
+    code = (
+        "import numpy, styleplug;"
+        "assert 'posterise' in styleplug.methods();"
+        "picture = numpy.linspace(0, 1, 64 * 64 * 3).reshape(64, 64, 3);"
+        "frames = list(styleplug.run('posterise', content=picture, levels=3, size=64,"
+        " backend='fake'));"
+        "print(sorted(set(frames[-1].images[0].ravel().tolist())))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": f"{target}:{ROOT}", "PATH": "", "XDG_CACHE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "[0.0, 0.5, 1.0]", done.stderr
+    assert importlib.metadata  # the metadata found was that of the folder, none of ours
+
+
+# The catalogue
+
+
+def test_an_unknown_id_names_the_nearest_and_all():
+    method = Sample()
+    some = Catalogue({"sample": method, "other": method}, {"hurt": "its import failed"})
+    assert some.get("sample") is method
+    with pytest.raises(UsageError, match=r"'smaple'; did you mean 'sample'\? .*sample, other"):
+        some.get("smaple")
+    with pytest.raises(UsageError, match=r"known are: sample, other"):
+        some.get("zzz")
+    with pytest.raises(UsageError, match="'hurt' cannot be used: its import failed"):
+        some.get("hurt")
+
+
+def test_the_package_is_also_the_function():
+    assert callable_package is methods
+    assert methods() is catalogue().methods and "gatys" in methods()
+
+
+def test_slots_share_no_state():
+    assert CONTENT.most == 1 and STYLE.most == 2
