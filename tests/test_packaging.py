@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -140,6 +141,33 @@ def test_one_onnxruntime_everywhere(system: str, machine: str, expected: str) ->
         and requirement.marker.evaluate({"sys_platform": system, "platform_machine": machine})
     ]
     assert wanted == [expected]
+
+
+def test_make_installs_once(tmp_path: Path) -> None:
+    """The second `make run` and `make test` start at once, until a requirement changes."""
+    for name in ("Makefile", "pyproject.toml", "requirements.txt"):
+        shutil.copy2(HOUSE / name, tmp_path / name)
+    tools = tmp_path / ".venv" / "bin"
+    tools.mkdir(parents=True)
+    for name in ("python", "ruff", "mypy", "lint-imports"):
+        (tools / name).write_text(f'#!/bin/sh\necho {name} "$@" >>{tmp_path}/log\n')
+        (tools / name).chmod(0o755)
+
+    def made(target: str) -> list[str]:
+        (tmp_path / "log").write_text("")
+        subprocess.run(["make", target], cwd=tmp_path, check=True, capture_output=True)
+        return (tmp_path / "log").read_text().splitlines()
+
+    installs, page = made("run")
+    assert installs.endswith("install --quiet --requirement requirements.txt")
+    assert page == "python app.py"
+    assert made("run") == [page]
+    assert ".[dev]" in made("test")[0]
+    checks = ["ruff check .", "ruff format --check .", "mypy", "lint-imports", "python -m pytest"]
+    assert made("test") == checks
+    later = (tmp_path / ".venv" / ".test-stamp").stat().st_mtime + 10
+    os.utime(tmp_path / "requirements.txt", (later, later))
+    assert "--requirement" in made("test")[0]
 
 
 def test_every_dependency_has_its_reason_and_licence() -> None:
