@@ -19,6 +19,7 @@ from PIL import Image
 from styleplug import cli
 
 HOUSE = Path(__file__).parents[1]
+EXAMPLE = HOUSE / "tests" / "plugin_example"
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
 PLUGINS = (HOUSE / "docs" / "plugins.md").read_text(encoding="utf-8")
 PAGES = [HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").glob("*.md"))]
@@ -125,8 +126,12 @@ def test_the_plug_in_of_the_readme_is_a_command(folder: Path) -> None:
     info = site / "styleplug_posterise-1.0.dist-info"
     info.mkdir(parents=True)
     code = block(section(README, "A method of your own"), "python")
+    assert code == (EXAMPLE / "styleplug_posterise.py").read_text(encoding="utf-8")
     (site / "styleplug_posterise.py").write_text(code, encoding="utf-8")
-    project = tomllib.loads(block(section(PLUGINS, "A package of its own"), "toml"))["project"]
+    package = block(section(PLUGINS, "A package of its own"), "toml")
+    whole = (EXAMPLE / "pyproject.toml").read_text(encoding="utf-8")
+    assert set(package.splitlines()) <= set(whole.splitlines())
+    project = tomllib.loads(package)["project"]
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     )
@@ -134,7 +139,7 @@ def test_the_plug_in_of_the_readme_is_a_command(folder: Path) -> None:
     lines = "".join(f"{name} = {where}\n" for name, where in points.items())
     (info / "entry_points.txt").write_text(f"[styleplug.methods]\n{lines}")
 
-    options = ["--content", "photo.jpg", "--tones", "2", "--size", "64", "--out", "flat.png"]
+    options = ["--content", "photo.jpg", "--levels", "2", "--size", "64", "--out", "flat.png"]
     done = subprocess.run(
         [sys.executable, "-m", "styleplug", "run", "posterise", *options, "--backend", "fake"],
         capture_output=True,
