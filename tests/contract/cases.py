@@ -1,0 +1,69 @@
+"""What the contract suite runs over: every admitted method, the samples, every backend."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samples import Descent, Sample
+
+from styleplug.backends.choose import installed
+from styleplug.core.method import Method
+from styleplug.core.params import bounds_of
+from styleplug.core.weight import Embedded
+from styleplug.methods import Catalogue, discover
+from styleplug.nets import graph_file
+from styleplug.store import weights_folder
+
+BACKENDS = ("fake", "onnx", "torch")
+
+
+def _example() -> Method[Any]:
+    """The method of the example plug-in, without installing it."""
+    place = Path(__file__).parent.parent / "plugin_example" / "styleplug_posterise.py"
+    spec = importlib.util.spec_from_file_location(place.stem, place)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.METHOD
+
+
+def all_methods() -> Catalogue:
+    """Whatever is installed, and the samples that keep this suite honest."""
+    methods = dict(discover().methods)
+    for extra in (Sample(), Descent(), _example()):
+        methods.setdefault(extra.id, extra)
+    return Catalogue(methods, {})
+
+
+METHODS = all_methods()
+
+
+def require(method: Method[Any], backend: str) -> None:
+    """Skip where a backend is not installed, or the weights that a method needs are not there."""
+    if not installed(backend):
+        pytest.skip(f"{backend} is not installed")
+    for key in method.nets(method.params()) if backend != "fake" else ():
+        source = method.weights[key][-1]
+        assert isinstance(source, Embedded)
+        if not (weights_folder() / source.file).is_file():
+            pytest.skip(f"{source.file} is not among the embedded weights")
+        graphs = [weights_folder() / graph_file(source.arch, f) for f in ("describe",)]
+        if backend == "onnx" and not all(graph.is_file() for graph in graphs):
+            pytest.skip(f"{source.arch} has no ONNX graph")
+
+
+def short(method: Method[Any], steps: int = 3) -> dict[str, Any]:
+    """Parameters for a short run: those whole numbers lowered that stand for work."""
+    values: dict[str, Any] = {}
+    usual = method.work(method.params(), 10**6)
+    for name, info in method.params.model_fields.items():
+        if info.annotation is not int:
+            continue
+        low = bounds_of(info)[0]
+        fewer = max(int(low) if low is not None else steps, steps)
+        if method.work(method.params.of({name: fewer}), 10**6) < usual:
+            values[name] = fewer
+    return values

@@ -1,0 +1,179 @@
+"""What every method keeps to, on every backend that is installed."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from cases import BACKENDS, METHODS, require, short
+from conftest import make_photo
+
+from styleplug.core.errors import BadParameter, UsageError
+from styleplug.core.params import bounds_of, choices_of
+from styleplug.core.recipe import Recipe
+from styleplug.engine import Engine
+from styleplug.engine.plan import Calibration
+from styleplug.methods import admit
+
+SIZE = 64
+
+
+@pytest.fixture(params=METHODS.methods)
+def method(request):
+    return METHODS.get(request.param)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request, method):
+    require(method, request.param)
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    return Engine(METHODS, calibration=Calibration(tmp_path_factory.mktemp("c") / "c.json"))
+
+
+def pictures(method, width=80, height=60, count=1):
+    return {
+        slot.id: [
+            make_photo(width, height, seed=9 * place + i) for i in range(min(count, slot.most))
+        ]
+        for place, slot in enumerate(method.inputs)
+    }
+
+
+def recipe(method, backend, **parameters):
+    values = {**short(method), **parameters}
+    return Recipe(
+        method=method.id, size=SIZE, backend=backend, device="cpu", parameters=values, seed=7
+    )
+
+
+def test_it_is_admitted(method):
+    admit(method)
+
+
+def test_previews_then_one_final_picture(method, backend, host):
+    frames = list(host.run(recipe(method, backend), pictures(method)))
+    assert [frame.final for frame in frames] == [False] * (len(frames) - 1) + [True]
+    steps = [frame.step for frame in frames]
+    assert steps == sorted(steps) and all(0 <= f.step <= f.steps for f in frames if f.steps)
+    final, report = frames[-1], frames[-1].report
+    assert report.backend == backend and not report.cancelled
+    assert report.steps == final.step == final.steps
+    assert {weight["file"] for weight in report.weights} or not method.weights
+    for image in final.images:
+        assert image.dtype == np.float32 and max(image.shape[:2]) == SIZE
+        assert image.min() >= 0 and image.max() <= 1
+        assert not method.inputs or image.shape == (48, 64, 3)
+    assert all(np.isfinite(value) for value in report.metrics.values())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 301), (301, 7), (33, 65)])
+def test_odd_sizes(method, backend, shape, host):
+    if not method.inputs:
+        pytest.skip("takes no picture")
+    image = list(host.run(recipe(method, backend), pictures(method, *shape)))[-1].images[0]
+    width, height = (max(1, round(side * SIZE / max(shape))) for side in shape)
+    assert image.shape[:2] == (height, width)
+
+
+def test_same_seed_same_picture_and_the_recipe_repeats_it(method, backend, host):
+    given = pictures(method)
+    first = list(host.run(recipe(method, backend), given))[-1]
+    second = list(host.run(recipe(method, backend), given))[-1]
+    assert np.array_equal(first.images[0], second.images[0])
+    again = Recipe.from_json(first.report.recipe.to_json())
+    third = list(host.run(again, given))[-1]
+    assert np.array_equal(first.images[0], third.images[0])
+    assert third.report.recipe == again
+
+
+def test_stop_within_one_step(method, backend, host):
+    stop, shown = threading.Event(), 0
+    for frame in host.run(recipe(method, backend), pictures(method), stop):
+        shown += bool(frame.images) and not frame.final
+        if shown:
+            stop.set()
+    if not shown:
+        pytest.skip("makes its picture in one step")
+    assert shown == 1 and frame.final and frame.report.cancelled
+
+
+def test_closing_early(method, backend, host):
+    frames = host.run(recipe(method, backend), pictures(method))
+    while not next(frames).images:
+        pass
+    frames.close()
+    assert all(entry.users == 0 for entry in host._shared.cache._entries.values())
+
+
+def test_as_many_pictures_as_its_slots_take(method, backend, host):
+    frames = list(host.run(recipe(method, backend), pictures(method, count=9)))
+    assert frames[-1].final
+
+
+def test_every_choice_runs(method, host):
+    for name, info in method.params.model_fields.items():
+        choices = choices_of(info) or ((True, False) if info.annotation is bool else ())
+        for choice in choices:
+            frames = list(host.run(recipe(method, "fake", **{name: choice}), pictures(method)))
+            assert frames[-1].report.recipe.parameters[name] == choice
+
+
+def test_both_ends_of_every_range_are_valid(method):
+    for name, info in method.params.model_fields.items():
+        for bound in bounds_of(info):
+            if bound is not None:
+                params = method.params.of({name: bound})
+                assert np.isfinite(method.work(params, 10**6)) and method.work(params, 10**6) > 0
+
+
+def test_bad_parameters_are_named(method, host):
+    bad = [("no_such_parameter", 1)]
+    for name, info in method.params.model_fields.items():
+        low, high = bounds_of(info)
+        bad += [(name, "nonsense"), (name, None), (name, [[]])]
+        bad += [(name, bound) for bound in (low and low - 1, high and high + 1) if bound]
+        bad += [(name, float("nan"))] if info.annotation is float else []
+    for name, value in bad:
+        asked = Recipe(method=method.id, backend="fake", parameters={name: value})
+        with pytest.raises(BadParameter, match=name):
+            host.run(asked, pictures(method))
+
+
+def test_missing_and_surplus_pictures_are_named(method, host):
+    given = pictures(method)
+    with pytest.raises(UsageError, match="'no_such_slot'"):
+        host.run(recipe(method, "fake"), {**given, "no_such_slot": [make_photo(9, 9)]})
+    for slot in method.inputs:
+        for count in (0, slot.most + 1):
+            wrong = {**given, slot.id: [make_photo(9, 9)] * count}
+            with pytest.raises(UsageError, match=repr(slot.id)):
+                host.run(recipe(method, "fake"), wrong)
+
+
+def test_plans_grow_with_size(method, host):
+    sizes = {slot.id: [(80, 60)] for slot in method.inputs}
+    small, large = (
+        host.plan(Recipe(method=method.id, backend="fake", size=size), sizes) for size in (64, 512)
+    )
+    assert 0 < small.seconds < large.seconds and 0 < small.peak_mb <= large.peak_mb
+
+
+def test_torch_and_onnx_agree(method, host, capsys):
+    """Rounding differs, and optimisers amplify it: the bulk must agree, not each pixel."""
+    for name in ("torch", "onnx"):
+        require(method, name)
+    first, second = (
+        list(host.run(recipe(method, name, **short(method, 10)), pictures(method)))[-1].images[0]
+        for name in ("torch", "onnx")
+    )
+    error = np.abs(first - second)
+    shares = (50, 90, 99, 100)
+    spread = dict(zip(shares, np.percentile(error, shares).round(5).tolist(), strict=True))
+    with capsys.disabled():
+        print(f"\n{method.id}: torch against onnx, percentiles of the absolute error: {spread}")
+    assert spread[50] < 1 / 255 and spread[99] < 8 / 255, spread
