@@ -466,7 +466,9 @@ def test_ctrl_c_before_there_is_a_picture(
     assert not list(tmp_path.glob("out*"))
 
 
-def test_a_second_ctrl_c_ends_at_once(tinting: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_ctrl_c_ends_at_once(
+    tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def interrupt(step: int) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -474,6 +476,8 @@ def test_a_second_ctrl_c_ends_at_once(tinting: Command, monkeypatch: pytest.Monk
     monkeypatch.setattr(Tint, "each_step", staticmethod(interrupt))
     done = tinting("--steps", 9)
     assert done.status == 1
+    assert done.err.endswith("styleplug: stopped\n")
+    assert not list(tmp_path.glob("out*")), "not even the picture so far: it had to be at once"
 
 
 # --- weights -----------------------------------------------------------------------------------
@@ -524,3 +528,19 @@ def test_python_dash_m_is_the_command() -> None:
     )
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_in_a_process(photo: Path, tmp_path: Path) -> None:
+    """Whether a step was done already or not: status 1, a sentence, no traceback."""
+    pictures = ["--content", str(photo), "--style", str(photo), "--out", str(tmp_path / "out.png")]
+    endless = ["--backend", "fake", "--size", "512", "--iterations", "2000"]
+    command = [sys.executable, "-m", "styleplug", "run", "gatys", *pictures, *endless]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=HOUSE) as process:
+        assert process.stderr is not None
+        assert "512×384 px" in process.stderr.readline()  # the plan: from here on it can be stopped
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "styleplug: stopped" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out.png").exists()

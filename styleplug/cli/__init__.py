@@ -37,7 +37,9 @@ def main() -> NoReturn:
     try:
         command(prog_name="styleplug")
     except SystemExit as leaving:
-        sys.exit(FAILED if leaving.code == INTERRUPTED else leaving.code)
+        if leaving.code != INTERRUPTED:
+            raise
+        say_error("stopped")
     except UsageError as error:
         say_error(str(error))
         sys.exit(USAGE)

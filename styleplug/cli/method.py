@@ -83,7 +83,7 @@ def _planned(plan: Plan) -> str:
     """What a run will take, for a person."""
     known = (
         f"{plan.width}×{plan.height} px" if plan.width else "",
-        "" if plan.seconds is None else f"about {plan.seconds:.0f} s",
+        "" if plan.seconds is None else f"about {max(1, round(plan.seconds))} s",
         "" if plan.peak_mb is None else f"{plan.peak_mb:.0f} MB",
         plan.note,
     )
