@@ -1,0 +1,34 @@
+"""Architectures by id.  An architecture is declared, never guessed from a file.
+
+A module of this package that is named here offers `build()`, the untrained net, and
+`functions(net)`, what backends can load of it.  Each function is a module with the attributes
+`inputs` and `outputs` (names, in the order of its arguments and results) and `multiple` (the
+sides of a picture it takes are multiples of it).  `graph_file` says where its ONNX graph stands.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+ARCHITECTURES = {
+    "styleplug_encoder": "styleplug.nets.styleplug_encoder",
+    "vgg19": "styleplug.nets.vgg19",
+}
+
+
+def architecture(arch: str) -> ModuleType:
+    """The module of an architecture; imports torch.
+
+    Raises:
+        KeyError: no such architecture.
+    """
+    return import_module(ARCHITECTURES[arch])
+
+
+def graph_file(arch: str, function: str) -> str:
+    """Name, inside the weights folder, of the ONNX graph of a function.
+
+    A graph holds no weights: the safetensors file serves both backends.
+    """
+    return f"graphs/{arch}.{function}.onnx"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -18,13 +16,13 @@ def save_checkpoint(
     step: int,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-    extra: MutableMapping[str, Any],
+    extra: dict[str, Tensor],
 ) -> None:
-    """Write model, optimiser and the tensors among `extra`; a kill leaves the old file or the new."""
+    """Write model, optimiser and other tensors; a kill leaves the old file or the new."""
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{k}": v for k, v in state.items()}
-    tensors |= {f"extra.{k}": v for k, v in extra.items() if isinstance(v, Tensor)}
+    tensors |= {f"extra.{k}": v for k, v in extra.items()}
     temporary = file.with_suffix(".tmp")
     save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, {"step": str(step)})
     with temporary.open("rb") as written:
@@ -33,25 +31,21 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    file: Path,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    extra: MutableMapping[str, Any],
-) -> int:
-    """Restore what `save_checkpoint` wrote; the step at which to go on."""
+    file: Path, model: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[int, dict[str, Tensor]]:
+    """Restore what `save_checkpoint` wrote; the step at which to go on, and the other tensors."""
     with safe_open(file, "pt") as opened:
-        tensors = {key: opened.get_tensor(key) for key in opened.keys()}
+        tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
         step = int(opened.metadata()["step"])
-    model.load_state_dict(
-        {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    )
-    state: dict[int, dict[str, Tensor]] = {}
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimiser": {}, "extra": {}}
     for key, value in tensors.items():
-        if key.startswith("optimiser."):
-            _, index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
-        elif key.startswith("extra."):
-            extra[key.removeprefix("extra.")] = value
+        part, _, name = key.partition(".")
+        parts[part][name] = value
+    model.load_state_dict(parts["model"])
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in parts["optimiser"].items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
-    return step
+    return step, parts["extra"]

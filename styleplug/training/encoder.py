@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from styleplug.nets import squeezenet, styleplug_encoder
@@ -32,18 +34,21 @@ from styleplug.training.checkpoint import load_checkpoint, save_checkpoint
 from styleplug.training.pictures import Pictures
 
 log = logging.getLogger(__name__)
+Features = dict[str, Tensor]
 
-HEADS = {  # tap of the encoder: layers of the teacher it predicts, and how many components
-    "stroke": {"conv1": 32},
-    "grain2": {"fire2": 40, "fire3": 40},
-    "grain3": {"fire4": 64},
-    "motif1": {"fire5": 64},
-    "motif3": {"fire7": 96},
+TEACHES = {  # tap of the encoder: the teacher's layer whose principal components it predicts
+    "stroke": "conv1",
+    "grain1": "fire2",
+    "grain2": "fire3",
+    "grain3": "fire4",
+    "motif1": "fire5",
+    "layout": "fire5",
+    "motif3": "fire7",
 }
-LAYERS = {layer: (tap, size) for tap, parts in HEADS.items() for layer, size in parts.items()}
 FRESH, POOLED = 4, 4  # pictures a batch: fresh crops; pool pictures, each with its painting
 VISITS = 30  # optimisation steps of a pool picture before another takes its place
 GRAM_WEIGHT = 2.0
+SAVE_EVERY, LOG_EVERY, HELD_OUT_EVERY = 250, 100, 500  # steps
 
 
 @dataclass(frozen=True)
@@ -65,36 +70,31 @@ def gram(features: Tensor) -> Tensor:
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
-def style_distance(features: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
-    """Relative squared error of Gram matrices, summed over layers and pictures."""
-    total = torch.zeros(())
-    for name, value in features.items():
-        wanted = gram(target[name])
-        error = (gram(value) - wanted).square().sum((1, 2))
-        total = total + (error / wanted.square().sum((1, 2))).sum()
-    return total
+def style_distance(features: Features, target: Features) -> dict[str, Tensor]:
+    """Relative squared error of the Gram matrices of each style tap, averaged over pictures."""
+    found = {}
+    for tap in styleplug_encoder.STYLE:
+        wanted = gram(target[tap])
+        error = (gram(features[tap]) - wanted).square().sum((1, 2))
+        found[tap] = (error / wanted.square().sum((1, 2))).mean()
+    return found
 
 
 class Student(nn.Module):
-    """The encoder and the maps from its taps to the teacher's components."""
+    """The encoder, computed in bfloat16 as far as the processor likes it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = styleplug_encoder.build()
-        for conv in self.encoder.convs.values():
+        for conv in self.encoder.features.values():
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
             nn.init.zeros_(conv.bias)
-        channels = self.encoder.channels
-        self.maps = nn.ModuleDict(
-            {layer: nn.Conv2d(channels[tap], size, 1) for layer, (tap, size) in LAYERS.items()}
-        )
 
-    def forward(self, picture: Tensor) -> dict[str, Tensor]:
-        """Predicted components of the teacher's layers (b k h/s w/s), in float32."""
+    def forward(self, picture: Tensor) -> Features:
+        """Predicted components (b k h/s w/s) by tap, in float32."""
         with torch.autocast("cpu", torch.bfloat16):
             taps = self.encoder(picture)
-            predicted = {layer: self.maps[layer](taps[tap]) for layer, (tap, _) in LAYERS.items()}
-        return {layer: value.float() for layer, value in predicted.items()}
+        return {tap: value.float() for tap, value in taps.items()}
 
 
 class Teacher(nn.Module):
@@ -104,20 +104,27 @@ class Teacher(nn.Module):
         super().__init__()
         self.net = net
         features = net(pictures)
-        for layer, (_, size) in LAYERS.items():
+        for tap, size in styleplug_encoder.build().channels.items():
             # Uncentred: a Gram matrix holds the mean as well, and it is the largest part.
-            values, vectors = torch.linalg.eigh(gram(features[layer]).mean(0).double())
+            values, vectors = torch.linalg.eigh(gram(features[TEACHES[tap]]).mean(0).double())
             basis = vectors.flip(1)[:, :size].T / values.sum().sqrt()
-            self.register_buffer(layer, basis.float()[:, :, None, None])
-            log.info("%s: %d components hold %.4f", layer, size, values[-size:].sum() / values.sum())
+            self.register_buffer(tap, basis.float()[:, :, None, None].contiguous())
+            log.info("%s: %d components hold %.3f", tap, size, values[-size:].sum() / values.sum())
+
+    def bases(self) -> dict[str, Tensor]:
+        """The components' directions; they must not change when a run resumes."""
+        return {tap: self.get_buffer(tap) for tap in TEACHES}
 
     @torch.no_grad()
-    def forward(self, picture: Tensor) -> dict[str, Tensor]:
-        """Components by layer (b k h/s w/s), in float32."""
+    def forward(self, picture: Tensor) -> Features:
+        """Components (b k h/s w/s) by tap of the encoder, in float32."""
         with torch.autocast("cpu", torch.bfloat16):
             features = self.net(picture)
-            parts = {layer: F.conv2d(features[layer], self.get_buffer(layer)) for layer in LAYERS}
-        return {layer: value.float() for layer, value in parts.items()}
+            parts = {
+                tap: F.conv2d(features[layer], self.get_buffer(tap))
+                for tap, layer in TEACHES.items()
+            }
+        return {tap: value.float() for tap, value in parts.items()}
 
 
 class Pool:
@@ -157,29 +164,40 @@ class Pool:
         return self.paintings.crop(self.setup.size, rng)
 
     def advance(self, chosen: Tensor, gradient: Tensor, rng: np.random.Generator) -> None:
-        """Move the chosen pictures against the gradient, by a step of given root mean square."""
-        length = gradient.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-        stride = torch.from_numpy(rng.uniform(0.01, 0.04, (len(chosen), 1, 1, 1))).float()
-        self.pictures[chosen] = (self.pictures[chosen] - stride * gradient / length).clamp(0, 1)
+        """Move the chosen pictures against the gradient, as one optimiser or another would.
+
+        Between plain descent and the sign of the gradient, towards which Adam tends and which
+        leaves other traces in a picture; by a step of a given root mean square.
+        """
+        count = (len(chosen), 1, 1, 1)
+        floor = torch.from_numpy(10 ** rng.uniform(-2.0, 1.0, count)).float()
+        size = gradient.abs()
+        direction = gradient / (size + floor * size.mean((1, 2, 3), keepdim=True) + 1e-20)
+        length = direction.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
+        stride = torch.from_numpy(rng.uniform(0.01, 0.04, count)).float()
+        self.pictures[chosen] = (self.pictures[chosen] - stride * direction / length).clamp(0, 1)
 
 
-def style_gradient(student: Student, pictures: Tensor, target: dict[str, Tensor]) -> Tensor:
+def style_gradient(student: Student, pictures: Tensor, target: Features) -> Tensor:
     """Gradient that brings pictures (n 3 h w) nearer to the style of `target`, as Gatys uses it."""
     pictures = pictures.clone().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(style_distance(student(pictures), target), pictures)
+    distance = torch.stack(list(style_distance(student(pictures), target).values())).sum()
+    (gradient,) = torch.autograd.grad(distance, pictures)
     return gradient
 
 
-def losses(predicted: dict[str, Tensor], wanted: dict[str, Tensor]) -> tuple[Tensor, dict]:
-    """Loss, and for the log the unexplained variance and the Gram error of each layer."""
-    total, report = torch.zeros(()), {}
-    for layer, value in predicted.items():
-        target = wanted[layer]
-        variance = target.var((0, 2, 3)).mean()
-        unexplained = F.mse_loss(value, target) / variance
-        gram_error = style_distance({layer: value}, {layer: target}) / len(value)
-        total = total + unexplained + GRAM_WEIGHT * gram_error
-        report[layer] = [round(float(unexplained.detach()), 4), round(float(gram_error.detach()), 5)]
+def losses(predicted: Features, wanted: Features) -> tuple[Tensor, dict[str, list[float]]]:
+    """Loss; and of each tap the share of variance left unexplained and the Gram error."""
+    unexplained = {
+        tap: F.mse_loss(value, wanted[tap]) / wanted[tap].var((0, 2, 3)).mean()
+        for tap, value in predicted.items()
+    }
+    grams = style_distance(predicted, wanted)
+    total = torch.stack([*unexplained.values(), *(GRAM_WEIGHT * g for g in grams.values())]).sum()
+    report = {
+        tap: [round(float(part[tap].detach()), 5) for part in (unexplained, grams) if tap in part]
+        for tap in predicted
+    }
     return total, report
 
 
@@ -194,60 +212,93 @@ def degrade(picture: Tensor, rng: np.random.Generator) -> Tensor:
     return picture.clamp(0, 1)
 
 
-def train(
-    photos: Pictures, paintings: Pictures, judge: squeezenet.SqueezeNet, out: Path, setup: Setup
-) -> Student:
-    """Train or resume; checkpoints and `log.jsonl` go to `out`."""
-    torch.manual_seed(setup.seed)
-    student = Student()
-    optimiser = torch.optim.Adam(student.parameters(), lr=setup.rate)
-    photos, held_photos = photos.split(0.02)
-    paintings, held_paintings = paintings.split(0.02)
-    pool = Pool(setup, photos, paintings)
-    rng = np.random.default_rng((setup.seed, 3))
-    held = torch.stack([held_photos.crop(setup.size, rng) for _ in range(24)])
-    held = torch.cat((held, torch.stack([held_paintings.crop(setup.size, rng) for _ in range(24)])))
-    sample = [source.crop(setup.size, rng) for source in (photos, paintings) for _ in range(48)]
-    teacher = Teacher(judge, torch.stack(sample))
-    held_wanted = teacher(held)
-    checkpoint = out / "checkpoint.safetensors"
-    start = load_checkpoint(checkpoint, student, optimiser, pool.__dict__) if checkpoint.exists() else 0
-    began = time.monotonic()
-    for step in range(start, setup.steps):
-        rng = np.random.default_rng((setup.seed, 0, step))
-        sources = [photos, paintings] * (FRESH // 2)
-        batch = torch.stack([degrade(source.crop(setup.size, rng), rng) for source in sources])
-        if step >= setup.pool_from:
-            chosen, pictures, styles = pool.visit(step)
-            batch = torch.cat((batch, pictures, styles))
-        else:
-            extra = [(photos, paintings)[i % 3 > 0].crop(setup.size, rng) for i in range(4)]
-            batch = torch.cat((batch, torch.stack(extra)))
-        for group in optimiser.param_groups:
-            warm = min(1.0, (step + 1) / 200)
-            group["lr"] = setup.rate * warm * min(1.0, (setup.steps - step) / setup.decay)
-        predicted = student(batch)
-        loss, report = losses(predicted, teacher(batch))
-        optimiser.zero_grad()
+class Run:
+    """A training run: everything that changes, and what it is fed."""
+
+    def __init__(
+        self, photos: Pictures, paintings: Pictures, net: squeezenet.SqueezeNet, setup: Setup
+    ):
+        torch.manual_seed(setup.seed)
+        self.setup = setup
+        self.student = Student()
+        self.optimiser = torch.optim.Adam(self.student.parameters(), lr=setup.rate)
+        self.photos, held_photos = photos.split(0.02)
+        self.paintings, held_paintings = paintings.split(0.02)
+        self.pool = Pool(setup, self.photos, self.paintings)
+        rng = np.random.default_rng((setup.seed, 3))
+        self.held = self._crops((held_photos, held_paintings), 24, rng)
+        self.teacher = Teacher(net, self._crops((self.photos, self.paintings), 48, rng))
+
+    def _crops(self, sources: Iterable[Pictures], each: int, rng: np.random.Generator) -> Tensor:
+        size = self.setup.size
+        return torch.stack([source.crop(size, rng) for source in sources for _ in range(each)])
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint must hold besides the student and its optimiser."""
+        return {"pictures": self.pool.pictures, "births": self.pool.births, **self.teacher.bases()}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Undo `state`."""
+        self.pool.pictures, self.pool.births = state["pictures"], state["births"]
+        self.teacher.load_state_dict(state, strict=False)
+
+    def step(self, step: int) -> tuple[float, dict[str, list[float]]]:
+        """One step of the student, and one of the pool pictures whose turn it is."""
+        rng = np.random.default_rng((self.setup.seed, 0, step))
+        sources = [self.photos, self.paintings] * (FRESH // 2)
+        fresh = [degrade(source.crop(self.setup.size, rng), rng) for source in sources]
+        chosen, pictures, styles = self.pool.visit(step)
+        batch = torch.cat((torch.stack(fresh), pictures, styles))
+        self._set_rate(step)
+        predicted = self.student(batch)
+        loss, report = losses(predicted, self.teacher(batch))
+        self.optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(student.parameters(), 10.0)
-        optimiser.step()
-        if step >= setup.pool_from:
-            target = {k: v.detach()[-POOLED:] for k, v in predicted.items()}
-            gradient = style_gradient(student, pictures, target)
-            pool.advance(chosen, gradient, rng)
-        if step % 100 == 0:
-            entry = {"step": step, "seconds": round(time.monotonic() - began, 1), "loss": round(float(loss.detach()), 4), "layers": report}
-            if not np.isfinite(entry["loss"]):
-                raise FloatingPointError(f"loss became {entry['loss']} at step {step}; the last checkpoint is kept")
-            if step % 500 == 0:
-                with torch.no_grad():
-                    entry["held_out"] = losses(student(held), held_wanted)[1]
+        nn.utils.clip_grad_norm_(self.student.parameters(), 10.0)
+        self.optimiser.step()
+        if step >= self.setup.pool_from:
+            target = {tap: value.detach()[-POOLED:] for tap, value in predicted.items()}
+            self.pool.advance(chosen, style_gradient(self.student, pictures, target), rng)
+        return float(loss.detach()), report
+
+    def _set_rate(self, step: int) -> None:
+        """Warm up, stay, and fall to zero over the last `decay` steps."""
+        factor = min(1.0, (step + 1) / 200, (self.setup.steps - step) / self.setup.decay)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.setup.rate * factor
+
+    @torch.no_grad()
+    def held_out(self) -> dict[str, list[float]]:
+        """`losses` on pictures that are never trained on."""
+        return losses(self.student(self.held), self.teacher(self.held))[1]
+
+
+def train(run: Run, out: Path) -> None:
+    """Train or resume; checkpoints and `log.jsonl` go to `out`.
+
+    Raises:
+        FloatingPointError: the loss is no longer finite; the last checkpoint is kept.
+    """
+    checkpoint, start = out / "checkpoint.safetensors", 0
+    if checkpoint.exists():
+        start, state = load_checkpoint(checkpoint, run.student, run.optimiser)
+        run.restore(state)
+    began = time.monotonic()
+    for step in range(start, run.setup.steps):
+        loss, report = run.step(step)
+        if not np.isfinite(loss):
+            raise FloatingPointError(f"loss became {loss} at step {step}")
+        if step % LOG_EVERY == 0:
+            seconds = round(time.monotonic() - began, 1)
+            entry = {"step": step, "seconds": seconds, "loss": round(loss, 4), "taps": report}
+            if step % HELD_OUT_EVERY == 0:
+                entry["held_out"] = run.held_out()
             with (out / "log.jsonl").open("a") as file:
                 file.write(json.dumps(entry) + "\n")
-        if (step + 1) % 250 == 0 or step + 1 == setup.steps:
-            save_checkpoint(checkpoint, step + 1, student, optimiser, pool.__dict__)
-    return student
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == run.setup.steps:
+            save_checkpoint(checkpoint, step + 1, run.student, run.optimiser, run.state())
+    weights = {k: v.half().contiguous() for k, v in run.student.encoder.state_dict().items()}
+    save_file(weights, out / "styleplug_encoder.safetensors")
 
 
 def main(
@@ -263,9 +314,8 @@ def main(
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
-    train(
-        Pictures(photos), Pictures(paintings), squeezenet.load(teacher), out, Setup(steps, decay)
-    )
+    net = squeezenet.load(teacher)
+    train(Run(Pictures(photos), Pictures(paintings), net, Setup(steps, decay)), out)
 
 
 if __name__ == "__main__":

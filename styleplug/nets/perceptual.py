@@ -1,0 +1,231 @@
+"""Perceptual losses over an encoder's taps, with their gradient with respect to the picture.
+
+Every style loss here is a function of two statistics of a layer's features F (c n): the mean
+μ = F1/n and the Gram matrix G = FFᵀ/n.  So one backward step serves all of them:
+∂L/∂F = (∂L/∂μ 1ᵀ + 2 ∂L/∂G F) / n, with ∂L/∂G symmetric.
+
+All losses are relative to the size of their target, so that a weight means the same for every
+layer and encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from styleplug.nets.chain import Chain
+
+_TINY = 1e-8
+
+
+def perceptual_functions(
+    encoder: Chain, content: Sequence[str], style: Sequence[str]
+) -> dict[str, nn.Module]:
+    """The functions that a backend can load of a perceptual encoder, by name."""
+    losses = {kind.name: kind(encoder, content, style) for kind in (Gram, Moments, Wasserstein)}
+    return {"describe": Describe(encoder, content, style), **losses}
+
+
+def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (c) and Gram matrix (c c) of features (1 c h w), averaged over positions."""
+    flat = features.flatten(2)[0]
+    return flat.mean(1), flat @ flat.T / flat.shape[1]
+
+
+class _Perceptual(nn.Module):
+    """An encoder, its content and style taps, and the names of what goes in and out.
+
+    `forward` takes the arrays of `inputs` in order and returns those of `outputs` in order.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __init__(self, encoder: Chain, content: Sequence[str], style: Sequence[str]):
+        super().__init__()
+        self.encoder = encoder
+        self.content, self.style = tuple(content), tuple(style)
+        self.multiple = encoder.stride
+        self.targets = (
+            *(f"content_{tap}" for tap in self.content),
+            *(f"gram_{tap}" for tap in self.style),
+            *(f"mean_{tap}" for tap in self.style),
+        )
+
+
+class Describe(_Perceptual):
+    """What a loss needs to know of the content and style pictures."""
+
+    def __init__(self, encoder: Chain, content: Sequence[str], style: Sequence[str]):
+        super().__init__(encoder, content, style)
+        self.inputs, self.outputs = ("picture",), self.targets
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
+        """Content features (1 c h/s w/s), Gram matrices (c c) and means (c) of a picture."""
+        taps = self.encoder(picture)
+        found = [statistics(taps[tap]) for tap in self.style]
+        return (
+            *(taps[tap] for tap in self.content),
+            *(gram for _, gram in found),
+            *(mean for mean, _ in found),
+        )
+
+
+class _Loss(_Perceptual):
+    """Content, style and total-variation loss of a picture, and the gradient of their sum."""
+
+    name: ClassVar[str]
+
+    def __init__(self, encoder: Chain, content: Sequence[str], style: Sequence[str]):
+        super().__init__(encoder, content, style)
+        self.inputs = (
+            "picture",
+            *self.targets,
+            "content_weights",
+            "style_weights",
+            "content_l1",
+            "variation_weight",
+        )
+        self.outputs = ("gradient", "content_losses", "style_losses", "variation_loss")
+
+    def style_loss(
+        self, mean: Tensor, gram: Tensor, wanted_mean: Tensor, wanted_gram: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss (), and its gradient with respect to mean (c) and Gram matrix (c c)."""
+        raise NotImplementedError  # defined by each loss
+
+    def forward(self, picture: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The arrays of `inputs` to those of `outputs`; the picture is (1 3 h w) in [0, 1]."""
+        content, style = len(self.content), len(self.style)
+        wanted = rest[:content]
+        grams, means = rest[content : content + style], rest[content + style : content + 2 * style]
+        content_weights, style_weights, content_l1, variation_weight = rest[content + 2 * style :]
+        taps, passed = self.encoder.trace(picture)
+        cotangents: dict[str, Tensor] = {}
+        content_losses, style_losses = [], []
+        for i, tap in enumerate(self.content):
+            loss, gradient = _content_loss(taps[tap], wanted[i], content_l1)
+            content_losses.append(loss)
+            cotangents[tap] = content_weights[i] * gradient
+        for i, tap in enumerate(self.style):
+            mean, gram = statistics(taps[tap])
+            loss, to_mean, to_gram = self.style_loss(mean, gram, means[i], grams[i])
+            style_losses.append(loss)
+            flat = taps[tap].flatten(2)[0]
+            back = style_weights[i] / flat.shape[1] * (to_mean[:, None] + (2 * to_gram) @ flat)
+            back = back.reshape(taps[tap].shape)
+            cotangents[tap] = cotangents[tap] + back if tap in cotangents else back
+        variation_loss, gradient = _variation(picture)
+        gradient = variation_weight * gradient + self.encoder.adjoint(passed, cotangents)
+        return gradient, _vector(content_losses), _vector(style_losses), variation_loss
+
+
+class Gram(_Loss):
+    """Squared error of the Gram matrix (Gatys et al. 2016), relative to the target's square."""
+
+    name = "gram"
+
+    def style_loss(
+        self, mean: Tensor, gram: Tensor, wanted_mean: Tensor, wanted_gram: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """||G - G'||² / ||G'||²."""
+        scale = wanted_gram.square().sum() + _TINY
+        error = gram - wanted_gram
+        return error.square().sum() / scale, torch.zeros_like(mean), 2 * error / scale
+
+
+class Moments(_Loss):
+    """Squared error of channel means and deviations (Li et al. 2017, arXiv:1701.01036)."""
+
+    name = "moments"
+
+    def style_loss(
+        self, mean: Tensor, gram: Tensor, wanted_mean: Tensor, wanted_gram: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(|μ - μ'|² + |σ - σ'|²) / (|μ'|² + |σ'|²)."""
+        deviation, wanted = _deviation(mean, gram), _deviation(wanted_mean, wanted_gram)
+        scale = wanted_mean.square().sum() + wanted.square().sum() + _TINY
+        shift, spread = mean - wanted_mean, deviation - wanted
+        loss = (shift.square().sum() + spread.square().sum()) / scale
+        # σ² = diag(G) - μ², hence ∂σ/∂diag(G) = 1/2σ and ∂σ/∂μ = -μ/σ.
+        to_mean = 2 * (shift - spread * mean / deviation) / scale
+        return loss, to_mean, torch.diag(spread / deviation) / scale
+
+
+class Wasserstein(_Loss):
+    """Squared 2-Wasserstein distance of the features' Gaussians (Olkin & Pukelsheim 1982).
+
+    Σ = G - μμᵀ; |μ - μ'|² + tr(Σ + Σ' - 2 (Σ'^½ Σ Σ'^½)^½), relative to |μ'|² + tr Σ'.
+    """
+
+    name = "wasserstein"
+
+    def style_loss(
+        self, mean: Tensor, gram: Tensor, wanted_mean: Tensor, wanted_gram: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Its gradient is ∂/∂Σ = I - Σ'^½ (Σ'^½ Σ Σ'^½)^-½ Σ'^½."""
+        scale = torch.trace(wanted_gram) + _TINY  # = |μ'|² + tr Σ'
+        wanted = _ridge(wanted_gram - torch.outer(wanted_mean, wanted_mean))
+        found = _ridge(gram - torch.outer(mean, mean))
+        root, _ = _roots(wanted)
+        middle, inverse = _roots(root @ found @ root)
+        shift = mean - wanted_mean
+        traces = torch.trace(found) + torch.trace(wanted) - 2 * torch.trace(middle)
+        to_gram = (torch.eye(len(mean), device=mean.device) - root @ inverse @ root) / scale
+        to_gram = (to_gram + to_gram.T) / 2
+        to_mean = 2 * shift / scale - 2 * to_gram @ mean
+        return (shift.square().sum() + traces) / scale, to_mean, to_gram
+
+
+def _vector(numbers: list[Tensor]) -> Tensor:
+    """Numbers () as one vector (n); `torch.stack` of a single one exports with a wrong shape."""
+    return torch.cat([number.reshape(1) for number in numbers])
+
+
+def _deviation(mean: Tensor, gram: Tensor) -> Tensor:
+    """Standard deviation of each channel (c), never zero."""
+    return ((torch.diagonal(gram) - mean.square()).clamp_min(0) + 1e-6).sqrt()
+
+
+def _ridge(covariance: Tensor) -> Tensor:
+    """The covariance, with as much on its diagonal as makes its roots exist in float32."""
+    size = covariance.shape[0]
+    eye = torch.eye(size, device=covariance.device)
+    return covariance + (1e-4 * torch.trace(covariance) / size + 1e-7) * eye
+
+
+def _roots(matrix: Tensor, rounds: int = 18) -> tuple[Tensor, Tensor]:
+    """Square root and inverse square root of a positive definite matrix (c c).
+
+    Newton–Schulz iterations (Higham 2008, "Functions of Matrices", 6.7): products only, so that
+    they export to ONNX, which has no eigenvalue decomposition.
+    """
+    norm = matrix.square().sum().sqrt()
+    root, inverse = matrix / norm, torch.eye(matrix.shape[0], device=matrix.device)
+    for _ in range(rounds):
+        product = inverse @ root
+        root, inverse = 1.5 * root - 0.5 * root @ product, 1.5 * inverse - 0.5 * product @ inverse
+    return root * norm.sqrt(), inverse / norm.sqrt()
+
+
+def _content_loss(found: Tensor, wanted: Tensor, l1: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared (l1 = 0) or absolute (l1 = 1) error, relative to the target, and its gradient."""
+    error = found - wanted
+    square, absolute = wanted.square().sum() + _TINY, wanted.abs().sum() + _TINY
+    loss = (1 - l1) * error.square().sum() / square + l1 * error.abs().sum() / absolute
+    return loss, (1 - l1) * 2 * error / square + l1 * torch.sign(error) / absolute
+
+
+def _variation(picture: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean squared difference of neighbouring pixels (total variation), and its gradient."""
+    down = picture[:, :, 1:] - picture[:, :, :-1]
+    right = picture[:, :, :, 1:] - picture[:, :, :, :-1]
+    count = picture.shape[1] * picture.shape[2] * picture.shape[3]
+    loss = (down.square().sum() + right.square().sum()) / count
+    pad = torch.nn.functional.pad
+    vertical = pad(down, (0, 0, 1, 0)) - pad(down, (0, 0, 0, 1))
+    horizontal = pad(right, (1, 0)) - pad(right, (0, 1))
+    return loss, 2 * (vertical + horizontal) / count
