@@ -30,8 +30,8 @@ class Hub:
         licence: SPDX identifier, shown to users.
         revision: branch, tag or commit.
         sha256: digest of the file as we store it, where known; else it is pinned at first download.
-        tensors: fetch only these tensors, by byte range, into a smaller safetensors file
-            (order kept); () fetches the whole file.
+        tensors: fetch only these tensors, by byte range, into a smaller safetensors file,
+            the same that the safetensors library writes of them; () fetches the whole file.
     """
 
     arch: str

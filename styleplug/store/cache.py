@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
 from styleplug.core.weight import Hub, WeightFile
 from styleplug.store import header, hub
-from styleplug.store.files import Digests
+from styleplug.store.files import Digests, refuse_large
 from styleplug.store.hub import Origin, failures, open_origin
 from styleplug.store.watch import Watch
 
@@ -104,6 +104,7 @@ class Entry:
         chosen = [source.repo, source.file, source.revision, sorted(source.tensors)]
         key = hashlib.sha256(json.dumps(chosen).encode()).hexdigest()[:12]
         stem = f"{PurePosixPath(source.file).stem}-{key}"
+        self._name = f"{source.repo} {source.file}"
         self._folder = folder / source.repo.replace("/", "--")
         self._path = self._folder / f"{stem}.safetensors"
         self._pin = self._folder / f"{stem}.json"
@@ -178,12 +179,13 @@ class Entry:
 
     def _plan(self, origin: Origin) -> _Assembly:
         """What to fetch, from the origin's header."""
-        name = f"{self.source.repo} {self.source.file}"
+        name = self._name
         head = b"".join(origin.read(0, min(origin.size, 2**12)))
         need = header.length(head, origin.size, name)
         head += b"".join(origin.read(len(head), max(need, len(head))))
         there = header.parse(head, origin.size, name)
         if not self.source.tensors:
+            refuse_large(name, origin.size)
             return _Assembly(b"", ((0, origin.size),))
         if missing := sorted(set(self.source.tensors) - set(there)):
             raise WeightError(f"{name} has no tensor {', '.join(missing)}; it is another model")
@@ -194,7 +196,9 @@ class Entry:
             if ranges and ranges[-1][1] == start:  # neighbours are asked for at once
                 start = ranges.pop()[0]
             ranges.append((start, end))
-        return _Assembly(header.render(wanted), tuple(ranges))
+        plan = _Assembly(header.render(wanted), tuple(ranges))
+        refuse_large(name, plan.size)
+        return plan
 
     def _fill(self, plan: _Assembly, origin: Origin, watch: Watch) -> None:
         """Bring the part to its full size, going on where it ends."""
@@ -220,14 +224,13 @@ class Entry:
         """Check the whole part; a wrong one is thrown away, it cannot be taken up again."""
         expected = self.source.sha256 or pin.sha256 or etag
         try:
-            header.check(self._part)
             if expected:
-                self._digests.expect(
-                    self._part,
-                    expected,
+                remedy = (
                     f"fetch it again (from another mirror: HF_ENDPOINT), or delete {self._pin} "
-                    "if the new file is wanted",
+                    "if the new file is wanted"
                 )
+                self._digests.expect(self._part, expected, remedy, self._name)
+            header.check(self._part, self._name)
         except WeightError:
             self._part.unlink()
             if pin.sha256 is None:

@@ -47,8 +47,14 @@ class Digests:
         except OSError as error:
             raise WeightError(f"{path} cannot be read: {error.strerror}") from error
 
-    def expect(self, path: Path, sha256: str, remedy: str) -> None:
+    def expect(self, path: Path, sha256: str, remedy: str, name: str = "") -> None:
         """Check a digest.
+
+        Args:
+            path: a regular file.
+            sha256: what it should be.
+            remedy: what to do if it is not.
+            name: what to call the file in an error; else its own name.
 
         Raises:
             DigestMismatch: names both digests and the remedy.
@@ -56,7 +62,7 @@ class Digests:
         found = self.of(path)
         if found != sha256.lower():
             raise DigestMismatch(
-                f"{path.name} has sha256 {found}, expected {sha256.lower()}: "
+                f"{name or path.name} has sha256 {found}, expected {sha256.lower()}: "
                 f"it is damaged or another file; {remedy}"
             )
 

@@ -108,8 +108,12 @@ def parse(head: bytes, size: int, name: str) -> dict[str, Tensor]:
     return tensors
 
 
-def check(path: Path) -> None:
+def check(path: Path, name: str = "") -> None:
     """Read the header of a local file.
+
+    Args:
+        path: the file.
+        name: what to call the file in an error; else its own name.
 
     Raises:
         WeightError: this is no safetensors file, or its header contradicts itself.
@@ -117,7 +121,8 @@ def check(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(9)
-        parse(head + file.read(length(head, size, path.name) - 9), size, path.name)
+        head += file.read(length(head, size, name or path.name) - 9)
+        parse(head, size, name or path.name)
 
 
 def order(tensors: Mapping[str, Tensor]) -> list[str]:

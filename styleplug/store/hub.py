@@ -25,7 +25,6 @@ from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled  # type: igno
 
 from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
 from styleplug.core.weight import Hub
-from styleplug.store.files import refuse_large
 from styleplug.store.watch import Watch
 
 FIRST_ANSWER = 2.5
@@ -110,7 +109,6 @@ class _Cached:
         self.commit = path.parts[len(path.parts) - path.parts[::-1].index("snapshots")]
         self.size = path.stat().st_size
         self.sha256: str | None = None
-        refuse_large(path.name, self.size)
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
         with self._path.open("rb") as file:
@@ -147,7 +145,6 @@ class _Remote:
                 raise HubUnavailable(
                     f"{self._endpoint} answers, but not as a Hub does; check HF_ENDPOINT"
                 )
-            refuse_large(f"{source.repo} {source.file}", self.size)
         self._revision = self.commit
         watch.rest()
 
@@ -182,11 +179,11 @@ class _Remote:
             "accept-encoding": "identity",
             "range": f"bytes={start}-{end - 1}",
         }
-        # A token that only lies on this machine is not sent where its owner forbids that.
-        if not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN and (token := get_token()):
-            headers["authorization"] = f"Bearer {token}"
         begun = False
         try:
+            # A token that only lies on this machine is not sent where its owner forbids that.
+            if not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN and (token := get_token()):
+                headers["authorization"] = f"Bearer {token}"
             with get_session().stream(
                 "GET", url, headers=headers, timeout=patience, follow_redirects=True
             ) as response:
@@ -225,7 +222,8 @@ def _check_address(address: str) -> None:
     """Refuse an HF_ENDPOINT that is none."""
     with suppress(ValueError):
         where = urlsplit(address)
-        if where.scheme in {"http", "https"} and where.hostname:
+        where.port  # noqa: B018 raises ValueError where it is none
+        if where.scheme in {"http", "https"} and re.fullmatch(r"[\w.:-]+", where.hostname or ""):
             return
     raise HubUnavailable(
         f"HF_ENDPOINT is {address!r}; expected https://huggingface.co or the address of a mirror"
@@ -246,7 +244,7 @@ class _Failures:
     """
 
     def __init__(self) -> None:
-        self._failed: dict[tuple[str, Hub | None], tuple[float, WeightError]] = {}
+        self._failed: dict[tuple[str, Hub | None], tuple[float, type[WeightError], str]] = {}
         self._lock = threading.Lock()
 
     def note(self, source: Hub, error: WeightError) -> None:
@@ -257,15 +255,16 @@ class _Failures:
         with self._lock:
             key = (endpoint(), source if alone else None)
             if not self._lasting(key):
-                self._failed[key] = (time.monotonic(), error)
+                # Not the error itself: its traceback would keep the frames of the download.
+                self._failed[key] = (time.monotonic(), type(error), str(error))
 
     def recall(self, source: Hub) -> None:
         """Raise what this file or its Hub raised within the last `QUIET` seconds."""
         with self._lock:
             for key in ((endpoint(), None), (endpoint(), source)):
                 if self._lasting(key):
-                    error = self._failed[key][1]
-                    raise type(error)(str(error))
+                    _, kind, message = self._failed[key]
+                    raise kind(message)
 
     def _lasting(self, key: tuple[str, Hub | None]) -> bool:
         return key in self._failed and time.monotonic() - self._failed[key][0] < QUIET
