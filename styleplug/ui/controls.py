@@ -50,8 +50,11 @@ def _number(info: FieldInfo, step: float | None, common: dict[str, Any]) -> Comp
     low, high = bounds_of(info)
     whole = info.annotation is int
     if low is not None and high is not None:
-        step = step or (1 if whole else 10 ** math.floor(math.log10((high - low) / 100)))
-        wide = low > 0 and high / low > WIDE
+        fine = 1 if whole else 10 ** math.floor(math.log10((high - low) / 100))
+        steps = (info.default - low) / (step or fine)
+        # A slider snaps to low + n × step: one that would miss the default moves in fine steps.
+        step = step if step and math.isclose(steps, round(steps), abs_tol=1e-6) else fine
+        wide = not whole and low > 0 and high / low > WIDE
         if (high - low) / step <= LONG and not wide:
             return gr.Slider(low, high, step=step, **common)
     return gr.Number(minimum=low, maximum=high, precision=0 if whole else None, **common)
@@ -62,5 +65,3 @@ def shown(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return ", ".join(f"{number:g}" for number in value)
     return value
-
-

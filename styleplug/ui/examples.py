@@ -1,8 +1,14 @@
-"""Example pairs: photographs that come with gradio, and swatches that we paint ourselves."""
+"""Example pairs: photographs that come with gradio, and swatches that we paint ourselves.
+
+A swatch takes about a second to paint, so it is painted when somebody first looks at it: cards
+show the photograph alone until then.
+"""
 
 from __future__ import annotations
 
 import secrets
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,56 +17,87 @@ from gradio.media import get_image
 from gradio.utils import get_upload_folder
 from PIL import Image, ImageOps
 
-from styleplug import swatches
 from styleplug.core import image
+from styleplug.swatches import SWATCHES
 
 PHOTOGRAPHS = ("tower.jpg", "lion.jpg", "cheetah1.jpg", "cheetah.jpg")
-THUMBNAIL = (208, 152)  # of a pair: the photograph, the swatch in its corner
-INSET = 88
-SIDE = 512  # of a swatch in pixels
+MOST = 8  # pairs offered
+CARD = (240, 180)
+INSET = 96  # of a swatch on its card
+
+_painting = threading.Lock()  # one at a time, and each only once
+_painted: dict[str, Path] = {}
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A photograph and swatches that suit it, one for every further slot.
+    """A photograph and swatches, one for every further slot.
 
     Args:
         photograph: its name in `gradio.media`.
-        swatches: their names in `styleplug.swatches`.
+        swatches: ids of `SWATCHES`.
     """
 
     photograph: str
     swatches: tuple[str, ...]
 
-    @property
-    def thumbnail(self) -> Path:
-        """The pair as one small picture."""
-        card = ImageOps.fit(_open(get_image(self.photograph)), THUMBNAIL, centering=(0.5, 0.25))
-        for swatch in self.swatches[:1]:
-            inset = _open(_swatch(swatch)).resize((INSET, INSET), Image.Resampling.LANCZOS)
-            inset = ImageOps.expand(inset, 4, "white")
-            card.paste(inset, (THUMBNAIL[0] - inset.width, THUMBNAIL[1] - inset.height))
-        path = _folder() / f"{'-'.join((Path(self.photograph).stem, *self.swatches))}.png"
-        card.save(path)
-        return path
-
     def files(self) -> list[str]:
         """The pictures in full, in the order of the slots."""
-        return [get_image(self.photograph), *(str(_swatch(name)) for name in self.swatches)]
+        return [get_image(self.photograph), *(str(_swatch(id)) for id in self.swatches)]
+
+    def card(self, *, plain: bool = False) -> Path:
+        """The pair as one small picture; plain without the swatch in its corner."""
+        shown = () if plain else self.swatches[:1]
+        path = _folder() / f"card-{'-'.join((Path(self.photograph).stem, *shown))}.png"
+        if not path.exists():
+            card = ImageOps.fit(_open(get_image(self.photograph)), CARD, centering=(0.5, 0.25))
+            for id in shown:
+                inset = ImageOps.fit(_open(_swatch(id)), (INSET, INSET))
+                framed = ImageOps.expand(inset, 4, "white")
+                card.paste(framed, (CARD[0] - framed.width, CARD[1] - framed.height))
+            part = path.with_suffix(f".{secrets.token_hex(4)}")  # other tabs make it as well
+            card.save(part, "PNG")
+            part.replace(path)
+        return path
 
 
 def pairs(slots: int) -> list[Pair]:
     """Examples for a method of so many slots: the first a photograph, the others swatches."""
     if not slots:
         return []
-    names = swatches.NAMES
+    if slots == 1:
+        return [Pair(photograph, ()) for photograph in PHOTOGRAPHS]
+    ids = list(SWATCHES)
     return [
         Pair(
             PHOTOGRAPHS[number % len(PHOTOGRAPHS)],
-            tuple(names[(number + other) % len(names)] for other in range(slots - 1)),
+            tuple(ids[(number + other) % len(ids)] for other in range(slots - 1)),
         )
-        for number in range(len(names) if slots > 1 else len(PHOTOGRAPHS))
+        for number in range(min(MOST, len(ids)))
     ]
+
+
+def cards(offered: list[Pair]) -> Iterator[list[list[str]]]:
+    """The cards of all pairs, again and again as swatches are painted, until all are."""
+    pending = [pair for pair in offered if pair.swatches and pair.swatches[0] not in _painted]
+    for pair in pending:
+        pair.card()
+        if pair is not pending[-1]:
+            yield [[str(one.card(plain=not _ready(one)))] for one in offered]
+    yield [[str(one.card())] for one in offered]
+
+
+def _ready(pair: Pair) -> bool:
+    return all(id in _painted for id in pair.swatches[:1])
+
+
+def _swatch(id: str) -> Path:
+    with _painting:
+        if id not in _painted:
+            path = _folder() / f"{id}.png"
+            image.write(SWATCHES[id].paint(), path)
+            _painted[id] = path
+        return _painted[id]
 
 
 @cache
@@ -68,13 +105,6 @@ def _folder() -> Path:
     """Where examples lie: below the upload folder, so that they count as uploads."""
     path = Path(get_upload_folder()) / secrets.token_hex(20)
     path.mkdir(parents=True)
-    return path
-
-
-@cache
-def _swatch(name: str) -> Path:
-    path = _folder() / f"{name}.png"
-    image.write(swatches.paint(name, SIDE), path)
     return path
 
 

@@ -56,7 +56,7 @@ class Form:
 
     def pictures(self) -> None:
         """Make the inputs: the first picture of every slot large, the others when wanted."""
-        with gr.Row(equal_height=True, elem_classes="sp-inputs"):
+        with gr.Row(elem_classes="sp-inputs"):
             for slot, (first, *_) in self.slots.items():
                 words = self._words(slot)
                 with gr.Column(min_width=140, elem_classes="sp-slot"):
@@ -66,7 +66,7 @@ class Form:
             with gr.Row(elem_classes="sp-others"):
                 for name in others:
                     label = self._texts.own("another")
-                    extra = _upload(label, f"{self.method.id}-{name}", 120, visible=False)
+                    extra = _upload(label, f"{self.method.id}-{name}", 92, extra=True)
                     self._made[name] = extra
             self._reveal(slot)
 
@@ -209,15 +209,16 @@ class Form:
         return {slot: list(_sizes(paths)) for slot, paths in self.paths(values).items()}
 
 
-def _upload(label: str, element: str, height: int, visible: bool = True) -> gr.Image:
-    """A place to drop a picture."""
+def _upload(label: str, element: str, height: int, extra: bool = False) -> gr.Image:
+    """A place to drop a picture; an extra one is small, and hidden until it is offered."""
     return gr.Image(
         label=label,
         type="filepath",
         format="png",
-        sources=["upload", "clipboard"],
+        sources=["upload"] if extra else ["upload", "clipboard"],
         height=height,
-        visible=visible,
+        min_width=100,
+        visible=not extra,
         elem_id=element,
         elem_classes="sp-upload",
         buttons=[],

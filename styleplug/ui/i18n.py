@@ -89,7 +89,9 @@ class Texts:
     """Collects the standing texts of a page in both languages."""
 
     def __init__(self) -> None:
-        self._table = {key: dict(zip(("en", "zh"), both, strict=True)) for key, both in WORDS.items()}
+        self._table = {
+            key: dict(zip(("en", "zh"), both, strict=True)) for key, both in WORDS.items()
+        }
 
     def own(self, key: str) -> str:
         """The marker of one of `WORDS`; the browser puts the text in its place."""
@@ -105,16 +107,10 @@ class Texts:
         """All texts collected so far, for `launch(i18n=…)`."""
         return gr.I18n(
             **{
-                code: {key: _literal(both[code]) for key, both in self._table.items()}
+                code: {key: both[code] for key, both in self._table.items()}
                 for code in ("en", "zh")
             }
         )
-
-
-def _literal(text: str) -> str:
-    """Quote what the browser's message format would take for a placeholder or a tag."""
-    quoted = text.replace("'", "''")
-    return "".join(f"'{letter}'" if letter in "{}<>" else letter for letter in quoted)
 
 
 def language(request: gr.Request | None) -> Language:

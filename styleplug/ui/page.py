@@ -43,7 +43,7 @@ def build(engine: Engine | None = None) -> gr.Blocks:
             for method in engine.catalogue.methods.values():
                 title = texts.add(f"{method.id}-title", method.title, method.zh[0])
                 with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
-                    Tab(method, engine, texts, CONCURRENCY)
+                    Tab(method, engine, texts, page, CONCURRENCY)
             for name, why in engine.catalogue.broken.items():
                 with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
                     gr.Markdown(texts.own("broken"), elem_classes="sp-summary")

@@ -41,17 +41,18 @@ def progress(moment: Moment, to: Language) -> str:
 
 
 def plan(expected: Plan, to: Language) -> str:
-    """What the run will take."""
+    """What the run will take; nothing while the first picture is missing."""
+    if not expected.width:
+        return ""
     parts = [
         say("plan", to, time=duration(expected.seconds, to))
         if expected.seconds is not None
         else say("plan_unknown", to)
     ]
-    if expected.width and expected.height:
-        parts.append(say("plan_size", to, width=expected.width, height=expected.height))
+    parts.append(say("plan_size", to, width=expected.width, height=expected.height))
     if expected.peak_mb is not None:
         parts.append(say("plan_memory", to, memory=memory(expected.peak_mb)))
-    note = line(expected.note, "sp-warn") if expected.note else ""
+    note = line(expected.note, "sp-small") if expected.note else ""
     return line(" · ".join(parts), "sp-plan") + note
 
 

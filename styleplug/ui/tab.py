@@ -40,16 +40,23 @@ class Tab:
         method: what to show.
         engine: what runs it.
         texts: collects its words.
+        page: what it stands on.
         concurrency: how many runs there may be at once, over all tabs.
     """
 
     def __init__(
-        self, method: Method[Any], engine: Engine, texts: Texts, concurrency: int
+        self,
+        method: Method[Any],
+        engine: Engine,
+        texts: Texts,
+        page: gr.Blocks,
+        concurrency: int,
     ) -> None:
         self.method = method
         self.engine = engine
         self.form = Form(method, texts)
         self._texts = texts
+        self._page = page
         self._line: dict[str, Any] = {"concurrency_limit": concurrency, "concurrency_id": QUEUE}
         with gr.Row(elem_classes="sp-tab"):
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
@@ -88,7 +95,7 @@ class Tab:
             return
         chooser = gr.Dataset(
             components=[gr.Image(render=False, format="png")],
-            samples=[[str(pair.thumbnail)] for pair in pairs],
+            samples=[[str(pair.card(plain=True))] for pair in pairs],
             type="index",
             layout="gallery",
             samples_per_page=len(pairs),
@@ -101,6 +108,19 @@ class Tab:
             chooser,
             self.form.first_pictures,
             show_progress="hidden",
+            api_visibility="private",
+        )
+
+        def painted() -> Iterator[Any]:
+            for samples in examples.cards(pairs):
+                yield gr.Dataset(samples=samples)
+
+        self._page.load(
+            painted,
+            None,
+            chooser,
+            show_progress="hidden",
+            concurrency_limit=None,
             api_visibility="private",
         )
 
@@ -185,19 +205,15 @@ class Tab:
                     self.recipe,
                     self.download,
                     folder,
+                    self.run,
+                    self.stop,
                 ],
                 show_progress="minimal",
                 show_progress_on=[self.waiting],
                 **self._line,
                 **quiet,
             )
-            .then(
-                lambda: (gr.update(visible=True), gr.update(visible=False)),
-                None,
-                [self.run, self.stop],
-                queue=False,
-                **unseen,
-            )
+            .failure(self._rest, None, [self.run, self.stop], queue=False, **unseen)
         )
         self.stop.click(self._stop, cancel, self.status, queue=False, **unseen)
         self.signed.change(self._sign, [self.signed, folder], self.download, **unseen)
@@ -231,6 +247,10 @@ class Tab:
             render.line(say("starting", language(request))),
         )
 
+    def _rest(self) -> Updates:
+        """Run and Stop as they are while nothing runs."""
+        return {self.run: gr.update(visible=True), self.stop: gr.update(visible=False)}
+
     def _stop(self, cancel: threading.Event | None, request: gr.Request) -> str:
         if cancel is not None:
             cancel.set()
@@ -245,9 +265,9 @@ class Tab:
         try:
             yield from self._show(given, bool(signed), cancel, to)
         except Cancelled:
-            yield {self.status: render.line(say("stopped_early", to), "sp-warn")}
+            yield {self.status: render.line(say("stopped_early", to), "sp-warn"), **self._rest()}
         except Exception as error:
-            yield {self.status: render.line(sentence(error, to), "sp-error")}
+            yield {self.status: render.line(sentence(error, to), "sp-error"), **self._rest()}
             raise shown(error, to) from error
 
     def _show(
@@ -299,6 +319,7 @@ class Tab:
             self.recipe: report.recipe.model_dump(mode="json"),
             self.download: gr.update(value=str(folder.file(signed)), interactive=True),
             self._folder: folder,
+            **self._rest(),
         }
 
     def _sign(self, signed: bool, folder: Folder | None) -> Any:

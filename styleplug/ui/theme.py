@@ -18,10 +18,13 @@ def theme() -> gr.themes.Base:
         body_background_fill_dark="*neutral_950",
         block_border_width="1px",
         block_shadow="none",
-        block_label_background_fill="transparent",
-        block_label_background_fill_dark="transparent",
+        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued_dark="*neutral_400",
+        block_info_text_color="*neutral_500",
+        block_info_text_color_dark="*neutral_400",
         block_label_border_width="0px",
-        block_label_text_color="*body_text_color_subdued",
+        block_label_background_fill="*background_fill_primary",
+        block_label_text_color="*body_text_color",
         block_title_text_weight="600",
         button_large_text_weight="600",
         button_primary_background_fill="*primary_600",
@@ -31,26 +34,38 @@ def theme() -> gr.themes.Base:
 
 
 CSS = """
-.gradio-container { max-width: 1440px !important; margin: 0 auto !important; }
+.gradio-container { max-width: 1440px !important; margin: 0 auto !important;
+  overflow: clip !important; }  /* hidden would keep things from sticking */
 .sp-head { display: flex; align-items: baseline; gap: .8rem; padding: .2rem .1rem 0; }
 .sp-head b { font-size: 1.45rem; letter-spacing: -.02em; }
 .sp-head b i { font-style: normal; color: var(--primary-500); }
 .sp-head span { color: var(--body-text-color-subdued); }
 .sp-tab { gap: 1.6rem !important; }
+.sp-right { position: sticky; top: .8rem; align-self: flex-start; }
 .sp-left, .sp-right { gap: .8rem !important; }
 .sp-summary, .sp-paper { color: var(--body-text-color-subdued); }
 .sp-paper { font-size: .8rem; padding: .3rem .2rem; }
 .sp-help { color: var(--body-text-color-subdued); font-size: .8rem; line-height: 1.35; }
 .sp-slot { gap: .35rem !important; }
+.sp-others .sp-upload .wrap { font-size: .85rem; }
 .sp-others:not(:has(.block:not(.hidden))) { display: none; }
-.sp-examples button.gallery-item, .sp-examples .gallery-item { border-radius: 10px; overflow: hidden; }
-.sp-examples .gallery { gap: .5rem; flex-wrap: nowrap; overflow-x: auto; padding-bottom: .3rem; }
-.sp-examples img { width: 104px !important; height: 76px !important; object-fit: cover;
-  max-width: none !important; border-radius: 9px; border: 0 !important; }
-.sp-go { gap: .5rem !important; position: sticky; bottom: 0; z-index: 5; padding: .6rem 0;
-  background: linear-gradient(to top, var(--body-background-fill) 82%, transparent); }
-.sp-picture img { object-fit: contain; }
+.sp-examples > .gallery { display: grid !important; gap: .5rem;
+  grid-template-columns: repeat(4, minmax(0, 1fr)); }
+.sp-examples .gallery-item { border: 0 !important; border-radius: 10px; overflow: hidden;
+  padding: 0; aspect-ratio: 4 / 3; width: 100%; }
+.sp-examples .gallery-item > span, .sp-examples .container { display: block;
+  width: 100% !important; height: 100% !important; max-width: none !important;
+  max-height: none !important; border: 0 !important; }
+.sp-examples img { width: 100% !important; height: 100% !important; object-fit: cover;
+  max-width: none !important; max-height: none !important; transition: transform .2s; }
+.sp-examples .gallery-item:hover img { transform: scale(1.05); }
+.sp-go { gap: .4rem !important; position: sticky; bottom: 0; z-index: 50; padding: .5rem 0 .6rem;
+  background: var(--body-background-fill);
+  box-shadow: 0 -10px 12px 0 var(--body-background-fill); }
+.sp-picture .image-frame, .sp-picture .image-frame img { width: 100%; height: 100%;
+  max-height: 720px; object-fit: contain; }
 .sp-picture { min-height: min(62vh, 560px); }
+.gradio-container .html-container { padding: 0 !important; }
 .sp-waiting { min-height: 0 !important; padding: 0 !important; }
 .sp-line { margin: 0 !important; line-height: 1.5; font-variant-numeric: tabular-nums; }
 .sp-plan { color: var(--body-text-color-subdued); font-size: .86rem; }
@@ -82,13 +97,14 @@ CSS = """
 .sp-plot figcaption { grid-column: 2; display: flex; flex-wrap: wrap; gap: .2rem 1rem;
   font-size: .8rem; }
 .sp-plot figcaption span i { display: inline-block; width: .7em; height: .7em;
-  border-radius: 50%; background: currentColor; margin-right: .35em; }
+  border-radius: 50%; background: var(--ink); margin-right: .35em; }
 .sp-plot figcaption b { font-weight: 600; font-variant-numeric: tabular-nums; }
-.sp-ink0 { color: #6366f1; } .sp-ink1 { color: #ea580c; } .sp-ink2 { color: #0d9488; }
-.sp-ink3 { color: #db2777; } .sp-ink4 { color: #ca8a04; } .sp-ink5 { color: #64748b; }
+.sp-ink0 { --ink: #6366f1; color: #6366f1; } .sp-ink1 { --ink: #ea580c; color: #ea580c; } .sp-ink2 { --ink: #0d9488; color: #0d9488; }
+.sp-ink3 { --ink: #db2777; color: #db2777; } .sp-ink4 { --ink: #ca8a04; color: #ca8a04; } .sp-ink5 { --ink: #64748b; color: #64748b; }
 @media (max-width: 800px) {
-  .gradio-container { padding: .6rem !important; }
+  .gradio-container .fillable { padding: .8rem !important; }
   .sp-head { flex-wrap: wrap; gap: 0 .6rem; }
+  .sp-right { position: static; }
   .sp-picture { min-height: 280px; }
   .sp-inputs { flex-wrap: nowrap !important; gap: .6rem !important; }
 }
