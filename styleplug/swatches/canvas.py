@@ -38,15 +38,17 @@ def ramp(t: Array, codes: str) -> Array:
     return np.stack([np.interp(t, at, stops[:, c]) for c in range(3)], axis=-1).astype(np.float32)
 
 
-def step(low: float, high: float, t: Array) -> Array:
+def step(low: float | Array, high: float | Array, t: Array) -> Array:
     """0 below `low`, 1 above `high`, smooth between (falling where low > high)."""
     s = np.clip((t - low) / (high - low), 0, 1)
-    return s * s * (3 - 2 * s)
+    smooth: Array = s * s * (3 - 2 * s)
+    return smooth
 
 
 def over(below: Array, above: Array, mask: Array) -> Array:
     """`above` painted over `below` where the mask is 1."""
-    return below + mask[..., None] * (above - below)
+    mixed: Array = below + mask[..., None] * (above - below)
+    return mixed
 
 
 def noise(
@@ -73,7 +75,8 @@ def noise(
         fine = coarse.resize((size, size), Image.Resampling.BICUBIC, box=box)
         total += np.asarray(fine) * 0.5**octave
         weight += 0.5**octave
-    return np.clip((total / weight - 0.5) * 1.5 + 0.5, 0, 1)
+    contrasted: Array = np.clip((total / weight - 0.5) * 1.5 + 0.5, 0, 1)
+    return contrasted
 
 
 def sample(image: Array, x: Array, y: Array) -> Array:
@@ -84,21 +87,23 @@ def sample(image: Array, x: Array, y: Array) -> Array:
     fx, fy = (x - left).astype(np.float32), (y - top).astype(np.float32)
     if image.ndim == 3:
         fx, fy = fx[..., None], fy[..., None]
-    upper = image[top, left] * (1 - fx) + image[top, left + 1] * fx
-    lower = image[top + 1, left] * (1 - fx) + image[top + 1, left + 1] * fx
-    return upper * (1 - fy) + lower * fy
+    upper: Array = image[top, left] * (1 - fx) + image[top, left + 1] * fx
+    lower: Array = image[top + 1, left] * (1 - fx) + image[top + 1, left + 1] * fx
+    between: Array = upper * (1 - fy) + lower * fy
+    return between
 
 
 def shade(picture: Array, height: Array, strength: float) -> Array:
     """Light a relief from the upper left."""
     slope_y, slope_x = np.gradient(height)
     light = 1 - strength * (slope_x + slope_y)
-    return picture * np.clip(light, 0.55, 1.6)[..., None]
+    lit: Array = picture * np.clip(light, 0.55, 1.6)[..., None]
+    return lit
 
 
-def reduced(picture: Array) -> Array:
-    """To SIZE: smooth edges for what was painted larger."""
-    return resize(picture.astype(np.float32, copy=False), SIZE, SIZE)
+def finished(picture: Array) -> Array:
+    """What `paint` gives: clipped, float32, and reduced to SIZE where it was painted larger."""
+    return resize(np.clip(picture, 0, 1).astype(np.float32), SIZE, SIZE)
 
 
 class Easel:
@@ -152,9 +157,9 @@ class Easel:
         self.picture[area] += mask[..., None] * (tone - self.picture[area])
         self.height[area] += mask * (0.6 + streak * 2 - v * v * 0.3 - self.height[area] * 0.7)
 
-    def finished(self, relief: float = 0.25) -> Array:
+    def dry(self, relief: float = 0.25) -> Array:
         """The painting, its thick paint lit from the upper left."""
-        return np.clip(shade(self.picture, self.height, relief), 0, 1).astype(np.float32)
+        return finished(shade(self.picture, self.height, relief))
 
 
 def scatter(rng: np.random.Generator, spacing: float) -> Array:

@@ -7,14 +7,16 @@ import numpy as np
 from styleplug.swatches.canvas import (
     SIZE,
     Array,
+    Easel,
     colour,
+    finished,
     grid,
     noise,
     over,
     palette,
     ramp,
     sample,
-    shade,
+    scatter,
     step,
 )
 
@@ -57,14 +59,18 @@ def paint() -> Array:
     share = 0.06 + 0.62 * chance[..., 5] ** 2
     picture = seen + share[..., None] * (key - seen)
     picture = picture * (1 + 0.42 * np.clip(depth, -1.4, 1.2))[..., None]
-    # Dabs of a flat brush, in the direction of each facet.
-    lean = chance[..., 0] * np.pi
-    u, v = x * np.cos(lean) + y * np.sin(lean), y * np.cos(lean) - x * np.sin(lean)
-    dabs = sample(noise(rng, (52, 120), 2), u % 511, v % 511)
-    picture = picture * (0.84 + 0.32 * dabs)[..., None]
+    # Dabs of a flat brush, each facet in a direction of its own.
+    easel = Easel(picture, rng, 0.5)
+    spots = scatter(rng, 8.5)
+    rows, columns = np.clip(spots[:, ::-1], 0, SIZE - 1).astype(int).T
+    tones = picture[rows, columns] * rng.normal(1, 0.1, (len(spots), 1))
+    leans = chance[rows, columns, 0] * np.pi
+    for (px, py), tone, lean in zip(spots, tones, leans, strict=True):
+        easel.stroke(px, py, lean, 17, 8, tone)
+    picture = 0.45 * picture + 0.55 * easel.dry(0.3)  # drawn with a fine brush before, too
     line = step(2.3, 0.7, edge + 1.3 * noise(rng, 24, 2) - 0.4) * step(0.2, 0.45, noise(rng, 7, 2))
-    picture = over(picture, colour("1d1712"), line * 0.85)
-    return np.clip(shade(picture, dabs * 1.4, 0.2), 0, 1).astype(np.float32)
+    picture = over(picture, colour("1d1712"), line * 0.9)
+    return finished(picture)
 
 
 def _still_life(x: Array, y: Array, rng: np.random.Generator) -> Array:

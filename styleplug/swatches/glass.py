@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from styleplug.swatches.canvas import SIZE, Array, grid, noise, palette, step
+from styleplug.swatches.canvas import SIZE, Array, finished, grid, noise, palette, step
 
 _SUN = (330.0, 170.0)
 _SKY = palette("1b3f9c 2a62c4 4a94dc 173070 6fb4e6 5a3fa0")
@@ -55,7 +55,7 @@ def paint() -> Array:
     shine = np.clip(0.13 + 0.06 * cloud - 0.55 * (slope_x + slope_y), 0.02, 0.6)
     metal = shine[..., None] * np.array([0.82, 0.84, 0.9], np.float32)
     picture *= (1 - 0.45 * step(9, 2, edge))[..., None]  # the lead's shadow on the glass
-    return np.clip(picture + lead[..., None] * (metal - picture), 0, 1).astype(np.float32)
+    return finished(picture + lead[..., None] * (metal - picture))
 
 
 def _panes(rng: np.random.Generator) -> tuple[Array, Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from styleplug.swatches.canvas import Array, colour, grid, noise, over, reduced, step
+from styleplug.swatches.canvas import Array, colour, finished, grid, noise, over, step
 
 _SIZE = 768
 _INKS = {"c": ("00a5dc", 15), "m": ("e6237e", 75), "y": ("ffe11a", 0), "k": ("1c1620", 45)}
@@ -31,7 +31,7 @@ def paint() -> Array:
         slip = 0.93 + 0.07 * noise(rng, 60, 2, _SIZE)
         picture = picture * (1 - (dots * slip)[..., None] * (1 - colour(code)))
     picture = over(picture, colour("17121a"), ink)
-    return np.clip(reduced(picture), 0, 1).astype(np.float32)
+    return finished(picture)
 
 
 def _still_life(x: Array, y: Array) -> tuple[Array, Array]:

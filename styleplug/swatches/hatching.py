@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from styleplug.swatches.canvas import Array, colour, grid, noise, over, reduced, step
+from styleplug.swatches.canvas import Array, colour, finished, grid, noise, over, step
 
 _SIZE = 768
 _CENTRE = (304.0, 220.0)
@@ -67,7 +67,7 @@ def paint() -> Array:
     ink = np.maximum(ink, step(2.6, 1.0, lip / press) * (whorl == -1))
     ink = np.maximum(ink, step(1.9, 0.6, septum / press) * chambered)
     picture = over(picture, dark, ink * step(0.1, 0.4, tooth + 0.15) * 0.92)
-    return np.clip(reduced(picture), 0, 1).astype(np.float32)
+    return finished(picture)
 
 
 def _hatch(picture: Array, line: Array, tone: Array, tooth: Array, ink: Array) -> Array:

@@ -34,7 +34,7 @@ def paint() -> Array:
     _willow(easel, rng)
     for pad in sorted(_PADS, key=lambda pad: pad[1]):
         _pad(easel, rng, *pad)
-    return easel.finished(0.28)
+    return easel.dry(0.28)
 
 
 def _willow(easel: Easel, rng: np.random.Generator) -> None:

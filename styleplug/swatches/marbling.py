@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from styleplug.swatches.canvas import Array, grid, noise, palette, reduced, scatter
+from styleplug.swatches.canvas import Array, finished, grid, noise, palette, scatter
 
 _SIZE = 768
 _INKS = palette(
@@ -23,7 +23,7 @@ def paint() -> Array:
     x = x + 5 * (noise(rng, 7, 2, _SIZE) - 0.5)
     y = y + 5 * (noise(rng, 7, 2, _SIZE) - 0.5)
     # Two curls of a stylus over the finished pattern.
-    for cx, cy, radius, turn in ((150, 170, 95, 2.6), (360, 350, 120, -2.9)):
+    for cx, cy, radius, turn in ((150.0, 170.0, 95.0, 2.6), (360.0, 350.0, 120.0, -2.9)):
         dx, dy = x - cx, y - cy
         spin = turn * np.exp(-((np.hypot(dx, dy) / radius) ** 2) * 1.6)
         cos, sin = np.cos(spin), np.sin(spin)
@@ -49,7 +49,7 @@ def paint() -> Array:
     veins = noise(rng, 26, 4, _SIZE)
     density = 0.9 + 0.14 * veins + 0.1 * (fine - 0.5)
     picture = picture * density[..., None]
-    return np.clip(reduced(picture), 0, 1).astype(np.float32)
+    return finished(picture)
 
 
 def _comb(x: Array, y: Array, pitch: float, pull: float, soft: float, *, vertical: bool) -> tuple[
@@ -59,5 +59,7 @@ def _comb(x: Array, y: Array, pitch: float, pull: float, soft: float, *, vertica
     across = x if vertical else y
     tooth = np.floor(across / pitch)
     away = np.abs(across - (tooth + 0.5) * pitch)
-    drag = pull * np.exp(-away / soft) * np.where(tooth % 2 == 0, 1, -1)
+    # Nothing is left of the drag half-way to the next tooth, which goes the other way.
+    drag = pull * (np.exp(-away / soft) - np.exp(-pitch / 2 / soft))
+    drag = np.where(tooth % 2 == 0, drag, -drag)
     return (x, y - drag) if vertical else (x - drag, y)

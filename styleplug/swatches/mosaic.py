@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from styleplug.swatches.canvas import Array, colour, grid, noise, palette, reduced, step
+from styleplug.swatches.canvas import Array, colour, finished, grid, noise, palette, step
 
 _SIZE = 768
 _TILE = 10.5
@@ -61,14 +61,14 @@ def paint() -> Array:
     picture = grout + body[..., None] * (glass * light[..., None] - grout)
     sparkle = step(0.9, 1, chance[..., 3]) * step(1.5, 3.2, rim) * body
     picture += (sparkle * 0.22)[..., None]
-    return np.clip(reduced(picture), 0, 1).astype(np.float32)
+    return finished(picture)
 
 
 def _coloured(middle: Array, angle: Array, owner: Array, petals: Array, chance: Array) -> Array:
     """The colour of the tile whose centre lies there: (…, 3)."""
     petal = np.abs(np.cos(angle * petals / 2))
     pick = (chance[..., 0] * 64).astype(int)
-    result = _GOLD[pick % len(_GOLD)]
+    result: Array = _GOLD[pick % len(_GOLD)]
 
     def lay(mask: Array, group: Array) -> None:
         nonlocal result

@@ -67,7 +67,7 @@ def paint() -> Array:
             easel.stroke(px, py, turn, long, width, tone)
     _village(easel, rng)
     _cypress(easel, rng)
-    return easel.finished(0.3)
+    return easel.dry(0.3)
 
 
 def _village(easel: Easel, rng: np.random.Generator) -> None:

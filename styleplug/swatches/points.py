@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from styleplug.swatches.canvas import Array, colour, grid, noise, over, ramp, sample, step
+from styleplug.swatches.canvas import Array, colour, finished, grid, noise, over, ramp, sample, step
 
 # spacing of the dots, their radius, how far hues may stray
 _LAYERS = ((9.0, 5.0, 0.10), (7.5, 3.6, 0.16), (6.4, 2.7, 0.2), (5.6, 2.2, 0.26), (5.6, 1.9, 0.26))
@@ -45,7 +45,7 @@ def paint() -> Array:
             ]
         )
         picture = over(picture, dab, body * 0.94)
-    return np.clip(picture, 0, 1).astype(np.float32)
+    return finished(picture)
 
 
 def _scene(x: Array, y: Array, rng: np.random.Generator) -> Array:

@@ -8,6 +8,7 @@ from styleplug.swatches.canvas import (
     SIZE,
     Array,
     colour,
+    finished,
     grid,
     noise,
     over,
@@ -79,7 +80,7 @@ def paint() -> Array:
     sheet.wash(everywhere, sky + near * (colour("fff0b0") - sky), 0.62)
     sheet.wash(60 - np.hypot(x - 372, y - 98), colour("fbc04f"), 0.5, 26)
     sheet.wash(30 - np.hypot(x - 372, y - 98), colour("f2603f"), 0.75)
-    for px, py in ((70, 70), (190, 40), (470, 60)):
+    for px, py in ((70.0, 70.0), (190.0, 40.0), (470.0, 60.0)):
         cloud = 40 - np.hypot((x - px) / 2.4, y - py) + 26 * (noise(rng, 8, 3) - 0.5)
         sheet.wash(cloud, colour("a890d0"), 0.3, 16)
     for index, (base, tall, upper, lower, strength) in enumerate(_RIDGES):
@@ -103,7 +104,7 @@ def paint() -> Array:
     for px, py, radius in ((120, 130, 34), (420, 245, 26), (250, 430, 38), (60, 330, 22)):
         sheet.bloom(px, py, radius, rng)
     _branch(sheet, x, y)
-    return np.clip(shade(sheet.picture, sheet.tooth, 0.24), 0, 1).astype(np.float32)
+    return finished(shade(sheet.picture, sheet.tooth, 0.24))
 
 
 def _bank(sheet: _Sheet, x: Array, y: Array) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from styleplug.swatches.canvas import Array, colour, grid, noise, over, ramp, reduced, step
+from styleplug.swatches.canvas import Array, colour, finished, grid, noise, over, ramp, step
 
 _SIZE = 768
 _INK = colour("14264a")
@@ -30,7 +30,7 @@ def paint() -> Array:
     for index, wave in enumerate(_WAVES):
         picture = _wave(picture, x, y, rng, index, *wave)
     grain = 0.94 + 0.1 * wood + 0.06 * (noise(rng, 300, 1, _SIZE) - 0.5)
-    return np.clip(reduced(picture * grain[..., None]), 0, 1).astype(np.float32)
+    return finished(picture * grain[..., None])
 
 
 def _mountain(picture: Array, x: Array, y: Array, rng: np.random.Generator) -> Array:

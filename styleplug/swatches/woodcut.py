@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from styleplug.swatches.canvas import Array, colour, grid, noise, over, reduced, step
+from styleplug.swatches.canvas import Array, colour, finished, grid, noise, over, step
 
 _SIZE = 768
 _SUN = (330.0, 190.0)
@@ -74,7 +74,7 @@ def paint() -> Array:
     key = _pine(key, x, y, chip)
     worn = step(0.1, 0.25, noise(rng, 120, 2, _SIZE) + 0.25 * wood)
     picture = over(picture, colour("1b1a22"), key * (0.8 + 0.2 * worn) * worn)
-    return np.clip(reduced(picture), 0, 1).astype(np.float32)
+    return finished(picture)
 
 
 def _pine(key: Array, x: Array, y: Array, chip: Array) -> Array:
