@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,12 @@ def require(method: Method[Any], backend: str) -> None:
 def short(method: Method[Any], steps: int = 3) -> dict[str, Any]:
     """Parameters for a short run: those whole numbers lowered that stand for work."""
     values: dict[str, Any] = {}
-    usual = method.work(method.params(), 10**6)
+    usual = method.params()
     for name, info in method.params.model_fields.items():
-        if info.annotation is not int:
-            continue
         low = bounds_of(info)[0]
-        fewer = max(int(low) if low is not None else steps, steps)
-        if method.work(method.params.of({name: fewer}), 10**6) < usual:
-            values[name] = fewer
+        fewer = max(steps, math.ceil(low or 0))
+        if info.annotation is int and fewer < getattr(usual, name):
+            less = method.work(method.params.of({name: fewer}), 10**6)
+            if less < method.work(usual, 10**6):
+                values[name] = fewer
     return values
