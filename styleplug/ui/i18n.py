@@ -89,9 +89,7 @@ class Texts:
     """Collects the standing texts of a page in both languages."""
 
     def __init__(self) -> None:
-        self._table = {
-            key: dict(zip(("en", "zh"), both, strict=True)) for key, both in WORDS.items()
-        }
+        self._table = dict(WORDS)
 
     def own(self, key: str) -> str:
         """The marker of one of `WORDS`; the browser puts the text in its place."""
@@ -100,16 +98,14 @@ class Texts:
 
     def add(self, key: str, english: str, chinese: str) -> str:
         """The marker of a text from a declaration, kept under `key`."""
-        self._table[key] = {"en": english, "zh": chinese}
+        self._table[key] = (english, chinese)
         return str(I18nData(key))
 
     def table(self) -> gr.I18n:
         """All texts collected so far, for `launch(i18n=…)`."""
         return gr.I18n(
-            **{
-                code: {key: both[code] for key, both in self._table.items()}
-                for code in ("en", "zh")
-            }
+            en={key: english for key, (english, _) in self._table.items()},
+            zh={key: chinese for key, (_, chinese) in self._table.items()},
         )
 
 
@@ -126,7 +122,7 @@ def say(key: str, to: Language, **values: object) -> str:
 
 
 def duration(seconds: float, to: Language) -> str:
-    """ "3.4 s", "41 s" or "2 min 5 s"."""
+    """A time as "3.4 s", "41 s" or "2 min 5 s"."""
     if seconds < 9.95:
         return say("seconds", to, n=f"{seconds:.1f}")
     whole = round(seconds)
@@ -136,5 +132,5 @@ def duration(seconds: float, to: Language) -> str:
 
 
 def memory(megabytes: float) -> str:
-    """ "640 MB" or "1.9 GB"."""
+    """An amount as "640 MB" or "1.9 GB"."""
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 995 else f"{megabytes:.0f} MB"

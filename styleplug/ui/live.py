@@ -83,4 +83,5 @@ def preview(picture: np.ndarray) -> np.ndarray:
     height, width = picture.shape[:2]
     factor = min(1.0, PREVIEW / max(height, width))
     small = resize(picture, max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.rint(np.clip(np.nan_to_num(small), 0, 1) * 255).astype(np.uint8)
+    levels: np.ndarray = np.rint(np.clip(np.nan_to_num(small), 0, 1) * 255).astype(np.uint8)
+    return levels

@@ -31,9 +31,14 @@ def build(engine: Engine | None = None) -> gr.Blocks:
     Args:
         engine: whose methods to show; the process-wide one unless given.
     """
-    engine = engine or shared()
+    return _compose(engine or shared())[0]
+
+
+def _compose(engine: Engine) -> tuple[gr.Blocks, Texts]:
+    """The page, and its texts, which the browser gets at launch."""
     texts = Texts()
-    with gr.Blocks(title="styleplug", analytics_enabled=False, delete_cache=SWEEP) as page:
+    page = gr.Blocks(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
+    with page:
         gr.HTML(
             f'<header class="sp-head"><b>style<i>plug</i></b><span>{texts.own("tagline")}</span>'
             "</header>",
@@ -49,8 +54,7 @@ def build(engine: Engine | None = None) -> gr.Blocks:
                     gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
                     gr.HTML(f'<p class="sp-line sp-error">{escape(why)}</p>', padding=False)
     page.queue(max_size=WAITING)
-    page.i18n = texts.table()
-    return page
+    return page, texts
 
 
 def launch(
@@ -77,7 +81,7 @@ def launch(
     Returns:
         the page's address.
     """
-    page = build(engine)
+    page, texts = _compose(engine or shared())
     _, url, _ = page.launch(
         server_name=host,
         server_port=port,
@@ -89,7 +93,7 @@ def launch(
         run_history=False,
         footer_links=["api"],
         max_file_size=UPLOAD,
-        i18n=page.i18n,
+        i18n=texts.table(),
         theme=theme(),
         css=CSS,
         app_kwargs={"exception_handlers": {TypeError: _refuse}},

@@ -71,10 +71,11 @@ CSS = """
 .sp-plan { color: var(--body-text-color-subdued); font-size: .86rem; }
 .sp-small { color: var(--body-text-color-subdued); font-size: .78rem; }
 .sp-done { color: var(--color-green-600, #16a34a); font-weight: 600; }
-.sp-warn { border-left: 3px solid #f59e0b; background: color-mix(in srgb, #f59e0b 12%, transparent);
-  padding: .45rem .7rem; border-radius: 6px; margin: .2rem 0 !important; }
-.sp-error { border-left: 3px solid #dc2626; background: color-mix(in srgb, #dc2626 10%, transparent);
-  padding: .45rem .7rem; border-radius: 6px; overflow-wrap: anywhere; }
+.sp-warn, .sp-error { border-left: 3px solid var(--ink); padding: .45rem .7rem;
+  border-radius: 6px; margin: .2rem 0 !important; overflow-wrap: anywhere;
+  background: color-mix(in srgb, var(--ink) 11%, transparent); }
+.sp-warn { --ink: #f59e0b; }
+.sp-error { --ink: #dc2626; }
 .sp-bar { height: 6px; border-radius: 3px; background: var(--border-color-primary);
   overflow: hidden; margin-bottom: .45rem; }
 .sp-bar i { display: block; height: 100%; background: var(--primary-500);
@@ -99,8 +100,9 @@ CSS = """
 .sp-plot figcaption span i { display: inline-block; width: .7em; height: .7em;
   border-radius: 50%; background: var(--ink); margin-right: .35em; }
 .sp-plot figcaption b { font-weight: 600; font-variant-numeric: tabular-nums; }
-.sp-ink0 { --ink: #6366f1; color: #6366f1; } .sp-ink1 { --ink: #ea580c; color: #ea580c; } .sp-ink2 { --ink: #0d9488; color: #0d9488; }
-.sp-ink3 { --ink: #db2777; color: #db2777; } .sp-ink4 { --ink: #ca8a04; color: #ca8a04; } .sp-ink5 { --ink: #64748b; color: #64748b; }
+[class^=sp-ink] { color: var(--ink); }
+.sp-ink0 { --ink: #6366f1; } .sp-ink1 { --ink: #ea580c; } .sp-ink2 { --ink: #0d9488; }
+.sp-ink3 { --ink: #db2777; } .sp-ink4 { --ink: #ca8a04; } .sp-ink5 { --ink: #64748b; }
 @media (max-width: 800px) {
   .gradio-container .fillable { padding: .8rem !important; }
   .sp-head { flex-wrap: wrap; gap: 0 .6rem; }

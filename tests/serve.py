@@ -1,0 +1,170 @@
+"""A page to test: small methods, a broken plug-in, and a server in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from gradio_client import Client
+from PIL import Image
+
+from styleplug.core.frame import Frame
+from styleplug.core.image import resize
+from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.params import Numbers, Params, field
+from styleplug.engine import Engine
+from styleplug.engine.plan import Calibration
+from styleplug.methods import Catalogue, admit
+
+# What gradio, pandas and their event loops warn of in threads of their own.
+THIRD_PARTY = [
+    pytest.mark.filterwarnings(f"ignore::{kind}")
+    for kind in (
+        "ResourceWarning",
+        "DeprecationWarning",
+        "FutureWarning",
+        "pytest.PytestUnraisableExceptionWarning",
+    )
+]
+
+
+class BlendParams(Params):
+    steps: int = field(
+        4,
+        ge=1,
+        le=400,
+        step=10,
+        label="Steps",
+        help="How many; it's {more} for <better>.",
+        zh=("步数", "越多越好。"),
+    )
+    pause: float = field(
+        0.0, ge=0, le=5, label="Pause", help="Seconds a step.", zh=("停顿", "每步秒数。")
+    )
+    mood: Literal["calm", "wild"] = field(
+        "calm", label="Mood", help="Which one.", zh=("心情", "哪一种。")
+    )
+    blend: Numbers = field(
+        (1.0, 0.5), label="Blend", help="A weight a style.", zh=("配比", "权重。"), advanced=True
+    )
+
+
+class Blend(Method[BlendParams]):
+    """From the content towards the mean of the styles, step by step."""
+
+    id = "blend"
+    title = "Blend"
+    summary = "Mixes pictures."
+    zh = ("混合", "混合图片。")
+    paper = "none"
+    params = BlendParams
+    inputs = (
+        Slot("content", "Content", "A photograph.", ("内容", "一张照片。")),
+        Slot("style", "Style", "A painting.", ("风格", "一幅画。"), most=3),
+    )
+    weights: dict[str, tuple[()]] = {}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.steps = 0
+
+    def work(self, params: BlendParams, pixels: int) -> float:
+        return params.steps * pixels / 1e6
+
+    def run(self, images: Images, params: BlendParams, ctx: Context) -> Iterator[Frame]:
+        content = images["content"][0]
+        height, width = content.shape[:2]
+        style = np.mean([resize(one, width, height) for one in images["style"]], axis=0)
+        self.running += 1
+        try:
+            for step in range(1, params.steps + 1):
+                ctx.check()
+                time.sleep(params.pause)
+                self.steps += 1
+                part = np.float32(step / params.steps / 2)
+                picture = content + part * (style - content)
+                metrics = {"loss": 1 / step, "<b>other": 2.0}
+                yield Frame(step, params.steps, (picture,), "", metrics, step == params.steps)
+        finally:
+            self.running -= 1
+
+
+class Crash(Blend):
+    """Fails in the middle, as a plug-in may."""
+
+    id = "crash"
+    title = "Crash"
+    zh = ("崩溃", "会出错。")
+
+    def run(self, images: Images, params: BlendParams, ctx: Context) -> Iterator[Frame]:
+        yield Frame(1, 2, (images["content"][0],))
+        raise ZeroDivisionError("secret detail of the plug-in")
+
+
+class Site:
+    """A served page: its address, and the methods on it."""
+
+    def __init__(self, folder: Path) -> None:
+        from styleplug.ui import page
+
+        self.blend = Blend()
+        methods = {one.id: one for one in (self.blend, Crash())}
+        for one in methods.values():
+            admit(one)
+        broken = {"acme": "acme.py cannot be imported: no module named <nothing>"}
+        self.engine = Engine(
+            Catalogue(methods, broken), calibration=Calibration(folder / "calibration.json")
+        )
+        self.url = page.launch("127.0.0.1", port=_free(), block=False, engine=self.engine)
+
+    def client(self) -> Client:
+        """A new visitor over HTTP."""
+        return Client(self.url, verbose=False)
+
+
+def _free() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Site]:
+    """Serve the page while the block runs; examples are few, for they take time to paint."""
+    import gradio as gr
+
+    from styleplug.ui import examples
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(examples, "MOST", 2)
+        site = Site(folder)
+        try:
+            yield site
+        finally:
+            gr.close_all(verbose=False)
+
+
+def picture(folder: Path, name: str, colour: tuple[int, int, int], size: int = 96) -> Path:
+    """A picture of nearly one colour, so that whose it is can be told from its mean."""
+    rng = np.random.default_rng(0)
+    pixels = np.clip(np.array(colour) + rng.integers(-8, 9, (size, size, 3)), 0, 255)
+    path = folder / name
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return path
+
+
+def wait(condition, seconds: float = 10.0) -> bool:  # type: ignore[no-untyped-def]
+    """Whether a condition comes true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False

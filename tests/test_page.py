@@ -1,0 +1,398 @@
+"""The page without a browser: what is derived, what HTTP answers, what a visitor cannot do."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import httpx
+import numpy as np
+import pytest
+from gradio_client import handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+from serve import THIRD_PARTY, Blend, BlendParams, Site, picture, served, wait
+
+from styleplug.core import image
+from styleplug.core.errors import BadImage, BadParameter
+from styleplug.core.frame import Frame
+from styleplug.core.params import Params, field
+from styleplug.core.recipe import Recipe, Settings
+from styleplug.ui import render
+from styleplug.ui.controls import control
+from styleplug.ui.form import Form, uploaded
+from styleplug.ui.i18n import WORDS, Texts, duration, language, memory
+from styleplug.ui.live import follow
+
+pytestmark = THIRD_PARTY
+RED, BLUE = (200, 30, 30), (30, 30, 200)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with served(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> Any:
+    return handle_file(picture(tmp_path, "content.png", RED))
+
+
+@pytest.fixture
+def style(tmp_path: Path) -> Any:
+    return handle_file(picture(tmp_path, "style.png", BLUE))
+
+
+# What is derived from a declaration ---------------------------------------------------------
+
+
+class Kinds(Params):
+    slide: float = field(0.5, ge=0, le=1, label="a", help="h", zh=("一", "帮"))
+    count: int = field(100, ge=1, le=2000, step=10, label="a", help="h", zh=("一", "帮"))
+    wide: float = field(1.0, ge=1e-6, le=1e6, label="a", help="h", zh=("一", "帮"))
+    free: int = field(3, label="a", help="h", zh=("一", "帮"))
+    yes: bool = field(True, label="a", help="h", zh=("一", "帮"))
+    name: str = field("x", label="a", help="h", zh=("一", "帮"))
+
+
+@pytest.mark.parametrize(
+    ("params", "name", "kind", "props"),
+    [
+        (Kinds, "slide", gr.Slider, {"minimum": 0, "maximum": 1, "value": 0.5, "step": 0.01}),
+        (Kinds, "count", gr.Slider, {"minimum": 1, "value": 100, "step": 1}),  # 10 misses 100
+        (Kinds, "wide", gr.Number, {"minimum": 1e-6, "maximum": 1e6, "precision": None}),
+        (Kinds, "free", gr.Number, {"value": 3, "precision": 0}),
+        (Kinds, "yes", gr.Checkbox, {"value": True}),
+        (Kinds, "name", gr.Textbox, {"value": "x"}),
+        (Settings, "size", gr.Slider, {"minimum": 64, "maximum": 4096, "step": 16}),
+        (Settings, "seed", gr.Number, {"value": 0, "precision": 0}),
+        (Settings, "backend", gr.Radio, {"value": "auto"}),
+        (BlendParams, "blend", gr.Textbox, {"value": "1, 0.5"}),
+        (BlendParams, "mood", gr.Radio, {"value": "calm"}),
+    ],
+)
+def test_a_field_becomes_a_control(
+    params: type[Params], name: str, kind: type[Any], props: dict[str, Any]
+) -> None:
+    texts = Texts()
+    made = control(name, params.model_fields[name], "some", texts)
+    assert type(made) is kind
+    assert {key: getattr(made, key) for key in props} == props
+    assert made.elem_id == f"some-{name}"
+    translations = texts.table().translations
+    for key in (f"some-{name}-label", f"some-{name}-help"):
+        assert translations["en"][key] and translations["zh"][key]
+    assert f"some-{name}-help" in str(made.info)  # every control has help
+
+
+def test_words_say_the_same_in_both_languages() -> None:
+    for key, (english, chinese) in WORDS.items():
+        for text in (english, chinese):
+            assert text.strip(), key
+        assert _holes(english) == _holes(chinese), key
+
+
+def _holes(text: str) -> set[str]:
+    return {part.split("}")[0] for part in text.split("{")[1:]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "spoken"),
+    [("zh-CN,zh;q=0.9,en;q=0.8", "zh"), ("zh-TW", "zh"), ("en-US,zh;q=0.5", "en"), ("", "en")],
+)
+def test_language_follows_the_browser(asked: str, spoken: str) -> None:
+    assert language(SimpleNamespace(headers={"accept-language": asked})) == spoken  # type: ignore[arg-type]
+    assert language(None) == "en"
+
+
+def test_amounts_are_short() -> None:
+    assert [duration(s, "en") for s in (3.44, 41.2, 125)] == ["3.4 s", "41 s", "2 min 5 s"]
+    assert [memory(mb) for mb in (640, 1940)] == ["640 MB", "1.9 GB"]
+
+
+def _form() -> Form:
+    with gr.Blocks():
+        form = Form(Blend(), Texts())
+        form.pictures()
+        form.parameters(advanced=False)
+        form.parameters(advanced=True)
+    return form
+
+
+def test_a_recipe_survives_the_form() -> None:
+    form = _form()
+    values = {name: None for name in form.names} | {
+        "steps": 7, "pause": 0.5, "mood": "wild", "blend": "0.2 3", "size": 128, "seed": 9,
+        "backend": "fake", "device": "cpu", "strength": 0.5, "keep_colours": True,
+    }  # fmt: skip
+    recipe = form.recipe(values)
+    assert recipe.parameters["blend"] == [0.2, 3.0]
+    again = Recipe.from_json(recipe.to_json())
+    assert form.fill(again) == [values[name] if name != "blend" else "0.2, 3"
+                                for name in form.names[4:]]  # fmt: skip
+    assert len(form.parameter_components) == len(form.names) - 4
+    with pytest.raises(BadParameter, match="steps"):
+        form.fill(recipe.model_copy(update={"parameters": {"steps": 0}}))
+
+
+def test_names_and_defaults_are_the_declaration(site: Site) -> None:
+    endpoints = site.client().view_api(return_format="dict")["named_endpoints"]
+    assert set(endpoints) == {"/blend", "/crash"}
+    given = {p["parameter_name"]: p["parameter_default"] for p in endpoints["/blend"]["parameters"]}
+    assert list(given)[:4] == ["content", "style", "style_2", "style_3"]
+    assert given["steps"] == 4 and given["blend"] == "1, 0.5"
+    assert given["size"] == 512 and given["strength"] == 1.0
+    assert all(p["parameter_has_default"] for p in endpoints["/blend"]["parameters"])
+
+
+def test_a_broken_plug_in_is_a_tab_that_says_why(site: Site) -> None:
+    config = httpx.get(f"{site.url}config").json()
+    props = [one["props"] for one in config["components"]]
+    assert any("acme" in str(one.get("label")) for one in props)
+    assert any("no module named &lt;nothing&gt;" in str(one.get("value")) for one in props)
+
+
+def test_neither_torch_nor_onnxruntime_before_the_page() -> None:
+    code = (
+        "import sys; from styleplug.ui.page import build; build(); "
+        "print([name for name in ('torch', 'onnxruntime') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]", done.stdout
+
+
+# What HTTP answers --------------------------------------------------------------------------
+
+
+def test_http_gives_the_picture_and_its_report(site: Site, content: Any, style: Any) -> None:
+    path, report = site.client().predict(
+        content=content, style=style, size=80, steps=3, backend="fake", api_name="/blend"
+    )
+    assert report["width"] == report["height"] == 80 and report["steps"] == 3
+    assert report["backend"] == "fake" and not report["cancelled"]
+    with Image.open(path) as made:
+        assert made.format == "PNG" and made.size == (80, 80)
+    text = image.read_recipe(path)
+    assert text is not None
+    recipe = Recipe.from_json(text)
+    assert recipe.parameters["steps"] == 3 and recipe.size == 80
+    pictures = {"content": [image.read(content["path"])], "style": [image.read(style["path"])]}
+    *_, last = site.engine.run(recipe, pictures)
+    expected = image.read(image.encode(last.images[0])).pixels
+    assert np.array_equal(image.read(path).pixels, expected), "same recipe, another picture"
+
+
+def test_several_styles_by_name(site: Site, content: Any, style: Any, tmp_path: Path) -> None:
+    green = handle_file(picture(tmp_path, "green.png", (0, 220, 0)))
+    path, _ = site.client().predict(
+        content=content, style=style, style_2=green, size=64, backend="fake", api_name="/blend"
+    )
+    half = np.asarray(Image.open(path)).mean((0, 1))
+    assert np.abs(half - (np.array(RED) + [15, 125, 100]) / 2).max() < 8
+
+
+def test_progress_comes_on_the_way(site: Site, content: Any, style: Any) -> None:
+    job = site.client().submit(
+        content=content, style=style, size=64, steps=4, pause=0.4, api_name="/blend"
+    )
+    seen = [report for _, report in job]
+    assert len(seen) > 2 and seen[-1]["steps"] == 4
+    steps = [one["step"] for one in seen if "step" in one]
+    assert steps == sorted(steps)
+
+
+def test_eight_visitors_get_only_their_own(site: Site, tmp_path: Path) -> None:
+    colours = [(r, g, b) for r in (20, 230) for g in (20, 230) for b in (20, 230)]
+
+    def visit(number: int) -> np.ndarray:
+        own = handle_file(picture(tmp_path, f"own{number}.png", colours[number]))
+        path, report = site.client().predict(
+            content=own, style=own, size=64, steps=3, pause=0.05, seed=number,
+            backend="fake", api_name="/blend",
+        )  # fmt: skip
+        assert report["recipe"]["seed"] == number
+        return np.asarray(Image.open(path)).mean((0, 1))
+
+    with ThreadPoolExecutor(8) as visitors:
+        means = list(visitors.map(visit, range(8)))
+    for colour, mean in zip(colours, means, strict=True):
+        assert np.abs(mean - colour).max() < 12, f"{colour} got {mean}"
+
+
+def test_a_cancelled_call_stops_the_engine(site: Site, content: Any, style: Any) -> None:
+    client = site.client()
+    job = client.submit(
+        content=content, style=style, size=64, steps=200, pause=0.1, api_name="/blend"
+    )
+    assert wait(lambda: site.blend.running == 1)
+    job.cancel()
+    client.close()
+    assert wait(lambda: site.blend.running == 0, 5), "the engine goes on for nobody"
+
+
+# Bad input: a clear sentence ----------------------------------------------------------------
+
+
+def _cut(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[:300])
+    return path
+
+
+def _file(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda folder: _file(folder / "empty.png", b""), "empty"),
+        (lambda folder: _file(folder / "note.png", b"dear diary"), "picture"),
+        (lambda folder: _cut(picture(folder, "cut.png", RED)), "damaged|cut short|truncated"),
+    ],
+    ids=["empty", "text", "truncated"],
+)
+def test_a_bad_file_is_refused_in_words(
+    site: Site, style: Any, tmp_path: Path, make: Any, says: str
+) -> None:
+    with pytest.raises(AppError, match=says) as refused:
+        site.client().predict(
+            content=handle_file(make(tmp_path)), style=style, backend="fake", api_name="/blend"
+        )
+    assert "Traceback" not in str(refused.value) and "/tmp" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"steps": 0}, "steps = 0.*1 to 400"),
+        ({"steps": 1000}, "steps = 1000"),
+        ({"steps": "many"}, "steps = 'many'"),
+        ({"pause": "nan"}, "pause.*finite"),
+        ({"mood": "sad"}, "mood = 'sad'.*calm"),
+        ({"blend": "1, x"}, "blend"),
+        ({"size": 5000}, "size = 5000.*64 to 4096"),
+        ({"strength": 2}, "strength = 2"),
+        ({"style": None}, "style"),
+        ({"content": None}, "content"),
+    ],
+    ids=lambda value: next(iter(value.items()), "") if isinstance(value, dict) else "",
+)
+def test_a_bad_value_is_refused_in_words(
+    site: Site, content: Any, style: Any, values: dict[str, Any], says: str
+) -> None:
+    call = {"content": content, "style": style, "backend": "fake"} | values
+    with pytest.raises(AppError, match=says) as refused:
+        site.client().predict(**call, api_name="/blend")
+    assert "Traceback" not in str(refused.value)
+
+
+def test_an_unknown_parameter_is_refused_by_name(site: Site) -> None:
+    answer = httpx.post(f"{site.url}gradio_api/call/v2/blend", json={"stepz": 3})
+    assert answer.status_code == 422
+    assert "stepz" in answer.json()["error"]
+
+
+def test_a_failing_plug_in_keeps_its_secrets_and_the_page_lives(
+    site: Site, content: Any, style: Any
+) -> None:
+    with pytest.raises(AppError, match=r"[Cc]rash|fail") as refused:
+        site.client().predict(content=content, style=style, size=64, api_name="/crash")
+    assert "Traceback" not in str(refused.value)
+    path, _ = site.client().predict(
+        content=content, style=style, size=64, backend="fake", api_name="/blend"
+    )
+    assert Path(path).stat().st_size
+
+
+# What a visitor cannot do -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}], ids=["bare", "meta"])
+def test_no_path_of_the_server_is_read(
+    site: Site, style: Any, tmp_path: Path, meta: dict[str, Any]
+) -> None:
+    secret = picture(tmp_path, "secret.png", (250, 250, 0))
+    upload = httpx.post(
+        f"{site.url}gradio_api/upload", files={"files": Path(style["path"]).read_bytes()}
+    ).json()[0]
+    mine = {"path": upload, "meta": {"_type": "gradio.FileData"}}
+    queued = httpx.post(
+        f"{site.url}gradio_api/call/v2/blend",
+        json={"content": {"path": str(secret), **meta}, "style": mine, "size": 64},
+    ).json()["event_id"]
+    answer = httpx.get(f"{site.url}gradio_api/call/v2/blend/{queued}", timeout=30).text
+    assert "event: error" in answer and "event: complete" not in answer, answer
+
+
+def test_no_file_but_the_pages_own_is_served(site: Site, tmp_path: Path) -> None:
+    secret = picture(tmp_path, "secret.png", RED)
+    for path in (secret, Path("/etc/passwd")):
+        assert httpx.get(f"{site.url}gradio_api/file={path}").status_code == 403
+
+
+def test_only_uploads_count(tmp_path: Path) -> None:
+    from gradio.utils import get_upload_folder
+
+    inside = Path(get_upload_folder()) / "abc" / "a.png"
+    assert uploaded({"path": str(inside)}) == inside.resolve()
+    for path in ("/etc/passwd", str(inside / "../../../x.png"), "", None, 3):
+        with pytest.raises(BadImage, match="upload"):
+            uploaded({"path": path})
+    with pytest.raises(BadImage):
+        uploaded("x.png")
+
+
+def test_what_is_said_is_escaped() -> None:
+    history = {"<script>": [(1, 2.0), (2, 1.0)], "bad": [(1, math.nan)], "zero": [(1, 0.0)]}
+    drawn = render.plot(history)
+    assert "<script>" not in drawn and "&lt;script&gt;" in drawn and "nan" not in drawn
+    assert render.plot({}) == "" and render.plot({"a": [(1, math.inf)]}) == ""
+    assert "<i>" not in render.line("<i>note")
+
+
+# A run as the page shows it -----------------------------------------------------------------
+
+
+def _frames(closed: list[bool], count: int = 50) -> Iterator[Frame]:
+    try:
+        for step in range(1, count + 1):
+            shown = np.full((8, 8, 3), step / count, np.float32)
+            yield Frame(step, count, (shown,), metrics={"loss": 1 / step}, final=step == count)
+    finally:
+        closed.append(True)
+
+
+def test_a_run_is_thinned_out_but_ends_with_its_last_frame() -> None:
+    closed: list[bool] = []
+    moments = list(follow(_frames(closed), threading.Event()))
+    assert len(moments) == 2, "first and last: the others came too fast to be seen"
+    assert moments[-1].frame.final and moments[-1].picture is not None
+    assert len(moments[-1].history["loss"]) == 50
+    assert closed
+
+
+def test_who_leaves_stops_the_run() -> None:
+    closed: list[bool] = []
+    cancel = threading.Event()
+    moments = follow(_frames(closed), cancel)
+    next(moments)
+    moments.close()  # type: ignore[attr-defined]
+    assert cancel.is_set() and closed == [True]
+
+
+def test_the_report_is_json(site: Site, content: Any, style: Any) -> None:
+    _, report = site.client().predict(
+        content=content, style=style, size=64, backend="fake", api_name="/blend"
+    )
+    assert json.loads(json.dumps(report))["recipe"]["method"] == "blend"
