@@ -1,0 +1,1 @@
+"""The vocabulary that all layers share; it imports nothing else of ours."""

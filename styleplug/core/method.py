@@ -81,8 +81,10 @@ class Method(ABC, Generic[P]):
 
     @abstractmethod
     def work(self, params: P, pixels: int) -> float:
-        """Work of a run of so many result pixels, in steps × megapixels; the engine's plan
-        turns it into seconds by what earlier runs on this machine took."""
+        """Work of a run of so many result pixels, in steps × megapixels.
+
+        The engine's plan turns it into seconds by what earlier runs on this machine took.
+        """
 
     def nets(self, params: P) -> tuple[str, ...]:
         """Keys of `weights` that a run with these parameters uses (all, unless overridden)."""

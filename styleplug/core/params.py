@@ -61,7 +61,8 @@ def field(
         advanced: kept out of sight until asked for.
     """
     hint = Hint(label=label, help=help, zh=zh, unit=unit, step=step, advanced=advanced)
-    return Field(default, ge=ge, le=le, description=help, json_schema_extra={"hint": hint})
+    extra: Any = {"hint": hint}  # the schema keeps it as plain data
+    return Field(default, ge=ge, le=le, description=help, json_schema_extra=extra)
 
 
 def hint_of(info: FieldInfo) -> Hint:
