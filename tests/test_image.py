@@ -282,6 +282,20 @@ def test_profile_that_is_broken_or_does_not_fit_is_ignored(mode: str) -> None:
         (png(2**31 - 1, 2**31 - 1), "134 megapixels"),
         (png(MAX_PIXELS + 1, 1), "134 megapixels"),
     ],
+    ids=[
+        "empty",
+        "text",
+        "png",
+        "jpeg",
+        "gif",
+        "bmp",
+        "tiff",
+        "webp",
+        "no width",
+        "bomb",
+        "huge bomb",
+        "just too large",
+    ],
 )
 def test_hostile_files_give_one_sentence(data: bytes, says: str, tmp_path: Path) -> None:
     path = tmp_path / "upload.png"
@@ -346,6 +360,8 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     ):
         with pytest.raises(BadImage, match=says):
             read(path)
+    with pytest.raises(BadImage, match="0 × 5 pixels"):
+        read(Image.new("RGB", (0, 5)))
     with pytest.raises(BadImage, match="NoneType"):
         read(None)  # type: ignore[arg-type]
 
@@ -628,6 +644,8 @@ def test_recipe_comes_back_as_it_went(tmp_path: Path) -> None:
     json = tmp_path / "recipe.json"
     json.write_text("\n  " + text, encoding="utf-8")
     assert (read_recipe(json) or "").strip() == text
+    json.write_text(text, encoding="utf-8-sig")  # as some editors save it
+    assert read_recipe(json) == text
     assert read(path).pixels.shape == (4, 4, 3)
 
 

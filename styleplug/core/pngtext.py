@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import zlib
 from pathlib import Path
@@ -43,8 +44,8 @@ def _text(file: IO[bytes]) -> bytes | None:
     start = file.read(len(_SIGNATURE))
     if start == _SIGNATURE:
         text = _chunk(file)
-    elif start.lstrip().startswith(b"{"):
-        text = start + file.read(MAX_RECIPE + 1)
+    elif start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
+        text = start.removeprefix(codecs.BOM_UTF8) + file.read(MAX_RECIPE + 1)
     else:
         return None
     if text is not None and len(text) > MAX_RECIPE:
