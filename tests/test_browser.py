@@ -1,0 +1,295 @@
+"""The page as a visitor sees it, in a real Chromium."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serve import THIRD_PARTY, Site, picture, served, wait
+
+from styleplug.core import image
+from styleplug.core.recipe import Recipe
+
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
+
+pytestmark = [pytest.mark.browser, *THIRD_PARTY]
+QUIET = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --disable-dev-shm-usage"
+)
+RED, BLUE = (200, 30, 30), (30, 30, 200)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with served(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    with playwright.sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=path, args=QUIET.split())
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """Somebody with a browser, and what it asked the world for."""
+
+    def __init__(self, browser: Any, site: Site, locale: str = "en-US", width: int = 1280) -> None:
+        self.context = browser.new_context(
+            locale=locale, viewport={"width": width, "height": 900}, accept_downloads=True
+        )
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        expect.set_options(timeout=20_000)
+        self.asked: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(site.url)
+        expect(self.at("run")).to_be_visible()
+
+    def at(self, name: str) -> Any:
+        return self.page.locator(f"#blend-{name}")
+
+    def give(self, slot: str, path: Path) -> None:
+        self.at(slot).locator("input[type=file]").set_input_files(path)
+        expect(self.at(slot).locator("img")).to_be_visible()
+
+    def set(self, name: str, value: object) -> None:
+        box = self.at(name).locator("input[type=number]")
+        box.fill(str(value))
+        box.press("Tab")
+
+    def value(self, name: str) -> str:
+        return str(self.at(name).locator("input[type=number]").input_value())
+
+    def say(self, words: str) -> None:
+        expect(self.at("status")).to_contain_text(words)
+
+
+@pytest.fixture
+def visit(site: Site, chromium: Any) -> Iterator[Any]:
+    visitors: list[Visitor] = []
+
+    def come(**kind: Any) -> Visitor:
+        visitors.append(Visitor(chromium, site, **kind))
+        return visitors[-1]
+
+    yield come
+    for visitor in visitors:
+        visitor.context.close()
+
+
+@pytest.fixture
+def photo_file(tmp_path: Path) -> Path:
+    return picture(tmp_path, "photo.png", RED)
+
+
+@pytest.fixture
+def style_file(tmp_path: Path) -> Path:
+    return picture(tmp_path, "style.png", BLUE)
+
+
+def ready(visitor: Visitor, photo_file: Path, style_file: Path, **values: object) -> None:
+    visitor.give("content", photo_file)
+    visitor.give("style", style_file)
+    for name, value in values.items():
+        visitor.set(name.replace("_", "-"), value)
+
+
+def test_a_visit(visit: Any, photo_file: Path, style_file: Path, tmp_path: Path) -> None:
+    """Upload, run, watch, compare, download, come back with the file: all settings return."""
+    guest = visit()
+    ready(guest, photo_file, style_file, steps=8, pause=0.4, settings_size=160)
+    expect(guest.at("plan")).to_contain_text("160 × 160")
+    guest.at("run").click()
+    expect(guest.at("stop")).to_be_visible()
+    shown = guest.at("preview").locator("img")
+    first = shown.get_attribute("src")
+    assert wait(lambda: shown.get_attribute("src") != first), "the preview does not change"
+    guest.say("left")
+    expect(guest.at("plot").locator("polyline")).to_have_count(2)
+    guest.say("Done in")
+    expect(guest.at("slider").locator("img").first).to_be_visible()
+    assert guest.at("slider").locator("img").count() == 2
+    expect(guest.at("badge")).to_contain_text("160 × 160")
+    expect(guest.at("run")).to_be_visible()
+    expect(guest.at("stop")).to_be_hidden()
+
+    file = _download(guest, tmp_path / "made.png")
+    text = image.read_recipe(file)
+    assert text is not None
+    recipe = Recipe.from_json(text)
+    assert recipe.parameters["steps"] == 8 and recipe.size == 160
+    guest.at("signed").locator("input").uncheck()
+    assert wait(lambda: image.read_recipe(_download(guest, tmp_path / "plain.png")) is None)
+    assert (image.read(file).pixels == image.read(tmp_path / "plain.png").pixels).all()
+
+    again = visit()
+    again.page.get_by_role("button", name="Recipe", exact=False).first.click()
+    again.at("reload").locator("input[type=file]").set_input_files(file)
+    expect(again.at("steps").locator("input[type=number]")).to_have_value("8")
+    assert again.value("settings-size") == "160" and again.value("pause") == "0.4"
+
+
+def _download(guest: Visitor, path: Path) -> Path:
+    with guest.page.expect_download() as coming:
+        guest.at("download").click()
+    coming.value.save_as(path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+    return path
+
+
+def test_stop_keeps_the_picture(
+    visit: Any, site: Site, photo_file: Path, style_file: Path, tmp_path: Path
+) -> None:
+    guest = visit()
+    ready(guest, photo_file, style_file, steps=300, pause=0.2, settings_size=96)
+    guest.at("run").click()
+    guest.say("Step")
+    guest.at("stop").click()
+    guest.say("Stopped at step")
+    assert wait(lambda: site.blend.running == 0, 3)
+    expect(guest.at("slider").locator("img").first).to_be_visible()
+    expect(guest.at("run")).to_be_visible()
+    assert image.read_recipe(_download(guest, tmp_path / "part.png")) is not None
+
+
+def test_a_closed_tab_stops_the_engine_and_nobody_elses(
+    visit: Any, site: Site, photo_file: Path, style_file: Path
+) -> None:
+    leaver, stayer = visit(), visit()
+    for guest in (leaver, stayer):
+        ready(guest, photo_file, style_file, steps=30, pause=0.3, settings_size=96)
+        guest.at("run").click()
+        guest.say("Step")
+    assert wait(lambda: site.blend.running == 2)
+    leaver.page.close()
+    assert wait(lambda: site.blend.running == 1, 5), "it goes on for a tab that is closed"
+    stayer.say("Done in")
+
+
+def test_who_waits_is_told_and_may_leave_the_queue(
+    visit: Any, site: Site, photo_file: Path, style_file: Path
+) -> None:
+    """Two runs at once; the third waits its turn, and Stop holds while it waits."""
+    guests = [visit() for _ in range(3)]
+    for guest in guests:
+        ready(guest, photo_file, style_file, steps=400, pause=0.2, settings_size=96)
+    for guest in guests[:2]:
+        guest.at("run").click()
+        guest.say("Step")
+    last = guests[2]
+    last.at("run").click()
+    expect(last.at("waiting")).to_contain_text("queue")
+    last.at("stop").click()
+    last.say("Stopping")
+    guests[0].at("stop").click()
+    guests[0].say("Stopped at step")
+    last.say("Stopped")
+    expect(last.at("run")).to_be_visible()
+    guests[1].say("Step")
+    guests[1].at("stop").click()
+
+
+def test_nothing_is_lost_where_something_is_wrong(
+    visit: Any, photo_file: Path, style_file: Path, tmp_path: Path
+) -> None:
+    guest = visit()
+    guest.give("content", photo_file)
+    guest.at("run").click()
+    expect(guest.at("style")).to_contain_text("missing")
+    note = tmp_path / "note.png"
+    note.write_text("dear diary")
+    guest.at("style").locator("input[type=file]").set_input_files(note)
+    guest.set("steps", 7)
+    expect(guest.at("style-2")).to_have_count(0)
+    guest.page.wait_for_timeout(800)
+    guest.at("run").click()
+    expect(guest.at("status").locator(".sp-error")).to_contain_text("picture")
+    expect(guest.page.get_by_text("Traceback")).to_have_count(0)
+    assert guest.value("steps") == "7"
+    expect(guest.at("content").locator("img")).to_be_visible()
+    expect(guest.at("run")).to_be_visible()
+
+
+def test_more_styles_are_offered_one_by_one(visit: Any, photo_file: Path, style_file: Path) -> None:
+    guest = visit()
+    expect(guest.at("style_2")).to_have_count(0)
+    guest.give("style", style_file)
+    expect(guest.at("style_2")).to_be_visible()
+    expect(guest.at("style_3")).to_have_count(0)
+    guest.give("style_2", photo_file)
+    expect(guest.at("style_3")).to_be_visible()
+
+
+def test_an_example_fills_the_slots(visit: Any) -> None:
+    guest = visit()
+    guest.at("examples").locator("button.gallery-item").first.click()
+    expect(guest.at("content").locator("img")).to_be_visible()
+    expect(guest.at("style").locator("img")).to_be_visible()
+    expect(guest.at("plan")).to_contain_text("px")
+
+
+def test_a_wrong_recipe_is_refused_in_words(visit: Any, tmp_path: Path, photo_file: Path) -> None:
+    guest = visit()
+    guest.page.get_by_role("button", name="Recipe", exact=False).first.click()
+    guest.at("reload").locator("input[type=file]").set_input_files(photo_file)
+    expect(guest.page.get_by_text("This file holds no recipe")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("locale", "run", "steps", "tab"),
+    [("en-US", "Run", "Steps", "Blend"), ("zh-CN", "开始", "步数", "混合")],
+)
+def test_the_page_speaks_the_visitors_language(
+    visit: Any, locale: str, run: str, steps: str, tab: str, photo_file: Path, style_file: Path
+) -> None:
+    guest = visit(locale=locale)
+    expect(guest.at("run")).to_have_text(run)
+    expect(guest.at("steps")).to_contain_text(steps)
+    expect(guest.page.get_by_role("tab", name=tab)).to_be_visible()
+    assert "__i18n__" not in guest.page.locator("body").inner_text()
+    ready(guest, photo_file, style_file, settings_size=96)
+    guest.at("run").click()
+    guest.say({"en-US": "Done in", "zh-CN": "完成"}[locale])
+
+
+def test_help_is_shown_as_written(visit: Any) -> None:
+    expect(visit().at("steps")).to_contain_text("How many; it's {more} for <better>.")
+
+
+def test_a_broken_plug_in_says_why(visit: Any) -> None:
+    guest = visit()
+    guest.page.get_by_role("tab", name="acme").click()
+    expect(guest.page.get_by_text("no module named <nothing>")).to_be_visible()
+
+
+def test_nothing_outside_is_asked_for(visit: Any, site: Site) -> None:
+    guest = visit()
+    guest.page.wait_for_timeout(1500)
+    outside = [url for url in guest.asked if not url.startswith((site.url, "data:", "blob:"))]
+    assert len(guest.asked) > 5 and not outside
+    assert not guest.errors
+
+
+def test_it_fits_a_phone(visit: Any, photo_file: Path, style_file: Path, tmp_path: Path) -> None:
+    guest = visit(width=390)
+    ready(guest, photo_file, style_file, settings_size=96)
+    wide = guest.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390, f"{wide} pixels wide: it must be scrolled sideways"
+    guest.at("run").click()
+    guest.say("Done in")
+    expect(guest.at("slider")).to_be_in_viewport()
+    guest.page.screenshot(path=tmp_path / "phone.png")
+    assert (tmp_path / "phone.png").stat().st_size > 10_000
