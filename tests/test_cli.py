@@ -22,6 +22,7 @@ from styleplug.core.image import read_recipe
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Numbers, Params, field
 from styleplug.core.recipe import Recipe
+from styleplug.core.weight import Embedded, WeightFile
 
 HOUSE = Path(__file__).parents[1]
 
@@ -501,6 +502,81 @@ def test_damaged_weights_fail(styleplug: Command, monkeypatch: pytest.MonkeyPatc
     done = styleplug("weights", "verify")
     assert done.status == 1
     assert "a.safetensors" in done.err
+
+
+@pytest.mark.parametrize(
+    ("note", "status"), [("", 0), ("The Hub is down; using the embedded encoder instead", 1)]
+)
+def test_fetch_fails_where_it_had_to_fall_back(
+    tint: type[Tint],
+    styleplug: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    note: str,
+    status: int,
+) -> None:
+    from styleplug import store
+
+    def resolve(self: store.Store, sources: Any) -> Iterator[str]:
+        yield "downloading [net] 1 of 2 MB"
+        return WeightFile("net", Path("net.safetensors"), "0" * 64, "hub a/b@main", note)
+
+    monkeypatch.setattr(Tint, "weights", {"encoder": (Embedded("net", "net.safetensors"),)})
+    monkeypatch.setattr(store.Store, "resolve", resolve)
+    done = styleplug("weights", "fetch", "tint")
+    assert done.out == "tint encoder: hub a/b@main, net.safetensors\n"
+    assert done.status == status
+    assert note in done.err
+    assert styleplug("weights", "fetch", "absent").status == 2
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What the page was launched with, instead of launching it."""
+    from styleplug.ui import page
+
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(page, "launch", lambda *arguments: calls.append(arguments))
+    return calls
+
+
+def test_app_leaves_to_the_page_what_is_not_given(
+    styleplug: Command, launched: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert styleplug("app").status == 0
+    monkeypatch.setenv("STYLEPLUG_AUTH", "ann:se:cret")
+    assert styleplug("app", "--host", "::1", "--port", 1).status == 0
+    assert launched == [(None, None, False, None), ("::1", 1, False, ("ann", "se:cret"))]
+
+
+def test_a_public_link_without_password_is_warned_of(
+    styleplug: Command, launched: list[Any]
+) -> None:
+    assert "anybody" in styleplug("app", "--share").err
+    assert "anybody" not in styleplug("app", "--share", "--auth", "a:b").err
+
+
+@pytest.mark.parametrize("auth", ["", "ann", "ann:", ":secret"])
+def test_a_password_is_not_dropped_for_its_form(
+    styleplug: Command, launched: list[Any], auth: str
+) -> None:
+    done = styleplug("app", "--auth", auth)
+    assert (done.status, launched) == (2, [])
+    assert "USER:PASSWORD" in done.err
+
+
+def test_a_port_in_use(styleplug: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from styleplug.ui import page
+
+    def launch(*_: object) -> None:
+        raise OSError("Cannot find empty port in range: 80-80")
+
+    monkeypatch.setattr(page, "launch", launch)
+    done = styleplug("app", "--port", 80)
+    assert done.status == 1
+    assert "try another --port" in done.err
 
 
 # --- as a process ------------------------------------------------------------------------------
