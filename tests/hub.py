@@ -39,11 +39,16 @@ class Switches:
     status: int = 0  # answer everything with this error
     error_code: str = ""  # its X-Error-Code
     slow: float = 0.0  # seconds before each answer
+    slow_head: float = 0.0  # seconds after each line of the headers
+    mute: bool = False  # HEAD is answered, GET is not
     drip: float = 0.0  # seconds after each 16 kB of a body
     stall_after: int | None = None  # bytes of a body, then silence
     cut_after: int | None = None  # bytes of a body, then the connection is closed
     corrupt: bool = False  # wrong bytes, of the right number
     redirect: bool = False  # files come from another host name, as from the Hub's store
+    greedy: bool = False  # more bytes than the range asked for
+    shifted: bool = False  # another range than the one asked for
+    renamed: bool = False  # the repository redirects to another name
     no_ranges: bool = False  # Range is ignored
     not_a_hub: bool = False  # no X-Repo-Commit: any web server
     linked_etag: bool = True  # tell the sha256, as the Hub does of large files
@@ -123,7 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
         entry = Request(self.command, self.path, int(asked[1]) if asked else 0)
         entry.token = self.headers.get("Authorization", "")
         hub.requests.append(entry)
-        if hub.slow and hub.closing.wait(hub.slow):
+        if (hub.slow and hub.closing.wait(hub.slow)) or (
+            hub.mute and self.command == "GET" and hub.closing.wait()
+        ):
             self.close_connection = True
             return
         if hub.status:
@@ -147,7 +154,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, entry: Request, asked: re.Match[str] | None) -> None:
         hub = self.hub
-        parts = re.fullmatch(r"/(store/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", unquote(self.path))
+        if hub.renamed and "/resolve/" in self.path and not self.path.startswith("/new-"):
+            return self._plain(307, b"", {"Location": f"/new-{self.path[1:]}"})
+        parts = re.fullmatch(
+            r"/(?:new-)?(store/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)", unquote(self.path)
+        )
         there = hub.repos.get(parts[2]) if parts else None
         if parts is None or there is None:
             return self._plain(404, b"", {"X-Error-Code": "RepoNotFound"})
@@ -181,6 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
             start, end = int(asked[1]), min(int(asked[2] or len(data)) + 1, len(data))
             if start >= len(data):
                 return self._plain(416, b"", {"Content-Range": f"bytes */{len(data)}"})
+            end = min(end + 1000 * hub.greedy, len(data))
+            start += 8 * (hub.shifted and start > 0)
             status = 206
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(data)}"
         else:
@@ -210,5 +223,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
+            if self.hub.slow_head:
+                self.flush_headers()
+                self.hub.closing.wait(self.hub.slow_head)
         self.send_header("Content-Length", str(length))
         self.end_headers()

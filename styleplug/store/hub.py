@@ -15,8 +15,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any, NoReturn, Protocol
+from urllib.parse import urljoin, urlsplit
 
 from huggingface_hub import constants, get_session, get_token, hf_hub_url, try_to_load_from_cache
 
@@ -27,7 +27,7 @@ from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
 from styleplug.core.weight import Hub
 from styleplug.store.watch import Watch
 
-FIRST_ANSWER = 2.5
+FIRST_ANSWER = 2.0
 """Seconds that the Hub has for its first answer."""
 STALL = 10.0
 """Seconds without a byte after which a download is given up."""
@@ -132,21 +132,17 @@ class _Remote:
         failures.recall(source)
         _check_address(self._endpoint)
         watch.expect(FIRST_ANSWER, self._unreached(f"no answer within {FIRST_ANSWER:g} s"))
-        with self._get(0, 1, FIRST_ANSWER) as response:
-            # The Hub itself answers first, with the commit; a store it redirects to comes last.
-            facts: dict[str, str] = {}
-            for answer in (response, *reversed(response.history)):
-                facts |= {key.lower(): value for key, value in answer.headers.items()}
-            self.size = _total(response.headers)
-            etag = (facts.get("x-linked-etag") or facts.get("etag") or "").strip('W/"')
-            self.sha256 = etag if re.fullmatch("[0-9a-f]{64}", etag) else None
-            self.commit = facts.get("x-repo-commit", "")
-            if not re.fullmatch("[0-9a-f]{40}", self.commit) or self.size < 0:
-                raise HubUnavailable(
-                    f"{self._endpoint} answers, but not as a Hub does; check HF_ENDPOINT"
-                )
-        self._revision = self.commit
+        facts = self._ask()
         watch.rest()
+        size, self.commit = facts.get("x-linked-size", ""), facts.get("x-repo-commit", "")
+        if not (re.fullmatch(r"\d{1,15}", size) and re.fullmatch("[0-9a-f]{40}", self.commit)):
+            raise HubUnavailable(
+                f"{self._endpoint} answers, but not as a Hub does; check HF_ENDPOINT"
+            )
+        self.size = int(size)
+        etag = (facts.get("x-linked-etag") or facts.get("etag", "")).strip('W/"')
+        self.sha256 = etag if re.fullmatch("[0-9a-f]{64}", etag) else None
+        self._revision = self.commit
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
         if start == end:
@@ -154,8 +150,10 @@ class _Remote:
         stalled = self._unreached(f"no byte came for {STALL:g} s; what came is kept")
         self._watch.expect(STALL, stalled)
         # The watch is to be the first to lose patience, else a stall would pass for a cut.
-        with self._get(start, end, 2 * STALL) as response:
-            if response.status_code != 206 and start > 0:
+        wanted = {"range": f"bytes={start}-{end - 1}"}
+        with self._open("GET", self._url(), 2 * STALL, follow=True, **wanted) as response:
+            begin = response.headers.get("content-range", "bytes 0-")  # without: the whole file
+            if not begin.startswith(f"bytes {start}-"):
                 raise Refused(f"{self._endpoint} cannot send parts of files; try another mirror")
             try:
                 for chunk in response.iter_raw():  # as they come: a size would hold them back
@@ -169,38 +167,53 @@ class _Remote:
         if start < end:
             raise HubUnavailable(self._unreached(_CUT))
 
-    @contextmanager
-    def _get(self, start: int, end: int, patience: float) -> Iterator[Any]:
-        """Ask for a range; what the client raises becomes ours."""
+    def _ask(self) -> dict[str, str]:
+        """What the Hub itself tells of the file; a store it redirects to knows no commit."""
+        url = self._url()
+        for _ in range(5):  # a renamed repository redirects within the Hub
+            with self._open("HEAD", url, FIRST_ANSWER, follow=False) as response:
+                facts = {key.lower(): value for key, value in response.headers.items()}
+                target = urljoin(url, facts.get("location", ""))
+                if not response.has_redirect_location:
+                    return {"x-linked-size": facts.get("content-length", "")} | facts
+                if urlsplit(target)[:2] != urlsplit(url)[:2]:
+                    return facts
+                url = target
+        raise HubUnavailable(self._unreached("it redirects in circles"))
+
+    def _url(self) -> str:
         source = self._source
-        url = hf_hub_url(source.repo, source.file, revision=self._revision, endpoint=self._endpoint)
-        headers = {
-            "user-agent": "styleplug",
-            "accept-encoding": "identity",
-            "range": f"bytes={start}-{end - 1}",
-        }
+        return hf_hub_url(
+            source.repo, source.file, revision=self._revision, endpoint=self._endpoint
+        )
+
+    @contextmanager
+    def _open(
+        self, method: str, url: str, patience: float, *, follow: bool, **headers: str
+    ) -> Iterator[Any]:
+        """Send a request; what the client raises becomes ours."""
+        headers |= {"user-agent": "styleplug", "accept-encoding": "identity"}
         begun = False
         try:
             # A token that only lies on this machine is not sent where its owner forbids that.
             if not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN and (token := get_token()):
                 headers["authorization"] = f"Bearer {token}"
             with get_session().stream(
-                "GET", url, headers=headers, timeout=patience, follow_redirects=True
+                method, url, headers=headers, timeout=patience, follow_redirects=follow
             ) as response:
-                self._refuse(response.status_code, response.headers)
+                if not (response.is_success or response.has_redirect_location):
+                    self._refuse(response.status_code, response.headers)
                 begun = True
                 yield response
         except OfflineModeIsEnabled:
-            raise Offline(f"the Hub is not asked for {source.repo}, as it is offline") from None
+            raise Offline(f"the Hub is not asked for {url}, as it is offline") from None
         # RuntimeError: the session is the process's, and somebody else closed it.
         except (HTTPError, RuntimeError) as error:
             why = _CUT if begun else str(error) or type(error).__name__
             raise HubUnavailable(self._unreached(why)) from error
 
-    def _refuse(self, status: int, headers: Mapping[str, str]) -> None:
+    def _refuse(self, status: int, headers: Mapping[str, str]) -> NoReturn:
         """Turn an error status into a sentence."""
-        if status in {200, 206}:
-            return
         what = f"{self._source.repo} {self._source.file} at {self._revision}"
         if status in {401, 403}:
             raise Refused(
@@ -228,13 +241,6 @@ def _check_address(address: str) -> None:
     raise HubUnavailable(
         f"HF_ENDPOINT is {address!r}; expected https://huggingface.co or the address of a mirror"
     )
-
-
-def _total(headers: Mapping[str, str]) -> int:
-    """Size of the whole file of which a part came, -1 where unknown."""
-    ranged = re.fullmatch(r"bytes \d+-\d+/(\d{1,15})", headers.get("content-range", ""))
-    plain = re.fullmatch(r"\d{1,15}", headers.get("content-length", ""))
-    return int(ranged[1]) if ranged else int(plain[0]) if plain else -1
 
 
 class _Failures:

@@ -41,7 +41,6 @@ class Watch:
     def rest(self) -> None:
         """Nothing is awaited from outside."""
         self._due = None
-        self.check()
 
     def check(self) -> None:
         """Stop here if nobody waits for this work any more.
