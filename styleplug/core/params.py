@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -132,3 +132,23 @@ def _range(params: type[Params], name: str) -> str:
         return ""
     ends = (-math.inf if low is None else low, math.inf if high is None else high)
     return f" (allowed: {ends[0]:g} to {ends[1]:g}, default {info.default:g})"
+
+
+def shares_of(name: str, given: Sequence[float], things: Sequence[str]) -> list[float]:
+    """Shares that add up to 1, one for each thing; equal ones where none are given.
+
+    Args:
+        name: of the parameter, for the error.
+        given: what came; () for equal shares.
+        things: what they are shares of.
+
+    Raises:
+        BadParameter: not one for each, or negative, or all zero.
+    """
+    shares = list(given) or [1.0] * len(things)
+    if len(shares) != len(things) or min(shares) < 0 or sum(shares) <= 0:
+        raise BadParameter(
+            f"{name} = {', '.join(f'{share:g}' for share in shares)}: expected {len(things)} "
+            f"numbers ({', '.join(things)}), none negative and not all zero; or leave it empty"
+        )
+    return [share / sum(shares) for share in shares]

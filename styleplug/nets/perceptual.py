@@ -118,7 +118,7 @@ class _Loss(_Perceptual):
             back = style_weights[i] / flat.shape[1] * (to_mean[:, None] + (2 * to_gram) @ flat)
             back = back.reshape(taps[tap].shape)
             cotangents[tap] = cotangents[tap] + back if tap in cotangents else back
-        variation_loss, gradient = _variation(picture)
+        variation_loss, gradient = variation(picture)
         gradient = variation_weight * gradient + self.encoder.adjoint(passed, cotangents)
         return gradient, _vector(content_losses), _vector(style_losses), variation_loss
 
@@ -219,7 +219,7 @@ def _content_loss(found: Tensor, wanted: Tensor, l1: Tensor) -> tuple[Tensor, Te
     return loss, (1 - l1) * 2 * error / square + l1 * torch.sign(error) / absolute
 
 
-def _variation(picture: Tensor) -> tuple[Tensor, Tensor]:
+def variation(picture: Tensor) -> tuple[Tensor, Tensor]:
     """Mean squared difference of neighbouring pixels (total variation), and its gradient."""
     down = picture[:, :, 1:] - picture[:, :, :-1]
     right = picture[:, :, :, 1:] - picture[:, :, :, :-1]

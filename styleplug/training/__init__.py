@@ -1,0 +1,1 @@
+"""Recipes that write weights; inference never imports them."""

@@ -202,7 +202,7 @@ def losses(predicted: Features, wanted: Features) -> tuple[Tensor, dict[str, lis
 
 
 def degrade(picture: Tensor, rng: np.random.Generator) -> Tensor:
-    """Now and then noise, another contrast or flat colour: what an optimisation may pass through."""
+    """Now and then noise or another contrast, as an optimisation may pass through."""
     kind = rng.random()
     if kind < 0.10:
         noise = rng.standard_normal(picture.shape, dtype=np.float32)

@@ -48,7 +48,10 @@ def dynamic_shapes(function: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[dic
             return None
         strides = EXAMPLE[0] // value.shape[2]
         factor = function.multiple // strides
-        return {axis: factor * unit if factor > 1 else unit for axis, unit in zip((2, 3), units, strict=True)}
+        return {
+            axis: factor * unit if factor > 1 else unit
+            for axis, unit in zip((2, 3), units, strict=True)
+        }
 
     return tuple(shape(value) for value in inputs)
 
@@ -106,7 +109,9 @@ def _detach_weights(model: onnx.ModelProto, keys: set[str]) -> None:
 
 
 def main(
-    out: Annotated[Path | None, typer.Option(help="weights folder; the project's own if left out")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="weights folder; the project's own if left out")
+    ] = None,
 ) -> None:
     """Export all graphs."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")

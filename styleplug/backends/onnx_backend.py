@@ -1,0 +1,133 @@
+"""ONNX Runtime: CUDA where it is really there, else the processor.  Needs no torch."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+
+import numpy as np
+import onnxruntime as ort
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from styleplug.core.backend import Backend, Net, NetSpec
+from styleplug.core.errors import BackendError, OutOfMemory
+from styleplug.core.weight import WeightFile
+from styleplug.nets import ARCHITECTURES, graph_file
+from styleplug.store import weights_folder
+
+_PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
+_NO_MEMORY = ("Failed to allocate memory", "bad allocation", "bad_alloc", "out of memory")
+
+ort.set_default_logger_severity(4)  # what goes wrong reaches us as exceptions
+
+
+@cache
+def _cuda_is_there() -> bool:
+    """Whether asking for CUDA can succeed.
+
+    Without a driver the provider is listed all the same, and asking for it prints errors.
+    """
+    if _PROVIDERS["cuda"] not in ort.get_available_providers():
+        return False
+    try:
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return False
+    ort.preload_dlls()  # CUDA's own libraries, as torch's wheels bring them
+    return True
+
+
+class OnnxBackend(Backend):
+    """Runs the graphs of `weights/graphs` with the weights of a safetensors file."""
+
+    name = "onnx"
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Devices ONNX Runtime can use here, best first."""
+        return ("cuda", "cpu") if _cuda_is_there() else ("cpu",)
+
+    def __init__(self, device: str) -> None:
+        if device not in self.devices():
+            raise BackendError(
+                f"ONNX Runtime cannot use {device!r} here; it can use {', '.join(self.devices())}"
+            )
+        self._wanted = _PROVIDERS[device]
+        self._notes: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A graphics card that was asked for and is not used."""
+        return self._notes
+
+    def load(self, file: WeightFile, function: str) -> Net:
+        """Load the graph of a function and give it its weights."""
+        graph = weights_folder() / graph_file(file.arch, function)
+        if file.arch not in ARCHITECTURES or not graph.is_file():
+            raise BackendError(
+                f"there is no ONNX graph {graph.name}; "
+                "export it with: python -m styleplug.training.export"
+            )
+        try:
+            weights = {k: v.astype(np.float32) for k, v in load_file(file.path).items()}
+        except (OSError, ValueError, SafetensorError) as error:
+            raise BackendError(
+                f"{file.path.name} does not hold the weights of {file.arch}: {error}"
+            ) from error
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = os.cpu_count() or 1
+        options.inter_op_num_threads = 1
+        # Spinning threads slow each other down where cores are few, and burn them when idle.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        values = [ort.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
+        options.add_external_initializers(list(weights), values)
+        try:
+            session = ort.InferenceSession(graph, options, providers=self._asked())
+        except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+            raise BackendError(
+                f"{file.path.name} does not fit the graph {graph.name}: {error}"
+            ) from error
+        used = session.get_providers()[0]
+        if used != self._wanted:
+            self._notes = (f"{self._wanted} was asked for, but ONNX Runtime uses {used}.",)
+        return _OnnxNet(session, file, function)
+
+    def _asked(self) -> list[str]:
+        return list(dict.fromkeys((self._wanted, _PROVIDERS["cpu"])))
+
+
+class _OnnxNet(Net):
+    """A session."""
+
+    def __init__(self, session: ort.InferenceSession, file: WeightFile, function: str) -> None:
+        self.spec = NetSpec(
+            arch=file.arch,
+            function=function,
+            inputs=tuple(value.name for value in session.get_inputs()),
+            outputs=tuple(value.name for value in session.get_outputs()),
+            provider=session.get_providers()[0],
+            weights=file,
+            multiple=int(session.get_modelmeta().custom_metadata_map.get("multiple", 1)),
+        )
+        self._session: ort.InferenceSession | None = session
+
+    def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute; see `Net`."""
+        if self._session is None:
+            raise BackendError(f"{self.spec.arch} was closed; load it again")
+        given = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in arrays.items()}
+        try:
+            found = self._session.run(list(self.spec.outputs), given)
+        except Exception as error:
+            if any(sign in str(error) for sign in _NO_MEMORY):
+                raise OutOfMemory(f"there is not enough memory for {self.spec.arch}") from error
+            raise BackendError(
+                f"{self.spec.arch}.{self.spec.function} failed in ONNX Runtime: {error}"
+            ) from error
+        return dict(zip(self.spec.outputs, found, strict=True))
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session = None

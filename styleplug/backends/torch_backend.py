@@ -1,0 +1,145 @@
+"""Native PyTorch: CUDA, Apple's MPS or the processor."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from styleplug.core.backend import Backend, Net, NetSpec
+from styleplug.core.errors import BackendError, OutOfMemory
+from styleplug.core.weight import WeightFile
+from styleplug.nets import ARCHITECTURES, architecture
+
+_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+
+
+class TorchBackend(Backend):
+    """Runs the modules of `styleplug.nets` as they are, in float32.
+
+    Convolutions are computed deterministically, so that a recipe gives the same picture again.
+    """
+
+    name = "torch"
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Devices torch can use here, best first."""
+        found = ["cuda"] if torch.cuda.is_available() else []
+        if torch.backends.mps.is_available():
+            found.append("mps")
+        return (*found, "cpu")
+
+    def __init__(self, device: str) -> None:
+        if device not in self.devices():
+            raise BackendError(
+                f"torch cannot use {device!r} here; it can use {', '.join(self.devices())}"
+            )
+        self._device = torch.device(device)
+        self._provider = device
+        if device == "cuda":
+            self._provider = f"cuda ({torch.cuda.get_device_name()})"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """None: a device that is not there was refused already."""
+        return ()
+
+    def load(self, file: WeightFile, function: str) -> Net:
+        """Load a function of an architecture with its weights."""
+        if file.arch not in ARCHITECTURES:
+            known = ", ".join(sorted(ARCHITECTURES))
+            raise BackendError(f"no architecture {file.arch!r}; known are: {known}")
+        module = architecture(file.arch)
+        net = module.build()
+        functions = module.functions(net)
+        if function not in functions:
+            raise BackendError(
+                f"{file.arch} has no function {function!r}; it has {', '.join(functions)}"
+            )
+        try:
+            weights = {key: value.float() for key, value in load_file(file.path).items()}
+            net.load_state_dict(weights, strict=True)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise BackendError(
+                f"{file.path.name} does not hold the weights of {file.arch}: {error}"
+            ) from error
+        return _TorchNet(functions[function], file, function, self._device, self._provider)
+
+
+class _TorchNet(Net):
+    """A module with its weights on a device."""
+
+    def __init__(
+        self,
+        module: Any,
+        file: WeightFile,
+        function: str,
+        device: torch.device,
+        provider: str,
+    ) -> None:
+        self.spec = NetSpec(
+            arch=file.arch,
+            function=function,
+            inputs=module.inputs,
+            outputs=module.outputs,
+            provider=provider,
+            weights=file,
+            multiple=module.multiple,
+        )
+        self._device = device
+        self._module: torch.nn.Module | None = (
+            module.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+        )
+
+    def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute; see `Net`."""
+        if self._module is None:
+            raise BackendError(f"{self.spec.arch} was closed; load it again")
+        if set(arrays) != set(self.spec.inputs):
+            raise BackendError(
+                f"{self.spec.arch}.{self.spec.function} got the arrays {sorted(arrays)}, "
+                f"expected {sorted(self.spec.inputs)}"
+            )
+        with _failures(self.spec), torch.inference_mode(), _deterministic():
+            given = [self._tensor(arrays[name]) for name in self.spec.inputs]
+            found = self._module(*given)
+            return {
+                name: value.contiguous().cpu().numpy()
+                for name, value in zip(self.spec.outputs, found, strict=True)
+            }
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(self._device)
+        return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+
+    def close(self) -> None:
+        """Free the weights."""
+        self._module = None
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+@contextlib.contextmanager
+def _deterministic() -> Iterator[None]:
+    """The same convolution algorithm every time."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        yield
+
+
+@contextlib.contextmanager
+def _failures(spec: NetSpec) -> Iterator[None]:
+    """Turn torch's errors into ours."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(f"the graphics card has not enough memory for {spec.arch}") from error
+    except RuntimeError as error:
+        if any(sign in str(error) for sign in _NO_MEMORY):
+            raise OutOfMemory(f"there is not enough memory for {spec.arch}") from error
+        raise BackendError(f"{spec.arch}.{spec.function} failed in torch: {error}") from error

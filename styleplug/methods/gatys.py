@@ -1,0 +1,316 @@
+"""Style transfer by optimisation of the picture.
+
+Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks".  The
+picture is moved until its features at a deep layer resemble the content's and the statistics of
+its features at several layers resemble the styles'.
+
+Departures from the paper: losses are relative to their targets, so that one weight suits every
+encoder; coarse-to-fine over sizes; the picture stays within [0, 1]; the result is a running
+average of the last steps, which takes out the optimiser's noise; total variation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+
+from styleplug.core.backend import Net
+from styleplug.core.canvas import from_canvas, to_canvas
+from styleplug.core.frame import Frame
+from styleplug.core.image import resize
+from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.optimiser import LBFGS, Adam, Optimiser
+from styleplug.core.params import Numbers, Params, field, shares_of
+from styleplug.core.weight import Embedded, Hub
+
+_OWN = Embedded("styleplug_encoder", "styleplug_encoder.safetensors")
+_VGG_LAYERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
+_VGG19 = Hub(
+    "vgg19",
+    repo="timm/vgg19.tv_in1k",
+    file="model.safetensors",
+    licence="BSD-3-Clause",
+    tensors=tuple(f"features.{i}.{part}" for i in _VGG_LAYERS for part in ("bias", "weight")),
+)
+_AVERAGE = 0.9  # share of the running average kept at each step
+_SMALLEST = 64  # no scale is coarser than this many pixels, long side
+
+
+class GatysParams(Params):
+    """What a visitor can set."""
+
+    style_weight: float = field(
+        1.0,
+        ge=0.0,
+        le=100.0,
+        step=0.1,
+        label="Style weight",
+        help="How much the picture must resemble the style. Raise it for bolder brush marks.",
+        zh=("风格权重", "图片与风格相似的程度。调高可得到更强的笔触。"),
+    )
+    content_weight: float = field(
+        1.0,
+        ge=0.0,
+        le=100.0,
+        step=0.1,
+        label="Content weight",
+        help="How much the picture must resemble the content. Raise it to keep more structure.",
+        zh=("内容权重", "图片与内容相似的程度。调高可保留更多结构。"),
+    )
+    style_scale: float = field(
+        1.0,
+        ge=0.25,
+        le=4.0,
+        step=0.05,
+        label="Style scale",
+        help="Size of the brush marks: 2 shows the style twice as large, 0.5 half as large.",
+        zh=("风格尺度", "笔触大小：2 为放大一倍，0.5 为缩小一半。"),
+    )
+    iterations: int = field(
+        100,
+        ge=1,
+        le=2000,
+        step=10,
+        label="Iterations",
+        help="Steps at each scale. More steps give a closer match and take longer.",
+        zh=("迭代次数", "每个尺度的优化步数。步数越多越接近，耗时越长。"),
+    )
+    encoder: Literal["styleplug", "vgg19"] = field(
+        "styleplug",
+        label="Encoder",
+        help="The net whose features are compared: our own small one, or VGG-19 as in the "
+        "paper (52 MB from the Hugging Face Hub at first use, and about twelve times slower).",
+        zh=("编码器", "用于比较特征的网络：自带的小网络，或论文的 VGG-19（需下载，约慢十二倍）。"),
+    )
+    init: Literal["content", "style", "noise"] = field(
+        "content",
+        label="Start from",
+        help="The picture at the first step. The content keeps its structure best; noise and "
+        "style are freer.",
+        zh=("起点", "优化的起始图片。从内容开始最能保留结构；从噪声或风格开始更自由。"),
+        advanced=True,
+    )
+    scales: int = field(
+        2,
+        ge=1,
+        le=6,
+        step=1,
+        label="Scales",
+        help="Sizes from coarse to fine, each twice the one before. More give larger marks.",
+        zh=("尺度数", "由粗到细的尺寸数，逐级加倍。越多则大笔触越明显。"),
+        advanced=True,
+    )
+    style_blend: Numbers = field(
+        (),
+        label="Style shares",
+        help="With several styles, how much of each, such as 2, 1. Empty: equal shares.",
+        zh=("风格比例", "使用多个风格时各占的比例，如 2, 1。留空则均分。"),
+        advanced=True,
+    )
+    style_loss: Literal["gram", "moments", "wasserstein"] = field(
+        "gram",
+        label="Style loss",
+        help="What is compared of the style: Gram matrices (the paper), means and deviations of "
+        "channels, or the Wasserstein distance of Gaussians.",
+        zh=(
+            "风格损失",
+            "比较风格的方式：Gram 矩阵（论文）、通道均值与标准差，或 Wasserstein 距离。",
+        ),
+        advanced=True,
+    )
+    content_loss: Literal["mse", "l1"] = field(
+        "mse",
+        label="Content loss",
+        help="Squared or absolute difference of the content's features.",
+        zh=("内容损失", "内容特征的平方误差或绝对误差。"),
+        advanced=True,
+    )
+    layer_weights: Numbers = field(
+        (),
+        label="Layer weights",
+        help="Weight of each style layer, fine to coarse, such as 1, 1, 1, 1, 1. Empty: equal.",
+        zh=("层权重", "各风格层的权重，由细到粗，如 1, 1, 1, 1, 1。留空则相等。"),
+        advanced=True,
+    )
+    variation_weight: float = field(
+        0.2,
+        ge=0.0,
+        le=100.0,
+        step=0.1,
+        label="Smoothness",
+        help="Weight of the total variation: raise it against speckle.",
+        zh=("平滑", "全变分的权重：有噪点时调高。"),
+        advanced=True,
+    )
+    optimiser: Literal["adam", "lbfgs"] = field(
+        "adam",
+        label="Optimiser",
+        help="Adam is steady; L-BFGS (as in the paper) needs fewer steps and more memory.",
+        zh=("优化器", "Adam 稳定；L-BFGS（论文所用）步数更少，内存更多。"),
+        advanced=True,
+    )
+    learning_rate: float = field(
+        0.03,
+        ge=0.0001,
+        le=1.0,
+        step=0.005,
+        label="Learning rate",
+        help="Largest change of a pixel in a step of Adam (1 is black to white). "
+        "L-BFGS finds its own steps; 0.03 takes them whole.",
+        zh=("学习率", "Adam 每步像素的最大变化（1 为黑到白）。L-BFGS 自定步长。"),
+        advanced=True,
+    )
+
+
+class Gatys(Method[GatysParams]):
+    """Optimise the picture itself."""
+
+    id = "gatys"
+    title = "Gatys"
+    summary = "Paints the content with the styles' brush marks, step by step before your eyes."
+    zh = ("Gatys 优化", "以风格图的笔触逐步重绘内容图，过程实时可见。")
+    paper = "Gatys, Ecker & Bethge 2016, Image Style Transfer Using Convolutional Neural Networks"
+    params = GatysParams
+    inputs = (
+        Slot("content", "Content", "The photograph to repaint.", ("内容图", "要重绘的照片。")),
+        Slot(
+            "style",
+            "Style",
+            "One to four paintings or textures whose look it takes.",
+            ("风格图", "一至四张提供画风的绘画或纹理。"),
+            most=4,
+        ),
+    )
+    weights = {"styleplug": (_OWN,), "vgg19": (_VGG19, _OWN)}  # noqa: RUF012
+
+    def nets(self, params: GatysParams) -> tuple[str, ...]:
+        """The encoder chosen."""
+        return (params.encoder,)
+
+    def work(self, params: GatysParams, pixels: int) -> float:
+        """Steps × megapixels; each coarser scale has a quarter of the pixels."""
+        share = sum(0.25**i for i in range(params.scales))
+        return params.iterations * share * pixels / 1e6
+
+    def run(self, images: Images, params: GatysParams, ctx: Context) -> Iterator[Frame]:
+        """Content (h w 3) and styles to the picture (h w 3)."""
+        describe = ctx.net(params.encoder, "describe")
+        loss = ctx.net(params.encoder, params.style_loss)
+        content, styles = images["content"][0], images["style"]
+        shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
+        weights = _loss_weights(params, describe)
+        sizes = _scales(content.shape[:2], params.scales)
+        steps, done = len(sizes) * params.iterations, 0
+        picture: np.ndarray | None = None
+        for height, width in sizes:
+            at_size = to_canvas(resize(content, width, height), describe.spec.multiple)
+            side = max(height, width) * params.style_scale
+            targets = _targets(
+                describe, at_size, [_style(s, side, describe) for s in styles], shares
+            )
+            if picture is None:
+                start = _start(params.init, content, styles[0], (height, width), ctx.rng)
+            else:
+                start = resize(picture, width, height)
+            canvas = to_canvas(start, describe.spec.multiple)
+            optimiser: Optimiser = Adam() if params.optimiser == "adam" else LBFGS()
+            average, trust = np.zeros_like(canvas), 0.0
+            for step in range(params.iterations):
+                ctx.check()
+                found = loss(picture=canvas, **targets, **weights)
+                optimiser.step(canvas, found["gradient"], _rate(params, step))
+                average = _AVERAGE * average + (1 - _AVERAGE) * canvas
+                trust = _AVERAGE * trust + (1 - _AVERAGE)
+                picture = from_canvas(average / trust, height, width)
+                done += 1
+                if done < steps:
+                    yield Frame(done, steps, (picture,), metrics=_metrics(found, weights))
+        assert picture is not None
+        yield Frame(steps, steps, (picture,), metrics=_metrics(found, weights), final=True)
+
+
+METHOD = Gatys()
+
+
+def _loss_weights(params: GatysParams, describe: Net) -> dict[str, np.ndarray]:
+    """The weight arrays that the loss takes; those of the layers add up to the overall weights."""
+    layers = [n.removeprefix("gram_") for n in describe.spec.outputs if n.startswith("gram_")]
+    contents = sum(name.startswith("content_") for name in describe.spec.outputs)
+    shares = np.array(shares_of("layer_weights", params.layer_weights, layers), dtype=np.float32)
+    content = np.full(contents, params.content_weight / contents, dtype=np.float32)
+    return {
+        "content_weights": content,
+        "style_weights": shares * np.float32(params.style_weight),
+        "content_l1": np.array(params.content_loss == "l1", dtype=np.float32),
+        "variation_weight": np.array(params.variation_weight, dtype=np.float32),
+    }
+
+
+def _scales(shape: tuple[int, ...], count: int) -> list[tuple[int, int]]:
+    """Heights and widths from coarse to fine, the last one the full size."""
+    sizes = []
+    for level in reversed(range(count)):
+        if level == 0 or max(shape) / 2**level >= _SMALLEST:
+            sizes.append((max(1, round(shape[0] / 2**level)), max(1, round(shape[1] / 2**level))))
+    return sizes
+
+
+def _style(style: np.ndarray, side: float, describe: Net) -> np.ndarray:
+    """A style as a canvas whose long side is about `side` pixels."""
+    factor = side / max(style.shape[:2])
+    height, width = (max(1, round(length * factor)) for length in style.shape[:2])
+    return to_canvas(resize(style, width, height), describe.spec.multiple)
+
+
+def _targets(
+    describe: Net, content: np.ndarray, styles: list[np.ndarray], shares: list[float]
+) -> dict[str, np.ndarray]:
+    """Content features, and the statistics of the styles blended by their shares.
+
+    For Gram matrices this equals the sum of the styles' losses up to a constant.
+    """
+    own = describe(picture=content)
+    targets = {name: own[name] for name in own if name.startswith("content_")}
+    for style, share in zip(styles, shares, strict=True):
+        for name, value in describe(picture=style).items():
+            if name not in own or name.startswith("content_"):
+                continue
+            targets[name] = targets.get(name, 0.0) + np.float32(share) * value
+    return targets
+
+
+def _start(
+    init: str,
+    content: np.ndarray,
+    style: np.ndarray,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The picture (h w 3) of the first step."""
+    height, width = shape
+    if init == "style":
+        return resize(style, width, height)
+    start = resize(content, width, height)
+    if init == "noise":  # the content's palette without its structure
+        flat = start.reshape(-1, 3)
+        noise = rng.standard_normal(start.shape, dtype=np.float32)
+        start = np.clip(flat.mean(0) + noise * flat.std(0), 0, 1)
+    return start
+
+
+def _rate(params: GatysParams, step: int) -> float:
+    """Learning rate: whole at first, falling to a tenth over the second half."""
+    past = max(0.0, 2 * step / params.iterations - 1)
+    rate = params.learning_rate if params.optimiser == "adam" else params.learning_rate / 0.03
+    return rate * (1 - 0.9 * past)
+
+
+def _metrics(found: dict[str, np.ndarray], weights: dict[str, np.ndarray]) -> dict[str, float]:
+    """The weighted terms of the loss."""
+    content = float(found["content_losses"] @ weights["content_weights"])
+    style = float(found["style_losses"] @ weights["style_weights"])
+    variation = float(found["variation_loss"] * weights["variation_weight"])
+    total = content + style + variation
+    return {"loss": total, "content": content, "style": style, "variation": variation}
