@@ -174,20 +174,35 @@ def test_stop_before_a_picture_is_an_error(engine, photo):
         list(engine.run(recipe(), {"content": [photo]}, stop))
 
 
-def test_stop_is_heard_even_if_the_method_never_checks(engine, photo, painting, monkeypatch):
+def test_stop_is_heard_even_if_the_method_never_checks(photo, calibration):
+    class Deaf(Sample):
+        def run(self, images, params, ctx):
+            for step in range(1, 50):
+                yield Frame(step, 50, (images["content"][0],))
+            yield Frame(50, 50, (images["content"][0],), final=True)
+
     stop = threading.Event()
-    calls = []
-    compute = FakeNet.__call__
-
-    def counting(self, **arrays):
-        calls.append(1)
-        if len(calls) == 5:
+    for frame in hosting(Deaf(), calibration).run(recipe(), {"content": [photo]}, stop):
+        if frame.step == 3:
             stop.set()
-        return compute(self, **arrays)
+    assert frame.final and frame.report.cancelled and frame.step == 3
 
-    monkeypatch.setattr(FakeNet, "__call__", counting)
+
+def test_stop_is_heard_between_calls_of_a_net(photo, painting, calibration):
+    stop, calls = threading.Event(), []
+
+    class Busy(Descent):
+        def run(self, images, params, ctx):
+            yield Frame(0, 1, (images["content"][0],))
+            for _ in range(50):
+                calls.append(1)
+                if len(calls) == 5:
+                    stop.set()
+                ctx.net("encoder", "describe")(picture=np.zeros((1, 3, 8, 8), np.float32))
+            yield Frame(1, 1, (images["content"][0],), final=True)
+
     images = {"content": [photo], "style": [painting]}
-    final = last(engine.run(recipe("descent", parameters={"steps": 50}), images, stop))
+    final = last(hosting(Busy(), calibration).run(recipe("descent"), images, stop))
     assert final.report.cancelled and len(calls) == 5
 
 
@@ -211,6 +226,20 @@ def test_closing_ends_the_method_and_gives_its_nets_back(engine, photo, painting
     frames.close()
     assert [entry.users for entry in entries] == [0, 0]
     assert not [t for t in threading.enumerate() if t.name == "memory-watch"]
+
+
+def test_closing_closes_a_method_that_somebody_else_holds(photo, calibration):
+    class Kept(Sample):
+        def run(self, images, params, ctx):
+            self.mine = super().run(images, params, ctx)
+            return self.mine
+
+    method = Kept()
+    frames = hosting(method, calibration).run(recipe(), {"content": [photo]})
+    while not next(frames).images:
+        pass
+    frames.close()
+    assert method.closed == 1
 
 
 def test_closing_frees_the_pictures(engine, photo, catalogue):
@@ -276,11 +305,21 @@ def test_memory_that_will_not_do_is_foreseen(engine, photo, monkeypatch):
         list(engine.run(recipe(size=512), {"content": [photo]}))
 
 
+def test_short_memory_closes_idle_nets(engine, photo, painting):
+    list(engine.run(recipe("descent"), {"content": [photo], "style": [painting]}))
+    assert engine._shared.cache._entries
+    list(engine.run(recipe("hungry", 140), {"content": [photo]}))
+    assert not engine._shared.cache._entries
+
+
 def test_the_watch_sees_a_peak_that_has_passed():
+    np.ones(2**25).sum()  # the record of the process is higher from now on
     before = memory.used_mb()
     with memory.Watch() as watch:
         block = np.ones(2**24)
-        time.sleep(0.2)
+        deadline = time.monotonic() + 10
+        while watch._seen < before + 100 and time.monotonic() < deadline:
+            time.sleep(0.01)
         del block
     assert watch.peak_mb > before + 100
 
@@ -569,6 +608,20 @@ def test_a_consumers_dawdling_is_not_the_methods(engine, photo):
     for _ in engine.run(asked, {"content": [photo]}):
         time.sleep(0.1)
     assert engine.plan(asked, sizes).seconds < 0.3
+
+
+def test_loading_nets_is_not_the_methods_time(photo, painting, calibration, monkeypatch):
+    load = FakeBackend.load
+
+    def slow(self, file, function):
+        time.sleep(0.3)
+        return load(self, file, function)
+
+    monkeypatch.setattr(FakeBackend, "load", slow)
+    engine, images = hosting(Descent(), calibration), {"content": [photo], "style": [painting]}
+    report = last(engine.run(recipe("descent"), images)).report
+    planned = engine.plan(recipe("descent"), {"content": [(90, 60)]})
+    assert report.seconds > 0.6 and planned.seconds < 0.3
 
 
 def test_plan_follows_size_and_waits_for_its_picture(engine):

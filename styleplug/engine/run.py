@@ -194,7 +194,6 @@ class Run:
                 if frame.images:
                     self._last = frame
                 yield frame
-                context.check()
         finally:
             close = getattr(frames, "close", None)
             with suppress(Exception):  # it has no say any more
