@@ -685,6 +685,9 @@ def test_oversized_file_is_refused_unread(store, hub, monkeypatch):
     assert "at most 1 MB are taken" in file.note
     assert sum(end - start for start, end in hub.sent()) < 2**13
     assert resolve(store, PART)[0].path.read_bytes() == FEATURE_BYTES  # what is kept counts
+    monkeypatch.setattr(files_module, "LARGEST", 10**5)
+    with pytest.raises(WeightError, match="at most 0 MB"):
+        resolve(store, SCATTERED)
 
 
 def test_part_begun_otherwise_is_thrown_away(store, hub, impatient, tmp_path):
@@ -694,6 +697,16 @@ def test_part_begun_otherwise_is_thrown_away(store, hub, impatient, tmp_path):
     part.write_bytes(b"x" * 10)
     hub.cut_after = None
     assert resolve(store, PART)[0].path.read_bytes() == FEATURE_BYTES
+
+
+def test_part_that_was_damaged_is_never_taken_for_whole(store, hub, impatient, tmp_path):
+    hub.linked_etag, hub.cut_after = False, 100_000
+    resolve(store, WHOLE, ENCODER)
+    only(tmp_path / "cache", "*.part").write_bytes(b"x" * 10**5)
+    hub.cut_after = None
+    with pytest.raises(WeightError, match="does not begin as a safetensors file does"):
+        resolve(store, WHOLE)
+    assert resolve(store, WHOLE)[0].path.read_bytes() == VGG_BYTES
 
 
 # --- disk, threads, processes, stopping -----------------------------------------------------------
