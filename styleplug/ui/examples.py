@@ -25,7 +25,7 @@ MOST = 8  # pairs offered
 CARD = (240, 180)
 INSET = 96  # of a swatch on its card
 
-_painting = threading.Lock()  # one at a time, and each only once
+_painting = {id: threading.Lock() for id in SWATCHES}  # each only once
 _painted: dict[str, Path] = {}
 
 
@@ -92,7 +92,7 @@ def _ready(pair: Pair) -> bool:
 
 
 def _swatch(id: str) -> Path:
-    with _painting:
+    with _painting[id]:
         if id not in _painted:
             path = _folder() / f"{id}.png"
             image.write(SWATCHES[id].paint(), path)

@@ -107,7 +107,7 @@ class Tab:
             lambda index: pairs[index].files(),
             chooser,
             self.form.first_pictures,
-            show_progress="hidden",
+            concurrency_limit=None,
             api_visibility="private",
         )
 

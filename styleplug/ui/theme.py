@@ -63,7 +63,8 @@ CSS = """
   background: var(--body-background-fill);
   box-shadow: 0 -10px 12px 0 var(--body-background-fill); }
 .sp-picture .image-frame, .sp-picture .image-frame img { width: 100%; height: 100%;
-  max-height: 720px; object-fit: contain; }
+  max-height: min(720px, 68vh); object-fit: contain; }
+.sp-picture .slider-wrap img, .sp-picture .slider-wrap { max-height: min(720px, 68vh) !important; }
 .sp-picture { min-height: min(62vh, 560px); }
 .gradio-container .html-container { padding: 0 !important; }
 .sp-waiting { min-height: 0 !important; padding: 0 !important; }
