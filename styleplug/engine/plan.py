@@ -24,7 +24,7 @@ from styleplug.engine import memory
 SECONDS = {"cuda": 0.05, "mps": 0.2, "cpu": 0.8}
 # Before any run of its kind: process with its libraries loaded, and more for each megapixel.
 BASE_MB = 800.0
-MB_PER_MEGAPIXEL = 2500.0
+MB_PER_MEGAPIXEL = 2000.0
 
 _KEPT = 24  # runs remembered of each kind
 _NEAREST = 3  # of which so many, the nearest in size, tell the time
