@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from styleplug.nets.chain import Chain
 
 _TINY = 1e-8
+_RIDGE = 1e-2  # of the mean variance of a channel
 
 
 def perceptual_functions(
@@ -168,13 +169,15 @@ class Wasserstein(_Loss):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Its gradient is ∂/∂Σ = I - Σ'^½ (Σ'^½ Σ Σ'^½)^-½ Σ'^½."""
         scale = torch.trace(wanted_gram) + _TINY  # = |μ'|² + tr Σ'
-        wanted = _ridge(wanted_gram - torch.outer(wanted_mean, wanted_mean))
-        found = _ridge(gram - torch.outer(mean, mean))
+        wanted = wanted_gram - torch.outer(wanted_mean, wanted_mean)
+        # As much on both diagonals as makes the roots exist, and converge, in float32.
+        ridge = _RIDGE * scale / len(mean) * torch.eye(len(mean)).to(mean)
+        wanted, found = wanted + ridge, gram - torch.outer(mean, mean) + ridge
         root, _ = _roots(wanted)
         middle, inverse = _roots(root @ found @ root)
         shift = mean - wanted_mean
         traces = torch.trace(found) + torch.trace(wanted) - 2 * torch.trace(middle)
-        to_gram = (torch.eye(len(mean), device=mean.device) - root @ inverse @ root) / scale
+        to_gram = (torch.eye(len(mean)).to(mean) - root @ inverse @ root) / scale
         to_gram = (to_gram + to_gram.T) / 2
         to_mean = 2 * shift / scale - 2 * to_gram @ mean
         return (shift.square().sum() + traces) / scale, to_mean, to_gram
@@ -190,21 +193,14 @@ def _deviation(mean: Tensor, gram: Tensor) -> Tensor:
     return ((torch.diagonal(gram) - mean.square()).clamp_min(0) + 1e-6).sqrt()
 
 
-def _ridge(covariance: Tensor) -> Tensor:
-    """The covariance, with as much on its diagonal as makes its roots exist in float32."""
-    size = covariance.shape[0]
-    eye = torch.eye(size, device=covariance.device)
-    return covariance + (1e-4 * torch.trace(covariance) / size + 1e-7) * eye
-
-
-def _roots(matrix: Tensor, rounds: int = 18) -> tuple[Tensor, Tensor]:
+def _roots(matrix: Tensor, rounds: int = 20) -> tuple[Tensor, Tensor]:
     """Square root and inverse square root of a positive definite matrix (c c).
 
     Newton–Schulz iterations (Higham 2008, "Functions of Matrices", 6.7): products only, so that
     they export to ONNX, which has no eigenvalue decomposition.
     """
     norm = matrix.square().sum().sqrt()
-    root, inverse = matrix / norm, torch.eye(matrix.shape[0], device=matrix.device)
+    root, inverse = matrix / norm, torch.eye(matrix.shape[0]).to(matrix)
     for _ in range(rounds):
         product = inverse @ root
         root, inverse = 1.5 * root - 0.5 * root @ product, 1.5 * inverse - 0.5 * product @ inverse

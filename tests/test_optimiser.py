@@ -1,0 +1,56 @@
+"""The optimisers, on a valley whose lowest point is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from styleplug.core.optimiser import LBFGS, Adam
+
+SHAPE = (1, 3, 6, 5)
+
+
+def valley(picture):
+    """A badly conditioned parabola around 0.4, and its gradient; as small as our losses are."""
+    steepness = np.geomspace(1, 300, picture.size, dtype=np.float32).reshape(picture.shape) * 1e-7
+    away = picture - 0.4
+    return float((steepness * away * away).sum()), 2 * steepness * away
+
+
+def descend(optimiser, steps, rate):
+    picture = np.random.default_rng(0).random(SHAPE, np.float32)
+    for step in range(steps):
+        optimiser.step(picture, valley(picture)[1], rate * (1 - step / steps))
+    return picture
+
+
+@pytest.mark.parametrize(("optimiser", "rate"), [(Adam(), 0.03), (LBFGS(), 1.0)])
+def test_it_finds_the_lowest_point(optimiser, rate):
+    start = valley(np.random.default_rng(0).random(SHAPE, np.float32))[0]
+    assert valley(descend(optimiser, 150, rate))[0] < 1e-3 * start
+
+
+def test_lbfgs_needs_fewer_steps():
+    assert valley(descend(LBFGS(), 25, 1.0))[0] < valley(descend(Adam(), 25, 0.03))[0]
+
+
+@pytest.mark.parametrize("optimiser", [Adam(), LBFGS()])
+def test_the_picture_stays_within_bounds(optimiser):
+    picture = np.full(SHAPE, 0.99, np.float32)
+    for _ in range(20):
+        optimiser.step(picture, np.full(SHAPE, -1.0, np.float32), 1.0)
+    assert picture.max() <= 1.0 and picture.dtype == np.float32
+
+
+def test_a_step_of_adam_is_as_long_as_the_rate():
+    picture = np.full(SHAPE, 0.5, np.float32)
+    Adam().step(picture, np.full(SHAPE, 1e-12, np.float32), 0.03)
+    np.testing.assert_allclose(picture, 0.47, atol=1e-3)
+
+
+@pytest.mark.parametrize("optimiser", [Adam(), LBFGS()])
+def test_a_flat_loss_moves_nothing(optimiser):
+    picture = np.full(SHAPE, 0.5, np.float32)
+    for _ in range(3):
+        optimiser.step(picture, np.zeros(SHAPE, np.float32), 0.03)
+    assert np.array_equal(picture, np.full(SHAPE, 0.5, np.float32))
