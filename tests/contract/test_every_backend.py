@@ -51,7 +51,8 @@ def canvas(nets, sides=4, seed=0):
 
 def arguments(nets, seed=0):
     """Arguments of a loss: content and style of two different pictures."""
-    other = canvas(nets, seed=seed + 1)
+    tint = np.array([0.9, 0.5, 0.2], np.float32)[:, None, None]
+    other = tint * canvas(nets, seed=seed + 1) ** 2
     spec = nets["gram"].spec
     targets = {k: v for k, v in nets["describe"](picture=other).items() if k in spec.inputs}
     count = sum(name.startswith("gram_") for name in targets)
