@@ -72,7 +72,6 @@ class GatysParams(Params):
         100,
         ge=1,
         le=2000,
-        step=10,
         label="Iterations",
         help="Steps at each scale. More steps give a closer match and take longer.",
         zh=("迭代次数", "每个尺度的优化步数。步数越多越接近，耗时越长。"),
@@ -96,7 +95,6 @@ class GatysParams(Params):
         2,
         ge=1,
         le=6,
-        step=1,
         label="Scales",
         help="Sizes from coarse to fine, each twice the one before. More give larger marks.",
         zh=("尺度数", "由粗到细的尺寸数，逐级加倍。越多则大笔触越明显。"),
@@ -199,39 +197,36 @@ class Gatys(Method[GatysParams]):
         describe = ctx.net(params.encoder, "describe")
         loss = ctx.net(params.encoder, params.style_loss)
         content, styles = images["content"][0], images["style"]
-        shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
         weights = _loss_weights(params, describe)
         sizes = _scales(content.shape[:2], params.scales)
         steps, done = len(sizes) * params.iterations, 0
-        picture: np.ndarray | None = None
+        picture = _start(params.init, content, styles[0], sizes[0], ctx.rng)
         for height, width in sizes:
-            at_size = to_canvas(resize(content, width, height), describe.spec.multiple)
-            side = max(height, width) * params.style_scale
-            targets = _targets(
-                describe, at_size, [_style(s, side, describe) for s in styles], shares
-            )
-            if picture is None:
-                start = _start(params.init, content, styles[0], (height, width), ctx.rng)
-            else:
-                start = resize(picture, width, height)
-            canvas = to_canvas(start, describe.spec.multiple)
-            optimiser: Optimiser = Adam() if params.optimiser == "adam" else LBFGS()
-            average, trust = np.zeros_like(canvas), 0.0
-            for step in range(params.iterations):
+            targets = _targets(describe, resize(content, width, height), styles, params)
+            start = to_canvas(resize(picture, width, height), describe.spec.multiple)
+            for canvas, found in _descend(loss, start, {**targets, **weights}, params):
                 ctx.check()
-                found = loss(picture=canvas, **targets, **weights)
-                optimiser.step(canvas, found["gradient"], _rate(params, step))
-                average = _AVERAGE * average + (1 - _AVERAGE) * canvas
-                trust = _AVERAGE * trust + (1 - _AVERAGE)
-                picture = from_canvas(average / trust, height, width)
-                done += 1
-                if done < steps:
-                    yield Frame(done, steps, (picture,), metrics=_metrics(found, weights))
-        assert picture is not None
-        yield Frame(steps, steps, (picture,), metrics=_metrics(found, weights), final=True)
+                picture, done = from_canvas(canvas, height, width), done + 1
+                metrics = _metrics(found, weights)
+                yield Frame(done, steps, (picture,), metrics=metrics, final=done == steps)
 
 
 METHOD = Gatys()
+
+
+def _descend(
+    loss: Net, canvas: np.ndarray, given: dict[str, np.ndarray], params: GatysParams
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Optimise a canvas (1 3 h w), in place; each step gives the average so far and the losses."""
+    optimiser: Optimiser = Adam() if params.optimiser == "adam" else LBFGS()
+    average, trust = np.zeros_like(canvas), 0.0
+    for step in range(params.iterations):
+        found = loss(picture=canvas, **given)
+        optimiser.step(canvas, found["gradient"], _rate(params, step))
+        average *= _AVERAGE
+        average += (1 - _AVERAGE) * canvas
+        trust = _AVERAGE * trust + (1 - _AVERAGE)
+        yield average / trust, found
 
 
 def _loss_weights(params: GatysParams, describe: Net) -> dict[str, np.ndarray]:
@@ -250,34 +245,29 @@ def _loss_weights(params: GatysParams, describe: Net) -> dict[str, np.ndarray]:
 
 def _scales(shape: tuple[int, ...], count: int) -> list[tuple[int, int]]:
     """Heights and widths from coarse to fine, the last one the full size."""
-    sizes = []
-    for level in reversed(range(count)):
-        if level == 0 or max(shape) / 2**level >= _SMALLEST:
-            sizes.append((max(1, round(shape[0] / 2**level)), max(1, round(shape[1] / 2**level))))
-    return sizes
-
-
-def _style(style: np.ndarray, side: float, describe: Net) -> np.ndarray:
-    """A style as a canvas whose long side is about `side` pixels."""
-    factor = side / max(style.shape[:2])
-    height, width = (max(1, round(length * factor)) for length in style.shape[:2])
-    return to_canvas(resize(style, width, height), describe.spec.multiple)
+    factors = [2**level for level in reversed(range(count))]
+    factors = [factor for factor in factors if factor == 1 or max(shape) / factor >= _SMALLEST]
+    return [(max(1, round(shape[0] / f)), max(1, round(shape[1] / f))) for f in factors]
 
 
 def _targets(
-    describe: Net, content: np.ndarray, styles: list[np.ndarray], shares: list[float]
+    describe: Net, content: np.ndarray, styles: tuple[np.ndarray, ...], params: GatysParams
 ) -> dict[str, np.ndarray]:
     """Content features, and the statistics of the styles blended by their shares.
 
-    For Gram matrices this equals the sum of the styles' losses up to a constant.
+    For Gram matrices the blend equals the sum of the styles' losses up to a constant.
     """
-    own = describe(picture=content)
-    targets = {name: own[name] for name in own if name.startswith("content_")}
+    multiple, side = describe.spec.multiple, max(content.shape[:2]) * params.style_scale
+    targets = describe(picture=to_canvas(content, multiple))
+    statistics = [name for name in targets if not name.startswith("content_")]
+    targets |= {name: np.zeros_like(targets[name]) for name in statistics}
+    shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
     for style, share in zip(styles, shares, strict=True):
-        for name, value in describe(picture=style).items():
-            if name not in own or name.startswith("content_"):
-                continue
-            targets[name] = targets.get(name, 0.0) + np.float32(share) * value
+        factor = side / max(style.shape[:2])
+        height, width = (max(1, round(length * factor)) for length in style.shape[:2])
+        found = describe(picture=to_canvas(resize(style, width, height), multiple))
+        for name in statistics:
+            targets[name] += np.float32(share) * found[name]
     return targets
 
 
@@ -289,14 +279,10 @@ def _start(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """The picture (h w 3) of the first step."""
-    height, width = shape
-    if init == "style":
-        return resize(style, width, height)
-    start = resize(content, width, height)
+    start = resize(style if init == "style" else content, shape[1], shape[0])
     if init == "noise":  # the content's palette without its structure
-        flat = start.reshape(-1, 3)
         noise = rng.standard_normal(start.shape, dtype=np.float32)
-        start = np.clip(flat.mean(0) + noise * flat.std(0), 0, 1)
+        start = np.clip(start.mean((0, 1)) + noise * start.std((0, 1)), 0, 1)
     return start
 
 
