@@ -1,0 +1,126 @@
+"""Gatys: what its parameters do, seen in its pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import make_photo
+
+from styleplug import BadParameter, stylize
+from styleplug.swatches import SWATCHES
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def content():
+    return make_photo(120, 90).pixels
+
+
+@pytest.fixture(scope="module")
+def style():
+    return SWATCHES["waves"].paint()
+
+
+def run(content, style, **parameters):
+    values = {"backend": "onnx", "size": SIZE, "iterations": 25, **parameters}
+    return stylize(content, style, **values)
+
+
+def palette_distance(a, b):
+    """Between the sorted values of each colour channel."""
+    ends = np.linspace(0, 1, 64)
+    return float(
+        np.mean(
+            [np.abs(np.quantile(a[..., i], ends) - np.quantile(b[..., i], ends)) for i in range(3)]
+        )
+    )
+
+
+def likeness(a, b):
+    """Correlation of light and dark."""
+    return float(np.corrcoef(a.mean(2).ravel(), b.mean(2).ravel())[0, 1])
+
+
+def shrunk(content):
+    from styleplug.core.image import resize
+
+    return resize(content, 96, 72)
+
+
+def test_the_picture_takes_the_styles_palette_and_keeps_the_structure(content, style):
+    result = run(content, style).array
+    start = shrunk(content)
+    assert palette_distance(result, style) < 0.6 * palette_distance(start, style)
+    assert likeness(result, start) > 0.5
+
+
+def test_more_style_weight_is_nearer_to_the_style(content, style):
+    weak, strong = (run(content, style, style_weight=w).metrics for w in (0.1, 10.0))
+    assert strong["style"] / 10.0 < 0.7 * weak["style"] / 0.1
+    assert strong["content"] > weak["content"]
+
+
+@pytest.mark.parametrize("kind", ["gram", "moments", "wasserstein"])
+@pytest.mark.parametrize("optimiser", ["adam", "lbfgs"])
+def test_every_loss_falls_under_every_optimiser(content, style, kind, optimiser):
+    first = run(content, style, style_loss=kind, optimiser=optimiser, iterations=2, scales=1)
+    last = run(content, style, style_loss=kind, optimiser=optimiser, iterations=30, scales=1)
+    assert last.metrics["loss"] < 0.8 * first.metrics["loss"]
+
+
+def test_lbfgs_is_no_worse_after_as_many_steps(content, style):
+    adam, lbfgs = (run(content, style, optimiser=name).metrics for name in ("adam", "lbfgs"))
+    assert lbfgs["loss"] < 1.15 * adam["loss"]
+
+
+def test_styles_are_blended_by_their_shares(content, style):
+    other = SWATCHES["glass"].paint()
+    mixed = {
+        share: run(content, [style, other], style_blend=(share, 1 - share)).array
+        for share in (0.0, 0.5, 1.0)
+    }
+    alone = run(content, style).array
+    np.testing.assert_allclose(mixed[1.0], alone, atol=2e-2)
+    assert palette_distance(mixed[0.0], other) < palette_distance(mixed[1.0], other)
+    assert not np.allclose(mixed[0.5], mixed[0.0], atol=0.02)
+
+
+@pytest.mark.parametrize("init", ["content", "style", "noise"])
+def test_every_start_leads_to_the_content(content, style, init):
+    result = run(content, style, init=init, content_weight=5.0, iterations=60).array
+    assert likeness(result, shrunk(content)) > 0.35
+
+
+def test_the_seed_decides_the_noise(content, style):
+    one, two = (run(content, style, init="noise", seed=s, iterations=3).array for s in (1, 2))
+    assert not np.array_equal(one, two)
+
+
+def test_both_backends_paint_the_same_picture(content, style):
+    onnx, torch = (run(content, style, backend=name).array for name in ("onnx", "torch"))
+    difference = np.abs(onnx - torch)
+    spread = np.quantile(difference, [0.5, 0.9, 0.99, 1.0]) * 255
+    assert difference.mean() * 255 < 3, f"median, 90 %, 99 %, largest of 255: {spread}"
+
+
+def test_a_golden_picture(content, style):
+    """A coarse fingerprint of the default picture; a change of method or weights moves it."""
+    from styleplug.core.image import resize
+
+    tiny = resize(run(content, style, iterations=40).array, 8, 6)
+    assert tiny.std() > 0.05  # not washed out
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"style_blend": (1.0, 2.0)}, "style_blend"),
+        ({"style_blend": (-1.0,)}, "none negative"),
+        ({"layer_weights": (1.0, 1.0)}, "stroke"),
+        ({"layer_weights": (0.0,) * 6}, "not all zero"),
+    ],
+)
+def test_lists_that_do_not_fit_are_explained(content, style, parameters, words):
+    with pytest.raises(BadParameter, match=words):
+        run(content, style, **parameters)
