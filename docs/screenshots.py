@@ -1,0 +1,82 @@
+"""Take the pictures of the page in docs/images: `python docs/screenshots.py [SIZE]`.
+
+Serves the page, and in Chromium runs the first method's examples: in English and Chinese, wide
+and on a phone, light and dark; idle, running and done.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+from styleplug.engine import shared
+from styleplug.ui.page import launch
+
+FOLDER = Path(__file__).parent / "images"
+PATIENCE = 600_000  # milliseconds
+PHONE = 600  # a window narrower than this shows one column
+SHOTS = (  # name, width, language, colours, example
+    ("en", 1280, "en-US", "light", 1),
+    ("zh", 1280, "zh-CN", "dark", 3),
+    ("phone-en", 390, "en-US", "light", 0),
+    ("phone-zh", 390, "zh-CN", "light", 4),
+)
+CARDS = """() => [...document.querySelectorAll('.sp-examples img')].filter(
+  card => /card-[a-z0-9]+-/.test(card.src) && card.complete && card.naturalWidth).length >= 8"""
+
+
+def shoot(page: Any, method: str, name: str, example: int, size: int) -> None:
+    """Run an example, and keep what the visitor sees before, meanwhile and after."""
+
+    def keep(moment: str) -> None:
+        page.wait_for_timeout(2_000)
+        if page.viewport_size["width"] > PHONE:
+            page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=FOLDER / f"page-{name}-{moment}.png")
+
+    page.wait_for_function(CARDS)
+    keep("idle")
+    page.locator(f"#{method}-examples .gallery-item").nth(example).click()
+    for slot in shared().catalogue.get(method).inputs:
+        page.wait_for_selector(f"#{method}-{slot.id} img")
+    box = page.locator(f"#{method}-settings-size input[type=number]")
+    box.fill(str(size))
+    box.press("Tab")
+    page.wait_for_timeout(1_000)
+    page.click(f"#{method}-run")
+    page.wait_for_selector(f"#{method}-plot polyline")
+    page.wait_for_timeout(3_000)
+    keep("running")
+    page.wait_for_selector(f"#{method}-slider img")
+    keep("done")
+
+
+def main(size: int = 512) -> None:
+    """Take them all."""
+    FOLDER.mkdir(exist_ok=True)
+    url = launch(block=False)
+    method = next(iter(shared().catalogue.methods))
+    with sync_playwright() as tools:
+        browser = tools.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        for name, width, locale, colours, example in SHOTS:
+            context = browser.new_context(
+                locale=locale,
+                color_scheme=colours,
+                viewport={"width": width, "height": 900 if width > PHONE else 844},
+            )
+            page = context.new_page()
+            page.set_default_timeout(PATIENCE)
+            page.goto(url)
+            shoot(page, method, name, example, size)
+            context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(*(int(word) for word in sys.argv[1:2]))
