@@ -64,6 +64,9 @@ STORED = {
 FEATURE_BYTES = STORED[PART]
 
 
+PATIENCE = hub_module.FIRST_ANSWER
+
+
 def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
@@ -110,6 +113,9 @@ def hub(monkeypatch, tmp_path):
         if name.lower().endswith("_proxy") or name.startswith(("HF_", "HUGGING")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    # A machine under load is no slow Hub: only the tests of time have the real patience.
+    monkeypatch.setattr(hub_module, "FIRST_ANSWER", 30.0)
+    monkeypatch.setattr(hub_module, "STALL", 60.0)
     # The client has read the environment when it was imported.
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_TELEMETRY", True)
@@ -527,6 +533,7 @@ TROUBLES = {
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_trouble_falls_back_in_time_and_is_not_probed_again(store, hub, trouble, monkeypatch):
+    monkeypatch.setattr(hub_module, "FIRST_ANSWER", PATIENCE)
     for name, value in TROUBLES[trouble].items():
         setattr(hub, name, value)
     if trouble == "down":
@@ -550,10 +557,16 @@ def test_trouble_falls_back_in_time_and_is_not_probed_again(store, hub, trouble,
     monkeypatch.setattr(hub_module, "FIRST_ANSWER", 0.3)
     with pytest.raises(WeightError):
         resolve(store, WHOLE)
-    assert len(hub.requests) > asked or trouble == "down"
+    for _ in range(100):  # the server may be slower to note it than we are to give up
+        if len(hub.requests) > asked or trouble == "down":
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the Hub was not asked again after a minute")
 
 
-def test_two_visitors_wait_for_a_silent_hub_together(store, hub):
+def test_two_visitors_wait_for_a_silent_hub_together(store, hub, monkeypatch):
+    monkeypatch.setattr(hub_module, "FIRST_ANSWER", PATIENCE)
     hub.slow = 60
     began = time.monotonic()
     notes = []
