@@ -48,7 +48,7 @@ TEACHES = {  # tap of the encoder: the teacher's layer whose principal component
 FRESH, POOLED = 4, 4  # pictures a batch: fresh crops; pool pictures, each with its painting
 VISITS = 30  # optimisation steps of a pool picture before another takes its place
 GRAM_WEIGHT = 2.0
-SAVE_EVERY, LOG_EVERY, HELD_OUT_EVERY = 250, 100, 500  # steps
+LOG_EVERY, HELD_OUT_EVERY = 100, 500  # steps
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,11 @@ class Setup:
     steps: int
     decay: int
     size: int = 128
-    pool: int = 64
+    pool: int = 64  # pictures, a multiple of POOLED
     pool_from: int = 800
     rate: float = 2e-3
     seed: int = 1
+    save_every: int = 250
 
 
 def gram(features: Tensor) -> Tensor:
@@ -295,7 +296,7 @@ def train(run: Run, out: Path) -> None:
                 entry["held_out"] = run.held_out()
             with (out / "log.jsonl").open("a") as file:
                 file.write(json.dumps(entry) + "\n")
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == run.setup.steps:
+        if (step + 1) % run.setup.save_every == 0 or step + 1 == run.setup.steps:
             save_checkpoint(checkpoint, step + 1, run.student, run.optimiser, run.state())
     weights = {k: v.half().contiguous() for k, v in run.student.encoder.state_dict().items()}
     save_file(weights, out / "styleplug_encoder.safetensors")
