@@ -552,9 +552,8 @@ def test_trouble_falls_back_in_time_and_is_not_probed_again(store, hub, trouble,
     assert again.note == file.note
     assert len(hub.requests) == asked
 
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 61)
-    monkeypatch.setattr(hub_module, "FIRST_ANSWER", 0.3)
+    clock = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 61)
     with pytest.raises(WeightError):
         resolve(store, WHOLE)
     for _ in range(100):  # the server may be slower to note it than we are to give up
