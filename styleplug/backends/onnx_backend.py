@@ -12,10 +12,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from styleplug.core.backend import Backend, Net, NetSpec
-from styleplug.core.errors import BackendError, OutOfMemory
+from styleplug.core.errors import BackendError, OutOfMemory, WeightError
 from styleplug.core.weight import WeightFile
 from styleplug.nets import ARCHITECTURES, graph_file
-from styleplug.store import weights_folder
+from styleplug.store import graph
 
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 _NO_MEMORY = ("Failed to allocate memory", "bad allocation", "bad_alloc", "out of memory")
@@ -64,12 +64,13 @@ class OnnxBackend(Backend):
 
     def load(self, file: WeightFile, function: str) -> Net:
         """Load the graph of a function and give it its weights."""
-        graph = weights_folder() / graph_file(file.arch, function)
-        if file.arch not in ARCHITECTURES or not graph.is_file():
-            raise BackendError(
-                f"there is no ONNX graph {graph.name}; "
-                "export it with: python -m styleplug.training.export"
-            )
+        if file.arch not in ARCHITECTURES:
+            known = ", ".join(sorted(ARCHITECTURES))
+            raise BackendError(f"no architecture {file.arch!r}; known are: {known}")
+        try:
+            drawn = graph(graph_file(file.arch, function))
+        except WeightError as error:
+            raise BackendError(str(error)) from error
         try:
             weights = {k: v.astype(np.float32) for k, v in load_file(file.path).items()}
         except (OSError, ValueError, SafetensorError) as error:
@@ -84,10 +85,10 @@ class OnnxBackend(Backend):
         values = [ort.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
         options.add_external_initializers(list(weights), values)
         try:
-            session = ort.InferenceSession(graph, options, providers=self._asked())
+            session = ort.InferenceSession(drawn, options, providers=self._asked())
         except Exception as error:  # ONNX Runtime's exceptions share no base of their own
             raise BackendError(
-                f"{file.path.name} does not fit the graph {graph.name}: {error}"
+                f"{file.path.name} does not fit the graph {drawn.name}: {error}"
             ) from error
         used = session.get_providers()[0]
         if used != self._wanted:

@@ -15,10 +15,11 @@ from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
 from styleplug.core.weight import Embedded, Hub, Local, WeightFile, WeightSource
 from styleplug.store import cache, header, hub
 from styleplug.store.files import Digests, size_of
+from styleplug.store.graphs import GRAPHS, graph, read_graphs
 from styleplug.store.manifest import MANIFEST, Weight, read_manifest, weights_folder
 from styleplug.store.watch import watched
 
-__all__ = ["Store", "weights_folder"]
+__all__ = ["Store", "graph", "weights_folder"]
 
 
 class Store:
@@ -89,7 +90,8 @@ class Store:
         listed = read_manifest(folder)
         expected = {folder / name: weight.sha256 for name, weight in listed.items()}
         expected |= {path: pin.sha256 or "" for path, pin in cache.listed(self._cache())}
-        strangers = [p for kind in ("safetensors", "onnx") for p in folder.glob(f"*.{kind}")]
+        expected |= {folder / name: sha256 for name, sha256 in read_graphs(folder).items()}
+        strangers = [p for kind in ("safetensors", "onnx") for p in folder.rglob(f"*.{kind}")]
         expected = dict.fromkeys(strangers, "") | expected
         return [self._verdict(path, sha256) for path, sha256 in expected.items()]
 
@@ -173,7 +175,7 @@ class Store:
             found, why = "", str(error)
         ok = bool(expected) and found == expected
         if found and not ok:
-            why = "damaged or another file" if expected else f"not listed in {MANIFEST}"
+            why = "damaged or another file" if expected else f"not listed in {MANIFEST} or {GRAPHS}"
         return {"file": str(path), "ok": ok, "sha256": found, "expected": expected, "why": why}
 
     def _embedded_folder(self) -> Path:

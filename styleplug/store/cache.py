@@ -141,7 +141,8 @@ class Entry:
                 try:
                     return self._download(watch)
                 except WeightError as error:
-                    failures.note(self.source, error)  # before the next in line gets the lock
+                    if not watch.stopped.is_set():  # else this is news of long ago
+                        failures.note(self.source, error)  # before the next gets the lock
                     raise
 
     def _file(self, pin: Pin) -> WeightFile:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from styleplug.nets import ARCHITECTURES, architecture, graph_file
 from styleplug.nets.perceptual import Describe
 from styleplug.store import weights_folder
+from styleplug.store.graphs import write_graphs
 
 log = logging.getLogger(__name__)
 EXAMPLE = (96, 160)  # sides of the picture that is traced; neither equal nor square
@@ -116,11 +117,13 @@ def main(
     """Export all graphs."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder = out or weights_folder()
+    written = []
     for arch in ARCHITECTURES:
-        net = architecture(arch).build()
-        for name in architecture(arch).functions(net):
+        for name in architecture(arch).functions(architecture(arch).build()):
             file = export(arch, name, folder)
+            written.append(graph_file(arch, name))
             log.info("%s: %d bytes", file.name, file.stat().st_size)
+    write_graphs(folder, written)
 
 
 if __name__ == "__main__":
