@@ -763,7 +763,7 @@ def test_closing_the_generator_stops_the_download(store, hub):
         pass
     began = time.monotonic()
     steps.close()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 3  # the rest would take six seconds
     before, sent = -1, hub.sent()
     while before != sent:
         time.sleep(0.5)
@@ -863,7 +863,7 @@ def test_listing_and_verify(store, hub, tmp_path):
     (tmp_path / "weights" / "stranger.safetensors").write_bytes(FEATURE_BYTES)
     rows = {Path(row["file"]).name: row for row in store.verify()}
     assert not any(row["ok"] for row in rows.values()) and len(rows) == 3
-    assert rows["stranger.safetensors"]["why"] == "not listed in manifest.toml"
+    assert rows["stranger.safetensors"]["why"].startswith("not listed in manifest.toml")
     assert "there is no weight file" in rows[ENCODER.file]["why"]
     assert rows[cached.path.name]["expected"] == cached.sha256
 
