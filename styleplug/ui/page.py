@@ -106,7 +106,7 @@ def launch(
 
 def _warm() -> None:
     """Import what the first run will need, so that its visitor does not wait for it."""
-    with suppress(ImportError):
+    with suppress(Exception):  # a mere head start: whatever is wrong, the run will say it
         importlib.import_module("torch")
 
 
