@@ -6,7 +6,7 @@ Nothing of Pillow's process-wide state is touched; every function may run in man
 
 from styleplug.core.decode import FORMATS, LONGEST, MAX_PIXELS, Source, read
 from styleplug.core.encode import ENDINGS, encode, format_of, write
-from styleplug.core.picture import Picture, fit, resize, scale
+from styleplug.core.picture import Picture, fit, fitted, resize, scale
 from styleplug.core.pngtext import MAX_RECIPE, read_recipe
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Source",
     "encode",
     "fit",
+    "fitted",
     "format_of",
     "read",
     "read_recipe",

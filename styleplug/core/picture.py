@@ -67,9 +67,12 @@ def scale(picture: Picture, width: int, height: int) -> Picture:
     return Picture(np.clip(colours, 0.0, 1.0).astype(np.float32, copy=False), alpha)
 
 
+def fitted(width: int, height: int, size: int) -> tuple[int, int]:
+    """Width and height of a picture brought to a long side of `size`, proportions kept."""
+    factor = size / max(width, height)
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
 def fit(picture: Picture, size: int) -> Picture:
     """Resample so that the long side is `size` pixels, proportions kept."""
-    factor = size / max(picture.width, picture.height)
-    return scale(
-        picture, max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
-    )
+    return scale(picture, *fitted(picture.width, picture.height, size))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from styleplug.core.errors import UsageError
-from styleplug.core.image import Picture, scale
+from styleplug.core.image import Picture, fitted, scale
 from styleplug.core.method import Images, Method
 
 MIN_SIDE = 16
@@ -36,12 +36,6 @@ def check_slots(method: Method[Any], images: Mapping[str, Sequence[object]]) -> 
             raise UsageError(
                 f"{method.id} takes at most {slot.most} of the picture {name!r}; {count} came"
             )
-
-
-def fitted(width: int, height: int, size: int) -> tuple[int, int]:
-    """Width and height of a picture brought to a long side of `size`."""
-    factor = size / max(width, height)
-    return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 def workable(width: int, height: int) -> tuple[int, int]:

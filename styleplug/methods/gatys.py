@@ -73,7 +73,7 @@ class GatysParams(Params):
         ge=1,
         le=2000,
         label="Iterations",
-        help="Steps at each scale. More steps give a closer match and take longer.",
+        help="Steps at each scale. More give a closer match and take longer.",
         zh=("迭代次数", "每个尺度的优化步数。步数越多越接近，耗时越长。"),
     )
     encoder: Literal["styleplug", "vgg19"] = field(
@@ -200,7 +200,7 @@ class Gatys(Method[GatysParams]):
         weights = _loss_weights(params, describe)
         sizes = _scales(content.shape[:2], params.scales)
         steps, done = len(sizes) * params.iterations, 0
-        picture = _start(params.init, content, styles[0], sizes[0], ctx.rng)
+        picture = _start(params.init, images, sizes[0], ctx.rng)
         for height, width in sizes:
             targets = _targets(describe, resize(content, width, height), styles, params)
             start = to_canvas(resize(picture, width, height), describe.spec.multiple)
@@ -272,14 +272,10 @@ def _targets(
 
 
 def _start(
-    init: str,
-    content: np.ndarray,
-    style: np.ndarray,
-    shape: tuple[int, int],
-    rng: np.random.Generator,
+    init: str, images: Images, shape: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
     """The picture (h w 3) of the first step."""
-    start = resize(style if init == "style" else content, shape[1], shape[0])
+    start = resize(images["style" if init == "style" else "content"][0], shape[1], shape[0])
     if init == "noise":  # the content's palette without its structure
         noise = rng.standard_normal(start.shape, dtype=np.float32)
         start = np.clip(start.mean((0, 1)) + noise * start.std((0, 1)), 0, 1)
@@ -288,9 +284,8 @@ def _start(
 
 def _rate(params: GatysParams, step: int) -> float:
     """Learning rate: whole at first, falling to a tenth over the second half."""
-    past = max(0.0, 2 * step / params.iterations - 1)
-    rate = params.learning_rate if params.optimiser == "adam" else params.learning_rate / 0.03
-    return rate * (1 - 0.9 * past)
+    whole = params.learning_rate / (1.0 if params.optimiser == "adam" else 0.03)
+    return whole * (1 - 0.9 * max(0.0, 2 * step / params.iterations - 1))
 
 
 def _metrics(found: dict[str, np.ndarray], weights: dict[str, np.ndarray]) -> dict[str, float]:
@@ -298,5 +293,5 @@ def _metrics(found: dict[str, np.ndarray], weights: dict[str, np.ndarray]) -> di
     content = float(found["content_losses"] @ weights["content_weights"])
     style = float(found["style_losses"] @ weights["style_weights"])
     variation = float(found["variation_loss"] * weights["variation_weight"])
-    total = content + style + variation
-    return {"loss": total, "content": content, "style": style, "variation": variation}
+    terms = {"content": content, "style": style, "variation": variation}
+    return {"loss": sum(terms.values()), **terms}

@@ -148,7 +148,7 @@ class Store:
         listed = read_manifest(folder)
         if source.file not in listed:
             raise WeightError(
-                f"{source.file!r} is not listed in {folder / MANIFEST}; "
+                f"{source.file!r} is not listed in {MANIFEST}; "
                 f"listed are: {', '.join(listed) or 'none'}"
             )
         if listed[source.file].arch != source.arch:

@@ -32,18 +32,14 @@ def paint() -> Array:
     land = y >= shore
 
     # Second and third block: flat colours, printed a little out of register.
-    tint = np.zeros_like(full)
-    tint[:] = colour("e9a23b")
+    tint = full * colour("e9a23b")
     tint = np.where((sky & (away > 150 + chip))[..., None], colour("d9683a"), tint)
     tint = np.where((sky & (away > 300 + chip))[..., None], colour("a8323a"), tint)
     tint = np.where(hills[..., None], colour("5f8f9a"), tint)
     tint = np.where(woods[..., None], colour("2f6f6a"), tint)
     tint = np.where(water[..., None], colour("7fb0ae"), tint)
-    tint = np.where(
-        (water & (np.abs(dx + 5 * np.sin(y / 4)) < 40 + (y - lake) * 0.3))[..., None],
-        colour("eda84a"),
-        tint,
-    )
+    glitter = water & (np.abs(dx + 5 * np.sin(y / 4)) < 40 + (y - lake) * 0.3)
+    tint = np.where(glitter[..., None], colour("eda84a"), tint)
     tint = np.where(land[..., None], colour("8a8f3a"), tint)
     tint = np.where((away < 62 + chip)[..., None] & sky[..., None], colour("f6e7b0"), tint)
     tint = np.roll(tint, (2, 3), (0, 1))

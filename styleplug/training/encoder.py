@@ -48,6 +48,7 @@ TEACHES = {  # tap of the encoder: the teacher's layer whose principal component
 FRESH, POOLED = 4, 4  # pictures a batch: fresh crops; pool pictures, each with its painting
 VISITS = 30  # optimisation steps of a pool picture before another takes its place
 GRAM_WEIGHT = 2.0
+LAYOUT_WEIGHT = 3.0  # the content loss rests on this one tap
 LOG_EVERY, HELD_OUT_EVERY = 100, 500  # steps
 
 
@@ -151,6 +152,10 @@ class Pool:
         styles = torch.stack([self._painting(i) for i in chosen.tolist()])
         return chosen, self.pictures[chosen], styles
 
+    def contents(self, chosen: Tensor) -> Tensor:
+        """What the chosen pictures were at birth (n 3 h w)."""
+        return torch.stack([self._start(i, int(self.births[i])) for i in chosen.tolist()])
+
     def _start(self, index: int, step: int) -> Tensor:
         rng = np.random.default_rng((self.setup.seed, 1, step, index))
         kind, size = rng.random(), self.setup.size
@@ -179,11 +184,23 @@ class Pool:
         self.pictures[chosen] = (self.pictures[chosen] - stride * direction / length).clamp(0, 1)
 
 
-def style_gradient(student: Student, pictures: Tensor, target: Features) -> Tensor:
-    """Gradient that brings pictures (n 3 h w) nearer to the style of `target`, as Gatys uses it."""
+def gatys_gradient(
+    student: Student, pictures: Tensor, style: Features, layout: Tensor, weights: Tensor
+) -> Tensor:
+    """Gradient that brings pictures (n 3 h w) nearer to styles and contents, as Gatys uses it.
+
+    Args:
+        student: the encoder as it is now.
+        pictures: on their way.
+        style: features of the styles.
+        layout: features of the contents at the tap `layout` (n c h/8 w/8).
+        weights: of the contents (n), against the sum over style taps.
+    """
     pictures = pictures.clone().requires_grad_(True)
-    distance = torch.stack(list(style_distance(student(pictures), target).values())).sum()
-    (gradient,) = torch.autograd.grad(distance, pictures)
+    found = student(pictures)
+    distance = torch.stack(list(style_distance(found, style).values())).sum()
+    error = (found["layout"] - layout).square().sum((1, 2, 3)) / layout.square().sum((1, 2, 3))
+    (gradient,) = torch.autograd.grad(distance + (weights * error).mean(), pictures)
     return gradient
 
 
@@ -194,7 +211,9 @@ def losses(predicted: Features, wanted: Features) -> tuple[Tensor, dict[str, lis
         for tap, value in predicted.items()
     }
     grams = style_distance(predicted, wanted)
-    total = torch.stack([*unexplained.values(), *(GRAM_WEIGHT * g for g in grams.values())]).sum()
+    parts = [LAYOUT_WEIGHT if tap == "layout" else 1.0 for tap in unexplained]
+    terms = [weight * term for weight, term in zip(parts, unexplained.values(), strict=True)]
+    total = torch.stack([*terms, *(GRAM_WEIGHT * error for error in grams.values())]).sum()
     report = {
         tap: [round(float(part[tap].detach()), 5) for part in (unexplained, grams) if tap in part]
         for tap in predicted
@@ -258,8 +277,12 @@ class Run:
         nn.utils.clip_grad_norm_(self.student.parameters(), 10.0)
         self.optimiser.step()
         if step >= self.setup.pool_from:
-            target = {tap: value.detach()[-POOLED:] for tap, value in predicted.items()}
-            self.pool.advance(chosen, style_gradient(self.student, pictures, target), rng)
+            style = {tap: value.detach()[-POOLED:] for tap, value in predicted.items()}
+            with torch.no_grad():
+                layout = self.student(self.pool.contents(chosen))["layout"]
+            weights = torch.from_numpy(10 ** rng.uniform(-1.0, 1.0, POOLED)).float()
+            gradient = gatys_gradient(self.student, pictures, style, layout, weights)
+            self.pool.advance(chosen, gradient, rng)
         return float(loss.detach()), report
 
     def _set_rate(self, step: int) -> None:
