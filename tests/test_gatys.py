@@ -124,3 +124,10 @@ def test_a_golden_picture(content, style):
 def test_lists_that_do_not_fit_are_explained(content, style, parameters, words):
     with pytest.raises(BadParameter, match=words):
         run(content, style, **parameters)
+
+
+def test_vgg19_without_a_hub_falls_back_and_says_so(content, style):
+    """Tests run offline; a visitor gets a picture all the same, and is told why it is another."""
+    report = run(content, style, encoder="vgg19", iterations=2).report
+    assert report.weights[0]["source"] == "embedded"
+    assert "vgg19" in report.notes[0] and "styleplug encoder instead" in report.notes[0]
