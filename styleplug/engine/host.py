@@ -108,6 +108,14 @@ class Engine:
         work = plan.work_of(method, params, width * height)
         return plan.predict(kind, self._shared.calibration.of(kind), work, width, height)
 
+    def warm(self) -> None:
+        """Import the library of the default backend, which takes seconds for torch.
+
+        Raises:
+            BackendError: none is installed.
+        """
+        self._backend("auto", "auto")
+
     def _backend(self, name: str, device: str) -> Backend:
         """The backend for these settings, made once: nets are cached for it."""
         with self._lock:

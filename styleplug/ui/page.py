@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from contextlib import suppress
 from html import escape
@@ -81,7 +80,8 @@ def launch(
     Returns:
         the page's address.
     """
-    page, texts = _compose(engine or shared())
+    engine = engine or shared()
+    page, texts = _compose(engine)
     _, url, _ = page.launch(
         server_name=host,
         server_port=port,
@@ -98,16 +98,16 @@ def launch(
         css=CSS,
         app_kwargs={"exception_handlers": {TypeError: _refuse}},
     )
-    threading.Thread(target=_warm, name="warm", daemon=True).start()
+    threading.Thread(target=_warm, args=(engine,), name="warm", daemon=True).start()
     if block:
         page.block_thread()
     return str(url)
 
 
-def _warm() -> None:
-    """Import what the first run will need, so that its visitor does not wait for it."""
+def _warm(engine: Engine) -> None:
+    """Load what the first run will need, so that its visitor does not wait for it."""
     with suppress(Exception):  # a mere head start: whatever is wrong, the run will say it
-        importlib.import_module("torch")
+        engine.warm()
 
 
 def _refuse(request: Request, error: Exception) -> JSONResponse:
