@@ -42,10 +42,10 @@ class GatysParams(Params):
     """What a visitor can set."""
 
     style_weight: float = field(
-        1.0,
+        20.0,
         ge=0.0,
-        le=100.0,
-        step=0.1,
+        le=1000.0,
+        step=1.0,
         label="Style weight",
         help="How much the picture must resemble the style. Raise it for bolder brush marks.",
         zh=("风格权重", "图片与风格相似的程度。调高可得到更强的笔触。"),
@@ -133,7 +133,7 @@ class GatysParams(Params):
         advanced=True,
     )
     variation_weight: float = field(
-        0.2,
+        2.0,
         ge=0.0,
         le=100.0,
         step=0.1,
@@ -150,13 +150,13 @@ class GatysParams(Params):
         advanced=True,
     )
     learning_rate: float = field(
-        0.03,
+        0.04,
         ge=0.0001,
         le=1.0,
         step=0.005,
         label="Learning rate",
         help="Largest change of a pixel in a step of Adam (1 is black to white). "
-        "L-BFGS finds its own steps; 0.03 takes them whole.",
+        "L-BFGS finds its own steps; 0.04 takes them whole.",
         zh=("学习率", "Adam 每步像素的最大变化（1 为黑到白）。L-BFGS 自定步长。"),
         advanced=True,
     )
@@ -284,7 +284,7 @@ def _start(
 
 def _rate(params: GatysParams, step: int) -> float:
     """Learning rate: whole at first, falling to a tenth over the second half."""
-    whole = params.learning_rate / (1.0 if params.optimiser == "adam" else 0.03)
+    whole = params.learning_rate / (1.0 if params.optimiser == "adam" else 0.04)
     return whole * (1 - 0.9 * max(0.0, 2 * step / params.iterations - 1))
 
 

@@ -10,7 +10,7 @@ layer and encoder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -23,9 +23,15 @@ _RIDGE = 1e-2  # of the mean variance of a channel
 
 
 def perceptual_functions(
-    encoder: Chain, content: Sequence[str], style: Sequence[str]
+    encoder: Chain, content: Sequence[str], style: Mapping[str, float]
 ) -> dict[str, nn.Module]:
-    """The functions that a backend can load of a perceptual encoder, by name."""
+    """The functions that a backend can load of a perceptual encoder, by name.
+
+    Args:
+        encoder: whose taps are compared.
+        content: taps of the content loss.
+        style: taps of the style loss, and how much each counts before any weight is given.
+    """
     losses = {kind.name: kind(encoder, content, style) for kind in (Gram, Moments, Wasserstein)}
     return {"describe": Describe(encoder, content, style), **losses}
 
@@ -45,10 +51,10 @@ class _Perceptual(nn.Module):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
-    def __init__(self, encoder: Chain, content: Sequence[str], style: Sequence[str]):
+    def __init__(self, encoder: Chain, content: Sequence[str], style: Mapping[str, float]):
         super().__init__()
         self.encoder = encoder
-        self.content, self.style = tuple(content), tuple(style)
+        self.content, self.style = tuple(content), dict(style)
         self.multiple = encoder.stride
         self.targets = (
             *(f"content_{tap}" for tap in self.content),
@@ -60,7 +66,7 @@ class _Perceptual(nn.Module):
 class Describe(_Perceptual):
     """What a loss needs to know of the content and style pictures."""
 
-    def __init__(self, encoder: Chain, content: Sequence[str], style: Sequence[str]):
+    def __init__(self, encoder: Chain, content: Sequence[str], style: Mapping[str, float]):
         super().__init__(encoder, content, style)
         self.inputs, self.outputs = ("picture",), self.targets
 
@@ -80,7 +86,7 @@ class _Loss(_Perceptual):
 
     name: ClassVar[str]
 
-    def __init__(self, encoder: Chain, content: Sequence[str], style: Sequence[str]):
+    def __init__(self, encoder: Chain, content: Sequence[str], style: Mapping[str, float]):
         super().__init__(encoder, content, style)
         self.inputs = (
             "picture",
@@ -111,12 +117,17 @@ class _Loss(_Perceptual):
             loss, gradient = _content_loss(taps[tap], wanted[i], content_l1)
             content_losses.append(loss)
             cotangents[tap] = content_weights[i] * gradient
-        for i, tap in enumerate(self.style):
+        for i, (tap, counts) in enumerate(self.style.items()):
             mean, gram = statistics(taps[tap])
             loss, to_mean, to_gram = self.style_loss(mean, gram, means[i], grams[i])
-            style_losses.append(loss)
+            style_losses.append(counts * loss)
             flat = taps[tap].flatten(2)[0]
-            back = style_weights[i] / flat.shape[1] * (to_mean[:, None] + (2 * to_gram) @ flat)
+            back = (
+                counts
+                * style_weights[i]
+                / flat.shape[1]
+                * (to_mean[:, None] + (2 * to_gram) @ flat)
+            )
             back = back.reshape(taps[tap].shape)
             cotangents[tap] = cotangents[tap] + back if tap in cotangents else back
         variation_loss, gradient = variation(picture)

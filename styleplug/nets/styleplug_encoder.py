@@ -2,7 +2,8 @@
 
 The first layer works at full resolution, so that single brush marks count; the squeezes
 (Iandola et al. 2016, arXiv:1602.07360) keep it fast.  The taps are 1×1 maps onto the principal
-components of a teacher's layers, so that their Gram matrices weigh what the teacher's weigh.
+components of a teacher's layers, so that their Gram matrices weigh what the teacher's weigh; but
+for the first, which is the picture itself, and whose Gram matrix is its palette.
 Trained by `styleplug.training.encoder`.
 """
 
@@ -14,6 +15,7 @@ from styleplug.nets.chain import Chain, Conv, Pool, Tap
 from styleplug.nets.perceptual import perceptual_functions
 
 LAYERS = (
+    Tap("colour"),
     Conv("fine", 3, 16),
     Pool(),
     Conv("stroke1", 16, 24),
@@ -40,7 +42,15 @@ LAYERS = (
     Conv("motif3", 64, 208),
     Tap("motif3", 96),
 )
-STYLE = ("stroke", "grain1", "grain2", "grain3", "motif1", "motif3")
+STYLE = {  # layer: how much its loss counts
+    "colour": 0.3,  # as much as keeps neon fringes away; more takes strokes out of the result
+    "stroke": 1.0,
+    "grain1": 1.0,
+    "grain2": 1.0,
+    "grain3": 1.0,
+    "motif1": 1.0,
+    "motif3": 1.0,
+}
 CONTENT = ("layout",)
 
 

@@ -12,7 +12,7 @@ from styleplug.nets.chain import Chain, Conv, Layer, Pool, Tap
 from styleplug.nets.perceptual import perceptual_functions
 
 _BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 1))  # channels, convolutions
-STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+STYLE = dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1.0)
 CONTENT = ("relu4_2",)
 
 
@@ -24,7 +24,7 @@ def _layers() -> tuple[Layer, ...]:
             layers.append(Conv(str(index), inputs, channels))
             inputs, index = channels, index + 2  # torchvision counts the ReLU too
             tap = f"relu{block}_{position}"
-            if tap in STYLE + CONTENT:
+            if tap in STYLE or tap in CONTENT:
                 layers.append(Tap(tap))
         if block < len(_BLOCKS):
             layers.append(Pool("max"))

@@ -75,7 +75,7 @@ def gram(features: Tensor) -> Tensor:
 def style_distance(features: Features, target: Features) -> dict[str, Tensor]:
     """Relative squared error of the Gram matrices of each style tap, averaged over pictures."""
     found = {}
-    for tap in styleplug_encoder.STYLE:
+    for tap in (tap for tap in TEACHES if tap in styleplug_encoder.STYLE):
         wanted = gram(target[tap])
         error = (gram(features[tap]) - wanted).square().sum((1, 2))
         found[tap] = (error / wanted.square().sum((1, 2))).mean()
@@ -96,7 +96,7 @@ class Student(nn.Module):
         """Predicted components (b k h/s w/s) by tap, in float32."""
         with torch.autocast("cpu", torch.bfloat16):
             taps = self.encoder(picture)
-        return {tap: value.float() for tap, value in taps.items()}
+        return {tap: taps[tap].float() for tap in TEACHES}
 
 
 class Teacher(nn.Module):
@@ -106,9 +106,11 @@ class Teacher(nn.Module):
         super().__init__()
         self.net = net
         features = net(pictures)
-        for tap, size in styleplug_encoder.build().channels.items():
+        channels = styleplug_encoder.build().channels
+        for tap, layer in TEACHES.items():
+            size = channels[tap]
             # Uncentred: a Gram matrix holds the mean as well, and it is the largest part.
-            values, vectors = torch.linalg.eigh(gram(features[TEACHES[tap]]).mean(0).double())
+            values, vectors = torch.linalg.eigh(gram(features[layer]).mean(0).double())
             basis = vectors.flip(1)[:, :size].T / values.sum().sqrt()
             self.register_buffer(tap, basis.float()[:, :, None, None].contiguous())
             log.info("%s: %d components hold %.3f", tap, size, values[-size:].sum() / values.sum())
