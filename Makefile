@@ -21,7 +21,7 @@ check: .venv/.test-stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: .venv/.run-stamp
+docs: .venv/.test-stamp
 	$(BIN)/python docs/generate.py
 
 .venv/bin/python:

@@ -49,15 +49,15 @@ def shrunk(content):
 
 
 def test_the_picture_takes_the_styles_palette_and_keeps_the_structure(content, style):
-    result = run(content, style).array
+    result = run(content, style, iterations=100).array
     start = shrunk(content)
     assert palette_distance(result, style) < 0.6 * palette_distance(start, style)
     assert likeness(result, start) > 0.5
 
 
 def test_more_style_weight_is_nearer_to_the_style(content, style):
-    weak, strong = (run(content, style, style_weight=w).metrics for w in (0.1, 10.0))
-    assert strong["style"] / 10.0 < 0.7 * weak["style"] / 0.1
+    weak, strong = (run(content, style, style_weight=w).metrics for w in (1.0, 100.0))
+    assert strong["style"] / 100.0 < 0.7 * weak["style"] / 1.0
     assert strong["content"] > weak["content"]
 
 
@@ -88,7 +88,7 @@ def test_styles_are_blended_by_their_shares(content, style):
 
 @pytest.mark.parametrize("init", ["content", "style", "noise"])
 def test_every_start_leads_to_the_content(content, style, init):
-    result = run(content, style, init=init, content_weight=5.0, iterations=60).array
+    result = run(content, style, init=init, style_weight=0.1, iterations=160).array
     assert likeness(result, shrunk(content)) > 0.35
 
 
