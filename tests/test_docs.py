@@ -102,7 +102,7 @@ def test_the_http_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     from styleplug.ui import page
 
-    monkeypatch.setattr(page, "_warm", lambda: None)  # torch would arrive after the test
+    monkeypatch.setattr(page, "_warm", lambda engine: None)  # torch would arrive after the test
     url = page.launch("127.0.0.1", free_port(), block=False)
     code = quick(block(section(README, "Over HTTP"), "python"))
     assert "http://127.0.0.1:7860" in code
