@@ -36,7 +36,7 @@ def shoot(page: Any, method: str, name: str, example: int, size: int) -> None:
         page.wait_for_timeout(2_000)
         if page.viewport_size["width"] > PHONE:
             page.evaluate("scrollTo(0, 0)")
-        page.screenshot(path=FOLDER / f"page-{name}-{moment}.png")
+        page.screenshot(path=FOLDER / f"page-{name}-{moment}.jpg", type="jpeg", quality=85)
 
     page.wait_for_function(CARDS)
     keep("idle")

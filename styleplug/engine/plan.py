@@ -21,7 +21,7 @@ from styleplug.core.recipe import Settings
 from styleplug.engine import memory
 
 # Before any run of its kind: seconds a step and megapixel, by device, on the slow side.
-SECONDS = {"cuda": 0.05, "mps": 0.2, "cpu": 0.8}
+SECONDS = {"cuda": 0.05, "mps": 0.2, "cpu": 1.0}
 # Before any run of its kind: process with its libraries loaded, and more for each megapixel.
 BASE_MB = 800.0
 MB_PER_MEGAPIXEL = 2000.0
