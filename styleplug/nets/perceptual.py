@@ -10,6 +10,7 @@ layer and encoder.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -81,7 +82,7 @@ class Describe(_Perceptual):
         )
 
 
-class _Loss(_Perceptual):
+class _Loss(_Perceptual, ABC):
     """Content, style and total-variation loss of a picture, and the gradient of their sum."""
 
     name: ClassVar[str]
@@ -98,11 +99,11 @@ class _Loss(_Perceptual):
         )
         self.outputs = ("gradient", "content_losses", "style_losses", "variation_loss")
 
+    @abstractmethod
     def style_loss(
         self, mean: Tensor, gram: Tensor, wanted_mean: Tensor, wanted_gram: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Loss (), and its gradient with respect to mean (c) and Gram matrix (c c)."""
-        raise NotImplementedError  # defined by each loss
 
     def forward(self, picture: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The arrays of `inputs` to those of `outputs`; the picture is (1 3 h w) in [0, 1]."""
