@@ -112,13 +112,7 @@ class Lent:
         if self._weights:
             file = WeightFile("styleplug_encoder", self._weights, "", "local")
         else:
-            resolving = Store().resolve(METHOD.weights[key])
-            while True:
-                try:
-                    next(resolving)
-                except StopIteration as done:
-                    file = done.value
-                    break
+            file = Store().file(METHOD.weights[key])
         return choose("onnx", "cpu").load(file, function)
 
     def check(self) -> None:

@@ -33,13 +33,7 @@ RELUS = (1, 6, 11, 20, 29)  # relu1_1 … relu5_1
 
 def embedded() -> WeightFile:
     """The embedded encoder."""
-    resolving = Store().resolve(METHOD.weights["styleplug"])
-    while True:
-        try:
-            next(resolving)
-        except StopIteration as done:
-            file: WeightFile = done.value
-            return file
+    return Store().file(METHOD.weights["styleplug"])
 
 
 def vgg_step(size: int, layout: torch.memory_format) -> Callable[[], object]:

@@ -69,6 +69,16 @@ class Store:
             raise failed[0]
         raise WeightError("; ".join(map(str, failed)) or "no source of weights is declared")
 
+    def file(self, sources: tuple[WeightSource, ...]) -> WeightFile:
+        """`resolve` for whoever has nobody to tell how it goes."""
+        resolving = self.resolve(sources)
+        while True:
+            try:
+                next(resolving)
+            except StopIteration as done:
+                found: WeightFile = done.value
+                return found
+
     def listing(self) -> list[dict[str, Any]]:
         """The embedded weights, and those fetched from the Hub: what, whence, whose licence."""
         folder = self._embedded_folder()
