@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from functools import cache
 
@@ -11,6 +10,7 @@ import onnxruntime as ort
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from styleplug.backends.choose import has_cuda_driver
 from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError, OutOfMemory, WeightError
 from styleplug.core.weight import WeightFile
@@ -29,11 +29,7 @@ def _cuda_is_there() -> bool:
 
     Without a driver the provider is listed all the same, and asking for it prints errors.
     """
-    if _PROVIDERS["cuda"] not in ort.get_available_providers():
-        return False
-    try:
-        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
-    except OSError:
+    if _PROVIDERS["cuda"] not in ort.get_available_providers() or not has_cuda_driver():
         return False
     ort.preload_dlls()  # CUDA's own libraries, as torch's wheels bring them
     return True
