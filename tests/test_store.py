@@ -116,6 +116,8 @@ def hub(monkeypatch, tmp_path):
     # A machine under load is no slow Hub: only the tests of time have the real patience.
     monkeypatch.setattr(hub_module, "FIRST_ANSWER", 30.0)
     monkeypatch.setattr(hub_module, "STALL", 60.0)
+    # A port may come again, and what its last server did wrong is no fault of the next.
+    monkeypatch.setattr(hub_module.failures, "_failed", {})
     # The client has read the environment when it was imported.
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_TELEMETRY", True)
