@@ -64,6 +64,11 @@ class Pictures:
             pixels = pixels[:, ::-1]
         return torch.from_numpy(pixels.transpose(2, 0, 1) / np.float32(255))
 
+    def batch(self, count: int, size: int, *seed: int) -> Tensor:
+        """Crops (count 3 size size) that depend on the seed alone."""
+        rng = np.random.default_rng(seed)
+        return torch.stack([self.crop(size, rng) for _ in range(count)])
+
 
 def _read(file: Path) -> np.ndarray | None:
     """One picture, or None (named in the log) where the file cannot be read."""

@@ -1,0 +1,277 @@
+"""Train `cnn`: a content encoder, a style coder and a decoder that paints in any style.
+
+Every pair counts the same: style and content losses are divided by what they would be if the
+content, or the style, were returned unchanged.  So a loss of 1 means "nothing gained", and the
+weights mean the same for a pale watercolour and for a woodcut.  The style weight grows during
+the first third, since a net that is asked for strong style from the start paints every picture
+in one and the same average look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from styleplug.core.params import Params, field
+from styleplug.nets import cnn, styleplug_encoder
+from styleplug.training.perception import (
+    COLOUR,
+    CONTENT,
+    Features,
+    Perception,
+    gram,
+    style_statistics,
+)
+from styleplug.training.pictures import Pictures
+from styleplug.training.task import Lesson, Loss, Materials, Task
+
+STYLES = 4000  # crops whose statistics are computed at once
+RENEWED = 6000  # steps after which others take their place
+CHUNK = 8
+FLOOR = 0.1  # of a relative distance; a style near the content is no reason for a huge loss
+
+
+class CnnTraining(Params):
+    """What decides a run."""
+
+    size: int = field(
+        144,
+        label="Crop",
+        help="Side of the training crops in pixels.",
+        zh=("裁剪", "训练用裁剪的边长(像素)。"),
+        ge=64,
+        le=512,
+        step=8,
+    )
+    fine_size: int = field(
+        192,
+        label="Late crop",
+        help="Side of the crops in the last third of the run.",
+        zh=("后期裁剪", "训练最后三分之一所用裁剪的边长。"),
+        ge=64,
+        le=512,
+        step=8,
+        advanced=True,
+    )
+    batch: int = field(
+        4,
+        label="Batch",
+        help="Pairs of content and style in a step.",
+        zh=("批量", "每一步的内容与风格对数。"),
+        ge=1,
+        le=64,
+    )
+    style_weight: float = field(
+        1.6,
+        label="Style weight",
+        help="How much style counts against content.",
+        zh=("风格权重", "风格相对内容的比重。"),
+        ge=0.1,
+        le=20,
+    )
+    variation: float = field(
+        0.1,
+        label="Smoothing",
+        help="Weight of the total variation.",
+        zh=("平滑", "全变差的权重。"),
+        ge=0,
+        le=10,
+        advanced=True,
+    )
+    identity: float = field(
+        4.0,
+        label="Identity",
+        help="Weight of giving a picture back unchanged where it is its own style.",
+        zh=("恒等", "图片以自身为风格时保持不变的权重。"),
+        ge=0,
+        le=50,
+        advanced=True,
+    )
+
+
+class StyleBank:
+    """Statistics of many style crops: what the coder is given, and what the loss asks for."""
+
+    def __init__(self, perception: Perception, coder: cnn.Coder, styles: Pictures, size: int):
+        self.perception, self.coder, self.styles, self.size = perception, coder, styles, size
+        self.features = torch.empty(0)
+        self.wanted: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+
+    @torch.no_grad()
+    def fill(self, seed: int, epoch: int, device: torch.device) -> None:
+        """Look at other crops."""
+        known, wanted = [], {tap: [] for tap in self.perception.style_taps}
+        for start in range(0, STYLES, CHUNK):
+            crops = self.styles.batch(CHUNK, self.size, seed, 1, epoch, start).to(device)
+            known.append(self.coder.features(*describe(self.perception.encoder, crops)))
+            found = self.perception(crops)
+            for tap, parts in wanted.items():
+                parts.append(style_statistics(found[tap]))
+        self.features = torch.cat(known)
+        self.wanted = {
+            tap: tuple(torch.cat(part) for part in zip(*parts, strict=True))
+            for tap, parts in wanted.items()
+        }
+
+    def take(self, chosen: list[int]) -> tuple[Tensor, dict[str, tuple[Tensor, ...]]]:
+        """Coder features (n k) and statistics by tap of some of them."""
+        return self.features[chosen], {
+            tap: tuple(part[chosen] for part in parts) for tap, parts in self.wanted.items()
+        }
+
+
+def describe(encoder: nn.Module, pictures: Tensor) -> tuple[Tensor, ...]:
+    """Gram matrices (b c c) of every style tap, then means (b c), of pictures (b 3 h w)."""
+    pictures = pictures.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(pictures.device.type, torch.bfloat16):
+        taps = encoder(pictures)
+    features = [taps[tap].float() for tap in styleplug_encoder.STYLE]
+    return (*map(gram, features), *(part.mean((2, 3)) for part in features))
+
+
+def relative(found: Tensor, wanted: Tensor) -> Tensor:
+    """Squared error of each element of a batch, relative to the wanted: (b)."""
+    return (found - wanted).square().flatten(1).sum(1) / wanted.square().flatten(1).sum(1)
+
+
+def style_loss(
+    out: Features, content: Features, wanted: dict[str, tuple[Tensor, ...]]
+) -> tuple[Tensor, Tensor]:
+    """Gram and moment distance (b) to the style, relative to those of the content."""
+    grams, before, moments = [], [], []
+    for tap, (second, mean, deviation) in wanted.items():
+        found, was = style_statistics(out[tap]), style_statistics(content[tap])
+        weight = styleplug_encoder.STYLE[COLOUR] if tap == COLOUR else 1.0
+        grams.append(weight * relative(found[0], second))
+        before.append(weight * relative(was[0], second))
+        size = deviation.square().sum(1)
+        apart, were = (
+            ((part[1] - mean).square() + (part[2] - deviation).square()).sum(1) / size
+            for part in (found, was)
+        )
+        moments.append(apart / (were + FLOOR))
+    now, then = torch.stack(grams), torch.stack(before)
+    whole = now.sum(0) / (then.sum(0) + FLOOR)
+    each = (now / (then + FLOOR)).mean(0)
+    return (whole + each) / 2, torch.stack(moments).mean(0)
+
+
+class CnnLesson(Lesson):
+    """Pairs of a photograph and a painting, and now and then a picture with itself."""
+
+    def __init__(self, materials: Materials, params: CnnTraining, device: torch.device, seed: int):
+        self.materials, self.params, self.device, self.seed = materials, params, device, seed
+        self.net = cnn.Painter().to(device, memory_format=torch.channels_last)
+        self.perception = Perception(materials.teacher, materials.styles, seed).to(device)
+        coder = self.net.coder
+        self.bank = StyleBank(self.perception, coder, materials.styles, params.size)
+        self._normalise(materials.styles.batch(256, params.size, seed, 2).to(device))
+        self.epoch = -1
+        self.held = [
+            materials.held_pictures.batch(8, 192, seed, 3).to(device),
+            materials.held_styles.batch(8, 192, seed, 4).to(device),
+        ]
+
+    @torch.no_grad()
+    def _normalise(self, crops: Tensor) -> None:
+        """Let the coder see features of unit variance."""
+        parts = [describe(self.perception.encoder, some) for some in crops.split(CHUNK)]
+        coder = self.net.coder
+        known = torch.cat([coder.features(*part) for part in parts])
+        coder.centre.copy_(known.mean(0))
+        coder.spread.copy_(known.std(0) + 1e-3)
+
+    def _renew(self, step: int, size: int) -> None:
+        epoch = (step // RENEWED) * 2 + (size == self.params.fine_size)
+        if epoch != self.epoch:
+            self.epoch, self.bank.size = epoch, size
+            self.bank.fill(self.seed, epoch, self.device)
+
+    def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
+        """Paint each photograph in a style, and the last one in its own."""
+        late = progress > 2 / 3
+        size = self.params.fine_size if late else self.params.size
+        self._renew(step, size)
+        count = self.params.batch
+        sources = [self.materials.pictures] * count
+        if rng.random() < 0.3:
+            sources[0] = self.materials.styles
+        content = torch.stack([source.crop(size, rng) for source in sources]).to(self.device)
+        known, wanted = self.bank.take(rng.integers(len(self.bank.features), size=count).tolist())
+        with torch.no_grad():
+            own = self.net.coder.features(*describe(self.perception.encoder, content[-1:]))
+            before = self.perception(content)
+        pictures = torch.cat((content, content[-1:]))
+        out = self._paint(self.net, pictures, torch.cat((known, own)))
+        painted, same = out[:-1], out[-1:]
+        after = self.perception(painted)
+        style, moments = style_loss(after, before, wanted)
+        kept = self._content_loss(after, before)
+        weight = self.params.style_weight * min(1.0, 0.3 + 2.1 * progress)
+        yield Loss(
+            {
+                "content": kept.mean(),
+                "style": weight * style.mean(),
+                "moments": 0.5 * weight * moments.mean(),
+                "variation": self.params.variation * variation(painted),
+                "identity": self.params.identity * (same - content[-1:]).abs().mean(),
+            }
+        )
+
+    def _content_loss(self, after: Features, before: Features) -> Tensor:
+        """Relative distance (b), against that of another photograph of the batch."""
+        apart = relative(after[CONTENT], before[CONTENT])
+        others = relative(before[CONTENT].roll(1, 0), before[CONTENT]) if len(apart) > 1 else 1.0
+        return apart / (others + FLOOR)
+
+    def _paint(self, net: nn.Module, pictures: Tensor, known: Tensor) -> Tensor:
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            statistics = net.measure(pictures)
+            code = net.coder.encode(known)
+            painted = net.paint(pictures, statistics, code)
+        return painted.float()
+
+    def score(self, net: nn.Module) -> dict[str, float]:
+        """Style and content losses of held-out pairs."""
+        content, style = self.held
+        described = describe(self.perception.encoder, style)
+        out = self._paint(net, content, net.coder.features(*described))
+        before, after = self.perception(content), self.perception(out)
+        wanted = {
+            tap: style_statistics(features)
+            for tap, features in self.perception(style).items()
+            if tap in self.perception.style_taps
+        }
+        gains, moments = style_loss(after, before, wanted)
+        kept = self._content_loss(after, before)
+        parts = {"style": gains, "moments": moments, "content": kept}
+        parts = {name: float(part.mean()) for name, part in parts.items()}
+        return {"loss": parts["content"] + 1.5 * parts["style"], **parts}
+
+    def sample(self, net: nn.Module) -> np.ndarray:
+        """Contents above styles above results."""
+        content, style = self.held
+        described = describe(self.perception.encoder, style)
+        out = self._paint(net, content, net.coder.features(*described))
+        rows = [torch.cat(list(part), dim=2) for part in (content, style, out)]
+        return torch.cat(rows, dim=1).permute(1, 2, 0).cpu().numpy()
+
+
+def variation(pictures: Tensor) -> Tensor:
+    """Mean absolute difference () of neighbouring pixels of pictures (b c h w)."""
+    return (pictures.diff(dim=2).abs().mean() + pictures.diff(dim=3).abs().mean()) / 2
+
+
+TASK = Task(
+    id="cnn",
+    title="Any style in one pass",
+    summary="Learns to paint any picture in the style of any other, from photographs and paintings.",
+    zh=("一次成画", "从照片和绘画中学习,以任意一幅图的风格画任意一张图。"),
+    params=CnnTraining,
+    lesson=CnnLesson,
+    takes_styles=True,
+)

@@ -1,0 +1,83 @@
+"""Perceptual features that training compares pictures by: of our encoder or of a teacher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from styleplug.nets import squeezenet, styleplug_encoder
+from styleplug.store import weights_folder
+from styleplug.training.pictures import Pictures
+
+Features = dict[str, Tensor]
+COMPONENTS = {"conv1": 32, "fire2": 48, "fire3": 48, "fire4": 64, "fire5": 64, "fire7": 96}
+"""Principal components kept of the teacher's layers: of their energy, all but a few per cent."""
+COLOUR, CONTENT = "colour", "content"
+
+
+def load_encoder() -> nn.Module:
+    """The embedded encoder, frozen; its taps include the picture itself, "colour"."""
+    encoder = styleplug_encoder.build()
+    state = load_file(weights_folder() / "styleplug_encoder.safetensors")
+    encoder.load_state_dict({key: value.float() for key, value in state.items()})
+    encoder.to(memory_format=torch.channels_last)
+    return encoder.eval().requires_grad_(False)
+
+
+class Perception(nn.Module):
+    """Style taps by name, "content", and "colour": the picture itself.
+
+    Args:
+        teacher: weights of SqueezeNet 1.0; our own encoder where None.
+        pictures: those whose principal components the teacher's layers are reduced to.
+        seed: of the choice of these pictures.
+    """
+
+    def __init__(self, teacher: str | None, pictures: Pictures, seed: int):
+        super().__init__()
+        self.encoder, self.teacher = load_encoder(), None
+        self.style_taps = tuple(styleplug_encoder.STYLE)
+        if teacher is None:
+            return
+        self.teacher = squeezenet.load(Path(teacher)).to(memory_format=torch.channels_last)
+        self.style_taps = (COLOUR, *squeezenet.STYLE_TAPS)
+        crops = pictures.batch(64, 160, seed)
+        for tap, features in self.teacher(crops).items():
+            if tap in COMPONENTS:
+                values, vectors = torch.linalg.eigh(gram(features).mean(0).double())
+                basis = vectors.flip(1)[:, : COMPONENTS[tap]].T / values.sum().sqrt()
+                self.register_buffer(tap, basis.float()[:, :, None, None].contiguous())
+
+    def forward(self, picture: Tensor) -> Features:
+        """Features (b c h/s w/s) of pictures (b 3 h w) in [0, 1], in float32."""
+        picture = picture.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(picture.device.type, torch.bfloat16):
+            if self.teacher is None:
+                taps = self.encoder(picture)
+                parts = {tap: taps[tap] for tap in self.style_taps}
+                parts[CONTENT] = taps[styleplug_encoder.CONTENT[0]]
+            else:
+                taps = self.teacher(picture)
+                parts = {
+                    tap: F.conv2d(taps[tap], self.get_buffer(tap)) for tap in squeezenet.STYLE_TAPS
+                }
+                parts[CONTENT] = taps[squeezenet.CONTENT_TAP]
+        return {name: part.float() for name, part in parts.items()} | {COLOUR: picture}
+
+
+def gram(features: Tensor) -> Tensor:
+    """Gram matrices (b c c) of features (b c h w), averaged over positions."""
+    flat = features.flatten(2)
+    return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+def style_statistics(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Gram matrices (b c c), means (b c) and deviations (b c) of features (b c h w)."""
+    mean = features.mean((2, 3))
+    second = gram(features)
+    variance = second.diagonal(dim1=1, dim2=2) - mean.square()
+    return second, mean, (variance.clamp_min(0) + 1e-6).sqrt()
