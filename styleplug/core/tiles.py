@@ -1,0 +1,84 @@
+"""Pictures of any size in bounded memory: painted tile by tile, so that no seam shows.
+
+A tile is its core and a margin around it.  Where the margin covers what a net sees around a
+pixel, the cores fit together as if the whole picture had been painted at once: tiles lie on the
+grid of the net's strides, and beyond its border the picture is mirrored.  Whatever a net needs to
+know of the whole picture is measured once, on its `thumbnail`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from styleplug.core.picture import fitted, resize
+
+SIDE = 1024
+"""Longest side of a tile's core.  Larger ones spend less on margins, and take more memory."""
+
+
+def by_tiles(
+    picture: np.ndarray,
+    apply: Callable[[np.ndarray], np.ndarray],
+    *,
+    multiple: int,
+    margin: int,
+    check: Callable[[], None],
+    side: int | None = None,
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Paint a picture tile by tile.
+
+    All tiles of a picture are of one shape, since ONNX Runtime plans anew for each.
+
+    Args:
+        picture: (h w c) float32; c is 3, or more where further planes lie under the picture.
+        apply: what paints: (1 c h' w') to (1 3 h' w').
+        multiple: sides h' and w' are multiples of it, and so is where a tile begins.
+        margin: pixels around a core of which the result may depend; rounded up to `multiple`.
+        check: called before each tile; what it raises ends the painting.
+        side: longest side of a core (`SIDE`), rounded down to `multiple`.
+
+    Yields:
+        Tiles done, tiles in all, and the result so far (h w 3): the same array each time, the
+        picture itself where no tile is done yet.
+    """
+    margin += -margin % multiple
+    side = max(multiple, (side or SIDE) // multiple * multiple)
+    height, width = picture.shape[:2]
+    rows, columns = (_cores(length, side, multiple) for length in (height, width))
+    result = np.array(picture[:, :, :3], np.float32)
+    places = [(top, left) for top in rows for left in columns]
+    for done, (top, left) in enumerate(places, 1):
+        check()
+        bottom, right = top + rows.step, left + columns.step
+        down = _mirrored(top - margin, bottom + margin, height)
+        across = _mirrored(left - margin, right + margin, width)
+        canvas = np.ascontiguousarray(
+            picture[down[:, None], across].transpose(2, 0, 1)[None], dtype=np.float32
+        )
+        core = apply(canvas)[0, :, margin : margin + rows.step, margin : margin + columns.step]
+        seen = core[:, : height - top, : width - left]  # less what hangs over the border
+        result[top:bottom, left:right] = seen.transpose(1, 2, 0)
+        yield done, len(places), result
+
+
+def thumbnail(picture: np.ndarray, longest: int) -> np.ndarray:
+    """The picture (h w 3) reduced to a long side of `longest`; itself where it is no larger."""
+    height, width = picture.shape[:2]
+    if max(height, width) <= longest:
+        return picture
+    return resize(picture, *fitted(width, height, longest))
+
+
+def _cores(length: int, side: int, multiple: int) -> range:
+    """Where the cores along a side begin; the step is their length, and the last hangs over."""
+    count = -(-length // side)
+    return range(0, length, -(-length // (count * multiple)) * multiple)
+
+
+def _mirrored(start: int, stop: int, length: int) -> np.ndarray:
+    """Indices from start to stop, reflected at both ends of 0 … length - 1 as often as needed."""
+    period = max(1, 2 * (length - 1))  # the end pixels are not repeated, as in `to_canvas`
+    places = np.arange(start, stop) % period
+    return np.asarray(np.minimum(places, period - places)) if length > 1 else places * 0
