@@ -27,14 +27,14 @@ from PIL import (  # the plug-ins register their formats in Image.OPEN
 )
 
 from styleplug.core.errors import BadImage, StyleplugError
+from styleplug.core.files import reason
 from styleplug.core.picture import Picture, fit
+from styleplug.core.recipe import LARGEST
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 """What is read; nothing else is even tried."""
 MAX_PIXELS = 2**27
 """Pictures of more pixels (134 megapixels: 12000 × 11184) are refused unread."""
-LONGEST = 4096
-"""Long side to which larger pictures are reduced at reading, unless told otherwise."""
 _TURNS = {  # EXIF orientation -> what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -47,7 +47,7 @@ _TURNS = {  # EXIF orientation -> what makes the picture upright
 Source = str | Path | bytes | Image.Image | np.ndarray | Picture
 
 
-def read(source: Source, *, longest: int = LONGEST) -> Picture:
+def read(source: Source, *, longest: int = LARGEST) -> Picture:
     """Read a picture: upright, sRGB, its long side at most `longest`.
 
     Of an animation the first frame is read; 16 bits are kept for grey, colour is read at 8.
@@ -96,11 +96,6 @@ def open_source(source: str | Path | bytes) -> Iterator[tuple[IO[bytes], str]]:
         raise BadImage(f"the file {path.name!r} cannot be opened ({reason(error)})") from error
     with handle:
         yield handle, repr(path.name)
-
-
-def reason(error: Exception) -> str:
-    """What the system said, without the path it says it of."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 @contextmanager

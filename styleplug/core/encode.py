@@ -1,12 +1,8 @@
-"""Pictures going out: rounding, encoding, and files written wholly or not at all."""
+"""Pictures going out: rounding and encoding."""
 
 from __future__ import annotations
 
-import errno
 import io
-import os
-import secrets
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +13,8 @@ from PIL import (  # the plug-ins register their formats in Image.SAVE
     WebPImagePlugin,  # noqa: F401
 )
 
-from styleplug.core.decode import reason
 from styleplug.core.errors import OutputError
+from styleplug.core.files import write_file
 from styleplug.core.picture import Picture
 from styleplug.core.pngtext import MAX_RECIPE
 from styleplug.core.recipe import PNG_KEY
@@ -88,20 +84,7 @@ def write(picture: Picture | np.ndarray, path: Path, recipe: str | None = None) 
     Raises:
         OutputError: unknown ending, folder missing or read-only, disk full …
     """
-    data = encode(picture, format_of(path).lower(), recipe)
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            with suppress(OSError):  # gone after the rename
-                temporary.unlink()
-    except (OSError, ValueError) as error:
-        raise OutputError(_why_not_written(path, error)) from error
+    write_file(path, encode(picture, format_of(path).lower(), recipe))
 
 
 def _quantised(picture: Picture | np.ndarray, *, opaque: bool) -> np.ndarray:
@@ -122,19 +105,3 @@ def _quantised(picture: Picture | np.ndarray, *, opaque: bool) -> np.ndarray:
         pixels = pixels[:, :, :3] * alpha + (1 - alpha)
     result: np.ndarray = np.rint(np.clip(pixels, 0.0, 1.0) * 255).astype(np.uint8)
     return result
-
-
-def _why_not_written(path: Path, error: Exception) -> str:
-    """One sentence for the user who named the path."""
-    code = error.errno if isinstance(error, OSError) else None
-    if code in (errno.ENOENT, errno.ENOTDIR):
-        why = f"the folder {str(path.parent)!r} does not exist: create it first"
-    elif code in (errno.EACCES, errno.EPERM, errno.EROFS):
-        why = f"writing in {str(path.parent)!r} is not allowed: choose another folder"
-    elif code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        why = "the disk is full: free some space or choose another disk"
-    elif code == errno.EISDIR:
-        why = "there is a folder of that name: choose another name"
-    else:
-        why = reason(error)
-    return f"cannot write {path.name!r}: {why}"
