@@ -109,9 +109,10 @@ class _TorchNet(Net):
         with _failures(self.spec), torch.inference_mode(), _deterministic():
             given = [self._tensor(arrays[name]) for name in self.spec.inputs]
             found = self._module(*given)
+            values = found if isinstance(found, tuple) else (found,)
             return {
                 name: value.contiguous().cpu().numpy()
-                for name, value in zip(self.spec.outputs, found, strict=True)
+                for name, value in zip(self.spec.outputs, values, strict=True)
             }
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:

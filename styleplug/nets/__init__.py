@@ -12,6 +12,7 @@ from importlib import import_module
 from types import ModuleType
 
 ARCHITECTURES = {
+    "cnn": "styleplug.nets.cnn",
     "styleplug_encoder": "styleplug.nets.styleplug_encoder",
     "vgg19": "styleplug.nets.vgg19",
 }

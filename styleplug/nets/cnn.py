@@ -13,12 +13,14 @@ Trained by `styleplug train cnn`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleplug.nets import styleplug_encoder
+from styleplug.nets.shapes import EXAMPLE, free
 
 LEADING = 10  # components of a tap (they are principal ones) whose correlations enter the code
 CODE = 64
@@ -120,7 +122,9 @@ class Painter(nn.Module):
         )
         self.risen = nn.ModuleList([Modulated(conv.out_channels) for conv in self.rise])
         self.picture = nn.Conv2d(12, 3, 3, padding=1)
-        self.sizes = [2 * m.channels for m in self.modules() if isinstance(m, Modulated)]
+        units = [unit.modulated for unit in (*self.wide, *self.fine)]
+        order = (self.wide_entry, self.fine_entry, *units, *self.risen)
+        self.sizes = [2 * modulated.channels for modulated in order]
         self.modulate = nn.Linear(CODE, sum(self.sizes))
         nn.init.normal_(self.modulate.weight, std=0.02)
         nn.init.zeros_(self.modulate.bias)
@@ -133,24 +137,29 @@ class Painter(nn.Module):
             passed.append(x)
         return passed[2], passed[3]
 
-    def measure(self, picture: Tensor) -> Tensor:
-        """Means and deviations (b 320) of the content features of a picture (b 3 h w)."""
-        parts = []
+    def measure(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Means (b 160) and deviations (b 160) of the content features of a picture (b 3 h w)."""
+        means, deviations = [], []
         for features in self.encode(picture):
             mean = features.mean((2, 3))
             centred = features - mean[:, :, None, None]
-            parts += [mean, (centred.square().mean((2, 3)) + _TINY).sqrt()]
-        return torch.cat(parts, dim=1)
+            means.append(mean)
+            deviations.append((centred.square().mean((2, 3)) + _TINY).sqrt())
+        return torch.cat(means, dim=1), torch.cat(deviations, dim=1)
 
-    def paint(self, picture: Tensor, statistics: Tensor, code: Tensor) -> Tensor:
-        """A picture (b 3 h w) in the style of a code (b CODE); statistics as of `measure`."""
-        wide_entry, fine_entry, *given = self.modulate(code).split(
-            [2 * 96, 2 * 64, *self._unit_sizes()], dim=1
-        )
+    def paint(self, picture: Tensor, mean: Tensor, deviation: Tensor, code: Tensor) -> Tensor:
+        """A picture (b 3 h w) in the style of a code (b CODE).
+
+        Args:
+            picture: the content, in [0, 1].
+            mean: of the content features (b 160), as `measure` gives it.
+            deviation: the same; a smaller one gives the content's structure more weight.
+            code: the style.
+        """
+        wide_entry, fine_entry, *given = self.modulate(code).split(self.sizes, dim=1)
         fine, wide = self.encode(picture)
-        fine_mean, fine_deviation, wide_mean, wide_deviation = statistics[:, :, None, None].split(
-            [64, 64, 96, 96], dim=1
-        )
+        fine_mean, wide_mean = mean[:, :, None, None].split([64, 96], dim=1)
+        fine_deviation, wide_deviation = deviation[:, :, None, None].split([64, 96], dim=1)
         x = self.wide_entry((wide - wide_mean) / wide_deviation, wide_entry)
         for unit in self.wide:
             x = unit(x, given.pop(0))
@@ -164,11 +173,90 @@ class Painter(nn.Module):
             x = F.relu(modulated(x, given.pop(0)))
         return torch.sigmoid(self.picture(x))
 
-    def _unit_sizes(self) -> list[int]:
-        units = [unit.modulated for unit in (*self.wide, *self.fine)]
-        return [2 * modulated.channels for modulated in (*units, *self.risen)]
-
     forward = paint
+
+
+class _Function(nn.Module):
+    """A part of the painter that backends load; any batch, height and width."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    multiple = Painter.stride
+
+    def __init__(self, net: Painter):
+        super().__init__()
+        self.net = net
+
+
+class Measure(_Function):
+    """Statistics of the content."""
+
+    inputs, outputs = ("picture",), ("mean", "deviation")
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """(b 3 h w) in [0, 1] to (b 160) and (b 160)."""
+        return self.net.measure(picture)
+
+    def examples(self) -> tuple[Tensor, ...]:
+        """Arguments to trace."""
+        return (torch.rand(2, 3, *EXAMPLE),)
+
+    def shapes(self) -> tuple[dict[int, Any] | None, ...]:
+        """Their free axes."""
+        return (free(1, multiple=self.multiple),)
+
+
+class Code(_Function):
+    """Style code of what the encoder's "describe" gives of a style."""
+
+    multiple = 1
+    outputs = ("code",)
+
+    def __init__(self, net: Painter):
+        super().__init__(net)
+        self.inputs = tuple(f"{kind}_{tap}" for kind in ("gram", "mean") for tap in net.coder.channels)
+
+    def forward(self, *described: Tensor) -> Tensor:
+        """Gram matrices (c c) of every tap, then means (c), to a code (1 64)."""
+        return self.net.coder(*(part[None] for part in described))
+
+    def examples(self) -> tuple[Tensor, ...]:
+        """Arguments to trace."""
+        sizes = self.net.coder.channels.values()
+        return (*(torch.eye(c) for c in sizes), *(torch.zeros(c) for c in sizes))
+
+    def shapes(self) -> tuple[dict[int, Any] | None, ...]:
+        """Their free axes: none."""
+        return (None,) * len(self.inputs)
+
+
+class Paint(_Function):
+    """The picture in the style of a code."""
+
+    inputs, outputs = ("picture", "mean", "deviation", "code"), ("painted",)
+
+    def forward(self, picture: Tensor, mean: Tensor, deviation: Tensor, code: Tensor) -> Tensor:
+        """(b 3 h w) in [0, 1], (b 160), (b 160) and (b 64) to (b 3 h w) in [0, 1]."""
+        return self.net.paint(picture, mean, deviation, code)
+
+    def examples(self) -> tuple[Tensor, ...]:
+        """Arguments to trace."""
+        picture = torch.rand(2, 3, *EXAMPLE)
+        return picture, *self.net.measure(picture), torch.zeros(2, CODE)
+
+    def shapes(self) -> tuple[dict[int, Any] | None, ...]:
+        """Their free axes."""
+        return free(1, multiple=self.multiple), free(), free(), free()
+
+
+def build() -> Painter:
+    """The untrained painter (0.49 million parameters)."""
+    return Painter()
+
+
+def functions(net: Painter) -> dict[str, nn.Module]:
+    """What backends can load."""
+    return {"measure": Measure(net), "code": Code(net), "paint": Paint(net)}
 
 
 def _double(x: Tensor) -> Tensor:

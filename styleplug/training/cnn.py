@@ -230,9 +230,7 @@ class CnnLesson(Lesson):
     def _paint(self, net: nn.Module, pictures: Tensor, known: Tensor) -> Tensor:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
-            statistics = net.measure(pictures)
-            code = net.coder.encode(known)
-            painted = net.paint(pictures, statistics, code)
+            painted = net.paint(pictures, *net.measure(pictures), net.coder.encode(known))
         return painted.float()
 
     def score(self, net: nn.Module) -> dict[str, float]:

@@ -1,0 +1,102 @@
+"""Any style in one pass of a small net.
+
+A content encoder, a style encoder and a decoder that the style modulates at every depth: AdaIN
+(Huang & Belongie 2017, arXiv:1703.06868) carried on through the decoder, as in dual modulation
+(Wang et al. 2023, "MicroAST", arXiv:2211.15313).  Nothing is optimised and nothing is random.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from styleplug.core.frame import Frame
+from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.onepass import OnePass
+from styleplug.core.params import Numbers, Params, field, shares_of
+from styleplug.core.weight import Embedded
+
+
+class CnnParams(Params):
+    """What a visitor can set."""
+
+    style_weight: float = field(
+        1.0,
+        ge=0.0,
+        le=2.0,
+        step=0.05,
+        label="Style weight",
+        help="0 paints the content in its own style, 1 in the style's; more exaggerates.",
+        zh=("风格权重", "0 为内容自身的风格，1 为目标风格，更大则夸张。"),
+    )
+    content_weight: float = field(
+        1.0,
+        ge=0.25,
+        le=4.0,
+        step=0.05,
+        label="Content weight",
+        help="How firmly the content's structure is drawn. Raise it for harder contours.",
+        zh=("内容权重", "内容结构的清晰程度。调高则轮廓更硬。"),
+    )
+    style_scale: float = field(
+        1.0,
+        ge=0.5,
+        le=4.0,
+        step=0.05,
+        label="Style scale",
+        help="Size of the brush marks: 2 shows the style twice as large, 0.5 half as large.",
+        zh=("风格尺度", "笔触大小：2 为放大一倍，0.5 为缩小一半。"),
+    )
+    style_blend: Numbers = field(
+        (),
+        label="Style shares",
+        help="With several styles, how much of each, such as 2, 1. Empty: equal shares.",
+        zh=("风格比例", "使用多个风格时各占的比例，如 2, 1。留空则均分。"),
+        advanced=True,
+    )
+
+
+class Cnn(Method[CnnParams]):
+    """Content encoder, style encoder, decoder."""
+
+    id = "cnn"
+    title = "One pass"
+    summary = "Paints the content in any style at once, with a small net that was taught to."
+    zh = ("一次成画", "用训练好的小网络，一次即以任意风格重绘内容图。")
+    paper = (
+        "Huang & Belongie 2017, Arbitrary Style Transfer in Real-time with Adaptive Instance "
+        "Normalization; Wang et al. 2023, MicroAST"
+    )
+    params = CnnParams
+    inputs = (
+        Slot("content", "Content", "The photograph to repaint.", ("内容图", "要重绘的照片。")),
+        Slot(
+            "style",
+            "Style",
+            "One to four paintings or textures whose look it takes.",
+            ("风格图", "一至四张提供画风的绘画或纹理。"),
+            most=4,
+        ),
+    )
+    weights = {  # noqa: RUF012
+        "encoder": (Embedded("styleplug_encoder", "styleplug_encoder.safetensors"),),
+        "painter": (Embedded("cnn", "cnn.safetensors"),),
+    }
+    tiled = True
+
+    def work(self, params: CnnParams, pixels: int) -> float:
+        """One step of its pixels, and what describing the pictures takes."""
+        return 0.1 + pixels / 1e6
+
+    def run(self, images: Images, params: CnnParams, ctx: Context) -> Iterator[Frame]:
+        """Content (h w 3) and styles to the picture (h w 3)."""
+        content, styles = images["content"][0], images["style"]
+        shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
+        net = OnePass.of(ctx, "encoder", "painter")
+        own = net.code_of(content)
+        style = net.blended(styles, shares, params.style_scale)
+        code = own + params.style_weight * (style - own)
+        for done, tiles, picture in net.paints(content, code, ctx, params.content_weight):
+            yield Frame(done, tiles, (picture,), final=done == tiles)
+
+
+METHOD = Cnn()
