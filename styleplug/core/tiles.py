@@ -9,6 +9,7 @@ know of the whole picture is measured once, on its `thumbnail`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 import numpy as np
 
@@ -32,8 +33,9 @@ def by_tiles(
     All tiles of a picture are of one shape, since ONNX Runtime plans anew for each.
 
     Args:
-        picture: (h w c) float32; c is 3, or more where further planes lie under the picture.
-        apply: what paints: (1 c h' w') to (1 3 h' w').
+        picture: (h w c) float32; c is 3, or more where further planes lie under the picture; or
+            a latent, which a net paints from.
+        apply: what paints: (1 c h' w') to (1 3 h' w'); or en- or decodes: to (1 d sh' sw').
         multiple: sides h' and w' are multiples of it, and so is where a tile begins.
         margin: pixels around a core of which the result may depend; rounded up to `multiple`.
         check: called before each tile; what it raises ends the painting.
@@ -41,26 +43,41 @@ def by_tiles(
 
     Yields:
         Tiles done, tiles in all, and the result so far (h w 3): the same array each time, the
-        picture itself where no tile is done yet.
+        picture itself where no tile is done yet.  Of other sizes (sh sw d), zero there; where s
+        is below 1, it covers sides that are rounded up to `multiple`.
     """
     margin += -margin % multiple
     side = max(multiple, (side or SIDE) // multiple * multiple)
     height, width = picture.shape[:2]
     rows, columns = (_cores(length, side, multiple) for length in (height, width))
-    result = np.array(picture[:, :, :3], np.float32)
+    result: np.ndarray | None = None
     places = [(top, left) for top in rows for left in columns]
     for done, (top, left) in enumerate(places, 1):
         check()
-        bottom, right = top + rows.step, left + columns.step
-        down = _mirrored(top - margin, bottom + margin, height)
-        across = _mirrored(left - margin, right + margin, width)
+        down = _mirrored(top - margin, top + rows.step + margin, height)
+        across = _mirrored(left - margin, left + columns.step + margin, width)
         canvas = np.ascontiguousarray(
             picture[down[:, None], across].transpose(2, 0, 1)[None], dtype=np.float32
         )
-        core = apply(canvas)[0, :, margin : margin + rows.step, margin : margin + columns.step]
-        seen = core[:, : height - top, : width - left]  # less what hangs over the border
-        result[top:bottom, left:right] = seen.transpose(1, 2, 0)
+        painted = apply(canvas)
+        times = Fraction(painted.shape[2], canvas.shape[2])
+        if result is None:
+            result = _blank(picture, painted.shape[1], times, multiple)
+        bounds = (margin, margin + rows.step, margin + columns.step, top, left)
+        start, down_to, across_to, y, x = (int(times * bound) for bound in bounds)
+        place = result[y : y + down_to - start, x : x + across_to - start]
+        core = painted[0, :, start:down_to, start:across_to]
+        place[:] = core[:, : place.shape[0], : place.shape[1]].transpose(1, 2, 0)
         yield done, len(places), result
+
+
+def _blank(picture: np.ndarray, planes: int, times: Fraction, multiple: int) -> np.ndarray:
+    """What the result of `by_tiles` is before any tile is done."""
+    if times == 1 and planes == 3:
+        return np.array(picture[:, :, :3], np.float32)
+    unit = multiple if times < 1 else 1
+    height, width = (int(times * (n + -n % unit)) for n in picture.shape[:2])
+    return np.zeros((height, width, planes), np.float32)
 
 
 def thumbnail(picture: np.ndarray, longest: int) -> np.ndarray:
