@@ -41,6 +41,11 @@ class Judge:
         kept = 1 - _relative(o[tap], c[tap]) / _relative(t[tap], c[tap])
         return {"style_gain": style_gain, "patch_gain": patch_gain, "content_kept": kept}
 
+    @torch.no_grad()
+    def style_distance(self, out: np.ndarray, style: np.ndarray) -> float:
+        """Relative squared error of the Gram matrices of two pictures, averaged over layers."""
+        return _gram_distance(self._features(out), self._features(style))
+
     def _features(self, picture: np.ndarray) -> dict[str, Tensor]:
         height, width = (n // 8 * 8 for n in picture.shape[:2])
         return self.net(torch.from_numpy(picture[:height, :width].transpose(2, 0, 1)[None].copy()))

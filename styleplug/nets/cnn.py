@@ -214,7 +214,9 @@ class Code(_Function):
 
     def __init__(self, net: Painter):
         super().__init__(net)
-        self.inputs = tuple(f"{kind}_{tap}" for kind in ("gram", "mean") for tap in net.coder.channels)
+        self.inputs = tuple(
+            f"{kind}_{tap}" for kind in ("gram", "mean") for tap in net.coder.channels
+        )
 
     def forward(self, *described: Tensor) -> Tensor:
         """Gram matrices (c c) of every tap, then means (c), to a code (1 64)."""
