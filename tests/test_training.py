@@ -11,6 +11,7 @@ import torch
 from conftest import make_photo
 from safetensors.torch import load_file, save_file
 
+from styleplug.core.errors import UsageError
 from styleplug.core.image import write
 from styleplug.nets import architecture, squeezenet
 from styleplug.training import curve, encoder
@@ -105,7 +106,7 @@ def test_unreadable_pictures_are_named_and_skipped(folder, tmp_path, caplog):
 
 
 def test_an_empty_folder_is_an_error_that_says_what_to_put_there(tmp_path):
-    with pytest.raises(ValueError, match="jpg"):
+    with pytest.raises(UsageError, match="jpg"):
         Pictures([tmp_path])
 
 

@@ -1,4 +1,4 @@
-"""The command line: `styleplug methods | run | weights | app`.
+"""The command line: `styleplug methods | run | train | weights | app`.
 
 Results go to standard output, everything else to standard error.  Exit status: 0 done, 1 failed
 or stopped, 2 a usage error.  Commands import what they need when they run, so that
@@ -82,10 +82,32 @@ class _Methods(TyperGroup):
         return method_command(catalogue().get(cmd_name))
 
 
+class _Tasks(TyperGroup):
+    """The commands of `train`: one for each task, made when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        from styleplug.training import task_ids
+
+        return list(task_ids())
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        from styleplug.training import load_task
+
+        task = load_task(cmd_name)  # says what is missing, before what needs it is imported
+        from styleplug.cli.train import task_command
+
+        return task_command(task)
+
+
 app = _group("Turn photographs into pictures in any style. Each method is a plug-in.")
 run = _group("Run a method. `styleplug run METHOD --help` lists its options.", _Methods)
+train = _group(
+    "Train the net of a method on your own pictures. `styleplug train TASK --help` lists options.",
+    _Tasks,
+)
 weights = _group("Weight files: where they come from, and whether they are what they should be.")
 app.add_typer(run, name="run")
+app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
 
 

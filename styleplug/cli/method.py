@@ -64,7 +64,7 @@ def _run(
     images = {slot: [read(file) for file in many] for slot, many in files.items() if many}
     sizes = {slot: [(p.width, p.height) for p in many] for slot, many in images.items()}
     engine = shared()
-    with _cancel_on_ctrl_c() as cancel:
+    with cancel_on_ctrl_c() as cancel:
         say_note(_planned(engine.plan(recipe, sizes)))
         last = _show(engine.run(recipe, images, cancel))
     report = last.report
@@ -111,7 +111,7 @@ def _check_writable(out: Path) -> None:
 
 
 @contextmanager
-def _cancel_on_ctrl_c() -> Iterator[threading.Event]:
+def cancel_on_ctrl_c() -> Iterator[threading.Event]:
     """Ctrl-C sets the event, so that the run stops within a step; a second one ends at once."""
     cancel = threading.Event()
 

@@ -1,34 +1,85 @@
-"""Draw the curve of an encoder's training from its log.
+"""Draw the curve of a training run from its log.
 
 python -m styleplug.training.curve LOG --out curve.png
 """
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from styleplug.core.files import write_file
+
+LINES = 8  # colours that are told apart
+
+
+def read_log(log: Path) -> list[dict[str, Any]]:
+    """Entries of a log in the order of their steps.
+
+    A resumed run may repeat steps: the later entry holds.  Of a line that a kill cut short
+    nothing is kept.
+    """
+    entries: dict[int, dict[str, Any]] = {}
+    for line in log.read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+            entries[entry["step"]] = entry
+        except (ValueError, KeyError, TypeError):
+            continue
+    return [entries[step] for step in sorted(entries)]
 
 
 def draw(log: Path, out: Path) -> None:
-    """Loss while training, and unexplained variance of each tap on held-out pictures."""
-    # A resumed run repeats the steps since its last checkpoint; the later entry holds.
-    entries = {e["step"]: e for e in map(json.loads, log.read_text().splitlines())}
-    steps = sorted(entries)
+    """Losses while training, and scores on held-out pictures.
+
+    Raises:
+        OutputError: the picture cannot be written.
+    """
+    entries = [_plain(entry) for entry in read_log(log)]
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.plot(steps, [entries[step]["loss"] for step in steps])
-    left.set(title="Loss of a batch", xlabel="step", yscale="log")
-    held = [step for step in steps if "held_out" in entries[step]]
-    for tap in entries[steps[-1]]["taps"]:
-        known = [step for step in held if tap in entries[step]["held_out"]]
-        right.plot(known, [entries[step]["held_out"][tap][0] for step in known], label=tap)
-    right.set(title="Unexplained variance, held out", xlabel="step", ylim=(0, 1))
-    right.legend()
-    figure.savefig(out, dpi=90)
+    _lines(left, entries, "losses", "Losses while training")
+    _lines(right, entries, "scores", "On held-out pictures")
+    data = io.BytesIO()
+    figure.savefig(data, dpi=90, format="png")
+    write_file(out, data.getvalue())
+
+
+def _plain(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of the encoder's log as one of the loop's."""
+    if "taps" not in entry:
+        return entry
+    held = {tap: parts[0] for tap, parts in entry.get("held_out", {}).items()}
+    return {
+        "step": entry["step"],
+        "losses": {"loss": entry["loss"]},
+        "scores": {f"{tap}, unexplained variance": value for tap, value in held.items()},
+    }
+
+
+def _lines(axes: Axes, entries: list[dict[str, Any]], part: str, title: str) -> None:
+    """A line for each name, logarithmic where that is possible."""
+    names = list(dict.fromkeys(name for entry in entries for name in entry.get(part, {})))
+    lowest = np.inf
+    for name in names[:LINES]:
+        known = [entry for entry in entries if name in entry.get(part, {})]
+        values = [entry[part][name] for entry in known]
+        dot = "." if len(known) == 1 else ""
+        axes.plot([entry["step"] for entry in known], values, marker=dot, label=name)
+        lowest = min(lowest, *values)
+    axes.set(title=title, xlabel="step")
+    axes.grid(alpha=0.3)
+    if names:
+        axes.legend(fontsize="small")
+    if 0 < lowest < np.inf:
+        axes.set_yscale("log")
 
 
 def main(

@@ -26,11 +26,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from styleplug.nets import squeezenet, styleplug_encoder
-from styleplug.training.checkpoint import load_checkpoint, save_checkpoint
+from styleplug.training.checkpoint import (
+    Nets,
+    Optimisers,
+    load_checkpoint,
+    save_checkpoint,
+    save_weights,
+)
 from styleplug.training.pictures import Pictures
 
 log = logging.getLogger(__name__)
@@ -255,6 +260,10 @@ class Run:
         size = self.setup.size
         return torch.stack([source.crop(size, rng) for source in sources for _ in range(each)])
 
+    def trained(self) -> tuple[Nets, Optimisers]:
+        """The student and its optimiser, by name."""
+        return {"student": self.student}, {"student": self.optimiser}
+
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint must hold besides the student and its optimiser."""
         return {"pictures": self.pool.pictures, "births": self.pool.births, **self.teacher.bases()}
@@ -307,7 +316,8 @@ def train(run: Run, out: Path) -> None:
     """
     checkpoint, start = out / "checkpoint.safetensors", 0
     if checkpoint.exists():
-        start, state = load_checkpoint(checkpoint, run.student, run.optimiser)
+        state, facts = load_checkpoint(checkpoint, *run.trained())
+        start = int(facts["step"])
         run.restore(state)
     began = time.monotonic()
     for step in range(start, run.setup.steps):
@@ -322,9 +332,8 @@ def train(run: Run, out: Path) -> None:
             with (out / "log.jsonl").open("a") as file:
                 file.write(json.dumps(entry) + "\n")
         if (step + 1) % run.setup.save_every == 0 or step + 1 == run.setup.steps:
-            save_checkpoint(checkpoint, step + 1, run.student, run.optimiser, run.state())
-    weights = {k: v.half().contiguous() for k, v in run.student.encoder.state_dict().items()}
-    save_file(weights, out / "styleplug_encoder.safetensors")
+            save_checkpoint(checkpoint, *run.trained(), run.state(), {"step": str(step + 1)})
+    save_weights(out / "styleplug_encoder.safetensors", run.student.encoder, {})
 
 
 def main(

@@ -1,55 +1,110 @@
-"""Training pictures: folders of files, held in memory, cropped at random but repeatably."""
+"""Training pictures: folders of files, held in memory, cropped at random but repeatably.
+
+Memory is bounded: a picture is held at a long side of at most LONGEST pixels, 0.8 MB at 8 bits,
+and all pictures of a set take at most a fifth of the machine's memory.  Sets that would take more
+are held smaller, down to SMALL, and if that does not suffice, only every n-th picture is read.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import psutil
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
+
+from styleplug.core.errors import BadImage, UsageError
+from styleplug.core.image import read
 
 log = logging.getLogger(__name__)
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-LONGEST = 512  # larger pictures are reduced to it once, at reading
+LONGEST, SMALL = 512, 256
+TINY = 16  # pixels; of pictures that are narrower nothing can be learned
+SHARE = 1 / 5  # of the machine's memory, for one set
+READERS = 4  # files decoded at once; a file may take a gigabyte while it is
 
 
 class Pictures:
     """The pictures of several folders as (h, w, 3) uint8 arrays.
 
+    Attributes:
+        arrays: the pictures, in the order of their paths.
+        skipped: a sentence for each file that was no use.
+        notes: what else to know of the set.
+
     Raises:
-        ValueError: no picture could be read.
+        UsageError: no such folder, or no picture could be read.
     """
 
     def __init__(self, folders: Sequence[Path]):
-        files = sorted(
-            file
-            for folder in folders
-            for file in folder.rglob("*")
-            if file.suffix.lower() in SUFFIXES
-        )
-        with ThreadPoolExecutor() as readers:
-            self.arrays = [array for array in readers.map(_read, files) if array is not None]
-        log.info("%d pictures read, %d skipped", len(self.arrays), len(files) - len(self.arrays))
+        for _ in self._read(folders):
+            pass
+
+    @classmethod
+    def reading(cls, folders: Sequence[Path]) -> Generator[tuple[int, int], None, Pictures]:
+        """The same for who waits: yields how many of how many files are read."""
+        pictures = cls.__new__(cls)
+        yield from pictures._read(folders)
+        return pictures
+
+    @classmethod
+    def of(cls, arrays: Sequence[np.ndarray]) -> Pictures:
+        """Pictures that are in memory already."""
+        pictures = cls.__new__(cls)
+        pictures.arrays, pictures.skipped, pictures.notes = list(arrays), [], []
+        return pictures
+
+    def _read(self, folders: Sequence[Path]) -> Generator[tuple[int, int]]:
+        self.arrays: list[np.ndarray] = []
+        self.skipped: list[str] = []
+        self.notes: list[str] = []
+        files = _listed(folders)
+        longest, every = _bounds(len(files), int(psutil.virtual_memory().total * SHARE))
+        if longest < LONGEST:
+            self.notes.append(
+                f"{len(files)} pictures would not fit into memory: held at {longest} px"
+                + (f", and only one in {every}" if every > 1 else "")
+            )
+        files = files[::every]
+        # Not the executor's `map`: who stops waiting must not have to wait for all the rest.
+        with ThreadPoolExecutor(min(READERS, os.cpu_count() or 1)) as readers:
+            tasks = [readers.submit(_pixels, file, longest) for file in files]
+            try:
+                for done, task in enumerate(tasks, 1):
+                    try:
+                        self.arrays.append(task.result())
+                    except BadImage as error:
+                        self.skipped.append(str(error))
+                        log.warning("skipped: %s", error)
+                    yield done, len(files)
+            finally:
+                readers.shutdown(wait=True, cancel_futures=True)
+        log.info("%d pictures read, %d skipped", len(self.arrays), len(self.skipped))
         if not self.arrays:
-            raise ValueError(
+            tried = f"; of {len(files)} files none could be used" if files else ""
+            first = f", the first because: {self.skipped[0]}" if self.skipped else ""
+            raise UsageError(
                 f"no picture found in {', '.join(map(str, folders))}: "
-                f"expected files ending in {', '.join(sorted(SUFFIXES))}"
+                f"expected files ending in {', '.join(sorted(SUFFIXES))}{tried}{first}"
             )
 
     def __len__(self) -> int:
         return len(self.arrays)
 
     def split(self, share: float) -> tuple[Pictures, Pictures]:
-        """Training and held-out pictures; `share` of them, evenly spread, is held out."""
+        """Training and held-out pictures; `share` of them, evenly spread, is held out.
+
+        At least one is held out; the only one of a set is in both parts.
+        """
         every = max(2, round(1 / share))
-        held, rest = Pictures.__new__(Pictures), Pictures.__new__(Pictures)
-        held.arrays = self.arrays[::every]
-        rest.arrays = [a for i, a in enumerate(self.arrays) if i % every]
-        return rest, held
+        rest = [array for i, array in enumerate(self.arrays) if i % every]
+        return Pictures.of(rest or self.arrays), Pictures.of(self.arrays[::every])
 
     def crop(self, size: int, rng: np.random.Generator) -> Tensor:
         """A random square of a random picture at a random scale: (3 size size) in [0, 1]."""
@@ -70,13 +125,47 @@ class Pictures:
         return torch.stack([self.crop(size, rng) for _ in range(count)])
 
 
-def _read(file: Path) -> np.ndarray | None:
-    """One picture, or None (named in the log) where the file cannot be read."""
+def _listed(folders: Iterable[Path]) -> list[Path]:
+    """All picture files below folders, in an order that depends on their paths alone.
+
+    Raises:
+        UsageError: no such folder.
+    """
+    files: list[Path] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"there is no folder {folder}: give one that holds pictures")
+        files += (f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.is_dir())
+    return sorted(files)
+
+
+def _bounds(count: int, budget: int) -> tuple[int, int]:
+    """Long side, and one in how many, of `count` pictures that are to fit into a budget of bytes.
+
+    >>> _bounds(1000, 2**30), _bounds(4000, 2**30), _bounds(16000, 2**30)
+    ((512, 1), (299, 1), (256, 3))
+    """
+    longest = int((budget / max(1, 3 * count)) ** 0.5)
+    if longest >= SMALL:
+        return min(LONGEST, longest), 1
+    return SMALL, -(-3 * count * SMALL**2 // max(1, budget))
+
+
+def _pixels(file: Path, longest: int) -> np.ndarray:
+    """A picture (h, w, 3) uint8.
+
+    Raises:
+        BadImage: unreadable or tiny; names the file.
+    """
     try:
-        with Image.open(file) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        log.warning("skipped %s: %s", file, error)
-        return None
-    picture.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
+        picture = read(file, longest=longest)
+    except BadImage as error:
+        named = "" if file.name in str(error) else f"{file.name}: "
+        raise BadImage(f"{named}{error}") from error
+    if min(picture.width, picture.height) < TINY:
+        raise BadImage(
+            f"{file.name} is {picture.width} × {picture.height} pixels (a long side of {longest} "
+            f"at most): too narrow to learn from, at least {TINY} are needed"
+        )
+    pixels: np.ndarray = np.rint(picture.pixels * 255).astype(np.uint8)
+    return pixels

@@ -7,8 +7,9 @@ A task is one file of this package that ends with `TASK = …`.  Its parameters 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ class Task:
         summary: what it learns, from what, in a sentence.
         zh: title and summary in Chinese.
         params: its own parameters; those of the loop (steps, seed …) are the loop's.
-        lesson: makes the run from materials, parameters and a device.
+        lesson: makes the run from materials, parameters, a device and a seed; a class of Lesson.
         takes_styles: whether it learns from a second folder.
     """
 
@@ -106,6 +107,6 @@ class Task:
     summary: str
     zh: tuple[str, str]
     params: type[Params]
-    lesson: type[Lesson]
+    lesson: Callable[[Materials, Any, torch.device, int], Lesson]
     takes_styles: bool = False
     architectures: tuple[str, ...] = field(default=())

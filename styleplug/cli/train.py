@@ -1,0 +1,169 @@
+"""`styleplug train TASK`: a command for each training task, made from its declaration.
+
+As with methods, what it accepts is read from the task's parameters and the loop's, and values go
+as text to their validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from inspect import Signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from styleplug.cli.console import ERR, print_json, say_note, say_result
+from styleplug.cli.method import cancel_on_ctrl_c
+from styleplug.cli.options import Json, field_options, keyword
+from styleplug.core.errors import Cancelled
+from styleplug.training.loop import train, written
+from styleplug.training.progress import Progress, Report
+from styleplug.training.setup import Loop, Setup
+from styleplug.training.task import Task
+
+
+def _folders(flag: str, help: str) -> Any:
+    """An option that takes folders; repeatable."""
+    return Annotated[
+        list[Path] | None,
+        typer.Option(flag, metavar="FOLDER", help=help, rich_help_panel="Run", show_default=False),
+    ]
+
+
+_Data = _folders("--data", "Pictures to learn from, sub-folders included. Repeatable.")
+_Styles = _folders("--styles", "Paintings or patterns to take styles from. Repeatable.")
+_Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="FOLDER",
+        rich_help_panel="Run",
+        help="Where checkpoint, weights, samples, curve and log go.",
+    ),
+]
+_Teacher = Annotated[
+    Path | None,
+    typer.Option(
+        "--teacher",
+        metavar="FILE",
+        rich_help_panel="Run",
+        help="Compare pictures by SqueezeNet 1.0, whose weights (safetensors) are given, instead "
+        "of the embedded encoder.",
+    ),
+]
+_Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        rich_help_panel="Run",
+        help="Go on with the run in --out from its last checkpoint. Nothing else has to be given; "
+        "limits, rate, device and intervals may be changed.",
+    ),
+]
+
+
+def task_command(task: Task) -> Any:
+    """The command of a task, for typer's group `train`."""
+
+    def call(
+        data: list[Path] | None,
+        out: Path,
+        resume: bool,
+        teacher: Path | None,
+        json: bool,
+        styles: list[Path] | None = None,
+        **values: Any,
+    ) -> None:
+        setup = (Setup.resumed if resume else Setup.of)(
+            task,
+            out=out,
+            data=data or (),
+            styles=styles or (),
+            teacher=teacher,
+            options={name: value for name, value in values.items() if value is not None},
+        )
+        _train(setup, as_json=json)
+
+    options = [keyword("data", _Data, None)]
+    options += [keyword("styles", _Styles, None)] if task.takes_styles else []
+    options += [keyword("out", _Out), keyword("resume", _Resume, False)]
+    options += [keyword("teacher", _Teacher, None), keyword("json", Json, False)]
+    options += [*field_options(Loop, "Training"), *field_options(task.params, "Parameters")]
+    call.__signature__ = Signature(options)  # type: ignore[attr-defined]
+    call.__annotations__ = {option.name: option.annotation for option in options}
+    single = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    single.command(task.id, help=escape(task.summary))(call)
+    return typer.main.get_command(single)
+
+
+def _train(setup: Setup, *, as_json: bool) -> None:
+    """Train, tell meanwhile how it goes, and at the end what became of it."""
+    with cancel_on_ctrl_c() as cancel:
+        report = _show(train(setup, cancel))
+    if report is None:  # a helper of the main process
+        return
+    if as_json:
+        print_json({**asdict(report), "out": str(setup.out)})
+    else:
+        say_result(str(setup.out))
+    counted = f", {len(report.skipped)} files skipped" if report.skipped else ""
+    say_note(
+        f"{report.step} steps in {report.seconds / 60:.1f} min on {report.device}, "
+        f"{report.pictures} pictures{counted}; best at step {report.best_step}: "
+        f"{written(report.best)}"
+    )
+    if report.stopped:
+        raise Cancelled(
+            f"stopped at step {report.step}; all is kept in {setup.out}: go on with --resume"
+        )
+
+
+def _show(run: Iterable[Progress]) -> Report | None:
+    """Follow a run on standard error: a bar, and a line for each judgement; its report."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    report, scores = None, None
+    with Bar(*columns, console=ERR, transient=True) as bars:
+        bar = bars.add_task("starting", total=None, left="")
+        for progress in run:
+            for warning in progress.warnings:
+                say_note(warning)
+            if progress.scores and progress.scores != scores:
+                scores = progress.scores
+                say_note(
+                    f"step {progress.step}: {written(progress.losses)}; held out: {written(scores)}"
+                )
+            known = progress.step > 0
+            bars.update(
+                bar,
+                completed=progress.share,
+                total=1.0 if known else None,
+                description=_doing(progress),
+                left="" if progress.remaining is None else f"{_long(progress.remaining)} left",
+            )
+            report = progress.report
+    return report
+
+
+def _doing(progress: Progress) -> str:
+    """What the bar says."""
+    if not progress.step:
+        return escape(progress.note)
+    of = f"/{progress.steps}" if progress.steps else ""
+    total = f", loss {sum(progress.losses.values()):.4g}" if progress.losses else ""
+    return f"step {progress.step}{of}{total}"
+
+
+def _long(seconds: float) -> str:
+    """A time to wait."""
+    return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
