@@ -1,0 +1,117 @@
+"""Transforms that give features the statistics of other features, and the mixing of features.
+
+All but `mix` are affine maps of a position's c features.  So a map is found once, from the
+moments of whole pictures, and then applied to any part of one: tiles agree, and the strength is
+a way from the identity to the map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+RIDGE = 1e-3
+"""Share of the mean variance that is added to every variance before matrices are inverted:
+what a picture hardly contains is not blown up to noise."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean (c) and covariance (c c) of features, in float64."""
+
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+@dataclass(frozen=True)
+class Affine:
+    """The map x -> matrix · x + offset of a position's features: (c c) and (c)."""
+
+    matrix: np.ndarray
+    offset: np.ndarray
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Features (b c h w) to features of the same shape, float32."""
+        b, c, h, w = features.shape
+        matrix, offset = self.matrix.astype(np.float32), self.offset.astype(np.float32)
+        mapped = matrix @ features.reshape(b, c, h * w) + offset[:, None]
+        return np.asarray(mapped.reshape(b, c, h, w), np.float32)
+
+    def at(self, strength: float) -> Affine:
+        """The map so much of the way from the identity (0) to this one (1)."""
+        rest = (1 - strength) * np.eye(len(self.offset))
+        return Affine(rest + strength * self.matrix, strength * self.offset)
+
+
+def moments(features: np.ndarray) -> Moments:
+    """The moments of features (c h w) over their positions."""
+    flat = features.reshape(len(features), -1).astype(np.float64)
+    mean = flat.mean(axis=1)
+    centred = flat - mean[:, None]
+    return Moments(mean, centred @ centred.T / flat.shape[1])
+
+
+def blend(parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
+    """The average of moments, weighted by shares that add up to 1."""
+    pairs = list(zip(parts, shares, strict=True))
+    mean = sum(share * part.mean for part, share in pairs)
+    covariance = sum(share * part.covariance for part, share in pairs)
+    return Moments(np.asarray(mean), np.asarray(covariance))
+
+
+def whitening(content: Moments, style: Moments, ridge: float = RIDGE) -> Affine:
+    """Whitening and colouring: correlations of the content are undone, the style's put in.
+
+    Li et al. 2017, "Universal Style Transfer via Feature Transforms", arXiv:1705.08086.
+    """
+    white = _power(content.covariance, -0.5, ridge)
+    colour = _power(style.covariance, 0.5, ridge)
+    return _onto(content, style, colour @ white)
+
+
+def transport(content: Moments, style: Moments, ridge: float = RIDGE) -> Affine:
+    """The map onto the style's moments that moves the content's features least.
+
+    Lu et al. 2019, "A Closed-form Solution to Universal Style Transfer", arXiv:1906.00668.
+    """
+    white = _power(content.covariance, -0.5, ridge)
+    root = _power(content.covariance, 0.5, ridge)
+    wanted = style.covariance + _lift(style.covariance, ridge)
+    return _onto(content, style, white @ _power(root @ wanted @ root, 0.5, 0.0) @ white)
+
+
+def adain(content: Moments, style: Moments, ridge: float = RIDGE) -> Affine:
+    """Each channel gets the style's mean and deviation.
+
+    Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance
+    Normalization", arXiv:1703.06868.
+    """
+    variances = [
+        np.diag(part.covariance + _lift(part.covariance, ridge)) for part in (content, style)
+    ]
+    return _onto(content, style, np.diag(np.sqrt(variances[1] / variances[0])))
+
+
+def mix(parts: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+    """Features (n c h w) of several pictures added up, position by position: (1 c h w)."""
+    return np.asarray(np.tensordot(np.array(weights, np.float32), parts, axes=1)[None])
+
+
+def _onto(content: Moments, style: Moments, matrix: np.ndarray) -> Affine:
+    """The map with this matrix that takes the content's mean to the style's."""
+    return Affine(matrix, style.mean - matrix @ content.mean)
+
+
+def _lift(covariance: np.ndarray, ridge: float) -> np.ndarray:
+    """What `ridge` adds to a covariance."""
+    size = len(covariance)
+    # A picture of one colour has no variance at all; its whitening is then harmless.
+    return np.asarray((ridge * np.trace(covariance) / size + 1e-8) * np.eye(size))
+
+
+def _power(covariance: np.ndarray, exponent: float, ridge: float) -> np.ndarray:
+    """A power of a covariance (c c), lifted by `ridge`."""
+    values, vectors = np.linalg.eigh(covariance + _lift(covariance, ridge))
+    return np.asarray((vectors * np.maximum(values, 1e-12) ** exponent) @ vectors.T)
