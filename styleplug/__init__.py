@@ -10,7 +10,7 @@ Importing this loads nothing heavy: torch or ONNX Runtime come with the first ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -176,15 +176,23 @@ def run(
         StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
     """
     from styleplug.core.image import read
-    from styleplug.engine import shared
+    from styleplug.engine import longest, shared
 
-    slots = [slot.id for slot in shared().catalogue.get(method).inputs]
+    found = shared().catalogue.get(method)
+    slots = [slot.id for slot in found.inputs]
     pictures = {name: values.pop(name) for name in slots if values.get(name) is not None}
+    wanted = _recipe(method, _base(recipe), values)
+    most = longest(found, wanted.size)
     images = {
-        name: [read(one) for one in (value if isinstance(value, list | tuple) else [value])]
+        name: [read(one, longest=most[name]) for one in _several(value)]
         for name, value in pictures.items()
     }
-    return shared().run(_recipe(method, _base(recipe), values), images)
+    return shared().run(wanted, images)
+
+
+def _several(value: Any) -> Sequence[Any]:
+    """One or several pictures as several."""
+    return value if isinstance(value, list | tuple) else [value]
 
 
 def _base(recipe: Recipe | str | Path | None) -> Recipe | None:

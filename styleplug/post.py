@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from styleplug.core.image import Picture, scale
+from styleplug.core.image import Picture, bands, scale
 from styleplug.core.recipe import Finish
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709, the primaries of sRGB
@@ -24,14 +24,21 @@ def finish(result: np.ndarray, content: Picture | None, settings: Finish) -> np.
     """
     if content is None:
         return result
-    content = scale(content, result.shape[1], result.shape[0])
-    if settings.keep_colours:
-        result = recolour(result, content.pixels)
-    if settings.strength < 1:
-        result = content.pixels + np.float32(settings.strength) * (result - content.pixels)
-    if content.alpha is not None:
-        result = np.concatenate([result, content.alpha[:, :, None]], axis=2)
-    return result
+    if content.alpha is None and not settings.keep_colours and settings.strength == 1:
+        return result
+    height, width = result.shape[:2]
+    content = scale(content, width, height)
+    finished = np.empty((height, width, 3 if content.alpha is None else 4), np.float32)
+    for rows in bands(height, width):
+        before, after = content.pixels[rows], result[rows]
+        if settings.keep_colours:
+            after = recolour(after, before)
+        if settings.strength < 1:
+            after = before + np.float32(settings.strength) * (after - before)
+        finished[rows, :, :3] = after
+        if content.alpha is not None:
+            finished[rows, :, 3] = content.alpha[rows]
+    return finished
 
 
 def recolour(light: np.ndarray, colours: np.ndarray) -> np.ndarray:

@@ -145,7 +145,7 @@ def test_help_says_everything_the_declaration_says(tint: type[Tint], styleplug: 
         "--kind plain|loud Which. (default plain)",
         "--invert --no-invert <bool> Turn around. (default yes)",
         "Weights. (default 1)",
-        "(64 to 4096, default 512 px)",
+        "(64 to 8192, default 512 px)",
         "--seed NUMBER",
         "--backend auto|torch|onnx|fake",
         "--device auto|cpu|cuda|mps",
@@ -271,7 +271,7 @@ def test_the_recipe_can_be_left_out(tinting: Command, tmp_path: Path) -> None:
     ("options", "sentence"),
     [
         (["--size", "9999"], "size = '9999'"),
-        (["--size", "9999"], "64 to 4096"),
+        (["--size", "9999"], "64 to 8192"),
         (["--amount", "nan"], "amount"),
         (["--amount", "2"], "0 to 1, default 0.25"),
         (["--steps", "many"], "steps = 'many'"),

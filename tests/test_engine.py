@@ -295,7 +295,7 @@ def test_smallest_size_cannot_step_down(photo, calibration):
 
 
 def test_memory_that_will_not_do_is_foreseen(engine, photo, monkeypatch):
-    room = plan.peak_mb((), 400 * 267 / 1e6) - memory.used_mb()
+    room = plan.peak_mb((), 400 * 267 / 1e6, tiled=False) - memory.used_mb()
     monkeypatch.setattr(memory, "available_mb", lambda: room)
     assert "358 px will be tried" in engine.plan(recipe(size=512), {"content": [(90, 60)]}).note
     report = last(engine.run(recipe(size=512), {"content": [photo]})).report
@@ -643,10 +643,10 @@ def test_plan_is_quick_and_imports_nothing(engine):
 
 def test_memory_is_a_line_through_what_was_seen():
     seen = [plan.Observation(mp, 1.0, 500 + 2000 * mp) for mp in (0.1, 0.3, 1.0)]
-    assert plan.peak_mb(seen, 2.0) == pytest.approx(4500)
+    assert plan.peak_mb(seen, 2.0, tiled=False) == pytest.approx(4500)
     one = [plan.Observation(0.3, 1.0, 2000)]
-    assert plan.peak_mb(one, 0.3) == pytest.approx(2000)
-    assert plan.peak_mb(one, 1.3) == pytest.approx(2000 + plan.MB_PER_MEGAPIXEL)
+    assert plan.peak_mb(one, 0.3, tiled=False) == pytest.approx(2000)
+    assert plan.peak_mb(one, 1.3, tiled=False) == pytest.approx(2000 + plan.MB_PER_MEGAPIXEL)
 
 
 def test_time_comes_from_the_runs_nearest_in_size():

@@ -26,7 +26,7 @@ from styleplug.core import image
 from styleplug.core.errors import BadImage, BadParameter
 from styleplug.core.frame import Frame
 from styleplug.core.params import Params, field
-from styleplug.core.recipe import Recipe, Settings
+from styleplug.core.recipe import LARGEST, Recipe, Settings
 from styleplug.ui import render
 from styleplug.ui.controls import control
 from styleplug.ui.form import Form, uploaded
@@ -74,7 +74,7 @@ class Kinds(Params):
         (Kinds, "free", gr.Number, {"value": 3, "precision": 0}),
         (Kinds, "yes", gr.Checkbox, {"value": True}),
         (Kinds, "name", gr.Textbox, {"value": "x"}),
-        (Settings, "size", gr.Slider, {"minimum": 64, "maximum": 4096, "step": 16}),
+        (Settings, "size", gr.Slider, {"minimum": 64, "maximum": LARGEST, "step": 16}),
         (Settings, "seed", gr.Number, {"value": 0, "precision": 0}),
         (Settings, "backend", gr.Radio, {"value": "auto"}),
         (BlendParams, "blend", gr.Textbox, {"value": "1, 0.5"}),
@@ -281,7 +281,7 @@ def test_a_bad_file_is_refused_in_words(
         ({"pause": "nan"}, "pause.*finite"),
         ({"mood": "sad"}, "mood = 'sad'.*calm"),
         ({"blend": "1, x"}, "blend"),
-        ({"size": 5000}, "size = 5000.*64 to 4096"),
+        ({"size": 9000}, "size = 9000.*64 to 8192"),
         ({"strength": 2}, "strength = 2"),
         ({"style": None}, "style"),
         ({"content": None}, "content"),

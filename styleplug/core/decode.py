@@ -268,7 +268,7 @@ def _from_array(array: np.ndarray, longest: int) -> Picture:
     low, high = float(pixels.min()), float(pixels.max())
     if not (-0.01 <= low <= high <= 1.01):  # also refuses NaN
         raise BadImage(f"float pixels must lie in [0, 1]; this array holds {low:g} to {high:g}")
-    pixels = np.clip(pixels, 0.0, 1.0)
+    np.clip(pixels, 0.0, 1.0, out=pixels)
     if pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
     alpha = pixels[:, :, 3] if pixels.shape[2] == 4 and pixels[:, :, 3].min() < 1 else None

@@ -15,7 +15,7 @@ from PIL import (  # the plug-ins register their formats in Image.SAVE
 
 from styleplug.core.errors import OutputError
 from styleplug.core.files import write_file
-from styleplug.core.picture import Picture
+from styleplug.core.picture import Picture, bands
 from styleplug.core.pngtext import MAX_RECIPE
 from styleplug.core.recipe import PNG_KEY
 
@@ -89,19 +89,20 @@ def write(picture: Picture | np.ndarray, path: Path, recipe: str | None = None) 
 
 def _quantised(picture: Picture | np.ndarray, *, opaque: bool) -> np.ndarray:
     """To (h, w, 3) or (h, w, 4) uint8, each value to the nearest."""
-    if isinstance(picture, Picture):
-        alpha = picture.alpha
-        pixels = picture.pixels
-        if alpha is not None:
-            pixels = np.concatenate([pixels, alpha[:, :, None]], axis=2)
-    else:
-        pixels = picture
+    whole = picture if isinstance(picture, Picture) else Picture(picture)
+    pixels, alpha = whole.pixels, whole.alpha
     if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or not pixels.size:
         raise OutputError(f"expected pixels of shape (h, w, 3) or (h, w, 4), got {pixels.shape}")
-    if not np.isfinite(pixels).all():
-        raise OutputError("the picture holds values that are not finite; nothing was written")
-    if opaque and pixels.shape[2] == 4:
-        alpha = pixels[:, :, 3:]
-        pixels = pixels[:, :, :3] * alpha + (1 - alpha)
-    result: np.ndarray = np.rint(np.clip(pixels, 0.0, 1.0) * 255).astype(np.uint8)
+    if pixels.shape[2] == 4:
+        pixels, alpha = pixels[:, :, :3], pixels[:, :, 3]
+    height, width = pixels.shape[:2]
+    result = np.empty((height, width, 3 if opaque or alpha is None else 4), np.uint8)
+    for rows in bands(height, width):
+        band = pixels[rows]
+        if alpha is not None:
+            seen = alpha[rows, :, None]
+            band = band * seen + (1 - seen) if opaque else np.concatenate([band, seen], axis=2)
+        if not np.isfinite(band).all():
+            raise OutputError("the picture holds values that are not finite; nothing was written")
+        result[rows] = np.rint(np.clip(band, 0.0, 1.0) * 255)
     return result

@@ -74,6 +74,7 @@ class Method(ABC, Generic[P]):
     params: ClassVar[type[Params]]
     inputs: ClassVar[tuple[Slot, ...]]
     weights: ClassVar[Mapping[str, tuple[WeightSource, ...]]]
+    tiled: ClassVar[bool] = False  # paints by `core.tiles`: memory hardly grows with the picture
 
     @abstractmethod
     def run(self, images: Images, params: P, ctx: Context) -> Iterator[Frame]:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self, get_args, get_origin
+from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+)
 from pydantic.fields import FieldInfo
 
 from styleplug.core.errors import BadParameter
@@ -107,6 +114,9 @@ class Params(BaseModel):
             raise BadParameter(_explain(cls, error)) from None
 
 
+_P = TypeVar("_P", bound=Params)
+
+
 def _explain(params: type[Params], error: ValidationError) -> str:
     """One sentence a problem."""
     sentences = []
@@ -132,6 +142,32 @@ def _range(params: type[Params], name: str) -> str:
         return ""
     ends = (-math.inf if low is None else low, math.inf if high is None else high)
     return f" (allowed: {ends[0]:g} to {ends[1]:g}, default {info.default:g})"
+
+
+def narrowed(params: type[_P], name: str, most: float) -> type[_P]:
+    """The same parameters, but one number with a lower upper bound.
+
+    Args:
+        params: whose field is bounded.
+        name: of the field.
+        most: largest value allowed from now on.
+
+    Raises:
+        BadParameter: this is no bound within the bounds there are.
+    """
+    info = params.model_fields[name]
+    low, high = bounds_of(info)
+    if not (-math.inf if low is None else low) <= most <= (math.inf if high is None else high):
+        raise BadParameter(f"{name} cannot be bounded by {most:g}{_range(params, name)}")
+    bounded = Field(
+        min(info.default, most),
+        ge=low,
+        le=most,
+        description=info.description,
+        json_schema_extra=info.json_schema_extra,
+    )
+    fields: Any = {name: (info.annotation, bounded)}
+    return create_model(params.__name__, __base__=params, **fields)
 
 
 def shares_of(name: str, given: Sequence[float], things: Sequence[str]) -> list[float]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
+
+_BAND = 2**20  # pixels
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,28 @@ def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
 
 def scale(picture: Picture, width: int, height: int) -> Picture:
     """Resample to exactly this size; what is transparent does not bleed into what is seen."""
+    if (picture.width, picture.height) == (width, height):
+        return picture
     pixels = resize(picture.pixels, width, height)
     if picture.alpha is None:
         return Picture(pixels)
     alpha = resize(picture.alpha, width, height)
     weighted = resize(picture.pixels * picture.alpha[:, :, None], width, height)
-    seen = alpha[:, :, None] > 1 / 255  # elsewhere the quotient is noise, and invisible
-    colours = np.where(seen, weighted / np.maximum(alpha, 1 / 255)[:, :, None], pixels)
-    return Picture(np.clip(colours, 0.0, 1.0).astype(np.float32, copy=False), alpha)
+    for rows in bands(height, width):
+        here = alpha[rows, :, None]
+        seen = here > 1 / 255  # elsewhere the quotient is noise, and invisible
+        np.divide(weighted[rows], here, out=pixels[rows], where=seen)
+    return Picture(np.clip(pixels, 0.0, 1.0, out=pixels), alpha)
+
+
+def bands(height: int, width: int) -> Iterator[slice]:
+    """Rows of a picture, about a megapixel at a time.
+
+    What is computed of a large picture band by band needs no further large pictures on the way.
+    """
+    rows = max(1, _BAND // max(1, width))
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
 
 
 def fitted(width: int, height: int, size: int) -> tuple[int, int]:

@@ -10,6 +10,8 @@ from styleplug.core.errors import BadRecipe
 from styleplug.core.params import Params, field
 
 PNG_KEY = "styleplug"  # the text chunk of a PNG that holds the recipe
+LARGEST = 8192
+"""No side of a result is longer, in pixels; nor is one of a picture that is read."""
 
 
 class Finish(Params):
@@ -39,7 +41,7 @@ class Settings(Params):
     size: int = field(
         512,
         ge=64,
-        le=4096,
+        le=LARGEST,
         step=16,
         unit="px",
         label="Size",

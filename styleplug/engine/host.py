@@ -106,7 +106,8 @@ class Engine:
         kind = plan.Kind(*expect(recipe.backend, recipe.device), method.id, method.nets(params))
         width, height = result_shape(method, sizes, recipe.size)
         work = plan.work_of(method, params, width * height)
-        return plan.predict(kind, self._shared.calibration.of(kind), work, width, height)
+        seen = self._shared.calibration.of(kind)
+        return plan.predict(kind, seen, work, width, height, tiled=method.tiled)
 
     def warm(self) -> None:
         """Import the library of the default backend, which takes seconds for torch.

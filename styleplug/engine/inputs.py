@@ -13,8 +13,9 @@ from styleplug.core.method import Images, Method
 
 MIN_SIDE = 16
 """No side of a picture that a method gets is shorter; its result is resized back."""
-_OTHERS = 2
-"""Pictures of other slots than the first have a long side of at most so many times the size."""
+_OTHERS, _OTHERS_MOST = 2, 4096
+"""Pictures of other slots than the first have a long side of at most so many times the size, and
+at most so many pixels: of a style, more show no more."""
 
 
 def check_slots(method: Method[Any], images: Mapping[str, Sequence[object]]) -> None:
@@ -56,6 +57,15 @@ def result_shape(
     return fitted(width, height, size)
 
 
+def longest(method: Method[Any], size: int) -> dict[str, int]:
+    """The long side by slot, in pixels, beyond which a run at a size has no use for a picture.
+
+    Whoever reads the pictures may reduce them to it while reading, which saves time and memory.
+    """
+    sides = {slot.id: min(_OTHERS * size, _OTHERS_MOST) for slot in method.inputs}
+    return {**sides, **{slot.id: size for slot in method.inputs[:1]}}
+
+
 def prepare(
     method: Method[Any], pictures: Mapping[str, Sequence[Picture]], size: int
 ) -> tuple[Images, Picture | None]:
@@ -73,19 +83,20 @@ def prepare(
     """
     images: dict[str, tuple[np.ndarray, ...]] = {}
     content: Picture | None = None
-    for position, slot in enumerate(method.inputs):
-        images[slot.id] = tuple(
-            _reduced(picture, size if position == 0 else None, _OTHERS * size)
-            for picture in pictures[slot.id]
-        )
-        if content is None:
-            first = pictures[slot.id][0]
-            content = scale(first, *fitted(first.width, first.height, size))
+    for name, most in longest(method, size).items():
+        first = name == method.inputs[0].id
+        scaled = [_scaled(picture, most, enlarge=first) for picture in pictures[name]]
+        content = scaled[0] if first else content
+        images[name] = tuple(_workable(picture) for picture in scaled)
     return images, content
 
 
-def _reduced(picture: Picture, size: int | None, most: int) -> np.ndarray:
-    """Pixels with the long side `size`, or where that is None, of at most `most`."""
-    wanted = size or min(most, max(picture.width, picture.height))
-    shape = fitted(picture.width, picture.height, wanted)
-    return scale(picture, *workable(*shape)).pixels
+def _scaled(picture: Picture, most: int, *, enlarge: bool) -> Picture:
+    """The picture with a long side of `most`, or of less where it is not to be enlarged."""
+    side = most if enlarge else min(most, max(picture.width, picture.height))
+    return scale(picture, *fitted(picture.width, picture.height, side))
+
+
+def _workable(picture: Picture) -> np.ndarray:
+    """Its pixels, in a size that a method can work with."""
+    return scale(picture, *workable(picture.width, picture.height)).pixels

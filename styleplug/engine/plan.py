@@ -25,6 +25,9 @@ SECONDS = {"cuda": 0.05, "mps": 0.2, "cpu": 1.0}
 # Before any run of its kind: process with its libraries loaded, and more for each megapixel.
 BASE_MB = 800.0
 MB_PER_MEGAPIXEL = 2000.0
+# The same for a method that paints by tiles: with a tile's features; content, result, finishing.
+TILED_BASE_MB = 1200.0
+TILED_MB_PER_MEGAPIXEL = 60.0
 
 _KEPT = 24  # runs remembered of each kind
 _NEAREST = 3  # of which so many, the nearest in size, tell the time
@@ -141,7 +144,13 @@ class Calibration:
 
 
 def predict(
-    kind: Kind, seen: Sequence[Observation], work: float | None, width: int, height: int
+    kind: Kind,
+    seen: Sequence[Observation],
+    work: float | None,
+    width: int,
+    height: int,
+    *,
+    tiled: bool,
 ) -> Plan:
     """The plan of a run.
 
@@ -151,9 +160,10 @@ def predict(
         work: the method's word for its work, if it has one.
         width: of the result in pixels.
         height: of the result in pixels.
+        tiled: the method paints by tiles.
     """
     megapixels = width * height / 1e6
-    need = peak_mb(seen, megapixels)
+    need = peak_mb(seen, megapixels, tiled=tiled)
     note = "a guess: no such run was timed here yet"
     if seen:
         note = f"from {len(seen)} earlier run{'s' if len(seen) > 1 else ''}"
@@ -171,11 +181,17 @@ def seconds(kind: Kind, seen: Sequence[Observation], work: float, megapixels: fl
     return work * statistics.median(one.rate for one in near[:_NEAREST])
 
 
-def peak_mb(seen: Sequence[Observation], megapixels: float) -> float:
+def peak_mb(seen: Sequence[Observation], megapixels: float, *, tiled: bool) -> float:
     """Memory of a run: a line through what earlier runs took, by size.
 
-    Runs too near in size to tell a slope from the base get the slope assumed at first.
+    Runs too near in size to tell a slope from the base get the slope assumed at first.  So do
+    all of a method that paints by tiles: up to the size of a tile its memory grows fast, beyond
+    it hardly, and runs of small pictures tell nothing of those of large ones.
     """
+    if tiled:
+        slope = TILED_MB_PER_MEGAPIXEL
+        bases = (one.peak_mb - slope * one.megapixels for one in seen)
+        return max((TILED_BASE_MB, *bases)) + slope * megapixels
     if not seen:
         return BASE_MB + MB_PER_MEGAPIXEL * megapixels
     sizes = [one.megapixels for one in seen]

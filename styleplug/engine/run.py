@@ -29,6 +29,7 @@ from styleplug.post import finish
 from styleplug.store import Store
 
 _SLACK = 1e-3  # how far outside [0, 1] a pixel may be by rounding; it is clipped
+_PREVIEW = 2048  # long side up to which a preview is passed on with all its pixels
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,9 @@ class Run:
                     self._observe(frame, watch.peak_mb)
                 final = self._finished(frame, watch, cancelled)
         finally:
-            self._last = None
+            self._last = self._content = None
             memory.release()
+        del frame  # the method's picture, now that there is a finished one
         yield final
 
     def _outcome(self) -> Generator[Frame, None, tuple[Frame, bool]]:
@@ -106,7 +108,7 @@ class Run:
         except Cancelled:
             if self._last is None:
                 raise Cancelled("stopped before there was a picture") from None
-            return self._last, True
+            return self._checked(self._last), True
 
     def _weights(self) -> Iterator[Frame]:
         """Resolve the weights, telling how it goes."""
@@ -160,7 +162,7 @@ class Run:
         """
         width, height = self._shape()
         seen = self.shared.calibration.of(self._kind)
-        need = plan.peak_mb(seen, width * height / 1e6)
+        need = plan.peak_mb(seen, width * height / 1e6, tiled=self.method.tiled)
         if not plan.fits(need):
             raise OutOfMemory(
                 f"it takes about {need:.0f} MB; {memory.available_mb():.0f} MB are free"
@@ -189,11 +191,11 @@ class Run:
                 if final is not None:
                     raise MethodError(f"{self._who} goes on after its final frame")
                 if frame.final:
-                    final = frame
+                    final = self._checked(frame)
                     continue
                 if frame.images:
                     self._last = frame
-                yield frame
+                yield self._checked(_reduced(frame))
         finally:
             close = getattr(frames, "close", None)
             with suppress(Exception):  # it has no say any more
@@ -206,15 +208,17 @@ class Run:
         return final
 
     def _next(self, frames: Iterator[Frame], context: RunContext) -> Frame | None:
-        """The method's next frame, checked and timed; None at its end."""
+        """The method's next frame, timed; None at its end."""
         context.check()
         started, loading = time.perf_counter(), context.loading
         try:
             with self._blamed():
                 frame = next(frames, None)
-            return None if frame is None else self._checked(frame)
         finally:
             self._busy += time.perf_counter() - started - (context.loading - loading)
+        if frame is not None and not isinstance(frame, Frame):
+            raise MethodError(f"{self._who} yielded {type(frame).__name__}; expected Frame")
+        return frame
 
     @contextmanager
     def _blamed(self) -> Iterator[None]:
@@ -233,14 +237,12 @@ class Run:
     def _who(self) -> str:
         return f"the method {self.method.id!r}"
 
-    def _checked(self, frame: object) -> Frame:
+    def _checked(self, frame: Frame) -> Frame:
         """The frame, its pictures float32 in [0, 1].
 
         Raises:
-            MethodError: it is no frame, or a picture in it is none.
+            MethodError: a picture in it is none, or has not the shape of the result.
         """
-        if not isinstance(frame, Frame):
-            raise MethodError(f"{self._who} yielded {type(frame).__name__}; expected Frame")
         images = tuple(self._picture(image) for image in frame.images)
         if frame.final and not images:
             raise MethodError(f"the final frame of {self._who} has no picture")
@@ -261,7 +263,9 @@ class Run:
         low, high = (float(image.min()), float(image.max())) if image.size else (math.nan,) * 2
         if not (low >= -_SLACK and high <= 1 + _SLACK):  # also where it is NaN
             raise MethodError(f"{self._who} made pixels from {low:g} to {high:g}; expected 0 to 1")
-        return np.clip(image, 0.0, 1.0).astype(np.float32, copy=False)
+        if low < 0 or high > 1:
+            image = np.clip(image, 0.0, 1.0)
+        return image.astype(np.float32, copy=False)
 
     def _finished(self, frame: Frame, watch: memory.Watch, cancelled: bool) -> Frame:
         """The engine's final frame: the picture in its shape, and the report."""
@@ -308,3 +312,20 @@ class Run:
             digest = " ".join(file.sha256 for file in self.files.values())
             seen = plan.Observation(width * height / 1e6, self._busy / work, peak_mb)
             self.shared.calibration.observe(self._kind, digest, seen)
+
+
+def _reduced(frame: Frame) -> Frame:
+    """The frame with copies of its pictures for show, of large ones every second or third pixel.
+
+    The method may go on painting the same array, and a copy of a large one at every step would
+    cost more than the painting.
+    """
+    return replace(frame, images=tuple(_preview(image) for image in frame.images))
+
+
+def _preview(image: np.ndarray) -> np.ndarray:
+    """A copy of a picture of at most `_PREVIEW` pixels a side; what is none is left as it is."""
+    if not isinstance(image, np.ndarray) or image.ndim != 3:  # a stranger's code
+        return image
+    every = max(1, math.ceil(max(image.shape[:2]) / _PREVIEW))
+    return image[::every, ::every].copy()

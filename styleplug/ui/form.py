@@ -18,6 +18,7 @@ from styleplug.core.image import Picture
 from styleplug.core.method import Method, Slot
 from styleplug.core.params import Params, hint_of
 from styleplug.core.recipe import Finish, Recipe, Settings
+from styleplug.engine import longest
 from styleplug.ui.controls import control, shown
 from styleplug.ui.i18n import Texts
 
@@ -36,9 +37,12 @@ class Form:
     Args:
         method: whose controls.
         texts: collects their words.
+        settings: what visitors may ask of the engine.
     """
 
-    def __init__(self, method: Method[Any], texts: Texts) -> None:
+    def __init__(
+        self, method: Method[Any], texts: Texts, settings: type[Settings] = Settings
+    ) -> None:
         self.method = method
         self.slots = {
             slot: [slot.id] + [f"{slot.id}_{n}" for n in range(2, slot.most + 1)]
@@ -46,7 +50,7 @@ class Form:
         }
         self.groups: dict[str, type[Params]] = {
             method.id: method.params,
-            "settings": Settings,
+            "settings": settings,
             "finish": Finish,
         }
         self._texts = texts
@@ -153,7 +157,7 @@ class Form:
             method=self.method.id,
             parameters=self.method.params.of(own).model_dump(mode="json"),
             finish=Finish.of(finish),
-            **Settings.of(settings).model_dump(),
+            **self.groups["settings"].of(settings).model_dump(),
         )
 
     def fill(self, recipe: Recipe) -> list[Any]:
@@ -189,11 +193,12 @@ class Form:
         return {slot: paths for slot, paths in found.items() if paths}
 
     def read(self, values: Values) -> dict[str, list[Picture]]:
-        """The pictures of every slot, decoded.
+        """The pictures of every slot, decoded, no larger than a run of these values needs.
 
         Raises:
             UsageError: a slot is empty.
             BadImage: a file is no usable picture.
+            BadParameter: as of `recipe`.
         """
         paths = self.paths(values)
         for slot in self.method.inputs:
@@ -202,7 +207,11 @@ class Form:
                     f"no picture came for {slot.id!r}: {self.method.title} needs one there "
                     f"({slot.help})"
                 )
-        return {slot: [image.read(path) for path in some] for slot, some in paths.items()}
+        most = longest(self.method, self.recipe(values).size)
+        return {
+            slot: [image.read(path, longest=most[slot]) for path in some]
+            for slot, some in paths.items()
+        }
 
     def sizes(self, values: Values) -> dict[str, list[tuple[int, int]]]:
         """Width and height of every picture, from the files' heads alone; unreadable left out."""

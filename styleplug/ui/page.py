@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import suppress
 from html import escape
@@ -11,6 +12,9 @@ import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
+from styleplug.core.errors import BadParameter
+from styleplug.core.params import narrowed
+from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY, shared
 from styleplug.ui.i18n import Texts
 from styleplug.ui.tab import Tab
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 UPLOAD = "64mb"  # largest file taken
 WAITING = 64  # runs in line before newcomers are asked to come back later
+MAX_SIZE = "STYLEPLUG_MAX_SIZE"
+PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE says another
 SWEEP = (600, 3600)  # every so many seconds, files older than so many are deleted
 
 
@@ -33,8 +39,9 @@ def build(engine: Engine | None = None) -> gr.Blocks:
     return _compose(engine or shared())[0]
 
 
-def _compose(engine: Engine) -> tuple[gr.Blocks, Texts]:
+def _compose(engine: Engine, share: bool = False) -> tuple[gr.Blocks, Texts]:
     """The page, and its texts, which the browser gets at launch."""
+    settings = _settings(share)
     texts = Texts()
     page = gr.Blocks(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
     with page:
@@ -47,13 +54,28 @@ def _compose(engine: Engine) -> tuple[gr.Blocks, Texts]:
             for method in engine.catalogue.methods.values():
                 title = texts.add(f"{method.id}-title", method.title, method.zh[0])
                 with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
-                    Tab(method, engine, texts, page, CONCURRENCY)
+                    Tab(method, engine, texts, page, CONCURRENCY, settings)
             for name, why in engine.catalogue.broken.items():
                 with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
                     gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
                     gr.HTML(f'<p class="sp-line sp-error">{escape(why)}</p>', padding=False)
     page.queue(max_size=WAITING)
     return page, texts
+
+
+def _settings(share: bool) -> type[Settings]:
+    """What visitors may ask of the engine: no larger size than the administrator allows.
+
+    Raises:
+        BadParameter: STYLEPLUG_MAX_SIZE is no size.
+    """
+    said = os.environ.get(MAX_SIZE)
+    public = share or "SPACE_ID" in os.environ
+    if not said:
+        return narrowed(Settings, "size", PUBLIC_SIZE) if public else Settings
+    if not said.isdecimal():
+        raise BadParameter(f"{MAX_SIZE}={said}: expected a number of pixels, such as {PUBLIC_SIZE}")
+    return narrowed(Settings, "size", int(said))
 
 
 def launch(
@@ -67,7 +89,8 @@ def launch(
     """Serve the page; heavy libraries are imported once it answers.
 
     `GRADIO_SERVER_NAME`, `GRADIO_SERVER_PORT` and `GRADIO_ROOT_PATH` hold where no argument is
-    given, and 127.0.0.1:7860 where they are not set.
+    given, and 127.0.0.1:7860 where they are not set.  `STYLEPLUG_MAX_SIZE` bounds the size that
+    visitors may ask for; where it is not set, a public link and a Space are bounded all the same.
 
     Args:
         host: address to listen on.
@@ -81,7 +104,7 @@ def launch(
         the page's address.
     """
     engine = engine or shared()
-    page, texts = _compose(engine)
+    page, texts = _compose(engine, share)
     _, url, _ = page.launch(
         server_name=host,
         server_port=port,

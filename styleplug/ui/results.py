@@ -14,10 +14,11 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from styleplug.core import image
-from styleplug.core.image import Picture, scale
+from styleplug.core.image import Picture, fitted, scale
 from styleplug.core.recipe import Recipe
 from styleplug.ui.live import preview
 
+BEFORE = 2048  # long side of what a result is compared with
 KEPT = 3  # previews on disk: the newest, and those a browser may still be fetching
 
 
@@ -67,7 +68,8 @@ class Folder:
         return plain
 
     def before(self, picture: Picture, result: np.ndarray) -> Path:
-        """The picture a run began with, at the size of its result."""
+        """The picture a run began with, in the shape of its result; of a large one smaller."""
+        height, width = result.shape[:2]
         path = self._path / "before.png"
-        image.write(scale(picture, result.shape[1], result.shape[0]), path)
+        image.write(scale(picture, *fitted(width, height, min(BEFORE, max(width, height)))), path)
         return path

@@ -12,7 +12,7 @@ from styleplug.core import image
 from styleplug.core.errors import BadRecipe, Cancelled, StyleplugError
 from styleplug.core.image import Picture
 from styleplug.core.method import Method
-from styleplug.core.recipe import Recipe
+from styleplug.core.recipe import Recipe, Settings
 from styleplug.ui import examples, render
 from styleplug.ui.endpoint import publish
 from styleplug.ui.form import Form, uploaded
@@ -42,6 +42,7 @@ class Tab:
         texts: collects its words.
         page: what it stands on.
         concurrency: how many runs there may be at once, over all tabs.
+        settings: what visitors may ask of the engine.
     """
 
     def __init__(
@@ -51,10 +52,11 @@ class Tab:
         texts: Texts,
         page: gr.Blocks,
         concurrency: int,
+        settings: type[Settings],
     ) -> None:
         self.method = method
         self.engine = engine
-        self.form = Form(method, texts)
+        self.form = Form(method, texts, settings)
         self._texts = texts
         self._page = page
         self._line: dict[str, Any] = {"concurrency_limit": concurrency, "concurrency_id": QUEUE}
