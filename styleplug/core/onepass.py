@@ -72,7 +72,7 @@ class OnePass:
         multiple = self.paint.spec.multiple
         whole = to_canvas(thumbnail(content, MEASURED_SIDE), multiple)
         known = self.measure(picture=whole)
-        known["deviation"] = known["deviation"] / np.float32(content_weight)
+        known["content_deviation"] = known["content_deviation"] / np.float32(content_weight)
 
         def apply(canvas: np.ndarray) -> np.ndarray:
             return self.paint(picture=canvas, code=code, **known)["painted"]

@@ -191,7 +191,7 @@ class _Function(nn.Module):
 class Measure(_Function):
     """Statistics of the content."""
 
-    inputs, outputs = ("picture",), ("mean", "deviation")
+    inputs, outputs = ("picture",), ("content_mean", "content_deviation")
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """(b 3 h w) in [0, 1] to (b 160) and (b 160)."""
@@ -235,7 +235,7 @@ class Code(_Function):
 class Paint(_Function):
     """The picture in the style of a code."""
 
-    inputs, outputs = ("picture", "mean", "deviation", "code"), ("painted",)
+    inputs, outputs = ("picture", "content_mean", "content_deviation", "code"), ("painted",)
 
     def forward(self, picture: Tensor, mean: Tensor, deviation: Tensor, code: Tensor) -> Tensor:
         """(b 3 h w) in [0, 1], (b 160), (b 160) and (b 64) to (b 3 h w) in [0, 1]."""
