@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from styleplug.backends.choose import has_cuda_driver
+from styleplug.backends.wire import external_weights
 from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError, OutOfMemory, WeightError
 from styleplug.core.weight import WeightFile
@@ -68,8 +69,9 @@ class OnnxBackend(Backend):
         except WeightError as error:
             raise BackendError(str(error)) from error
         try:
-            weights = {k: v.astype(np.float32) for k, v in load_file(file.path).items()}
-        except (OSError, ValueError, SafetensorError) as error:
+            held = load_file(file.path)
+            weights = {key: held[key].astype(np.float32) for key in external_weights(drawn)}
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise BackendError(
                 f"{file.path.name} does not hold the weights of {file.arch}: {error}"
             ) from error
@@ -86,6 +88,12 @@ class OnnxBackend(Backend):
             raise BackendError(
                 f"{file.path.name} does not fit the graph {drawn.name}: {error}"
             ) from error
+        listed = session.get_modelmeta().custom_metadata_map["weights"].split()
+        if strangers := sorted(held.keys() - set(listed)):
+            raise BackendError(
+                f"{file.path.name} does not hold the weights of {file.arch}, which has no "
+                f"{', '.join(strangers[:3])}"
+            )
         used = session.get_providers()[0]
         if used != self._wanted:
             self._notes = (f"{self._wanted} was asked for, but ONNX Runtime uses {used}.",)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from styleplug.nets.chain import Chain
+from styleplug.nets.shapes import EXAMPLE, free
 
 _TINY = 1e-8
 _RIDGE = 1e-2  # of the mean variance of a channel
@@ -43,7 +44,7 @@ def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
     return flat.mean(1), flat @ flat.T / flat.shape[1]
 
 
-class _Perceptual(nn.Module):
+class _Perceptual(nn.Module, ABC):
     """An encoder, its content and style taps, and the names of what goes in and out.
 
     `forward` takes the arrays of `inputs` in order and returns those of `outputs` in order.
@@ -63,6 +64,15 @@ class _Perceptual(nn.Module):
             *(f"mean_{tap}" for tap in self.style),
         )
 
+    @abstractmethod
+    def examples(self) -> tuple[Tensor, ...]:
+        """Arguments for `forward`, to trace it with."""
+
+    def shapes(self) -> tuple[dict | None, ...]:
+        """Height and width are free, in multiples of the encoder's stride; the batch is one."""
+        strides = [value.ndim == 4 and EXAMPLE[0] // value.shape[2] for value in self.examples()]
+        return tuple(free(n, multiple=self.multiple, batch=False) for n in strides)
+
 
 class Describe(_Perceptual):
     """What a loss needs to know of the content and style pictures."""
@@ -70,6 +80,10 @@ class Describe(_Perceptual):
     def __init__(self, encoder: Chain, content: Sequence[str], style: Mapping[str, float]):
         super().__init__(encoder, content, style)
         self.inputs, self.outputs = ("picture",), self.targets
+
+    def examples(self) -> tuple[Tensor, ...]:
+        """A picture."""
+        return (torch.rand(1, 3, *EXAMPLE),)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
         """Content features (1 c h/s w/s), Gram matrices (c c) and means (c) of a picture."""
@@ -82,7 +96,7 @@ class Describe(_Perceptual):
         )
 
 
-class _Loss(_Perceptual, ABC):
+class _Loss(_Perceptual):
     """Content, style and total-variation loss of a picture, and the gradient of their sum."""
 
     name: ClassVar[str]
@@ -98,6 +112,13 @@ class _Loss(_Perceptual, ABC):
             "variation_weight",
         )
         self.outputs = ("gradient", "content_losses", "style_losses", "variation_loss")
+
+    def examples(self) -> tuple[Tensor, ...]:
+        """A picture that is its own target, and weights."""
+        describe = Describe(self.encoder, self.content, self.style)
+        (picture,) = describe.examples()
+        weights = (torch.ones(len(self.content)), torch.ones(len(self.style)))
+        return (picture, *describe(picture), *weights, torch.tensor(0.0), torch.tensor(0.0))
 
     @abstractmethod
     def style_loss(

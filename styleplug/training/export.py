@@ -1,6 +1,6 @@
 """Export every function of every architecture as an ONNX graph without weights.
 
-    python -m styleplug.training.export
+    python -m styleplug.training.export [ARCH …]
 
 The graphs go to `weights/graphs/`; their weights are initialisers marked as external, which
 `styleplug.backends.onnx_backend` fills from the safetensors file.  So weights are stored once, a
@@ -9,121 +9,185 @@ graph serves any weights of its architecture, and torch is needed here only.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import onnx
 import torch
 import typer
-from torch import Tensor, nn
+from safetensors.numpy import load_file
+from torch import nn
 
+from styleplug.core.files import write_file
 from styleplug.nets import ARCHITECTURES, architecture, graph_file
-from styleplug.nets.perceptual import Describe
-from styleplug.store import weights_folder
-from styleplug.store.graphs import write_graphs
+from styleplug.store import graph, weights_folder
+from styleplug.store.graphs import read_graphs, write_graphs
 
 log = logging.getLogger(__name__)
-EXAMPLE = (96, 160)  # sides of the picture that is traced; neither equal nor square
-LARGEST = 8192
-
-
-def example_inputs(function: nn.Module) -> tuple[Tensor, ...]:
-    """Arguments of the shapes that a perceptual function takes, in order."""
-    height, width = EXAMPLE
-    picture = torch.rand(1, 3, height, width)
-    if len(function.inputs) == 1:
-        return (picture,)
-    targets = Describe(function.encoder, function.content, function.style)(picture)
-    vectors = (torch.ones(len(function.content)), torch.ones(len(function.style)))
-    return (picture, *targets, *vectors, torch.tensor(0.0), torch.tensor(0.0))
-
-
-def dynamic_shapes(function: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[dict | None, ...]:
-    """Height and width are free, in multiples of the net's stride."""
-    units = [torch.export.Dim(name, min=2, max=LARGEST // function.multiple) for name in "hw"]
-
-    def shape(value: Tensor) -> dict | None:
-        if value.ndim != 4:
-            return None
-        strides = EXAMPLE[0] // value.shape[2]
-        factor = function.multiple // strides
-        return {
-            axis: factor * unit if factor > 1 else unit
-            for axis, unit in zip((2, 3), units, strict=True)
-        }
-
-    return tuple(shape(value) for value in inputs)
+OPSET = 20
+_PROMISED = "promised."  # before the names of outputs, which the exporter may also give within
 
 
 def export(arch: str, name: str, folder: Path) -> Path:
-    """Write one graph; its weights are named as in the safetensors file."""
+    """Write one graph; its weights are named as in the safetensors file.
+
+    Args:
+        arch: architecture id.
+        name: of one of its functions, which declares `examples()` and `shapes()`.
+        folder: of weights; the graph goes to `graphs/` in it.
+    """
     net = architecture(arch).build().eval().requires_grad_(False)
     function = architecture(arch).functions(net)[name].eval()
-    inputs = example_inputs(function)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shapes = dynamic_shapes(function, inputs)
-        # Variadic arguments are one dynamic shape: a tuple of its own.
-        spec = (shapes[0], shapes[1:]) if len(shapes) > 1 else shapes
         program = torch.onnx.export(
             function,
-            inputs,
+            function.examples(),
             input_names=list(function.inputs),
-            output_names=list(function.outputs),
-            dynamic_shapes=spec,
-            opset_version=20,
+            output_names=[_PROMISED + name for name in function.outputs],
+            dynamic_shapes=_specification(function),
+            opset_version=OPSET,
             optimize=False,  # folding would store identity matrices of megabytes
             verbose=False,
         )
     model = program.model_proto
-    _detach_weights(model, set(net.state_dict()))
-    onnx.helper.set_model_props(model, {"multiple": str(function.multiple)})
+    _detach_weights(model, _keys(function, net))
+    _name_outputs(model)
+    # Properties that `onnx_backend` reads.
+    facts = {"multiple": str(function.multiple), "weights": " ".join(net.state_dict())}
+    onnx.helper.set_model_props(model, facts)
     file = folder / graph_file(arch, name)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(model.SerializeToString(deterministic=True))
     return file
 
 
-def _detach_weights(model: onnx.ModelProto, keys: set[str]) -> None:
+def _specification(function: nn.Module) -> tuple[Any, ...]:
+    """The free axes as the exporter wants them: variadic arguments are a tuple of their own."""
+    shapes = tuple(function.shapes())
+    kinds = [one.kind for one in inspect.signature(function.forward).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return shapes
+    named = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+    return (*shapes[:named], shapes[named:])
+
+
+def _keys(function: nn.Module, net: nn.Module) -> dict[str, str]:
+    """Name of each weight within the function -> its name in the safetensors file.
+
+    A function holds the net, or a part of it, under whatever attribute it likes: what is the same
+    tensor is the same weight.
+    """
+    saved = {id(value): key for key, value in net.state_dict(keep_vars=True).items()}
+    held = [
+        *function.named_parameters(remove_duplicate=False),
+        *function.named_buffers(remove_duplicate=False),
+    ]
+    return {
+        name: saved[id(value)]
+        for name, value in held
+        if id(value) in saved and value.is_floating_point()
+    }
+
+
+def _detach_weights(model: onnx.ModelProto, keys: dict[str, str]) -> None:
     """Turn the weights into external initialisers, named as in the safetensors file."""
-    prefix = "encoder."
-    renamed = {}
-    for tensor in model.graph.initializer:
-        key = tensor.name.removeprefix(prefix)
-        if key not in keys:
+    used = {name for node in model.graph.node for name in node.input}
+    for tensor in list(model.graph.initializer):
+        if tensor.name not in used:  # of a part of the net that this function leaves alone
+            model.graph.initializer.remove(tensor)
+        if tensor.name not in keys:
             continue
-        renamed[tensor.name] = key
-        tensor.name = key
+        tensor.name = keys[tensor.name]
         tensor.ClearField("raw_data")
         tensor.ClearField("float_data")
         tensor.data_location = onnx.TensorProto.EXTERNAL
         del tensor.external_data[:]
         tensor.external_data.add(key="location", value="weights")
     del model.metadata_props[:]
+    del model.graph.metadata_props[:]
     for node in model.graph.node:
         del node.metadata_props[:]  # the paths and lines that the node came from
         node.doc_string = ""
-        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.input[:] = [keys.get(name, name) for name in node.input]
     del model.graph.value_info[:]
 
 
+def _name_outputs(model: onnx.ModelProto) -> None:
+    """Give the outputs their own names, and what has these names within the graph others."""
+    promised = [value.name for value in model.graph.output]
+    names = {name: name.removeprefix(_PROMISED) for name in promised}
+    names |= {name.removeprefix(_PROMISED): f"{name}.inner" for name in promised}
+    for value in model.graph.output:
+        value.name = names[value.name]
+    for node in model.graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+
+
+def export_run(weights: Path, arch: str, folder: Path) -> list[Path]:
+    """Write the graphs of a trained net, weights inside: other programs need nothing beside them.
+
+    Weights stay as the file has them, float16 as a rule, and are widened within the graph.
+
+    Args:
+        weights: safetensors file.
+        arch: its architecture, whose graphs without weights are the project's own.
+        folder: where they go, as `ARCH.FUNCTION.onnx`.
+
+    Raises:
+        WeightError: a graph of the project is missing or damaged.
+        OutputError: it cannot be written.
+    """
+    values = load_file(weights)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for function in architecture(arch).functions(architecture(arch).build()):
+        name = graph_file(arch, function)
+        model = onnx.load_model(graph(name), load_external_data=False)
+        _attach_weights(model, values)
+        written.append(folder / Path(name).name)
+        write_file(written[-1], model.SerializeToString(deterministic=True))
+    return written
+
+
+def _attach_weights(model: onnx.ModelProto, values: dict[str, np.ndarray]) -> None:
+    """The contrary of `_detach_weights`."""
+    casts = []
+    for tensor in list(model.graph.initializer):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        stored = f"{tensor.name}.stored"
+        cast = onnx.helper.make_node("Cast", [stored], [tensor.name], to=tensor.data_type)
+        casts.append(cast)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values[tensor.name], stored))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
 def main(
+    arch: Annotated[
+        list[str] | None, typer.Argument(help="architectures; all of them if left out")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="weights folder; the project's own if left out")
     ] = None,
 ) -> None:
-    """Export all graphs."""
+    """Export graphs."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder = out or weights_folder()
-    written = []
-    for arch in ARCHITECTURES:
-        for name in architecture(arch).functions(architecture(arch).build()):
-            file = export(arch, name, folder)
-            written.append(graph_file(arch, name))
+    written = set(read_graphs(folder))
+    for one in arch or ARCHITECTURES:
+        for name in architecture(one).functions(architecture(one).build()):
+            file = export(one, name, folder)
+            written.add(graph_file(one, name))
             log.info("%s: %d bytes", file.name, file.stat().st_size)
-    write_graphs(folder, written)
+    write_graphs(folder, sorted(written))
 
 
 if __name__ == "__main__":

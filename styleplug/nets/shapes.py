@@ -1,0 +1,33 @@
+"""Which axes of a function's arguments are free in its ONNX graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+EXAMPLE = (96, 160)  # height and width of the picture that is traced; neither equal nor square
+_LARGEST = 8192  # sides, in pixels; what the tracer may assume, while a graph takes any
+
+
+def free(stride: int = 0, *, multiple: int = 1, batch: bool = True) -> dict[int, Any] | None:
+    """The free axes of one argument, for `torch.onnx.export`.
+
+    Args:
+        stride: pixels of the picture to one position of the argument (b c h/stride w/stride); a
+            picture has 1.  0 for an argument without height and width.
+        multiple: of the function; divisible by `stride`.
+        batch: whether the first axis is a free batch.
+
+    Returns:
+        Axis -> dimension; None where no axis is free.
+    """
+    axes: dict[int, Any] = {}
+    if batch:
+        axes[0] = torch.export.Dim("b", min=1, max=64)
+    if stride:
+        for axis, name in ((2, "h"), (3, "w")):
+            unit = torch.export.Dim(name, min=2, max=_LARGEST // multiple)
+            factor = multiple // stride
+            axes[axis] = factor * unit if factor > 1 else unit
+    return axes or None

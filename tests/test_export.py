@@ -1,0 +1,149 @@
+"""Graphs: every function of every architecture with embedded weights, against torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from styleplug.backends.choose import choose
+from styleplug.backends.wire import external_weights
+from styleplug.core.weight import Embedded, WeightFile
+from styleplug.nets import ARCHITECTURES, architecture, graph_file
+from styleplug.nets.shapes import free
+from styleplug.store import Store, weights_folder
+from styleplug.store.graphs import graph, read_graphs
+from styleplug.store.manifest import read_manifest
+from styleplug.training import export
+
+LISTED = [
+    (weight.arch, weight.file, function)
+    for weight in read_manifest(weights_folder()).values()
+    for function in architecture(weight.arch).functions(architecture(weight.arch).build())
+]
+UNUSUAL = {"b": 3, "h": 5, "w": 13}  # in units of each argument's own
+
+
+def resized(value, axes):
+    """An example at another size: repeated or cut along its free axes."""
+    for axis, dim in (axes or {}).items():
+        root = getattr(dim, "root", dim)
+        length = dim.fn(UNUSUAL[root.__name__]) if root is not dim else UNUSUAL[dim.__name__]
+        value = value.index_select(axis, torch.arange(length) % value.shape[axis])
+    return value
+
+
+@pytest.mark.parametrize(("arch", "file", "function"), LISTED)
+def test_a_graph_agrees_with_torch_at_a_size_it_was_not_traced_at(arch, file, function):
+    weights = Store().file((Embedded(arch, file),))
+    torch.manual_seed(5)
+    net = architecture(arch).build().requires_grad_(False)
+    module = architecture(arch).functions(net)[function]
+    shapes = module.shapes()
+    given = [resized(*one) for one in zip(module.examples(), shapes, strict=True)]
+    found = []
+    for name in ("torch", "onnx"):
+        net = choose(name, "cpu").load(weights, function)
+        arrays = dict(zip(net.spec.inputs, (v.numpy() for v in given), strict=True))
+        assert net.spec.inputs == tuple(module.inputs)
+        assert net.spec.outputs == tuple(module.outputs)
+        assert net.spec.multiple == module.multiple
+        found.append(net(**arrays))
+        net.close()
+    for name in module.outputs:
+        ours, theirs = found[0][name], found[1][name]
+        assert theirs.shape == ours.shape
+        assert np.abs(theirs - ours).max() <= 1e-3 * max(1.0, np.abs(ours).max()), name
+
+
+def test_every_function_of_every_architecture_has_its_graph():
+    wanted = {
+        graph_file(arch, function)
+        for arch in ARCHITECTURES
+        for function in architecture(arch).functions(architecture(arch).build())
+    }
+    assert set(read_graphs(weights_folder())) == wanted
+
+
+class Toy(nn.Module):
+    """A net with a part that its function leaves alone, and buffers of both kinds."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.unused = nn.Linear(2, 2)
+        self.register_buffer("offset", torch.full((1,), 0.5))
+        self.register_buffer("own", torch.full((1,), 0.25), persistent=False)
+
+
+class ToyFunction(nn.Module):
+    inputs, outputs, multiple = ("picture", "scale"), ("mean", "painted"), 2
+
+    def __init__(self, net):
+        super().__init__()
+        self.strangely_named = net
+
+    def examples(self):
+        return torch.rand(2, 3, 8, 12), torch.rand(2, 4)
+
+    def shapes(self):
+        return free(1, multiple=self.multiple), free()
+
+    def forward(self, picture, scale):
+        net = self.strangely_named
+        found = net.conv(picture) * scale[:, :, None, None] + net.offset * net.own
+        return found - found.mean((2, 3), keepdim=True), found
+
+
+@pytest.fixture
+def toy(monkeypatch, tmp_path):
+    """A new architecture, exported into a weights folder of its own."""
+
+    class Module:
+        build = staticmethod(Toy)
+        functions = staticmethod(lambda net: {"apply": ToyFunction(net)})
+
+    monkeypatch.setattr(export, "architecture", lambda arch: Module)
+    return export.export("toy", "apply", tmp_path)
+
+
+def test_weights_stay_outside_under_the_names_of_the_file(toy):
+    assert set(external_weights(toy)) == {"conv.weight", "conv.bias", "offset"}
+    model = onnx.load_model(toy, load_external_data=False)
+    text = str(model)
+    assert "/" not in "".join(node.doc_string for node in model.graph.node)
+    assert "site-packages" not in text and ".py" not in text
+
+
+def test_what_a_graph_needs_is_read_from_its_bytes():
+    """As the library itself reads it."""
+    for name in read_graphs(weights_folder()):
+        model = onnx.load_model(graph(name), load_external_data=False)
+        wanted = [t.name for t in model.graph.initializer if t.data_location == 1]
+        assert list(external_weights(graph(name))) == wanted != []
+
+
+def test_a_graph_of_a_run_needs_nothing_beside_it(tmp_path):
+    """Its weights are float16 inside, and it gives what torch gives of the same file."""
+    import onnxruntime as ort
+
+    arch, function = "styleplug_encoder", "describe"
+    torch.manual_seed(1)
+    state = {k: v.half() for k, v in architecture(arch).build().state_dict().items()}
+    save_file(state, tmp_path / "best.safetensors")
+    files = export.export_run(tmp_path / "best.safetensors", arch, tmp_path / "graphs")
+    assert {file.name for file in files} == {
+        f"{arch}.{name}.onnx" for name in ("describe", "gram", "moments", "wasserstein")
+    }
+    (file,) = (file for file in files if file.name == f"{arch}.{function}.onnx")
+    assert file.stat().st_size < 2.5 * sum(v.numel() for v in state.values())
+    picture = np.random.default_rng(0).random((1, 3, 40, 56), np.float32)
+    net = choose("torch", "cpu").load(
+        WeightFile(arch, tmp_path / "best.safetensors", "", "local"), function
+    )
+    found = ort.InferenceSession(file.read_bytes()).run(None, {"picture": picture})
+    for ours, theirs in zip(net(picture=picture).values(), found, strict=True):
+        np.testing.assert_allclose(theirs, ours, atol=1e-3, rtol=1e-3)
