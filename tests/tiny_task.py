@@ -1,11 +1,14 @@
 """A training task that takes no time, and a run of it to be killed.
 
-python tests/tiny_task.py DATA OUT STEPS [--resume]
+python tests/tiny_task.py DATA OUT PAUSE
+
+It trains for STEPS steps, and after PAUSE of them waits for ever.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,22 +17,27 @@ import torch
 from torch import nn
 
 from styleplug.core.params import Params, field
+from styleplug.training.loop import train
+from styleplug.training.setup import Setup
 from styleplug.training.task import Lesson, Loss, Materials, Task
+
+STEPS = 20
 
 
 class TinyTraining(Params):
     """What decides a run."""
 
     size: int = field(16, ge=8, le=64, label="Crop", help="Side of crops.", zh=("裁剪", "边长。"))
-    wild: bool = field(False, label="Wild", help="Be wild.", zh=("狂", "狂。"))
+    sick: str = field("", label="Sick", help="What fails at step 8.", zh=("病", "失败。"))
 
 
 class TinyLesson(Lesson):
-    """Give a picture back blurred; a critic learns to tell, and noise comes from torch."""
+    """Give a noisy picture back; a critic learns to tell, and the noise comes from torch."""
 
     def __init__(self, materials: Materials, params: TinyTraining, device: torch.device, seed: int):
         self.materials, self.params, self.device = materials, params, device
-        self.net = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3)).to(device)
+        self.net = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))
+        self.net.to(device, memory_format=torch.channels_last)
         self.critics = {"critic": nn.Conv2d(3, 1, 3).to(device)}
         self.held = materials.held_pictures.batch(4, params.size, seed, 1).to(device)
 
@@ -39,7 +47,12 @@ class TinyLesson(Lesson):
         out = self.net(batch + 0.01 * torch.randn_like(batch))
         judge = self.critics["critic"]
         yield Loss({"critic": (judge(out.detach()) - judge(batch)).mean()}, trains="critic")
-        yield Loss({"error": (out - batch).square().mean(), "fooled": -0.01 * judge(out).mean()})
+        error = (out - batch).square().mean()
+        if step == 7 and self.params.sick == "loss":
+            error = error * float("nan")
+        if step == 7 and self.params.sick == "gradient":  # of a root at 0: infinite
+            error = error + (error * 0).sqrt()
+        yield Loss({"error": error, "fooled": -0.01 * judge(out).mean()})
 
     def score(self, net: nn.Module) -> dict[str, float]:
         return {"error": float((net(self.held) - self.held).square().mean()), "other": 1.0}
@@ -58,20 +71,19 @@ TINY = Task(
 )
 
 
-def main() -> None:
-    from styleplug.training.loop import train
-    from styleplug.training.setup import Setup
+def tiny(data: Path, out: Path, **options: object) -> Setup:
+    """A short run."""
+    common = {"steps": STEPS, "save_every": 5, "samples_every": 1000, "device": "cpu"}
+    return Setup.of(TINY, data=[data], out=out, options={**common, **options})
 
+
+def main() -> None:
     torch.set_num_threads(1)
-    data, out, steps = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-    if "--resume" in sys.argv:
-        setup = Setup.resumed(TINY, out)
-    else:
-        options = {"steps": steps, "save_every": 5, "samples_every": 7, "device": "cpu"}
-        setup = Setup.of(TINY, data=[data], out=out, options=options)
-    for progress in train(setup):
-        sys.stdout.write(f"{progress.step} {progress.note}\n")
+    for progress in train(tiny(Path(sys.argv[1]), Path(sys.argv[2]))):
+        sys.stdout.write(f"{progress.step}\n")
         sys.stdout.flush()
+        if progress.step == int(sys.argv[3]):
+            time.sleep(600)
 
 
 if __name__ == "__main__":

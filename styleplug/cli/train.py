@@ -21,8 +21,8 @@ from styleplug.cli.console import ERR, print_json, say_note, say_result
 from styleplug.cli.method import cancel_on_ctrl_c
 from styleplug.cli.options import Json, field_options, keyword
 from styleplug.core.errors import Cancelled
-from styleplug.training.loop import train, written
-from styleplug.training.progress import Progress, Report
+from styleplug.training.loop import train
+from styleplug.training.progress import Progress, Report, written
 from styleplug.training.setup import Loop, Setup
 from styleplug.training.task import Task
 

@@ -60,12 +60,21 @@ def load_checkpoint(
                 state.setdefault(int(index), {})[part] = value
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": state, "param_groups": groups})
+            _lay_out(optimiser)
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
         raise WeightError(
             f"{file} is no checkpoint of this run, or damaged ({error}); "
             "begin a new run in another folder"
         ) from error
     return _below(tensors, f"{EXTRA}."), facts
+
+
+def _lay_out(optimiser: torch.optim.Optimizer) -> None:
+    """Let an optimiser's state lie in memory as its parameters do: sums round alike only then."""
+    for parameter, state in optimiser.state.items():
+        for key, value in state.items():
+            if value.shape == parameter.shape:
+                state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def save_weights(file: Path, net: nn.Module, facts: Mapping[str, str]) -> None:

@@ -4,9 +4,6 @@ Adam with a warm-up, a constant rate and a linear fall over the last fifth; grad
 what is judged and saved is an exponential moving average of the weights.  All chance follows from
 the seed and the number of the step, so that a run that was killed and resumed ends, on a
 processor, with the same weights bit for bit.
-
-`accelerate` chooses device and precision and joins several processes.  Nets are not wrapped: a
-lesson calls parts of its nets, which a wrapper would hide, so gradients are averaged here.
 """
 
 from __future__ import annotations
@@ -14,26 +11,30 @@ from __future__ import annotations
 import copy
 import json
 import math
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from threading import Event
 
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import broadcast
 from torch import nn
 
-from styleplug.core.errors import Cancelled, OutOfMemory, OutputError, StyleplugError, UsageError
+from styleplug.core.errors import Cancelled, OutputError, StyleplugError
 from styleplug.training.checkpoint import load_checkpoint, save_checkpoint
+from styleplug.training.device import (
+    accelerator_of,
+    agreed,
+    alone,
+    average_gradients,
+    memory,
+)
 from styleplug.training.folder import BEST, LAST, Folder
 from styleplug.training.gather import Gathered, gather
-from styleplug.training.progress import Progress, Report
-from styleplug.training.setup import Loop, Setup
+from styleplug.training.progress import Progress, Report, written
+from styleplug.training.setup import Setup
 from styleplug.training.task import Loss
 
 WARM_UP = 200  # steps
@@ -42,7 +43,6 @@ BETAS = (0.9, 0.99)
 CLIP = 1.0  # norm of the gradient
 DECAY = 0.999  # of the average
 LOG_EVERY = 50  # steps; and at each checkpoint
-_ONE = threading.Lock()  # accelerate keeps device and precision once for a process
 
 
 def train(setup: Setup, cancel: Event | None = None) -> Iterator[Progress]:
@@ -59,53 +59,25 @@ def train(setup: Setup, cancel: Event | None = None) -> Iterator[Progress]:
         StyleplugError: a loss is no longer finite; the last checkpoint is kept.
     """
     cancel = cancel or Event()
-    with _alone():
-        accelerator = _accelerator(setup.loop)
+    with alone():
+        accelerator = accelerator_of(setup.loop)
         folder = Folder(setup, writes=accelerator.is_main_process)
-        with folder.opened():
-            for progress in _run(setup, accelerator, folder, cancel):
+        with folder.opened(), closing(_run(setup, accelerator, folder, cancel)) as run:
+            for progress in run:
                 if accelerator.is_main_process:
                     yield progress
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
-    """One run at a time in a process; it would slow down another anyway."""
-    if not _ONE.acquire(blocking=False):
-        raise UsageError("a training run is going on already: stop it, or wait for its end")
-    try:
-        yield
-    finally:
-        _ONE.release()
-
-
-def _accelerator(loop: Loop) -> Accelerator:
-    """Device and precision.
-
-    Raises:
-        UsageError: the device is not there.
-    """
-    AcceleratorState._reset_state(reset_partial_state=True)  # what an earlier run chose
-    precision = "bf16" if loop.precision == "bfloat16" else "no"
-    accelerator = Accelerator(mixed_precision=precision, cpu=loop.device == "cpu")
-    if loop.device not in ("auto", accelerator.device.type):
-        raise UsageError(
-            f"device {loop.device!r} is not there; this machine has {accelerator.device.type!r}: "
-            "choose that, or auto"
-        )
-    return accelerator
-
-
 def _run(
     setup: Setup, accelerator: Accelerator, folder: Folder, cancel: Event
-) -> Iterator[Progress]:
+) -> Generator[Progress]:
     """Read, prepare and train."""
     gathered = yield from gather(setup, cancel)
     yield Progress(note="preparing", warnings=gathered.warnings)
-    with _memory():
+    with memory():
         run = Run(setup, gathered, accelerator, folder)
     if run.step:
-        yield run.tell(0, f"going on from step {run.step}")
+        yield run.tell(run.seconds(), f"going on from step {run.step}")
     try:
         yield from run.steps(cancel)
     except GeneratorExit:
@@ -114,17 +86,6 @@ def _run(
         raise
     except OutputError as error:
         raise folder.kept(error, run.saved) from error
-
-
-@contextmanager
-def _memory() -> Iterator[None]:
-    """Say what to do where memory does not suffice."""
-    try:
-        yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory(
-            "the memory does not suffice for this run: choose a smaller batch or smaller crops"
-        ) from error
 
 
 class Run:
@@ -176,28 +137,21 @@ class Run:
 
     def seconds(self) -> float:
         """Time spent training, over all resumed parts; all processes agree on it."""
-        return self._agreed(time.monotonic() - self.began)
-
-    def _agreed(self, value: float) -> float:
-        """What the main process says."""
-        if self.accelerator.num_processes == 1:
-            return value
-        told = torch.tensor([value], dtype=torch.float32, device=self.accelerator.device)
-        return float(broadcast(told))
+        return agreed(self.accelerator, time.monotonic() - self.began)
 
     def steps(self, cancel: Event) -> Iterator[Progress]:
         """Train to the end, or until told to stop."""
         stopped = False
         while (share := self.share(self.seconds())) < 1:
-            if stopped := bool(self._agreed(cancel.is_set())):
+            if stopped := bool(agreed(self.accelerator, cancel.is_set())):
                 break
-            with _memory():
+            with memory():
                 self._descend_all(share)
                 note = self._keep()
             yield self.tell(self.seconds(), note)
         if not self.step:
             raise Cancelled("stopped before the first step; nothing was trained")
-        with _memory():
+        with memory():
             self.save()
             self._show()
         yield self._end(stopped)
@@ -234,8 +188,7 @@ class Run:
             self.sums.setdefault(name, []).append(value)
         optimiser.zero_grad()
         accelerator.backward(loss.total())
-        if accelerator.num_processes > 1:
-            _average_gradients(accelerator, parameters)
+        average_gradients(accelerator, parameters)
         norm = accelerator.clip_grad_norm_(parameters, CLIP)
         if norm is not None and not math.isfinite(float(norm)):
             raise self._diverged(f"the gradient of {', '.join(found)} became {float(norm)}")
@@ -370,15 +323,6 @@ def factor(step: int, share: float) -> float:
     return min(1.0, (step + 1) / WARM_UP, max((1 - share) / FALL, 1e-3))
 
 
-def written(values: Mapping[str, float]) -> str:
-    """Numbers by name, for a person.
-
-    >>> written({"loss": 0.51234, "content": 0.25})
-    'loss 0.5123, content 0.25'
-    """
-    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-
-
 def _first(scores: Mapping[str, float]) -> float:
     """The score that decides; infinite where it is no number, so that any other is better."""
     first = next(iter(scores.values()), math.inf)
@@ -388,11 +332,3 @@ def _first(scores: Mapping[str, float]) -> float:
 def _trained(net: nn.Module) -> list[nn.Parameter]:
     """What an optimiser moves."""
     return [parameter for parameter in net.parameters() if parameter.requires_grad]
-
-
-def _average_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:
-    """Give every process the mean of all processes' gradients."""
-    for parameter in parameters:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-        parameter.grad.copy_(accelerator.reduce(parameter.grad, "mean"))

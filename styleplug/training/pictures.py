@@ -81,7 +81,7 @@ class Pictures:
                         self.arrays.append(task.result())
                     except BadImage as error:
                         self.skipped.append(str(error))
-                        log.warning("skipped: %s", error)
+                        log.info("skipped: %s", error)
                     yield done, len(files)
             finally:
                 readers.shutdown(wait=True, cancel_futures=True)

@@ -71,3 +71,12 @@ class Progress:
     note: str = ""
     warnings: tuple[str, ...] = ()
     report: Report | None = None
+
+
+def written(values: Mapping[str, float]) -> str:
+    """Numbers by name, for a person.
+
+    >>> written({"loss": 0.51234, "content": 0.25})
+    'loss 0.5123, content 0.25'
+    """
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
