@@ -102,7 +102,7 @@ def main(size: int = 512, rounds: int = 9) -> None:
     """Time and print."""
     rng = np.random.default_rng(0)
     content = rng.random((size, size, 3), dtype=np.float32)
-    style = SWATCHES["waves"].paint().pixels
+    style = SWATCHES["waves"].paint()
     plain, fast = SingleStyle().eval(), SingleStyle().eval().to(memory_format=torch.channels_last)
     picture = torch.from_numpy(content.transpose(2, 0, 1)[None].copy())
     last = picture.to(memory_format=torch.channels_last)

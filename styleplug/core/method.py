@@ -74,6 +74,7 @@ class Method(ABC, Generic[P]):
     params: ClassVar[type[Params]]
     inputs: ClassVar[tuple[Slot, ...]]
     weights: ClassVar[Mapping[str, tuple[WeightSource, ...]]]
+    rank: ClassVar[int] = 100  # methods are shown in this order, then by id
     tiled: ClassVar[bool] = False  # paints by `core.tiles`: memory hardly grows with the picture
 
     @abstractmethod

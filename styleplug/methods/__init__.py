@@ -72,7 +72,7 @@ class Catalogue:
 
 
 def discover() -> Catalogue:
-    """Look for methods, built-ins first, and admit them."""
+    """Look for methods, built-ins first, and admit them; the page shows them by rank."""
     methods: dict[str, Method[Any]] = {}
     broken: dict[str, str] = {}
     for name, load in (*_built_in(), *_third_party()):
@@ -86,7 +86,8 @@ def discover() -> Catalogue:
             broken[name] = str(error)
         except (Exception, SystemExit) as error:  # a stranger's module may raise anything
             broken[name] = f"its import failed: {type(error).__name__}: {error}"
-    return Catalogue(MappingProxyType(methods), MappingProxyType(broken))
+    ordered = dict(sorted(methods.items(), key=lambda item: (item[1].rank, item[0])))
+    return Catalogue(MappingProxyType(ordered), MappingProxyType(broken))
 
 
 @cache

@@ -66,6 +66,7 @@ class Cnn(Method[CnnParams]):
         "Huang & Belongie 2017, Arbitrary Style Transfer in Real-time with Adaptive Instance "
         "Normalization; Wang et al. 2023, MicroAST"
     )
+    rank = 10
     params = CnnParams
     inputs = (
         Slot("content", "Content", "The photograph to repaint.", ("内容图", "要重绘的照片。")),

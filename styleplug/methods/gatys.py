@@ -170,6 +170,7 @@ class Gatys(Method[GatysParams]):
     summary = "Paints the content with the styles' brush marks, step by step before your eyes."
     zh = ("Gatys 优化", "以风格图的笔触逐步重绘内容图，过程实时可见。")
     paper = "Gatys, Ecker & Bethge 2016, Image Style Transfer Using Convolutional Neural Networks"
+    rank = 20
     params = GatysParams
     inputs = (
         Slot("content", "Content", "The photograph to repaint.", ("内容图", "要重绘的照片。")),

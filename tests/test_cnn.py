@@ -1,0 +1,196 @@
+"""One pass in any style: the method, its nets, and what it is trained by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_photo
+
+import styleplug
+from styleplug.backends.choose import choose
+from styleplug.core import onepass
+from styleplug.core.errors import BadParameter
+from styleplug.core.image import resize
+from styleplug.core.onepass import OnePass
+from styleplug.methods.cnn import METHOD
+from styleplug.nets import cnn
+from styleplug.store import Store
+from styleplug.swatches import SWATCHES
+from styleplug.training import cnn as lesson
+from styleplug.training.perception import COLOUR, CONTENT, Perception, style_statistics
+from styleplug.training.pictures import Pictures
+from styleplug.training.task import Materials
+
+MOST_PARAMETERS = 1_000_000
+MOST_BYTES = 2 * 10**6
+
+
+class Lent:
+    """A Context outside the engine."""
+
+    def __init__(self):
+        self.checked = 0
+        self._backend = choose("onnx", "cpu")
+
+    def net(self, key, function):
+        return self._backend.load(Store().file(METHOD.weights[key]), function)
+
+    def check(self):
+        self.checked += 1
+
+
+@pytest.fixture(scope="module")
+def ctx():
+    return Lent()
+
+
+@pytest.fixture(scope="module")
+def net(ctx):
+    return OnePass.of(ctx, "encoder", "painter")
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return make_photo(160, 120, 3).pixels
+
+
+@pytest.fixture(scope="module")
+def styles():
+    return [SWATCHES[name].paint() for name in ("waves", "mosaic")]
+
+
+def painted(photo, styles, **values):
+    return styleplug.stylize(photo, styles, "cnn", size=160, backend="onnx", **values).array
+
+
+def distance(a, b):
+    return float(np.abs(a - b).mean())
+
+
+def test_it_is_small():
+    """The issue's bounds, the style encoder counted in."""
+    files = [Store().file(sources).path for sources in METHOD.weights.values()]
+    assert sum(file.stat().st_size for file in files) <= MOST_BYTES
+    nets = (cnn.build(), cnn.styleplug_encoder.build())
+    assert sum(part.numel() for net in nets for part in net.state_dict().values()) < MOST_PARAMETERS
+
+
+def test_each_style_gives_its_own_picture(photo, styles):
+    one, other = (painted(photo, style) for style in styles)
+    assert distance(one, other) > 0.05
+    for result, style in ((one, 0), (other, 1)):
+        apart = [np.abs(result.mean((0, 1)) - s.mean((0, 1))).sum() for s in styles]
+        assert int(np.argmin(apart)) == style  # the palette is the style's own
+
+
+def test_nothing_is_random(photo, styles):
+    assert np.array_equal(painted(photo, styles[0], seed=1), painted(photo, styles[0], seed=2))
+
+
+def test_shares_lead_from_one_style_to_the_other(photo, styles):
+    one, other = (painted(photo, style) for style in styles)
+    assert distance(painted(photo, styles, style_blend=(1, 0)), one) < 1e-5
+    assert distance(painted(photo, styles, style_blend=(0, 1)), other) < 1e-5
+    between = painted(photo, styles, style_blend=(1, 1))
+    assert 0 < distance(between, one) < distance(one, other)
+    with pytest.raises(BadParameter, match="style_blend"):
+        painted(photo, styles, style_blend=(1, 1, 1))
+
+
+def test_style_weight_leads_from_the_contents_own_style(photo, styles):
+    whole = painted(photo, styles[0])
+    steps = [distance(painted(photo, styles[0], style_weight=w), photo) for w in (0, 0.5, 1)]
+    assert steps == sorted(steps) and steps[0] < steps[2] / 2
+    itself = painted(photo, [make_photo(160, 120, 3)], style_weight=1)
+    assert distance(painted(photo, styles[0], style_weight=0), itself) < 0.02
+    assert distance(painted(photo, styles[0], style_weight=2), whole) > 0.01
+
+
+def test_content_weight_hardens_the_structure(photo, styles):
+    soft, hard = (painted(photo, styles[0], content_weight=w) for w in (0.25, 2))
+    assert np.abs(np.diff(hard, axis=1)).mean() > np.abs(np.diff(soft, axis=1)).mean()
+
+
+def test_style_scale_shows_the_style_larger(net, styles):
+    code = net.code_of(styles[0], 2.0)
+    height, width = styles[0].shape[:2]
+    factor = 2 * onepass.STYLE_SIDE / max(height, width)
+    twice = resize(styles[0], round(width * factor), round(height * factor))
+    described = net.describe(
+        picture=np.ascontiguousarray(twice.transpose(2, 0, 1)[None])[
+            :, :, : twice.shape[0] // 8 * 8, : twice.shape[1] // 8 * 8
+        ]
+    )
+    direct = net.code(**{name: described[name] for name in net.code.spec.inputs})["code"]
+    assert np.abs(code - direct).max() < 0.05 * np.abs(code).max() + 0.05
+    assert np.abs(code - net.code_of(styles[0])).max() > 0.05
+
+
+def test_the_margin_covers_what_a_pixel_depends_on():
+    """Where it did not, tiles would show."""
+    painter = cnn.build().eval()
+    torch.manual_seed(0)
+    picture = torch.rand(1, 3, 256, 256, requires_grad=True)
+    known = [part.detach() for part in painter.measure(picture)]
+    out = painter.paint(picture, *known, torch.randn(1, cnn.CODE))
+    out[0, :, 128, 128].sum().backward()
+    rows = picture.grad[0].abs().sum((0, 2)).nonzero()[:, 0]
+    assert 128 - rows.min() <= onepass.MARGIN and rows.max() - 128 <= onepass.MARGIN
+
+
+def test_statistics_come_from_a_thumbnail(ctx, net, styles, monkeypatch):
+    seen = []
+    measure = net.measure
+
+    def watched(**arrays):
+        seen.append(arrays["picture"].shape)
+        return measure(**arrays)
+
+    watching = OnePass(net.describe, net.code, watched, net.paint)
+    monkeypatch.setattr(onepass, "MEASURED_SIDE", 64)
+    content = make_photo(200, 100, 1).pixels
+    code = net.code_of(styles[0])
+    assert list(watching.paints(content, code, ctx))[-1][2].shape == content.shape
+    assert seen == [(1, 3, 32, 64)]
+
+
+@pytest.fixture(scope="module")
+def materials():
+    pictures = Pictures.__new__(Pictures)
+    pictures.arrays = [(make_photo(90, 70, i).pixels * 255).astype(np.uint8) for i in range(5)]
+    painted = Pictures.__new__(Pictures)
+    painted.arrays = [(s.paint() * 255).astype(np.uint8) for s in (SWATCHES["waves"],)]
+    return Materials(pictures, pictures, painted, painted)
+
+
+def test_losses_are_zero_at_the_goal_and_one_at_the_start(materials):
+    perception = Perception(None, materials.styles, 0)
+    content = perception(materials.pictures.batch(2, 64, 1))
+    style = perception(materials.styles.batch(2, 64, 1))
+    wanted = {tap: style_statistics(style[tap]) for tap in perception.style_taps}
+    assert {COLOUR, CONTENT} <= content.keys()
+    for part in lesson.style_loss(style, content, wanted):
+        assert part.max() < 1e-6
+    for part in lesson.style_loss(content, content, wanted):
+        assert part.min() > 0.5 and part.max() <= 1
+
+
+def test_a_lesson_learns(materials, monkeypatch):
+    monkeypatch.setattr(lesson, "STYLES", lesson.CHUNK)
+    params = lesson.CnnTraining(size=64, fine_size=64, batch=2)
+    torch.manual_seed(0)
+    run = lesson.CnnLesson(materials, params, torch.device("cpu"), 1)
+    optimiser = torch.optim.Adam(run.net.parameters(), lr=2e-3)
+    with torch.no_grad():
+        before = run.score(run.net)
+    for step in range(25):
+        for loss in run.losses(step, 0.5, np.random.default_rng(step)):
+            optimiser.zero_grad()
+            loss.total().backward()
+            optimiser.step()
+    with torch.no_grad():
+        after, sheet = run.score(run.net), run.sample(run.net)
+    assert after["loss"] < before["loss"]
+    assert sheet.shape == (3 * 192, 8 * 192, 3)
+    assert all(part.grad is not None for part in run.net.parameters())
