@@ -1,0 +1,73 @@
+"""What every method keeps to that paints by tiles, and that it says so."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cases import BACKENDS, METHODS, quickest, require, short
+from conftest import make_photo
+
+from styleplug.core import tiles
+from styleplug.core.recipe import Recipe
+from styleplug.engine import Engine
+from styleplug.engine.plan import Calibration
+
+SIZE, SIDE = 160, 64
+STRIP = 8  # pixels on either side of where two tiles meet
+
+
+@pytest.fixture(params=METHODS.methods)
+def method(request):
+    return METHODS.get(request.param)
+
+
+@pytest.fixture
+def paint(method, tmp_path, monkeypatch):
+    """Runs the method with tiles of a side; gives its picture, and where tiles began.
+
+    Of the latter there are two ranges, rows and columns, each time that tiles are laid out.
+    """
+    host = Engine(METHODS, calibration=Calibration(tmp_path / "c.json"))
+    given = {
+        slot.id: [make_photo(SIZE, SIZE * 3 // 4 - 5, seed=3 * place)]
+        for place, slot in enumerate(method.inputs)
+    }
+    begin = tiles._cores
+
+    def run(backend, side):
+        begun = []
+
+        def seen(*arguments):
+            begun.append(begin(*arguments))
+            return begun[-1]
+
+        monkeypatch.setattr(tiles, "SIDE", side)
+        monkeypatch.setattr(tiles, "_cores", seen)
+        usual = {"method": method.id, "backend": backend, "device": "cpu", "seed": 7}
+        asked = Recipe(size=SIZE, parameters=short(method, 1), **usual)
+        return list(host.run(asked, given))[-1].images[0], begun
+
+    return run
+
+
+def test_a_method_that_paints_by_tiles_says_so(method, paint):
+    """What it says tells the engine that large pictures fit in memory."""
+    require(method, quickest(method))
+    assert method.tiled is bool(paint(quickest(method), SIDE)[1])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_seam_shows(method, backend, paint):
+    """A picture painted in many tiles is the one painted in a single tile."""
+    require(method, backend)
+    if not method.tiled:
+        pytest.skip("paints its picture as a whole")
+    (whole, single), (tiled, many) = paint(backend, SIZE), paint(backend, SIDE)
+    assert max(map(len, single)) == 1 < max(map(len, many))
+    error = np.abs(whole - tiled)
+    near = np.zeros(error.shape[:2], bool)
+    for axis, lines in enumerate((near, near.T)):
+        for place in (place for core in many[axis::2] for place in core[1:]):
+            lines[max(0, place - STRIP) : place + STRIP] = True
+    assert error.mean() < 2 / 255
+    assert error[near].max() < 8 / 255
