@@ -178,13 +178,14 @@ def test_losses_are_zero_at_the_goal_and_one_at_the_start(materials):
 
 def test_a_lesson_learns(materials, monkeypatch):
     monkeypatch.setattr(lesson, "STYLES", lesson.CHUNK)
+    monkeypatch.setattr(lesson, "COUNTED", 16)
     params = lesson.CnnTraining(size=64, fine_size=64, batch=2)
     torch.manual_seed(0)
     run = lesson.CnnLesson(materials, params, torch.device("cpu"), 1)
     optimiser = torch.optim.Adam(run.net.parameters(), lr=2e-3)
     with torch.no_grad():
         before = run.score(run.net)
-    for step in range(25):
+    for step in range(12):
         for loss in run.losses(step, 0.5, np.random.default_rng(step)):
             optimiser.zero_grad()
             loss.total().backward()
@@ -192,5 +193,5 @@ def test_a_lesson_learns(materials, monkeypatch):
     with torch.no_grad():
         after, sheet = run.score(run.net), run.sample(run.net)
     assert after["loss"] < before["loss"]
-    assert sheet.shape == (3 * 192, 8 * 192, 3)
+    assert sheet.shape == (3 * 64, 8 * 64, 3)
     assert all(part.grad is not None for part in run.net.parameters())

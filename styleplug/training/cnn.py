@@ -30,6 +30,7 @@ from styleplug.training.task import Lesson, Loss, Materials, Task
 
 STYLES = 4000  # crops whose statistics are computed at once
 RENEWED = 6000  # steps after which others take their place
+COUNTED = 256  # crops that the coder's features are normalised by
 CHUNK = 8
 FLOOR = 0.1  # of a relative distance; a style near the content is no reason for a huge loss
 
@@ -168,11 +169,11 @@ class CnnLesson(Lesson):
         self.perception = Perception(materials.teacher, materials.styles, seed).to(device)
         coder = self.net.coder
         self.bank = StyleBank(self.perception, coder, materials.styles, params.size)
-        self._normalise(materials.styles.batch(256, params.size, seed, 2).to(device))
+        self._normalise(materials.styles.batch(COUNTED, params.size, seed, 2).to(device))
         self.epoch = -1
         self.held = [
-            materials.held_pictures.batch(8, 192, seed, 3).to(device),
-            materials.held_styles.batch(8, 192, seed, 4).to(device),
+            materials.held_pictures.batch(8, params.fine_size, seed, 3).to(device),
+            materials.held_styles.batch(8, params.fine_size, seed, 4).to(device),
         ]
 
     @torch.no_grad()
