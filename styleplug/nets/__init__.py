@@ -14,6 +14,8 @@ from types import ModuleType
 ARCHITECTURES = {
     "cnn": "styleplug.nets.cnn",
     "styleplug_encoder": "styleplug.nets.styleplug_encoder",
+    "taesd": "styleplug.nets.taesd",
+    "vae": "styleplug.nets.vae",
     "vgg19": "styleplug.nets.vgg19",
 }
 
