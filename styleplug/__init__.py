@@ -121,6 +121,7 @@ def stylize(
     seed: int | None = None,
     backend: str | None = None,
     device: str | None = None,
+    weights: str | Path | None = None,
     **parameters: Any,
 ) -> Result:
     """Give a picture the style of others.
@@ -134,18 +135,20 @@ def stylize(
         seed: another one gives a variation.
         backend: "auto", "torch" or "onnx".
         device: "auto", "cpu", "cuda" or "mps".
+        weights: folder of a result of `styleplug train`, in place of the method's own weights.
         **parameters: of the method, and `strength`, `keep_colours`.
 
     Raises:
         StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
     """
     settings = {"size": size, "seed": seed, "backend": backend, "device": device}
-    given = {name: value for name, value in settings.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     base = _base(recipe)
     final = None
     for frame in run(
         base.method if base else method,
         recipe=base,
+        weights=weights,
         content=content,
         style=style,
         **given,
@@ -157,7 +160,11 @@ def stylize(
 
 
 def run(
-    method: str, *, recipe: Recipe | str | Path | None = None, **values: Any
+    method: str,
+    *,
+    recipe: Recipe | str | Path | None = None,
+    weights: str | Path | None = None,
+    **values: Any,
 ) -> Iterator[Frame]:
     """Run a method step by step.
 
@@ -165,6 +172,7 @@ def run(
         method: its id; see `methods`.
         recipe: of an earlier result: a Recipe, or the path of a PNG or JSON file that holds
             one.  What else is given takes precedence.
+        weights: folder of a result of `styleplug train`, in place of the method's own weights.
         **values: pictures by the name of their slot (path, PIL image, array, bytes, or a list
             of them), settings (size, seed, backend, device, strength, keep_colours), and the
             method's own parameters.
@@ -181,6 +189,8 @@ def run(
     found = shared().catalogue.get(method)
     slots = [slot.id for slot in found.inputs]
     pictures = {name: values.pop(name) for name in slots if values.get(name) is not None}
+    if weights is not None:
+        values["trained"] = shared().add_trained(Path(weights))
     wanted = _recipe(method, _base(recipe), values)
     most = longest(found, wanted.size)
     images = {

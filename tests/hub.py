@@ -5,9 +5,11 @@
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
 
 It serves HEAD and GET of `/{owner}/{name}/resolve/{revision}/{file}` with ranges, the model's facts
-(`/api/models/{id}`) and its list of files (`…/tree/{revision}`).
+(`/api/models/{id}`) and its list of files (`…/tree/{revision}`).  To whoever has the token `WRITER`
+it lets repositories be made and committed to, large files by way of Git LFS.
 """
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -19,6 +21,7 @@ from typing import Self
 from urllib.parse import unquote
 
 CHUNK = 2**14
+WRITER = "hf_may_write"
 
 
 @dataclass
@@ -57,6 +60,8 @@ class Switches:
 @dataclass
 class _Repo:
     main: str = ""
+    private: bool = False
+    message: str = ""
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
 
@@ -67,6 +72,7 @@ class LoopbackHub(Switches):
         super().__init__()
         self.requests: list[Request] = []
         self.repos: dict[str, _Repo] = {}
+        self.objects: dict[str, bytes] = {}  # of Git LFS
         self.closing = threading.Event()
 
     def __enter__(self) -> Self:
@@ -114,6 +120,67 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:  # noqa: N802 the standard library's name
         self._answer()
+
+    def do_PUT(self) -> None:  # noqa: N802 the standard library's name
+        """An object of Git LFS."""
+        self.hub.objects[self.path.rpartition("/")[2]] = self._body()
+        self._plain(200, b"", {})
+
+    def do_POST(self) -> None:  # noqa: N802 the standard library's name
+        hub, body = self.hub, self._body()
+        hub.requests.append(Request(self.command, self.path, 0))
+        if hub.status or self.headers.get("Authorization") != f"Bearer {WRITER}":
+            return self._plain(hub.status or 401, b"", {"X-Error-Code": hub.error_code})
+        if self.path == "/api/repos/create":
+            return self._json(self._created(json.loads(body)))
+        if self.path == "/api/validate-yaml":
+            return self._json({"warnings": [], "errors": []})
+        if found := re.fullmatch(r"/(.+)\.git/info/lfs/objects/batch", self.path):
+            return self._json(self._uploads(json.loads(body)))
+        if found := re.fullmatch(r"/api/models/(.+)/preupload/main", self.path):
+            return self._json({"files": [self._mode(one) for one in json.loads(body)["files"]]})
+        if found := re.fullmatch(r"/api/models/(.+)/commit/main", self.path):
+            return self._json(self._commit(found[1], [json.loads(x) for x in body.splitlines()]))
+        return self._plain(404, b"", {})
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def _json(self, value: object) -> None:
+        self._plain(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+    def _created(self, asked: dict[str, str]) -> dict[str, str]:
+        name = f"{asked['organization'] or 'somebody'}/{asked['name']}"
+        repo = self.hub.repos.setdefault(name, _Repo())
+        repo.private = asked.get("visibility") == "private"
+        return {"url": f"{self.hub.url}/{name}"}
+
+    def _mode(self, file: dict[str, str]) -> dict[str, object]:
+        large = file["path"].endswith((".safetensors", ".onnx", ".png"))
+        mode = "lfs" if large else "regular"
+        return {"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": None}
+
+    def _uploads(self, asked: dict[str, list[dict[str, str]]]) -> dict[str, object]:
+        href = f"{self.hub.url}/lfs/"
+        objects = [
+            {**one, "actions": {"upload": {"href": href + one["oid"]}}} for one in asked["objects"]
+        ]
+        return {"transfer": "basic", "objects": objects}
+
+    def _commit(self, repo: str, lines: list[dict[str, dict[str, str]]]) -> dict[str, str]:
+        files = {}
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "header":
+                self.hub.repos[repo].message = value["summary"]
+            elif line["key"] == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            else:
+                files[value["path"]] = self.hub.objects[value["oid"]]
+        there = self.hub.repos[repo]
+        there.main = hashlib.sha1(f"{repo} {len(there.commits)}".encode()).hexdigest()
+        there.commits[there.main] = files
+        return {"commitUrl": f"{self.hub.url}/{repo}/commit/{there.main}", "commitOid": there.main}
 
     def log_message(self, *_: object) -> None:
         pass

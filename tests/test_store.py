@@ -358,7 +358,7 @@ def test_header_of_128_bytes_is_no_pickle(tmp_path):
     text = json.dumps({"a": tensor()}).ljust(128).encode()  # the file begins with 0x80
     path = tmp_path / "a.safetensors"
     path.write_bytes(file_of(text))
-    header.check(path)
+    header.read(path)
 
 
 def test_rendered_header_is_the_library_s(tmp_path):

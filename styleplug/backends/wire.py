@@ -1,4 +1,4 @@
-"""Which weights an ONNX graph asks for, read from its bytes: a protobuf message, without its library.
+"""Which weights an ONNX graph asks for, read from its bytes, which are a protobuf message.
 
 ONNX Runtime refuses a weight that a graph has no place for, and tells of the places only when all
 are filled.
@@ -22,8 +22,9 @@ def external_weights(graph: Path) -> tuple[str, ...]:
     for model in _values(memoryview(graph.read_bytes()), _GRAPH):
         for tensor in _values(model, _INITIALISER):
             fields = dict(_fields(tensor))
-            if fields.get(_LOCATION) == _EXTERNAL:
-                names.append(str(fields[_NAME], "utf-8"))
+            name = fields[_NAME]
+            if fields.get(_LOCATION) == _EXTERNAL and isinstance(name, memoryview):
+                names.append(str(name, "utf-8"))
     return tuple(names)
 
 

@@ -29,7 +29,7 @@ from styleplug.core.image import format_of, read, write
 from styleplug.core.method import Method
 from styleplug.core.params import Params
 from styleplug.core.recipe import Finish, Recipe, Settings
-from styleplug.engine import Plan, shared
+from styleplug.engine import Plan, longest, shared
 
 
 def method_command(method: Method[Any]) -> Any:
@@ -40,9 +40,18 @@ def method_command(method: Method[Any]) -> Any:
         "Finish": Finish,
     }
 
-    def call(out: Path, recipe: Path | None, no_recipe: bool, json: bool, **values: Any) -> None:
+    def call(
+        out: Path,
+        recipe: Path | None,
+        no_recipe: bool,
+        weights: Path | None,
+        json: bool,
+        **values: Any,
+    ) -> None:
         files = {slot.id: values.pop(slot.id) or [] for slot in method.inputs}
         given = {name: value for name, value in values.items() if value is not None}
+        if weights is not None:
+            given["trained"] = shared().add_trained(weights)
         wanted = _recipe(method.id, _base(recipe), given)
         _run(wanted, files, out, keep_recipe=not no_recipe, as_json=json)
 
@@ -61,9 +70,14 @@ def _run(
 ) -> None:
     """Read the pictures, run, write the result and say what happened."""
     _check_writable(out)
-    images = {slot: [read(file) for file in many] for slot, many in files.items() if many}
-    sizes = {slot: [(p.width, p.height) for p in many] for slot, many in images.items()}
     engine = shared()
+    most = longest(engine.catalogue.get(recipe.method), recipe.size)
+    images = {
+        slot: [read(file, longest=most[slot]) for file in many]
+        for slot, many in files.items()
+        if many
+    }
+    sizes = {slot: [(p.width, p.height) for p in many] for slot, many in images.items()}
     with cancel_on_ctrl_c() as cancel:
         say_note(_planned(engine.plan(recipe, sizes)))
         last = _show(engine.run(recipe, images, cancel))

@@ -39,6 +39,15 @@ _RecipeFile = Annotated[
         "Options given beside it win.",
     ),
 ]
+_Weights = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        metavar="FOLDER",
+        rich_help_panel="Settings",
+        help="Take the weights of a result of `styleplug train`, in place of the method's own.",
+    ),
+]
 _NoRecipe = Annotated[
     bool,
     typer.Option("--no-recipe", rich_help_panel="Result", help="Leave the recipe out of the PNG."),
@@ -54,6 +63,7 @@ RESULT_OPTIONS = (
     keyword("out", _Out),
     keyword("recipe", _RecipeFile, None),
     keyword("no_recipe", _NoRecipe, False),
+    keyword("weights", _Weights, None),
     keyword("json", Json, False),
 )
 """What every run takes beside its method's own."""

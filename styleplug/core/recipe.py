@@ -65,6 +65,14 @@ class Settings(Params):
         zh=("后端", "计算引擎：PyTorch、ONNX Runtime，或自动选择。fake 仅用于测试插件。"),
         advanced=True,
     )
+    trained: str = field(
+        "",
+        label="Weights",
+        help="Name of weights that you trained yourself, of the page's owner's choosing; empty "
+        "takes those that the method comes with.",
+        zh=("权重", "自行训练的权重的名称；留空则使用方法自带的权重。"),
+        advanced=True,
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = field(
         "auto",
         label="Device",

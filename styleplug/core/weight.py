@@ -45,11 +45,19 @@ class Hub:
 
 @dataclass(frozen=True)
 class Local:
-    """A file that the user names on their own machine (never taken from a visitor)."""
+    """A file that the user names on their own machine (never taken from a visitor).
+
+    Args:
+        arch: the architecture it belongs to.
+        path: of the file.
+        sha256: its digest, where known.
+        name: what recipes and reports call it; else the name of the file.
+    """
 
     arch: str
     path: Path
     sha256: str | None = None
+    name: str = ""
 
 
 WeightSource = Embedded | Hub | Local
@@ -62,6 +70,7 @@ class WeightFile:
     Args:
         source: which source it came from ("embedded", "hub owner/name@commit", "local").
         note: said to the visitor where this is not the source preferred.
+        name: what recipes and reports call it; else the name of its file.
     """
 
     arch: str
@@ -69,3 +78,9 @@ class WeightFile:
     sha256: str
     source: str
     note: str = ""
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """What recipes and reports call it."""
+        return self.name or self.path.name

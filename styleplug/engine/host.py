@@ -5,19 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 from styleplug.backends.choose import choose, expect
 from styleplug.core.backend import Backend
 from styleplug.core.frame import Frame
 from styleplug.core.image import Picture
+from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe
 from styleplug.engine import plan
 from styleplug.engine.inputs import check_slots, result_shape
 from styleplug.engine.nets import NetCache
 from styleplug.engine.run import Run, Shared
+from styleplug.engine.sources import fitting, sources_of
 from styleplug.methods import Catalogue
 from styleplug.methods import catalogue as found
 from styleplug.store import Store
+from styleplug.store.trained import Trained
 
 CONCURRENCY = 2
 """Runs at once in one process.  The queue of the page takes it from here.
@@ -69,6 +74,7 @@ class Engine:
 
         Raises:
             UsageError: an unknown method, wrong parameters or pictures.
+            WeightError: the recipe names trained weights that are not there.
             Cancelled: (iterating) stopped before there was a picture.
             OutOfMemory: (iterating) even at a smaller size.
             WeightError: (iterating) no source of the weights is any good.
@@ -78,13 +84,14 @@ class Engine:
         method = self.catalogue.get(recipe.method)
         params = method.params.of(recipe.parameters)
         check_slots(method, images)
+        sources = sources_of(recipe, method, params, self._trained(recipe))
         stop = cancel or threading.Event()
         kind = plan.Kind(*expect(recipe.backend, recipe.device), method.id, method.nets(params))
 
         def frames() -> Iterator[Frame]:
             yield Frame(0, 0, note=f"starting {kind.backend}")  # importing torch takes seconds
             backend = self._backend(recipe.backend, recipe.device)
-            run = Run(recipe, method, params, images, backend, kind, self._shared, stop)
+            run = Run(recipe, method, params, images, sources, backend, kind, self._shared, stop)
             yield from run.frames()
 
         return frames()
@@ -108,6 +115,27 @@ class Engine:
         work = plan.work_of(method, params, width * height)
         seen = self._shared.calibration.of(kind)
         return plan.predict(kind, seen, work, width, height, tiled=method.tiled)
+
+    def add_trained(self, folder: Path) -> str:
+        """Make a training result known; returns the name that recipes call it by (`trained`).
+
+        Raises:
+            WeightError: the folder holds none.
+        """
+        return self._shared.store.add_trained(folder).name
+
+    def trained_for(self, method: Method[Any]) -> dict[str, str]:
+        """Titles, by name, of the training results that a method can take.
+
+        Raises:
+            WeightError: one that the environment names is damaged.
+        """
+        known = fitting(method, self._shared.store.trained)
+        return {name: one.model.title for name, one in known.items()}
+
+    def _trained(self, recipe: Recipe) -> Mapping[str, Trained]:
+        """What is known; nothing is looked for where the recipe names none."""
+        return self._shared.store.trained if recipe.trained else {}
 
     def warm(self) -> None:
         """Import the library of the default backend, which takes seconds for torch.

@@ -47,7 +47,7 @@ def completed(
             "size": size,
             "backend": backend,
             "versions": versions(backend),
-            "weights": {file.path.name: file.sha256 for file in files if file.sha256},
+            "weights": {file.called: file.sha256 for file in files if file.sha256},
         }
     )
 

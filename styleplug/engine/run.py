@@ -49,6 +49,7 @@ class Run:
         method: that the recipe names.
         params: of the recipe, validated.
         pictures: of every slot.
+        sources: of the weights of every net it uses.
         backend: that computes.
         kind: of run, for the calibration.
         shared: what all runs share.
@@ -61,6 +62,7 @@ class Run:
         method: Method[Any],
         params: Params,
         pictures: Mapping[str, Sequence[Picture]],
+        sources: Mapping[str, tuple[WeightSource, ...]],
         backend: Backend,
         kind: plan.Kind,
         shared: Shared,
@@ -69,7 +71,7 @@ class Run:
         self.recipe, self.method, self.params, self.pictures = recipe, method, params, pictures
         self.backend, self.shared, self.cancel = backend, shared, cancel
         self.files: dict[str, WeightFile] = {}
-        self._kind = kind
+        self._kind, self._sources = kind, sources
         self._started = time.perf_counter()
         self._size = recipe.size
         self._content: Picture | None = None  # in the shape of the result
@@ -112,8 +114,7 @@ class Run:
 
     def _weights(self) -> Iterator[Frame]:
         """Resolve the weights, telling how it goes."""
-        for key in self.method.nets(self.params):
-            sources = self.method.weights[key]
+        for key, sources in self._sources.items():
             if self.backend.needs_weights:
                 self.files[key] = yield from self._resolve(sources)
             else:
@@ -285,7 +286,7 @@ class Run:
             steps=frame.step,
             metrics={name: float(value) for name, value in frame.metrics.items()},
             weights=tuple(
-                {"file": file.path.name, "sha256": file.sha256, "source": file.source}
+                {"file": file.called, "sha256": file.sha256, "source": file.source}
                 for file in files
             ),
             notes=tuple(dict.fromkeys(notes)),

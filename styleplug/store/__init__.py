@@ -17,6 +17,7 @@ from styleplug.store import cache, header, hub
 from styleplug.store.files import Digests, size_of
 from styleplug.store.graphs import GRAPHS, graph, read_graphs
 from styleplug.store.manifest import MANIFEST, Weight, read_manifest, weights_folder
+from styleplug.store.trained import Trained, expect_tensors, named_by_environment, read_trained
 from styleplug.store.watch import watched
 
 __all__ = ["Store", "graph", "weights_folder"]
@@ -36,6 +37,28 @@ class Store:
         self._weights_folder = weights_folder
         self._cache_folder = cache_folder
         self._digests = Digests()
+        self._trained: dict[str, Trained] | None = None
+
+    @property
+    def trained(self) -> dict[str, Trained]:
+        """Training results by name: those of `STYLEPLUG_RUNS`, and what was added.
+
+        Raises:
+            WeightError: `STYLEPLUG_RUNS` is no folder, or holds a damaged result.
+        """
+        if self._trained is None:
+            self._trained = {one.name: one for one in named_by_environment()}
+        return dict(self._trained)
+
+    def add_trained(self, folder: Path) -> Trained:
+        """Make a training result known; it takes the place of another of its name.
+
+        Raises:
+            WeightError: the folder holds none.
+        """
+        found = read_trained(folder)
+        self._trained = self.trained | {found.name: found}
+        return found
 
     def resolve(self, sources: tuple[WeightSource, ...]) -> Generator[str, None, WeightFile]:
         """Find the first source that can be used: `file = yield from store.resolve(sources)`.
@@ -133,8 +156,16 @@ class Store:
         if source.sha256:
             self._digests.expect(path, source.sha256, "name the right file, or its digest")
         if path.suffix != ".onnx":
-            header.check(path)
-        return WeightFile(source.arch, path, sha256, "local")
+            header.read(path)
+            self._expect_like_embedded(path, source.arch)
+        return WeightFile(source.arch, path, sha256, "local", name=source.name)
+
+    def _expect_like_embedded(self, path: Path, arch: str) -> None:
+        """Compare with the embedded weights of the architecture, where there are some."""
+        folder = self._embedded_folder()
+        for weight in read_manifest(folder).values():
+            if weight.arch == arch and (folder / weight.file).is_file():
+                expect_tensors(path, folder / weight.file, arch)
 
     def _hub(self, source: Hub) -> Generator[str, None, WeightFile]:
         entry = cache.Entry(source, self._cache(), self._digests)

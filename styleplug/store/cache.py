@@ -231,7 +231,7 @@ class Entry:
                     "if the new file is wanted"
                 )
                 self._digests.expect(self._part, expected, remedy, self._name)
-            header.check(self._part, self._name)
+            header.read(self._part, self._name)
         except WeightError:
             self._part.unlink()
             if pin.sha256 is None:

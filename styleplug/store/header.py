@@ -108,8 +108,8 @@ def parse(head: bytes, size: int, name: str) -> dict[str, Tensor]:
     return tensors
 
 
-def check(path: Path, name: str = "") -> None:
-    """Read the header of a local file.
+def read(path: Path, name: str = "") -> dict[str, Tensor]:
+    """The tensors of a local file, from its header alone.
 
     Args:
         path: the file.
@@ -122,7 +122,7 @@ def check(path: Path, name: str = "") -> None:
     with path.open("rb") as file:
         head = file.read(9)
         head += file.read(length(head, size, name or path.name) - 9)
-        parse(head, size, name or path.name)
+        return parse(head, size, name or path.name)
 
 
 def order(tensors: Mapping[str, Tensor]) -> list[str]:

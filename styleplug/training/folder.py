@@ -18,6 +18,7 @@ from styleplug.core.files import not_written, remove_unfinished, write_file
 from styleplug.core.image import write
 from styleplug.training import curve
 from styleplug.training.checkpoint import save_weights
+from styleplug.training.finish import finish
 from styleplug.training.progress import Report
 from styleplug.training.setup import Setup, holds_run
 
@@ -126,10 +127,11 @@ class Folder:
             curve.draw(self.path / LOG, self.path / CURVE)
 
     def report(self, report: Report) -> None:
-        """Write what became of the run."""
+        """Write what became of the run, and make its weights ready to be used."""
         if self.writes:
             text = json.dumps(asdict(report), indent=2, ensure_ascii=False)
             write_file(self.path / REPORT, (text + "\n").encode())
+            finish(self.path, self.setup, report, BEST, self.sample)
 
     def kept(self, error: OutputError, step: int) -> OutputError:
         """The error of a write, with what is left and how to go on."""

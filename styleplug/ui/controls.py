@@ -17,7 +17,13 @@ LONG = 10_000  # a range this many steps long is typed, not slid
 WIDE = 1_000  # nor is one whose ends are this many times apart
 
 
-def control(name: str, info: FieldInfo, owner: str, texts: Texts) -> Component:
+def control(
+    name: str,
+    info: FieldInfo,
+    owner: str,
+    texts: Texts,
+    offered: list[tuple[str, str]] | None = None,
+) -> Component:
     """The component of a parameter: label, help, default and bounds from its declaration.
 
     Args:
@@ -25,6 +31,8 @@ def control(name: str, info: FieldInfo, owner: str, texts: Texts) -> Component:
         info: its declaration, made by `core.params.field`.
         owner: prefix of the element's id and of its texts ("gatys", "settings").
         texts: collects its words.
+        offered: words and values to choose from, where the declaration does not know them; []
+            hides the control.
     """
     hint = hint_of(info)
     unit = f" ({hint.unit})" if hint.unit else ""
@@ -35,6 +43,8 @@ def control(name: str, info: FieldInfo, owner: str, texts: Texts) -> Component:
         "elem_id": key,
         "value": shown(info.default),
     }
+    if offered is not None:
+        return gr.Dropdown(offered or [("", "")], visible=bool(offered), **common)
     if choices := choices_of(info):
         kind = gr.Radio if len(choices) <= FEW else gr.Dropdown
         return kind(list(choices), **common)

@@ -38,12 +38,18 @@ class Form:
         method: whose controls.
         texts: collects their words.
         settings: what visitors may ask of the engine.
+        trained: titles, by name, of trained weights that they may choose.
     """
 
     def __init__(
-        self, method: Method[Any], texts: Texts, settings: type[Settings] = Settings
+        self,
+        method: Method[Any],
+        texts: Texts,
+        settings: type[Settings] = Settings,
+        trained: Mapping[str, str] | None = None,
     ) -> None:
         self.method = method
+        self._trained = trained or {}
         self.slots = {
             slot: [slot.id] + [f"{slot.id}_{n}" for n in range(2, slot.most + 1)]
             for slot in method.inputs
@@ -80,7 +86,14 @@ class Form:
             prefix = owner if owner == self.method.id else f"{self.method.id}-{owner}"
             for name, info in params.model_fields.items():
                 if hint_of(info).advanced is advanced:
-                    self._made[name] = control(name, info, prefix, self._texts)
+                    offered = self._offered if name == "trained" else None
+                    self._made[name] = control(name, info, prefix, self._texts, offered)
+
+    @property
+    def _offered(self) -> list[tuple[str, str]]:
+        """Titles and names of the weights to choose from; none where there is no choice."""
+        named = [(title, name) for name, title in self._trained.items()]
+        return [(self._texts.own("own_weights"), ""), *named] if named else []
 
     def _words(self, slot: Slot) -> tuple[str, str]:
         key = f"{self.method.id}-slot-{slot.id}"

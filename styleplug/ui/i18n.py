@@ -38,6 +38,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "拖入本页生成的 PNG 或 JSON 配方，所有控件恢复为当时的设置。",
     ),
     "another": ("One more (optional)", "再加一张（可选）"),
+    "own_weights": ("Those of the method", "方法自带"),
     "broken": ("This plug-in cannot be used", "此插件无法使用"),
     "paper": ("Paper", "论文"),
     "idle": ("Choose pictures, then press Run.", "选择图片，然后点击“开始”。"),
@@ -82,6 +83,102 @@ WORDS: dict[str, tuple[str, str]] = {
         "This recipe is for {title}: open that tab and drop it there.",
         "此配方属于“{title}”，请在该标签页中使用。",
     ),
+    "train": ("Train", "训练"),
+    "train_summary": (
+        "Train a net on your own pictures: choose them, say how long, press Start. You may close "
+        "this window meanwhile; the training goes on, and shows again when you come back.",
+        "用自己的图片训练网络：选择图片，设定时长，点击“开始训练”。"
+        "期间可以关闭窗口，训练会继续；回来时会再次显示。",
+    ),
+    "train_cpu": (
+        "This machine trains on {n} processor cores, a step in about a second: an hour shows what "
+        "becomes of it, good weights take a night. With a graphics card an hour is much.",
+        "本机用 {n} 个处理器核心训练，每步约一秒：一小时可见雏形，好的权重需要一夜。"
+        "若有显卡，一小时已相当充足。",
+    ),
+    "train_card": (
+        "This machine trains on a graphics card ({name}): minutes show what becomes of it, good "
+        "weights take about an hour.",
+        "本机用显卡（{name}）训练：几分钟可见雏形，好的权重约需一小时。",
+    ),
+    "train_task": ("What to train", "训练什么"),
+    "train_pictures": (
+        "Pictures to learn from: photographs, some hundreds or more",
+        "用于学习的图片：照片，最好数百张以上",
+    ),
+    "train_styles": (
+        "Styles: paintings or patterns, the more the better",
+        "风格：绘画或图案，越多越好",
+    ),
+    "train_start": ("Start", "开始训练"),
+    "train_idle": (
+        "Nothing is being trained yet.",
+        "尚未开始训练。",
+    ),
+    "train_preparing": ("Reading pictures, preparing …", "正在读取图片并准备……"),
+    "train_stopping": (
+        "Stopping after this step, and keeping the weights …",
+        "完成这一步后停止并保存权重……",
+    ),
+    "train_pace": ("{time} a step", "每步 {time}"),
+    "train_sample": (
+        "Samples, made of pictures it has not learned from",
+        "样张（未参与学习的图片）",
+    ),
+    "train_curve": ("Losses while training", "训练损失"),
+    "train_scores": (
+        "On pictures held out, less is better",
+        "在留出图片上的得分，越低越好",
+    ),
+    "train_done": (
+        "Done: {step} steps in {time}, best at step {best}.",
+        "完成：{step} 步，用时 {time}，第 {best} 步最佳。",
+    ),
+    "train_stopped": (
+        "Stopped after {step} steps and {time}. The weights are kept, best at step {best}.",
+        "已停止：{step} 步，用时 {time}。权重已保存，第 {best} 步最佳。",
+    ),
+    "train_stopped_early": (
+        "Stopped before the first step; nothing was trained.",
+        "在第一步之前已停止，没有训练结果。",
+    ),
+    "train_kept": (
+        "Kept on this machine as {name}.",
+        "已保存在本机：{name}。",
+    ),
+    "train_more": ("… and {n} more", "……另有 {n} 条"),
+    "train_download": ("Download all as ZIP", "下载全部（ZIP）"),
+    "train_busy": (
+        "A training is going on already: stop it, or wait for its end. Load this page again to "
+        "see it.",
+        "已有训练正在进行：请停止它或等待结束。重新载入本页即可查看。",
+    ),
+    "train_no_pictures": (
+        "Pictures to learn from are missing: add some first.",
+        "缺少用于学习的图片，请先添加。",
+    ),
+    "train_no_styles": (
+        "Styles are missing: this learns from paintings or patterns as well, add some first.",
+        "缺少风格图片：此任务还需要绘画或图案，请先添加。",
+    ),
+    "train_many": (
+        "{n} files came, at most {most} are taken here. For more, use styleplug train.",
+        "收到 {n} 个文件，此处最多 {most} 个；更多请使用 styleplug train 命令。",
+    ),
+    "train_large": (
+        "The files take {size} GB, at most {most} GB are taken here. For more, use styleplug "
+        "train.",
+        "文件共 {size} GB，此处最多 {most} GB；更多请使用 styleplug train 命令。",
+    ),
+    "train_gone": (
+        "{name} is no longer here: uploads are deleted after an hour. Add the pictures again.",
+        "{name} 已不在：上传的文件一小时后会被删除，请重新添加图片。",
+    ),
+    "train_no_picture": (
+        "{name} skipped: its ending is not that of a picture",
+        "已跳过 {name}：扩展名不是图片格式",
+    ),
+    "train_broken": ("This cannot be trained here", "此处无法训练"),
 }
 
 

@@ -56,7 +56,7 @@ class Tab:
     ) -> None:
         self.method = method
         self.engine = engine
-        self.form = Form(method, texts, settings)
+        self.form = Form(method, texts, settings, engine.trained_for(method))
         self._texts = texts
         self._page = page
         self._line: dict[str, Any] = {"concurrency_limit": concurrency, "concurrency_id": QUEUE}

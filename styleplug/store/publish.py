@@ -1,0 +1,94 @@
+"""Send a training result to the Hugging Face Hub: its finished files and no other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from styleplug.core.errors import HubUnavailable, UsageError
+from styleplug.store import hub
+from styleplug.store.files import Digests
+from styleplug.store.trained import MODEL, read_trained
+
+FILES = (MODEL, "README.md", "sample.png")
+GRAPHS = "graphs/*.onnx"
+_REPO = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
+
+
+def publishable(folder: Path) -> dict[str, Path]:
+    """What is sent of a result: path in the repository -> file.
+
+    Raises:
+        WeightError: the folder holds no result, or its weights are not what `model.toml` says.
+    """
+    trained = read_trained(folder)
+    Digests().expect(trained.path, trained.model.sha256, "train again, or put the right file back")
+    files = [trained.path, *(trained.folder / name for name in FILES)]
+    files += sorted(trained.folder.glob(GRAPHS))
+    return {
+        file.relative_to(trained.folder).as_posix(): file
+        for file in files
+        if file.is_file() and not file.is_symlink()
+    }
+
+
+def publish(folder: Path, repo: str, *, private: bool = False, message: str = "") -> str:
+    """Send a result to a repository, made if need be.
+
+    Args:
+        folder: of the result.
+        repo: "owner/name", or "name" for one's own.
+        private: whether a new repository is to be seen by its owner only.
+        message: of the commit.
+
+    Returns:
+        The address of the repository.
+
+    Raises:
+        UsageError: this is no name of a repository, or there is no token.
+        WeightError: the folder holds no result, or a damaged one.
+        HubUnavailable: the Hub cannot be reached, or refuses.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi, get_token
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    if not _REPO.fullmatch(repo):
+        raise UsageError(f"{repo[:80]!r} is no name of a repository; expected OWNER/NAME")
+    files = publishable(folder)
+    if hub.offline():
+        raise hub.Offline("nothing was published, as HF_HUB_OFFLINE is set: unset it to publish")
+    if not (token := get_token()):
+        raise UsageError(
+            "the Hub wants to know who publishes: run `hf auth login`, or set HF_TOKEN to a token "
+            "that may write (huggingface.co/settings/tokens)"
+        )
+    disable_progress_bars()  # whoever calls has a way of their own to show that it goes on
+    api = HfApi(endpoint=hub.endpoint(), token=token, library_name="styleplug")
+    try:
+        made = api.create_repo(repo, private=private, exist_ok=True)
+        api.create_commit(
+            made.repo_id,
+            [CommitOperationAdd(name, file) for name, file in files.items()],
+            commit_message=message or "Add weights trained with styleplug",
+        )
+    except HfHubHTTPError as error:
+        raise hub.Refused(_refusal(repo, error.response.status_code)) from error
+    except Exception as error:  # the client lets through whatever it is built on
+        raise HubUnavailable(
+            f"{repo} could not be published ({type(error).__name__}: {error}): "
+            "try again once the Hub can be reached"
+        ) from error
+    return str(made)
+
+
+def _refusal(repo: str, status: int) -> str:
+    """Why the Hub does not take it, for whoever holds the token."""
+    why = {
+        401: "it does not know this token: run `hf auth login` again",
+        403: "this token may not write there: make one that may, or name a repository of your own",
+        404: "there is no such owner, or this token may not write there",
+        413: "the files are too large",
+        429: "too much was asked of it: try again later",
+    }.get(status, "try again later")
+    return f"the Hub refused {repo} (status {status}): {why}"

@@ -1,0 +1,124 @@
+"""Nets that a user trained: the folders that `styleplug train` makes, known by their names.
+
+Visitors of a page choose among names; paths come from its owner alone.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from styleplug.core.errors import WeightError
+from styleplug.store import header
+
+MODEL = "model.toml"
+VARIABLE = "STYLEPLUG_RUNS"
+"""Environment variable: a folder whose sub-folders are results of training."""
+
+
+class Model(BaseModel):
+    """`model.toml`: what the weights of a training result are, without a path of any machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    title: str = Field(min_length=1, max_length=200)
+    arch: str
+    method: str
+    file: str = Field(pattern=r"^\w[\w.-]*\.safetensors$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int = Field(gt=0)
+    licence: str = ""  # SPDX identifier; none stated
+    command: str
+    seed: int
+    steps: int
+    seconds: float
+    scores: dict[str, float]
+    data: tuple[str, ...]  # names of folders
+    pictures: int
+    styles: tuple[str, ...] = ()
+    style_pictures: int = 0
+    held_out: int = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training result.
+
+    Args:
+        name: of its folder.
+        folder: where it lies.
+        model: what it is.
+    """
+
+    name: str
+    folder: Path
+    model: Model
+
+    @property
+    def path(self) -> Path:
+        """The weight file."""
+        return self.folder / self.model.file
+
+
+def read_trained(folder: Path) -> Trained:
+    """The training result in a folder.
+
+    Raises:
+        WeightError: it is none.
+    """
+    folder = folder.expanduser().absolute()
+    path = folder / MODEL
+    try:
+        model = Model.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        raise WeightError(
+            f"{folder} holds no training result ({MODEL} is missing): "
+            "expected the folder that `styleplug train` was given as --out, once it has ended"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise WeightError(f"{path} cannot be used: {where}: {first['msg']}") from None
+    except (OSError, ValueError) as error:
+        raise WeightError(f"{path} cannot be used: {error}") from None
+    return Trained(folder.name, folder, model)
+
+
+def named_by_environment() -> Iterator[Trained]:
+    """The results in the folder that `STYLEPLUG_RUNS` names; runs that go on are passed over.
+
+    Raises:
+        WeightError: there is no such folder, or a result in it is damaged.
+    """
+    if not (named := os.environ.get(VARIABLE)):
+        return
+    try:
+        folders = sorted(path.parent for path in Path(named).expanduser().glob(f"*/{MODEL}"))
+        if not folders and not Path(named).expanduser().is_dir():
+            raise WeightError(f"{VARIABLE} names {named}, which is no folder")
+    except OSError as error:
+        raise WeightError(f"{VARIABLE} names {named}: {error.strerror}") from None
+    yield from map(read_trained, folders)
+
+
+def expect_tensors(path: Path, like: Path, arch: str) -> None:
+    """Check that a file holds the tensors that another file of its architecture holds.
+
+    Raises:
+        WeightError: one is missing, too many, or of another shape; names it.
+    """
+    found, wanted = header.read(path), header.read(like)
+    for key in sorted(found.keys() | wanted.keys()):
+        if key not in found:
+            raise WeightError(f"{path.name} is no net {arch!r}: it lacks the tensor {key!r}")
+        if key not in wanted:
+            raise WeightError(f"{path.name} is no net {arch!r}, which has no tensor {key[:80]!r}")
+        if found[key].shape != wanted[key].shape:
+            raise WeightError(
+                f"{path.name} is no net {arch!r}: {key!r} has the shape {found[key].shape}, "
+                f"expected {wanted[key].shape}"
+            )

@@ -1,0 +1,271 @@
+"""Results of training: their folders, and how weights are chosen from them."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import make_photo
+from safetensors.numpy import load_file, save_file
+from typer.testing import CliRunner
+
+import styleplug
+from styleplug.cli import app
+from styleplug.core.errors import WeightError
+from styleplug.core.image import write
+from styleplug.core.recipe import Recipe
+from styleplug.engine import Engine
+from styleplug.engine.plan import Calibration
+from styleplug.methods import catalogue
+from styleplug.store import Store, weights_folder
+from styleplug.store.trained import VARIABLE, Model, read_trained
+from styleplug.training import load_task
+from styleplug.training.card import card, toml, write_model
+from styleplug.training.finish import finish
+from styleplug.training.progress import Report
+from styleplug.training.setup import Setup
+from styleplug.ui.form import Form
+from styleplug.ui.i18n import Texts
+
+PICTURES = {"content": [make_photo(64, 48)], "style": [make_photo(48, 48, 1)]}
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """A result of `cnn` whose nets paint darker than the embedded ones."""
+    folder = tmp_path_factory.mktemp("results") / "seaside"
+    folder.mkdir()
+    weights = load_file(weights_folder() / "cnn.safetensors")
+    weights["picture.bias"] = weights["picture.bias"] - 2
+    save_file(weights, folder / "best.safetensors")
+    write(make_photo(40, 20).pixels, folder / "sheet.png")
+    setup = Setup.of(
+        load_task("cnn"),
+        data=[Path("/home/somebody/sea photos")],
+        styles=[Path("/home/somebody/prints")],
+        out=folder,
+        options={"steps": 12, "seed": 7, "size": 96},
+    )
+    report = Report(
+        "cnn", "", 12, 30.0, False, 10, {"loss": 1.5, "content": 0.5}, {}, 40, 9, 3, [], "cpu"
+    )
+    finish(folder, setup, report, "best.safetensors", folder / "sheet.png")
+    return folder
+
+
+@pytest.fixture
+def result(made, tmp_path):
+    """A copy to be spoilt."""
+    return Path(shutil.copytree(made, tmp_path / made.name))
+
+
+@pytest.fixture
+def engine(tmp_path, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    return Engine(catalogue(), calibration=Calibration(tmp_path / "calibration.json"))
+
+
+def run(engine, **recipe):
+    """The last frame of a small run."""
+    wanted = Recipe(method="cnn", size=64, backend="onnx", **recipe)
+    return list(engine.run(wanted, PICTURES))[-1]
+
+
+def test_a_finished_folder_says_what_it_is(made):
+    model = read_trained(made).model
+    data = (made / "best.safetensors").read_bytes()
+    assert (model.arch, model.method, model.steps, model.seed) == ("cnn", "cnn", 12, 7)
+    assert model.sha256 == hashlib.sha256(data).hexdigest()
+    assert model.size == len(data)
+    assert model.data == ("sea photos",) and model.styles == ("prints",)
+    assert (model.pictures, model.style_pictures, model.held_out) == (40, 9, 3)
+    assert model.scores == {"loss": 1.5, "content": 0.5}
+    assert model.licence == ""
+    assert (made / "sample.png").read_bytes() == (made / "sheet.png").read_bytes()
+    graphs = {file.name for file in (made / "graphs").iterdir()}
+    assert graphs == {"cnn.measure.onnx", "cnn.code.onnx", "cnn.paint.onnx"}
+
+
+def test_nothing_that_is_shown_to_others_names_a_path(made):
+    for name in ("model.toml", "README.md"):
+        text = (made / name).read_text()
+        assert "/home" not in text and str(made.parent) not in text
+        assert "sea photos" in text and "--seed 7" in text
+
+
+def test_the_card_begins_with_what_the_hub_reads(made):
+    text = (made / "README.md").read_text()
+    front = text.split("---\n")[1]
+    assert 'library_name: "styleplug"' in front
+    assert "license" not in front
+    assert "| loss | 1.5 |" in text and "None is stated" in text
+    assert "(sample.png)" in text
+
+
+def test_names_of_folders_are_only_text(made):
+    model = read_trained(made).model
+    evil = model.model_copy(update={"title": "a\n---\n# b <script>", "data": ("[x](y)",)})
+    text = card(evil, sheet=False)
+    assert text.count("---\n") == 2  # around the front matter, and nowhere else
+    assert "\\[x\\](y)" in text and "\\<script\\>" in text
+    assert Model.model_validate(tomllib.loads(toml(evil.model_dump()))) == evil
+
+
+def test_trained_weights_paint_another_picture_and_the_recipe_makes_it_again(engine, made):
+    name = engine.add_trained(made)
+    plain, other = run(engine), run(engine, trained=name)
+    assert name == "seaside"
+    assert plain.images[0].mean() > other.images[0].mean() + 0.1
+    digest = read_trained(made).model.sha256
+    assert other.report.recipe.weights["seaside/best.safetensors"] == digest
+    assert {"file": "seaside/best.safetensors", "sha256": digest, "source": "local"} in (
+        other.report.weights
+    )
+    again = list(engine.run(other.report.recipe, PICTURES))[-1]
+    np.testing.assert_array_equal(again.images[0], other.images[0])
+    assert not [note for note in again.report.notes if "weights" in note]
+
+
+def test_another_file_of_the_same_name_is_refused(engine, made, result):
+    engine.add_trained(made)
+    recipe = run(engine, trained="seaside").report.recipe
+    model = read_trained(result).model
+    weights = load_file(result / model.file)
+    weights["picture.bias"] += 1
+    save_file(weights, result / model.file)
+    digest = hashlib.sha256((result / model.file).read_bytes()).hexdigest()
+    write_model(result, model.model_copy(update={"sha256": digest}))
+    engine.add_trained(result)
+    with pytest.raises(WeightError, match=r"made with other weights of the name 'seaside'"):
+        engine.run(recipe, PICTURES)
+
+
+def spoilt(result, change):
+    """Change the weights, but let `model.toml` vouch for them."""
+    path = result / "best.safetensors"
+    if isinstance(change, bytes):
+        path.write_bytes(change)
+    else:
+        weights = load_file(path)
+        change(weights)
+        save_file(weights, path)
+    model = read_trained(result).model
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    write_model(result, model.model_copy(update={"sha256": digest}))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda w: w.pop("picture.bias"), r"lacks the tensor 'picture\.bias'"),
+        (lambda w: w.update(more=np.zeros(2, np.float16)), r"has no tensor 'more'"),
+        (
+            lambda w: w.update({"picture.bias": np.zeros(4, np.float16)}),
+            r"'picture\.bias' has the shape \(4,\), expected \(3,\)",
+        ),
+        (b"\x80\x04K\x01." * 9, "a pickle, which could run anything and is never opened"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(engine, result, change, words):
+    spoilt(result, change)
+    engine.add_trained(result)
+    with pytest.raises(WeightError, match=words):
+        run(engine, trained="seaside")
+
+
+def test_damaged_weights_are_refused(engine, result):
+    (result / "best.safetensors").write_bytes(b"x" * 999)
+    engine.add_trained(result)
+    with pytest.raises(WeightError, match="damaged or another file"):
+        run(engine, trained="seaside")
+
+
+def test_weights_of_another_method_are_refused(engine, result):
+    model = read_trained(result).model
+    write_model(result, model.model_copy(update={"arch": "vgg19"}))
+    engine.add_trained(result)
+    with pytest.raises(WeightError, match="holds weights of vgg19; with these parameters cnn"):
+        run(engine, trained="seaside")
+    assert engine.trained_for(engine.catalogue.get("cnn")) == {}
+
+
+@pytest.mark.parametrize("name", ["elsewhere", "../seaside", "/etc/passwd"])
+def test_a_visitor_can_name_nothing_but_what_is_known(engine, made, name):
+    engine.add_trained(made)
+    with pytest.raises(WeightError, match="are not known here; known are: seaside"):
+        run(engine, trained=name)
+
+
+def test_the_folder_of_the_environment_is_known_by_itself(made, tmp_path, monkeypatch):
+    (made.parent / "going on").mkdir(exist_ok=True)
+    monkeypatch.setenv(VARIABLE, str(made.parent))
+    assert list(Store().trained) == ["seaside"]
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere"))
+    with pytest.raises(WeightError, match="which is no folder"):
+        _ = Store().trained
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "holds no training result"),
+        ("=", "cannot be used"),
+        ('file = "../x.safetensors"', "cannot be used: "),
+    ],
+)
+def test_a_folder_that_is_no_result(tmp_path, text, words):
+    if text is not None:
+        (tmp_path / "model.toml").write_text(text)
+    with pytest.raises(WeightError, match=words):
+        read_trained(tmp_path)
+
+
+def test_a_model_file_names_no_file_outside_its_folder(result):
+    text = (result / "model.toml").read_text()
+    (result / "model.toml").write_text(text.replace("best.safe", "../best.safe"))
+    with pytest.raises(WeightError, match="model.toml cannot be used: file"):
+        read_trained(result)
+
+
+def test_python_and_the_command_line_take_a_folder(made, tmp_path, monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    for slot, (picture,) in PICTURES.items():
+        write(picture.pixels, tmp_path / f"{slot}.png")
+    settings = {"size": 64, "backend": "onnx"}
+    files = tmp_path / "content.png", tmp_path / "style.png"
+    mine = styleplug.stylize(*files, "cnn", weights=made, **settings)
+    plain = styleplug.stylize(*files, "cnn", **settings)
+    assert mine.recipe.trained == "seaside"
+    assert mine.array.mean() < plain.array.mean() - 0.1
+    options = ["--content", files[0], "--style", files[1], "--weights", made]
+    options += ["--size", 64, "--backend", "onnx", "--out", tmp_path / "out.png"]
+    done = CliRunner().invoke(app, ["run", "cnn", *map(str, options)])
+    assert done.exit_code == 0, done.output
+    mine.save(tmp_path / "mine.png")
+    assert (tmp_path / "out.png").read_bytes()[:4] == (tmp_path / "mine.png").read_bytes()[:4]
+    again = styleplug.stylize(*files, recipe=tmp_path / "out.png")
+    np.testing.assert_array_equal(again.array, mine.array)
+
+
+def test_the_page_offers_them_by_title_only_where_there_are_any(engine, made):
+    import gradio as gr
+
+    method = engine.catalogue.get("cnn")
+    with gr.Blocks():
+        empty = Form(method, Texts(), trained=engine.trained_for(method))
+        empty.pictures(), empty.parameters(advanced=False), empty.parameters(advanced=True)
+        engine.add_trained(made)
+        full = Form(method, Texts(), trained=engine.trained_for(method))
+        full.pictures(), full.parameters(advanced=False), full.parameters(advanced=True)
+    nothing = empty.components[empty.names.index("trained")]
+    choice = full.components[full.names.index("trained")]
+    assert not nothing.visible
+    assert choice.visible
+    title = read_trained(made).model.title
+    assert (title, "seaside") in choice.choices
+    assert str(made) not in str(choice.get_config())
+    assert engine.trained_for(engine.catalogue.get("gatys")) == {}
