@@ -1,4 +1,4 @@
-"""The command line: `styleplug methods | run | train | weights | app`.
+"""The command line: `styleplug methods | run | train | publish | weights | app`.
 
 Results go to standard output, everything else to standard error.  Exit status: 0 done, 1 failed
 or stopped, 2 a usage error.  Commands import what they need when they run, so that
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -26,6 +27,7 @@ from styleplug.cli.console import (
     say_result,
 )
 from styleplug.cli.options import Json
+from styleplug.cli.publish import publish_command
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
 
 FAILED, USAGE = 1, 2
@@ -109,6 +111,7 @@ weights = _group("Weight files: where they come from, and whether they are what 
 app.add_typer(run, name="run")
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
+app.command("publish")(publish_command)
 
 
 @app.command()
@@ -207,6 +210,14 @@ def serve(
             "list of processes.",
         ),
     ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A result of `styleplug train` that visitors may choose. Repeatable. All of a "
+            "folder are offered if STYLEPLUG_RUNS names it.",
+        ),
+    ] = None,
 ) -> None:
     """Start the page."""
     user, _, password = (auth or "").partition(":")
@@ -214,8 +225,12 @@ def serve(
         raise UsageError("--auth takes USER:PASSWORD, neither of them empty")
     if share and auth is None:
         say_note("anybody who has the link can use this page; --auth asks for a password")
+    from styleplug.engine import shared
     from styleplug.ui.page import launch
 
+    names = [shared().add_trained(folder) for folder in weights or ()]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"--weights: two folders are called {twice[0]}; rename one of them")
     try:
         launch(host, port, share, (user, password) if auth else None)
     except OSError as error:
