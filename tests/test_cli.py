@@ -538,7 +538,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     from styleplug.ui import page
 
     calls: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(page, "launch", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(page, "launch", lambda *arguments, **_: calls.append(arguments))
     return calls
 
 
@@ -570,7 +570,7 @@ def test_a_password_is_not_dropped_for_its_form(
 def test_a_port_in_use(styleplug: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     from styleplug.ui import page
 
-    def launch(*_: object) -> None:
+    def launch(*_: object, **__: object) -> None:
         raise OSError("Cannot find empty port in range: 80-80")
 
     monkeypatch.setattr(page, "launch", launch)

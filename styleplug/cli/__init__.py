@@ -218,6 +218,15 @@ def serve(
             "folder are offered if STYLEPLUG_RUNS names it.",
         ),
     ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            envvar="STYLEPLUG_TRAIN",
+            help="Add a tab that trains nets on uploaded pictures, and keep its runs in this "
+            "folder. Where others can reach the page it asks for --auth.",
+        ),
+    ] = None,
 ) -> None:
     """Start the page."""
     user, _, password = (auth or "").partition(":")
@@ -232,7 +241,7 @@ def serve(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"--weights: two folders are called {twice[0]}; rename one of them")
     try:
-        launch(host, port, share, (user, password) if auth else None)
+        launch(host, port, share, (user, password) if auth else None, train=train)
     except OSError as error:
         raise StyleplugError(f"the page cannot be served: {error}; try another --port") from None
 

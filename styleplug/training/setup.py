@@ -27,6 +27,7 @@ class Loop(Params):
         0.0,
         ge=0,
         le=100_000,
+        step=1,
         label="Minutes",
         help="How long to train, over all resumed parts; 0: no limit by time. "
         f"If neither minutes nor steps are given, {DEFAULT_MINUTES:g} minutes.",

@@ -92,7 +92,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "train_cpu": (
         "This machine trains on {n} processor cores, a step in about a second: an hour shows what "
-        "becomes of it, good weights take a night. With a graphics card an hour is much.",
+        "becomes of it, good weights take a night. With a graphics card an hour is plenty.",
         "本机用 {n} 个处理器核心训练，每步约一秒：一小时可见雏形，好的权重需要一夜。"
         "若有显卡，一小时已相当充足。",
     ),

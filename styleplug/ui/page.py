@@ -6,16 +6,19 @@ import os
 import threading
 from contextlib import suppress
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from styleplug.core.errors import BadParameter
+from styleplug.core.errors import BadParameter, StyleplugError, UsageError
 from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY, shared
+from styleplug.training import load_task, task_ids
+from styleplug.ui import render
 from styleplug.ui.i18n import Texts
 from styleplug.ui.tab import Tab
 from styleplug.ui.theme import CSS, theme
@@ -27,6 +30,8 @@ UPLOAD = "64mb"  # largest file taken
 WAITING = 64  # runs in line before newcomers are asked to come back later
 MAX_SIZE = "STYLEPLUG_MAX_SIZE"
 PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE says another
+TRAIN = "STYLEPLUG_TRAIN"
+LOCAL = {"127.0.0.1", "::1", "localhost"}  # addresses that only this machine reaches
 SWEEP = (600, 3600)  # every so many seconds, files older than so many are deleted
 
 
@@ -39,7 +44,9 @@ def build(engine: Engine | None = None) -> gr.Blocks:
     return _compose(engine or shared())[0]
 
 
-def _compose(engine: Engine, share: bool = False) -> tuple[gr.Blocks, Texts]:
+def _compose(
+    engine: Engine, share: bool = False, train: Path | None = None
+) -> tuple[gr.Blocks, Texts]:
     """The page, and its texts, which the browser gets at launch."""
     settings = _settings(share)
     texts = Texts()
@@ -59,8 +66,49 @@ def _compose(engine: Engine, share: bool = False) -> tuple[gr.Blocks, Texts]:
                 with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
                     gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
                     gr.HTML(f'<p class="sp-line sp-error">{escape(why)}</p>', padding=False)
+            if train is not None:
+                with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
+                    _train(train, engine, texts, page)
     page.queue(max_size=WAITING)
     return page, texts
+
+
+def _train(folder: Path, engine: Engine, texts: Texts, page: gr.Blocks) -> None:
+    """What the tab Train holds; where packages or tasks are broken, why."""
+    tasks, broken = {}, {}
+    for id in task_ids():
+        try:
+            tasks[id] = load_task(id)
+        except StyleplugError as error:
+            broken[str(error)] = error  # missing packages are told once, not for every task
+    for why in broken:
+        gr.Markdown(texts.own("train_broken"), elem_classes="sp-summary")
+        gr.HTML(render.line(why, "sp-error"), padding=False)
+    if tasks:  # what these import may be missing
+        from styleplug.ui.train import TrainTab
+        from styleplug.ui.trainer import Trainer
+
+        TrainTab(tasks, Trainer(folder), texts, page)
+
+
+def _training(
+    said: str | os.PathLike[str] | None, host: str | None, share: bool, auth: object
+) -> Path | None:
+    """Where training runs are kept; None where there is to be no training.
+
+    Raises:
+        UsageError: strangers could train.
+    """
+    folder = said or os.environ.get(TRAIN)
+    if not folder:
+        return None
+    host = host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    if auth is None and (share or "SPACE_ID" in os.environ or host not in LOCAL):
+        raise UsageError(
+            "training takes hours and disk space, and others can reach this page: ask for a "
+            f"password (--auth USER:PASSWORD), or leave out --train and {TRAIN}"
+        )
+    return Path(folder).expanduser()
 
 
 def _settings(share: bool) -> type[Settings]:
@@ -85,6 +133,7 @@ def launch(
     auth: tuple[str, str] | None = None,
     block: bool = True,
     engine: Engine | None = None,
+    train: str | os.PathLike[str] | None = None,
 ) -> str:
     """Serve the page; heavy libraries are imported once it answers.
 
@@ -99,12 +148,16 @@ def launch(
         auth: user and password to ask visitors for.
         block: serve until interrupted; else return at once and serve in the background.
         engine: as for `build`.
+        train: also offer training, and keep its runs in this folder; else `STYLEPLUG_TRAIN`.
 
     Returns:
         the page's address.
+
+    Raises:
+        UsageError: training where others can reach the page, and no password.
     """
     engine = engine or shared()
-    page, texts = _compose(engine, share)
+    page, texts = _compose(engine, share, _training(train, host, share, auth))
     _, url, _ = page.launch(
         server_name=host,
         server_port=port,

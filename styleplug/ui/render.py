@@ -36,8 +36,12 @@ def progress(moment: Moment, to: Language) -> str:
     if frame.note:
         parts.append(frame.note)
     done = frame.step / frame.steps if frame.steps else 0.0
-    bar = f'<div class="sp-bar"><i style="width:{100 * min(1.0, done):.1f}%"></i></div>'
-    return bar + line(" · ".join(parts) or say("starting", to))
+    return bar(done) + line(" · ".join(parts) or say("starting", to))
+
+
+def bar(share: float) -> str:
+    """A progress bar, filled up to a share of 0 to 1."""
+    return f'<div class="sp-bar"><i style="width:{100 * min(1.0, share):.1f}%"></i></div>'
 
 
 def plan(expected: Plan, to: Language) -> str:

@@ -1,0 +1,295 @@
+"""The Train tab: nets trained on uploaded pictures, with what `styleplug train` offers.
+
+Controls come from the declarations of the loop and of the tasks, as those of a method's tab do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import torch
+from gradio.components import Component
+
+from styleplug.core.errors import Cancelled, StyleplugError, UsageError
+from styleplug.core.params import Params, hint_of
+from styleplug.training.pictures import SUFFIXES
+from styleplug.training.setup import DEFAULT_MINUTES, Loop
+from styleplug.training.task import Task
+from styleplug.ui import render
+from styleplug.ui.controls import control
+from styleplug.ui.i18n import WORDS, Language, Texts, duration, language, say
+from styleplug.ui.refusal import sentence, shown
+from styleplug.ui.trainer import Run, Trainer, View
+
+Updates = dict[Any, Any]  # component -> what becomes of it
+START = {"minutes": DEFAULT_MINUTES, "samples_every": 100}  # who watches wants to see something
+NOTES = 12  # told in full
+
+
+class TrainTab:
+    """The tab.  Build it inside a `gr.Tab`.
+
+    Args:
+        tasks: what can be trained, by id; at least one.
+        trainer: what trains.
+        texts: collects its words.
+        page: what it stands on.
+    """
+
+    def __init__(
+        self, tasks: Mapping[str, Task], trainer: Trainer, texts: Texts, page: gr.Blocks
+    ) -> None:
+        self.tasks = tasks
+        self.trainer = trainer
+        self._texts = texts
+        self._made: dict[tuple[str, str], Component] = {}  # by task ("" is the loop) and name
+        self._shown: dict[gr.Column, str] = {}  # what is seen with a task alone
+        with gr.Row(elem_classes="sp-tab"):
+            with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
+                self._inputs()
+            with gr.Column(scale=7, min_width=320, elem_classes="sp-right"):
+                self._outputs()
+        self._wire(page)
+
+    # Layout -----------------------------------------------------------------------------
+
+    def _inputs(self) -> None:
+        own, first = self._texts.own, next(iter(self.tasks))
+        gr.Markdown(own("train_summary"), elem_classes="sp-summary")
+        self.task = gr.Dropdown(
+            [(task.title, id) for id, task in self.tasks.items()],
+            value=first,
+            label=own("train_task"),
+            elem_id="train-task",
+        )
+        for id, task in self.tasks.items():
+            summary = self._texts.add(f"train-{id}-summary", task.summary, task.zh[1])
+            with self._only(id):
+                gr.HTML(summary, elem_classes="sp-help", padding=False)
+        gr.HTML(self._machine(), elem_classes="sp-help", padding=False)
+        self.pictures = _uploads(own("train_pictures"), "train-pictures")
+        with gr.Column(visible=self.tasks[first].takes_styles) as self._styles:
+            self.styles = _uploads(own("train_styles"), "train-styles")
+        self._controls("", Loop, advanced=False)
+        for id, task in self.tasks.items():
+            with self._only(id):
+                self._controls(id, task.params, advanced=False)
+        with gr.Accordion(own("advanced"), open=False, elem_id="train-advanced"):
+            self._controls("", Loop, advanced=True)
+            for id, task in self.tasks.items():
+                with self._only(id):
+                    self._controls(id, task.params, advanced=True)
+        with gr.Column(elem_classes="sp-go"):
+            self.start = gr.Button(own("train_start"), variant="primary", elem_id="train-start")
+            self.stop = gr.Button(own("stop"), variant="stop", visible=False, elem_id="train-stop")
+
+    def _only(self, task: str) -> gr.Column:
+        """A column that is seen while a task is chosen."""
+        column = gr.Column(visible=task == next(iter(self.tasks)))
+        self._shown[column] = task
+        return column
+
+    def _controls(self, task: str, params: type[Params], *, advanced: bool) -> None:
+        """Those of a task, or of the loop."""
+        for name, info in params.model_fields.items():
+            if hint_of(info).advanced is advanced:
+                made = control(name, info, f"train-{task or 'loop'}", self._texts)
+                if not task and name in START:
+                    made.value = START[name]
+                self._made[task, name] = made
+
+    def _machine(self) -> str:
+        """A sentence on what training takes here."""
+        if torch.cuda.is_available():
+            key, values = "train_card", {"name": torch.cuda.get_device_name()}
+        else:
+            key, values = "train_cpu", {"n": str(os.cpu_count() or 1)}
+        both = (words.format(**values) for words in WORDS[key])
+        return self._texts.add("train-machine", *both)
+
+    def _outputs(self) -> None:
+        own = self._texts.own
+        self.status = gr.HTML(own("train_idle"), elem_id="train-status", padding=False)
+        self.sample = gr.Image(
+            label=own("train_sample"),
+            format="png",
+            interactive=False,
+            buttons=["fullscreen"],
+            elem_id="train-sample",
+            elem_classes="sp-picture",
+        )
+        self.scores = gr.HTML(elem_id="train-scores", padding=False)
+        with gr.Accordion(own("train_curve"), open=True, visible=False) as self.curve:
+            self.plot = gr.HTML(elem_id="train-plot", padding=False)
+        self.download = gr.DownloadButton(
+            own("train_download"), interactive=False, elem_id="train-download"
+        )
+        self.notes = gr.HTML(elem_id="train-notes", padding=False)
+
+    # Events -----------------------------------------------------------------------------
+
+    def _wire(self, page: gr.Blocks) -> None:
+        # Nobody waits in line for hours: a second start is refused in words.
+        quiet: dict[str, Any] = {
+            "api_visibility": "private",
+            "preprocess": False,
+            "show_progress": "hidden",
+            "concurrency_limit": None,
+        }
+        seen = [
+            self.start, self.stop, self.status, self.sample, self.scores,
+            self.curve, self.plot, self.download, self.notes,
+        ]  # fmt: skip
+        given = [self.task, self.pictures, self.styles, *self._made.values()]
+        self.task.change(self._choose, self.task, [self._styles, *self._shown], **quiet)
+        self.start.click(self._start, given, seen, **quiet)
+        self.stop.click(self._stop, None, self.status, queue=False, **quiet)
+        page.load(self._look, None, [self.task, *seen], **quiet)
+
+    # Handlers ---------------------------------------------------------------------------
+
+    def _choose(self, chosen: str) -> Updates:
+        """Show what belongs to a task."""
+        task = self._task(chosen)
+        updates: Updates = {self._styles: gr.update(visible=task.takes_styles)}
+        return updates | {
+            column: gr.update(visible=id == task.id) for column, id in self._shown.items()
+        }
+
+    def _task(self, chosen: Any) -> Task:
+        if not isinstance(chosen, str) or chosen not in self.tasks:
+            raise UsageError(f"unknown task {chosen!r}; known are: {', '.join(self.tasks)}")
+        return self.tasks[chosen]
+
+    def _start(
+        self, request: gr.Request, chosen: Any, pictures: Any, styles: Any, *values: Any
+    ) -> Iterator[Updates]:
+        """Begin, and follow; whoever leaves does not end it."""
+        to = language(request)
+        try:
+            task = self._task(chosen)
+            options = {
+                name: value
+                for (of, name), value in zip(self._made, values, strict=True)
+                if of in ("", task.id)
+            }
+            run = self.trainer.start(task, pictures, styles, options, to)
+        except Exception as error:
+            yield {self.status: render.line(sentence(error, to), "sp-error")}
+            raise shown(error, to) from error
+        yield {
+            self.sample: None,
+            self.scores: "",
+            self.curve: gr.update(visible=False),
+            self.download: gr.update(interactive=False),
+            self.notes: "",
+        }
+        yield from self._follow(run, to)
+        if (failed := run.view.error) and not isinstance(failed, Cancelled):
+            raise shown(_private(failed, run), to) from failed
+
+    def _stop(self, request: gr.Request) -> str:
+        if self.trainer.run is not None:
+            self.trainer.run.stop()
+        return render.line(say("train_stopping", language(request)))
+
+    def _look(self, request: gr.Request) -> Iterator[Updates]:
+        """What a visitor finds: the tasks in their language, and the run if there is one."""
+        to = language(request)
+        titles = [(task.zh[0] if to == "zh" else task.title, id) for id, task in self.tasks.items()]
+        yield {self.task: gr.update(choices=titles)}
+        if self.trainer.run is not None:
+            yield from self._follow(self.trainer.run, to)
+
+    def _follow(self, run: Run, to: Language) -> Iterator[Updates]:
+        """Show a run to its end."""
+        sheet: Path | None = None
+        for view in run.views():
+            changes: Updates = {
+                self.start: gr.update(visible=view.ended),
+                self.stop: gr.update(visible=not view.ended),
+                self.status: status(run, view, to),
+                self.scores: scores(view, to),
+                self.notes: notes(view.notes, to),
+            }
+            if drawn := render.plot(view.history):
+                changes |= {self.curve: gr.update(visible=True), self.plot: drawn}
+            if view.progress.sample != sheet:
+                sheet = view.progress.sample
+                changes[self.sample] = run.sample()
+            if view.ended and (pack := run.packed()):
+                changes[self.download] = gr.update(value=str(pack), interactive=True)
+            yield changes
+
+
+def _uploads(label: str, element: str) -> gr.File:
+    """A place for many pictures."""
+    return gr.File(
+        label=label,
+        file_count="multiple",
+        file_types=sorted(SUFFIXES),
+        height=150,
+        elem_id=element,
+    )
+
+
+def _private(error: Exception, run: Run) -> Exception:
+    """The same error, but of folders it names only those of the run."""
+    if not isinstance(error, StyleplugError):
+        return error
+    return type(error)(str(error).replace(f"{run.setup.out.parent}{os.sep}", ""))
+
+
+def status(run: Run, view: View, to: Language) -> str:
+    """Where a run is, or how it ended."""
+    progress, report = view.progress, view.progress.report
+    if isinstance(view.error, Cancelled):
+        return render.line(say("train_stopped_early", to), "sp-warn")
+    if view.error is not None:
+        return render.line(sentence(_private(view.error, run), to), "sp-error")
+    if report is not None:
+        key, kind = ("train_stopped", "sp-warn") if report.stopped else ("train_done", "sp-done")
+        time, kept = duration(report.seconds, to), say("train_kept", to, name=run.setup.out.name)
+        how = say(key, to, step=report.step, time=time, best=report.best_step)
+        return render.line(how, kind) + render.line(kept, "sp-small")
+    title = run.setup.task.zh[0] if to == "zh" else run.setup.task.title
+    return render.bar(progress.share) + render.line(f"{title} · {_doing(run, view, to)}")
+
+
+def _doing(run: Run, view: View, to: Language) -> str:
+    """What a run that goes on is at."""
+    progress = view.progress
+    if run.cancel.is_set():
+        return say("train_stopping", to)
+    if not progress.step:
+        return say("train_preparing", to)
+    count = say("step" if progress.steps else "step_open", to, step=progress.step,
+                steps=progress.steps)  # fmt: skip
+    parts = [count]
+    if progress.remaining is not None:
+        parts.append(say("left", to, time=duration(progress.remaining, to)))
+    parts.append(say("train_pace", to, time=duration(progress.seconds / progress.step, to)))
+    return " · ".join(parts)
+
+
+def scores(view: View, to: Language) -> str:
+    """The newest scores on held-out pictures; those of the best weights at the end."""
+    report = view.progress.report
+    found = report.best if report else view.progress.scores
+    if not found:
+        return ""
+    pills = "".join(f"<span>{escape(name)} {value:.4g}</span>" for name, value in found.items())
+    return render.line(say("train_scores", to), "sp-small") + f'<div class="sp-pills">{pills}</div>'
+
+
+def notes(sentences: Sequence[str], to: Language) -> str:
+    """What to know of the pictures, such as files that were skipped."""
+    told = list(sentences[:NOTES])
+    if more := len(sentences) - len(told):
+        told.append(say("train_more", to, n=more))
+    return "".join(render.line(one, "sp-warn") for one in told)

@@ -1,0 +1,299 @@
+"""The one training run of a page: in the background, and watched by whoever opens the page.
+
+A run takes hours; it must not end because a window was closed or a computer fell asleep.  So it
+belongs to the page and not to a visit.  Who may see it is for `page.launch` to ensure.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from gradio.utils import get_upload_folder
+
+from styleplug.core.errors import UsageError
+from styleplug.core.files import not_written
+from styleplug.training.folder import CHECKPOINT, LAST
+from styleplug.training.loop import train
+from styleplug.training.pictures import SUFFIXES
+from styleplug.training.progress import Progress
+from styleplug.training.setup import FILE, Setup
+from styleplug.training.task import Task
+from styleplug.ui.form import uploaded
+from styleplug.ui.i18n import Language, say
+from styleplug.ui.live import History
+
+MOST = 5000  # files taken for one run, and as many styles
+BYTES = 4 * 10**9  # of all of them
+EVERY = 1.0  # seconds between two looks
+POINTS = 400  # kept of a curve
+PATIENCE = 60  # seconds that the end of the process waits for the last weights
+PICTURES, STYLES = "pictures", "styles"  # folders of a run
+KEPT_BACK = {PICTURES, STYLES, FILE, CHECKPOINT}  # large, or naming folders of this machine
+
+
+@dataclass(frozen=True)
+class View:
+    """What there is to see of a run at a moment.
+
+    Args:
+        progress: the newest.
+        history: losses by name, thinned out.
+        notes: sentences on what was skipped and the like.
+        ended: whether this is the last view.
+        error: what ended it before its time.
+    """
+
+    progress: Progress = field(default_factory=Progress)
+    history: History = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    ended: bool = False
+    error: Exception | None = None
+
+
+class Curve:
+    """Losses over the steps; the longer it gets, the more steps share a point.
+
+    >>> curve = Curve()
+    >>> for step in range(1, 10_001):
+    ...     curve.add(step, {"loss": step})
+    >>> len(curve.history["loss"]) <= POINTS, curve.history["loss"][0]
+    (True, (32, 16.5))
+    """
+
+    def __init__(self) -> None:
+        self.history: History = {}
+        self._stride = 1
+        self._since: dict[str, list[float]] = {}  # the last point
+
+    def add(self, step: int, losses: Mapping[str, float]) -> None:
+        """Take in a step."""
+        for name, value in losses.items():
+            self._since.setdefault(name, []).append(value)
+        if step % self._stride:
+            return
+        for name, values in self._since.items():
+            self.history.setdefault(name, []).append((step, sum(values) / len(values)))
+        self._since = {}
+        if max(map(len, self.history.values()), default=0) >= POINTS:
+            self._stride *= 2
+            self.history = {name: _halved(points) for name, points in self.history.items()}
+
+
+def _halved(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Each two neighbours as one; of an odd number the last is lost."""
+    pairs = zip(points[::2], points[1::2], strict=False)
+    return [(step, (one + other) / 2) for (_, one), (step, other) in pairs]
+
+
+class Run:
+    """A training run in a thread of its own.
+
+    Args:
+        setup: what to train, and where.
+        notes: what is to be told besides.
+        ready: is given the folder, once there are weights in it.
+
+    Attributes:
+        view: the newest; replaced, never changed.
+    """
+
+    def __init__(
+        self, setup: Setup, notes: Sequence[str] = (), ready: Callable[[Path], object] = Path
+    ) -> None:
+        self.setup = setup
+        self._ready = ready
+        self.view = View(notes=tuple(notes))
+        self.cancel = threading.Event()
+        self._ended = threading.Event()
+        threading.Thread(target=self._train, name="training", daemon=True).start()
+
+    @property
+    def going(self) -> bool:
+        """Whether it is not over yet."""
+        return not self._ended.is_set()
+
+    def stop(self) -> None:
+        """Let it end after the step that it is in; its last weights are kept."""
+        self.cancel.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for its end, but no longer than this."""
+        self._ended.wait(seconds)
+
+    def _train(self) -> None:
+        curve, error = Curve(), None
+        try:
+            for progress in train(self.setup, self.cancel):
+                if progress.step and not progress.report:
+                    curve.add(progress.step, progress.losses)
+                notes = self.view.notes + progress.warnings
+                drawn = {name: list(points) for name, points in curve.history.items()}
+                self.view = View(progress, drawn, notes)
+            self._ready(self.setup.out)
+        except Exception as raised:  # whoever watches is told
+            error = raised
+        finally:
+            if not (self.setup.out / LAST).exists():
+                shutil.rmtree(self.setup.out, ignore_errors=True)
+            self.view = replace(self.view, ended=True, error=error)
+            self._ended.set()
+
+    def views(self) -> Iterator[View]:
+        """How it stands, and then what is new about once a second, to its end."""
+        seen = None
+        while seen is None or not seen.ended:
+            view = self.view
+            if view is not seen:
+                yield view
+                seen = view
+            self._ended.wait(EVERY)
+
+    def sample(self) -> Path | None:
+        """A copy of the newest sheet of samples that the page may serve."""
+        sheet = self.view.progress.sample
+        if sheet is None or not sheet.exists():  # removed, with a run that came to nothing
+            return None
+        return Path(shutil.copy(sheet, _served()))
+
+    def packed(self) -> Path | None:
+        """All that it made as a ZIP that the page may serve; None where it made nothing.
+
+        It holds no pictures it learned from and names no folder of this machine.
+        """
+        folder = self.setup.out
+        if not folder.exists():
+            return None
+        path = _served() / f"styleplug-{folder.name}.zip"
+        with ZipFile(path, "w", ZIP_DEFLATED) as pack:
+            for file in sorted(folder.rglob("*")):
+                inside = file.relative_to(folder)
+                private = inside.parts[0] in KEPT_BACK or inside.name.startswith(".")
+                if file.is_file() and not private:
+                    pack.write(file, Path(folder.name) / inside)
+        return path
+
+
+class Trainer:
+    """Starts runs, one at a time.
+
+    Args:
+        folder: where each gets a folder of its own.
+        ready: is given the folder of each that ended well.
+    """
+
+    def __init__(self, folder: Path, ready: Callable[[Path], object] = Path) -> None:
+        self._folder = folder.absolute()
+        self._ready = ready
+        self._starting = threading.Lock()
+        self.run: Run | None = None  # the newest
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Stop, and wait until the weights are written."""
+        if self.run is not None:
+            self.run.stop()
+            self.run.wait(PATIENCE)
+
+    def start(
+        self, task: Task, pictures: Any, styles: Any, options: Mapping[str, Any], to: Language
+    ) -> Run:
+        """Begin a run.
+
+        Args:
+            task: what to train.
+            pictures: what the component for uploads sends.
+            styles: the same; used where the task takes styles.
+            options: of the loop and of the task, by name.
+            to: language of what is said.
+
+        Raises:
+            UsageError: another run is going on; no pictures, or too many.
+            BadParameter: an option is out of bounds.
+            OutputError: the folder of the run cannot be written.
+        """
+        with self._starting:
+            if self.run is not None and self.run.going:
+                raise UsageError(say("train_busy", to))
+            given = {PICTURES: pictures} | ({STYLES: styles} if task.takes_styles else {})
+            files = {name: _files(some, name, to) for name, some in given.items()}
+            if (size := sum(_size(path, to) for some in files.values() for path in some)) > BYTES:
+                gigabytes = {"size": f"{size / 1e9:.1f}", "most": f"{BYTES / 1e9:.0f}"}
+                raise UsageError(say("train_large", to, **gigabytes))
+            place = self._place(task.id)
+            try:
+                data, other = [place / PICTURES], [place / STYLES] if STYLES in files else []
+                setup = Setup.of(task, data=data, styles=other, out=place, options=options)
+                notes = [note for name in files for note in _lay(files[name], place / name, to)]
+            except BaseException:
+                shutil.rmtree(place, ignore_errors=True)
+                raise
+            self.run = Run(setup, notes, self._ready)
+            return self.run
+
+    def _place(self, task: str) -> Path:
+        """A new folder that nobody else may read."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            prefix = f"{task}-{date.today():%Y%m%d}-"
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
+        except OSError as error:
+            raise not_written(self._folder / task, error) from error
+
+
+def _files(payload: Any, what: str, to: Language) -> list[Path]:
+    """The uploads that a component sends."""
+    if not isinstance(payload, list) or not payload:
+        raise UsageError(say(f"train_no_{what}", to))
+    if len(payload) > MOST:
+        raise UsageError(say("train_many", to, n=f"{len(payload):,}", most=f"{MOST:,}"))
+    return [uploaded(one) for one in payload]
+
+
+def _size(path: Path, to: Language) -> int:
+    """Bytes of an upload; the page deletes uploads after an hour."""
+    if not path.is_file():
+        raise UsageError(say("train_gone", to, name=path.name))
+    return path.stat().st_size
+
+
+def _lay(files: Sequence[Path], place: Path, to: Language) -> list[str]:
+    """Bring uploads into a folder, by links where that is possible; notes on what was left out.
+
+    The page deletes its uploads after an hour; a run may be resumed long after.
+    """
+    notes = []
+    try:
+        place.mkdir()
+        for number, file in enumerate(files):
+            if file.suffix.lower() not in SUFFIXES:
+                notes.append(say("train_no_picture", to, name=file.name))
+                continue
+            goal = place / file.name
+            if goal.exists():  # a namesake: into a folder of its own, so that it keeps its name
+                goal = place / str(number) / file.name
+                goal.parent.mkdir()
+            try:
+                os.link(file, goal)
+            except OSError:  # another disk, or one that knows no links
+                shutil.copyfile(file, goal)
+    except OSError as error:
+        raise not_written(place, error) from error
+    return notes
+
+
+def _served() -> Path:
+    """A new folder below the only one that the page serves files from; its name is no guess."""
+    path = Path(get_upload_folder()) / secrets.token_hex(20)
+    path.mkdir(parents=True)
+    return path

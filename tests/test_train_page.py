@@ -1,0 +1,276 @@
+"""The Train page: a run from uploads to a ZIP, Stop, and what nobody may do there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from zipfile import ZipFile
+
+import gradio as gr
+import httpx
+import pytest
+from conftest import make_photo
+from gradio.utils import get_upload_folder
+from serve import THIRD_PARTY, wait
+from tiny_task import TINY
+
+from styleplug import training
+from styleplug.core.errors import BadImage, BadParameter, StyleplugError, UsageError
+from styleplug.core.image import write
+from styleplug.engine import Engine
+from styleplug.ui import page, trainer
+from styleplug.ui.i18n import Texts
+from styleplug.ui.train import TrainTab
+from styleplug.ui.trainer import Trainer
+
+pytestmark = THIRD_PARTY
+ENGLISH = SimpleNamespace(headers={"accept-language": "en"})
+CHINESE = SimpleNamespace(headers={"accept-language": "zh-CN"})
+ENDLESS = {"steps": 10_000_000, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def uploads() -> list[dict[str, str]]:
+    """Pictures as a component sends them, two of one name, and a file that is none."""
+    at = Path(get_upload_folder()) / "train-page"
+    sent = []
+    for seed in range(5):
+        (at / str(seed)).mkdir(parents=True)
+        path = at / str(seed) / ("same.png" if seed < 2 else f"{seed}.png")
+        write(make_photo(40, 30, seed), path)
+        sent.append(path)
+    for name in ("notes.txt", "broken.png"):
+        (at / name).write_text("dear diary")
+        sent.append(at / name)
+    return [{"path": str(path)} for path in sent]
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[Trainer]:
+    one = Trainer(tmp_path / "runs")
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def built() -> TrainTab:
+    with gr.Blocks() as blocks:
+        return TrainTab({"tiny": TINY}, Trainer(Path("nowhere")), Texts(), blocks)
+
+
+@pytest.fixture
+def tab(built: TrainTab, one: Trainer) -> TrainTab:
+    built.trainer = one
+    return built
+
+
+def press(tab: TrainTab, uploads: Any, request: Any = ENGLISH, **options: Any) -> Iterator[Any]:
+    """Press Start, with what stands in the controls but for some options."""
+    values = [options.get(name, made.value) for (_, name), made in tab._made.items()]
+    return tab._start(request, "tiny", uploads, None, *values)
+
+
+def last(tab: TrainTab, updates: Iterator[Any]) -> dict[str, Any]:
+    """What all updates together lead to, by the element's id."""
+    seen: dict[str, Any] = {}
+    for update in updates:
+        seen |= {made.elem_id: new for made, new in update.items()}
+    return seen
+
+
+def test_a_run_from_uploads_to_a_zip(tab: TrainTab, one: Trainer, uploads: Any) -> None:
+    ended = last(tab, press(tab, uploads, steps=12, samples_every=5, device="cpu"))
+    assert "Done: 12 steps" in ended["train-status"] and "tiny-" in ended["train-status"]
+    assert "error" in ended["train-scores"] and "polyline" in ended["train-plot"]
+    assert "notes.txt" in ended["train-notes"] and "broken.png" in ended["train-notes"]
+    assert ended["train-start"]["visible"] and not ended["train-stop"]["visible"]
+    served = Path(get_upload_folder()).resolve()
+    assert Path(ended["train-sample"]).resolve().is_relative_to(served)
+    assert one.run is not None and one.run.view.progress.report.pictures == 4  # type: ignore[union-attr]
+    assert len(list(one.run.setup.out.rglob("same.png"))) == 2, "a namesake is lost"
+    pack = Path(ended["train-download"]["value"])
+    assert pack.is_relative_to(served)
+    with ZipFile(pack) as inside:
+        names = {name.partition("/")[2] for name in inside.namelist()}
+        told = b"".join(inside.read(name) for name in inside.namelist())
+    assert {"last.safetensors", "best.safetensors", "log.jsonl", "report.json"} <= names
+    assert not names & {"setup.json", "checkpoint.safetensors"}
+    assert not any(name.startswith(("pictures", ".")) for name in names)
+    assert str(one.run.setup.out.parent).encode() not in told
+
+
+def test_it_goes_on_when_nobody_looks_and_stops_when_told(
+    tab: TrainTab, one: Trainer, uploads: Any
+) -> None:
+    leaving = press(tab, uploads, **ENDLESS)
+    assert next(leaving) and one.run is not None
+    assert wait(lambda: one.run.view.progress.step > 3)
+    leaving.close()  # type: ignore[attr-defined]
+    before = one.run.view.progress.step
+    assert wait(lambda: one.run.view.progress.step > before), "the window was closed, and it ended"
+
+    with pytest.raises(gr.Error, match="已有训练正在进行"):
+        list(press(tab, uploads, CHINESE))
+    coming = tab._look(CHINESE)  # another window
+    assert next(coming)[tab.task]["choices"] == [("小", "tiny")]
+    assert not next(coming)[tab.start]["visible"]
+    assert "Stopping" in tab._stop(ENGLISH)
+    ended = last(tab, coming)
+    assert "已停止" in ended["train-status"] and ended["train-download"]["interactive"]
+    assert (one.run.setup.out / "last.safetensors").exists()
+    assert not one.run.going
+    again = last(tab, press(tab, uploads, steps=1, device="cpu"))
+    assert "Done: 1 steps" in again["train-status"]
+
+
+def test_stop_while_pictures_are_read(
+    tab: TrainTab, one: Trainer, uploads: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting = press(tab, uploads, **ENDLESS)
+    monkeypatch.setattr(threading.Thread, "start", lambda _: None)
+    next(starting)
+    monkeypatch.undo()
+    assert one.run is not None
+    one.run.stop()
+    one.run._train()
+    assert "Stopped before" in last(tab, starting)["train-status"]
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_loss_that_is_no_number(tab: TrainTab, uploads: Any, tmp_path: Path) -> None:
+    seen: dict[str, Any] = {}
+    with pytest.raises(gr.Error, match="nan") as failed:
+        for update in press(tab, uploads, sick="loss", steps=20, save_every=5, device="cpu"):
+            seen |= {made.elem_id: new for made, new in update.items()}
+    assert "nan" in seen["train-status"] and "sp-error" in seen["train-status"]
+    assert seen["train-download"]["interactive"], "the weights of step 5 are kept"
+    assert str(tmp_path) not in str(failed.value) + seen["train-status"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        (None, "Pictures to learn from are missing"),
+        ([], "Pictures to learn from are missing"),
+        ({"path": "/etc/passwd"}, "missing"),
+        ([{"path": "/etc/passwd"}], "upload"),
+        (["/etc/passwd"], "upload"),
+        ([{"path": "x"}] * 5001, "5,001 files came, at most 5,000"),
+    ],
+    ids=["none", "empty", "mapping", "path", "word", "flood"],
+)
+def test_hostile_uploads(tab: TrainTab, tmp_path: Path, sent: Any, says: str) -> None:
+    with pytest.raises(gr.Error, match=says):
+        list(press(tab, sent, steps=1))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_too_many_bytes(tab: TrainTab, uploads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "BYTES", 1000)
+    with pytest.raises(gr.Error, match="GB"):
+        list(press(tab, uploads, steps=1))
+
+
+def test_an_upload_that_was_swept(tab: TrainTab, uploads: Any) -> None:
+    gone = {"path": str(Path(get_upload_folder()) / "abc" / "gone.png")}
+    with pytest.raises(gr.Error, match=r"gone.png.*Add the pictures again"):
+        list(press(tab, [*uploads, gone], steps=1))
+
+
+def test_nothing_but_junk(tab: TrainTab, uploads: Any, tmp_path: Path) -> None:
+    with pytest.raises(gr.Error, match="no picture found") as failed:
+        list(press(tab, uploads[-2:], steps=1, device="cpu"))
+    assert str(tmp_path) not in str(failed.value)
+    assert list((tmp_path / "runs").iterdir()) == [], "a run that came to nothing leaves a folder"
+
+
+def test_bad_values(one: Trainer, uploads: Any, tmp_path: Path) -> None:
+    for options in ({"steps": -1}, {"size": 4}, {"minutes": "nan"}, {"out": "/tmp/x"}):
+        with pytest.raises(BadParameter, match=next(iter(options))):
+            one.start(TINY, uploads, None, options, "en")
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_an_unknown_task(tab: TrainTab) -> None:
+    for name in ("os", None, ["tiny"]):
+        with pytest.raises(UsageError, match="known are: tiny"):
+            tab._task(name)
+
+
+def test_the_disk_is_not_writable(tab: TrainTab, uploads: Any, tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("in the way")
+    with pytest.raises(gr.Error, match="cannot write"):
+        list(press(tab, uploads, steps=1))
+
+
+def test_only_uploads_are_linked(tmp_path: Path) -> None:
+    with pytest.raises(BadImage, match="upload"):
+        trainer._files([{"path": str(tmp_path)}], "pictures", "en")
+
+
+# Whether it is there ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "share", "auth", "space"),
+    [
+        ("0.0.0.0", False, None, False),
+        ("192.168.1.7", False, None, False),
+        (None, True, None, False),
+        (None, False, None, True),
+    ],
+    ids=["everywhere", "network", "share", "space"],
+)
+def test_strangers_never_train(
+    host: str | None, share: bool, auth: Any, space: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if space:
+        monkeypatch.setenv("SPACE_ID", "a/b")
+    assert page._training(None, host, share, auth) is None
+    monkeypatch.setenv(page.TRAIN, "runs")
+    with pytest.raises(UsageError, match="password"):
+        page._training(None, host, share, auth)
+    assert page._training(None, host, share, ("ann", "secret")) == Path("runs")
+
+
+def test_the_environment_chooses_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert page._training("runs", None, False, None) == Path("runs")
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    with pytest.raises(UsageError, match="password"):
+        page._training("runs", None, False, None)
+
+
+def _config(engine: Engine, **options: Any) -> str:
+    url = page.launch("127.0.0.1", port=None, block=False, engine=engine, **options)
+    try:
+        return httpx.get(f"{url}config").text
+    finally:
+        gr.close_all(verbose=False)
+
+
+def test_it_is_there_only_if_asked_for(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(id: str) -> Any:
+        if id == "tiny":
+            return TINY
+        raise StyleplugError("the task sick cannot be used: <b>why</b>")
+
+    monkeypatch.setattr(page, "task_ids", lambda: ("sick", "tiny"))
+    monkeypatch.setattr(page, "load_task", broken)
+    assert "train-start" not in _config(engine)
+    there = _config(engine, train=tmp_path)
+    assert "train-start" in there and "train-tiny-size" in there and "train-loop-minutes" in there
+    assert "&lt;b&gt;why" in there
+
+
+def test_missing_packages_are_named(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "NEEDED", ("accelerate", "no_such_package"))
+    there = _config(engine, train=tmp_path)
+    assert there.count("training needs no_such_package") == 1
+    assert "pip install" in there and "train-start" not in there
