@@ -78,7 +78,7 @@ def _table(params: type[Params]) -> str:
         elif info.annotation is bool:
             allowed = "true, false"
         elif low is None and high is None:
-            allowed = "numbers" if isinstance(info.default, tuple) else ""
+            allowed = "numbers" if isinstance(info.default, tuple) else "text"
         else:
             allowed = f"{_number(low)} to {_number(high)} {hint_of(info).unit}".strip()
         default = _default(info.default)
@@ -92,7 +92,7 @@ def _default(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return ", ".join(_number(number) for number in value) or "none"
-    return _number(value) if isinstance(value, int | float) else str(value)
+    return _number(value) if isinstance(value, int | float) else str(value) or "none"
 
 
 def _number(value: float | None) -> str:

@@ -118,4 +118,4 @@ def _text(default: Any) -> str:
         return "yes" if default else "no"
     if isinstance(default, tuple):
         return ", ".join(f"{number:g}" for number in default) or "none"
-    return f"{default:g}" if isinstance(default, float) else str(default)
+    return f"{default:g}" if isinstance(default, float) else str(default) or "none"

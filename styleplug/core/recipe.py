@@ -68,9 +68,9 @@ class Settings(Params):
     trained: str = field(
         "",
         label="Weights",
-        help="Name of weights that you trained yourself, of the page's owner's choosing; empty "
-        "takes those that the method comes with.",
-        zh=("权重", "自行训练的权重的名称；留空则使用方法自带的权重。"),
+        help="Weights of a training run, by the name of its folder; left empty, those that the "
+        "method comes with.",
+        zh=("权重", "训练所得的权重，以其文件夹名指定；留空则使用方法自带的权重。"),
         advanced=True,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = field(
