@@ -130,9 +130,10 @@ def _training(model: Model) -> Iterable[str]:
     data = f"{model.pictures} pictures ({_names(model.data)})"
     if model.styles:
         data += f" and {model.style_pictures} styles ({_names(model.styles)})"
-    yield f"{model.steps} steps in {model.seconds / 60:.1f} minutes from {data}; "
-    yield f"{model.held_out} more only judged. Seed {model.seed}, styleplug "
-    yield f"{styleplug.__version__}:"
+    yield (
+        f"{model.steps} steps in {model.seconds / 60:.1f} minutes from {data}; {model.held_out} "
+        f"more only judged. Seed {model.seed}, styleplug {styleplug.__version__}:"
+    )
     yield ""
     yield f"    {model.command}"
 
