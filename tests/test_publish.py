@@ -48,7 +48,7 @@ def result(tmp_path):
     (folder / "graphs/toy.apply.onnx").write_bytes(b"a graph")
     (folder / "sample.png").write_bytes(b"a picture")
     for name in ("setup.json", "log.jsonl", "checkpoint.safetensors", "last.safetensors"):
-        (folder / name).write_text("/home/somebody")
+        (folder / name).write_text("/elsewhere/mine")
     (folder / "samples/000000001.png").write_bytes(b"a picture")
     model = Model(
         title="Seaside",
@@ -78,7 +78,7 @@ def test_the_finished_files_arrive_and_no_other(hub, result):
     for name, data in files.items():
         assert data == (result / name).read_bytes()
     assert repo.private and repo.message == "First weights"
-    assert not any(b"/home" in data for data in files.values())
+    assert not any(b"/elsewhere" in data for data in files.values())
 
 
 def test_the_command_says_where_it_is_and_states_a_licence(hub, result):
