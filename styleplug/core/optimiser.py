@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
+
+_AVERAGE = 0.9  # share of the running average kept at each step
+
+Loss = Callable[..., Mapping[str, np.ndarray]]
+"""What a net finds of `picture=`: "gradient" among other things."""
 
 
 class Optimiser(ABC):
@@ -93,6 +99,25 @@ class LBFGS(Optimiser):
         for (moved, turned, inverse), weight in zip(self._pairs, reversed(weights), strict=True):
             result += (weight - inverse * _dot(turned, result)) * moved
         return result
+
+
+def descend(
+    optimiser: Optimiser, loss: Loss, picture: np.ndarray, rates: Iterable[float]
+) -> Iterator[tuple[np.ndarray, Mapping[str, np.ndarray]]]:
+    """Optimise a picture, in place, one step for each rate.
+
+    Yields:
+        the running average of the picture's last steps, in which the optimiser's noise cancels
+        out, and what the loss found before the step.
+    """
+    average, trust = np.zeros_like(picture), 0.0
+    for rate in rates:
+        found = loss(picture=picture)
+        optimiser.step(picture, found["gradient"], rate)
+        average *= _AVERAGE
+        average += (1 - _AVERAGE) * picture
+        trust = _AVERAGE * trust + (1 - _AVERAGE)
+        yield average / trust, found
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:

@@ -12,6 +12,7 @@ average of the last steps, which takes out the optimiser's noise; total variatio
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -21,11 +22,13 @@ from styleplug.core.canvas import from_canvas, to_canvas
 from styleplug.core.frame import Frame
 from styleplug.core.image import resize
 from styleplug.core.method import Context, Images, Method, Slot
-from styleplug.core.optimiser import LBFGS, Adam, Optimiser
+from styleplug.core.onepass import STYLE_SIDE, OnePass
+from styleplug.core.optimiser import LBFGS, Adam, descend
 from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.weight import Embedded, Hub
 
 _OWN = Embedded("styleplug_encoder", "styleplug_encoder.safetensors")
+_PAINTER = Embedded("cnn", "cnn.safetensors")
 _VGG_LAYERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
 _VGG19 = Hub(
     "vgg19",
@@ -34,7 +37,6 @@ _VGG19 = Hub(
     licence="BSD-3-Clause",
     tensors=tuple(f"features.{i}.{part}" for i in _VGG_LAYERS for part in ("bias", "weight")),
 )
-_AVERAGE = 0.9  # share of the running average kept at each step
 _SMALLEST = 64  # no scale is coarser than this many pixels, long side
 
 
@@ -83,12 +85,12 @@ class GatysParams(Params):
         "paper (52 MB from the Hugging Face Hub at first use, and about twelve times slower).",
         zh=("编码器", "用于比较特征的网络：自带的小网络，或论文的 VGG-19（需下载，约慢十二倍）。"),
     )
-    init: Literal["content", "style", "noise"] = field(
+    init: Literal["content", "draft", "style", "noise"] = field(
         "content",
         label="Start from",
-        help="The picture at the first step. The content keeps its structure best; noise and "
-        "style are freer.",
-        zh=("起点", "优化的起始图片。从内容开始最能保留结构；从噪声或风格开始更自由。"),
+        help="The picture at the first step. The content keeps its structure best; a draft in "
+        "one pass is there sooner; noise and style are freer.",
+        zh=("起点", "优化的起始图片。内容最能保留结构；一次成画的草稿更快；噪声或风格更自由。"),
         advanced=True,
     )
     scales: int = field(
@@ -182,11 +184,12 @@ class Gatys(Method[GatysParams]):
             most=4,
         ),
     )
-    weights = {"styleplug": (_OWN,), "vgg19": (_VGG19, _OWN)}  # noqa: RUF012
+    weights = {"styleplug": (_OWN,), "vgg19": (_VGG19, _OWN), "painter": (_PAINTER,)}  # noqa: RUF012
 
     def nets(self, params: GatysParams) -> tuple[str, ...]:
-        """The encoder chosen."""
-        return (params.encoder,)
+        """The encoder chosen, and what paints the draft."""
+        drafting = ("styleplug", "painter") if params.init == "draft" else ()
+        return tuple(dict.fromkeys((params.encoder, *drafting)))
 
     def work(self, params: GatysParams, pixels: int) -> float:
         """Steps × megapixels; each coarser scale has a quarter of the pixels."""
@@ -201,11 +204,14 @@ class Gatys(Method[GatysParams]):
         weights = _loss_weights(params, describe)
         sizes = _scales(content.shape[:2], params.scales)
         steps, done = len(sizes) * params.iterations, 0
-        picture = _start(params.init, images, sizes[0], ctx.rng)
+        picture = _start(images, sizes[0], params, ctx)
         for height, width in sizes:
             targets = _targets(describe, resize(content, width, height), styles, params)
             start = to_canvas(resize(picture, width, height), describe.spec.multiple)
-            for canvas, found in _descend(loss, start, {**targets, **weights}, params):
+            optimiser = Adam() if params.optimiser == "adam" else LBFGS()
+            rates = [_rate(params, step) for step in range(params.iterations)]
+            losses = partial(loss, **targets, **weights)
+            for canvas, found in descend(optimiser, losses, start, rates):
                 ctx.check()
                 picture, done = from_canvas(canvas, height, width), done + 1
                 metrics = _metrics(found, weights)
@@ -213,21 +219,6 @@ class Gatys(Method[GatysParams]):
 
 
 METHOD = Gatys()
-
-
-def _descend(
-    loss: Net, canvas: np.ndarray, given: dict[str, np.ndarray], params: GatysParams
-) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
-    """Optimise a canvas (1 3 h w), in place; each step gives the average so far and the losses."""
-    optimiser: Optimiser = Adam() if params.optimiser == "adam" else LBFGS()
-    average, trust = np.zeros_like(canvas), 0.0
-    for step in range(params.iterations):
-        found = loss(picture=canvas, **given)
-        optimiser.step(canvas, found["gradient"], _rate(params, step))
-        average *= _AVERAGE
-        average += (1 - _AVERAGE) * canvas
-        trust = _AVERAGE * trust + (1 - _AVERAGE)
-        yield average / trust, found
 
 
 def _loss_weights(params: GatysParams, describe: Net) -> dict[str, np.ndarray]:
@@ -272,13 +263,17 @@ def _targets(
     return targets
 
 
-def _start(
-    init: str, images: Images, shape: tuple[int, int], rng: np.random.Generator
-) -> np.ndarray:
+def _start(images: Images, shape: tuple[int, int], params: GatysParams, ctx: Context) -> np.ndarray:
     """The picture (h w 3) of the first step."""
-    start = resize(images["style" if init == "style" else "content"][0], shape[1], shape[0])
-    if init == "noise":  # the content's palette without its structure
-        noise = rng.standard_normal(start.shape, dtype=np.float32)
+    first = images["style" if params.init == "style" else "content"][0]
+    start = resize(first, shape[1], shape[0])
+    if params.init == "draft":
+        net, side = OnePass.of(ctx, "styleplug", "painter"), max(shape) * params.style_scale
+        shares = shares_of("style_blend", params.style_blend, ("style",) * len(images["style"]))
+        code = net.blended(images["style"], shares, side / STYLE_SIDE)
+        *_, (_, _, start) = net.paints(start, code, ctx)
+    if params.init == "noise":  # the content's palette without its structure
+        noise = ctx.rng.standard_normal(start.shape, dtype=np.float32)
         start = np.clip(start.mean((0, 1)) + noise * start.std((0, 1)), 0, 1)
     return start
 

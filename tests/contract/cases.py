@@ -58,9 +58,10 @@ def require(method: Method[Any], backend: str) -> None:
             pytest.skip(f"{source.arch} has no ONNX graph")
 
 
-def quickest(method: Method[Any]) -> str:
-    """The fake backend, whose nets are encoders; ONNX Runtime where a method needs others."""
-    archs = {source.arch for sources in method.weights.values() for source in sources}
+def quickest(method: Method[Any], **parameters: Any) -> str:
+    """The fake backend, whose nets are encoders; ONNX Runtime where a run needs others."""
+    keys = method.nets(method.params.of(parameters))
+    archs = {source.arch for key in keys for source in method.weights[key]}
     ours = archs & set(ARCHITECTURES)
     return "fake" if all(graph_file(arch, "describe") in _graphs(arch) for arch in ours) else "onnx"
 

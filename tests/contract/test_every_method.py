@@ -119,7 +119,7 @@ def test_every_choice_runs(method, host):
     for name, info in method.params.model_fields.items():
         choices = choices_of(info) or ((True, False) if info.annotation is bool else ())
         for choice in choices:
-            asked = recipe(method, quickest(method), **{name: choice})
+            asked = recipe(method, quickest(method, **{name: choice}), **{name: choice})
             frames = list(host.run(asked, pictures(method)))
             assert frames[-1].report.recipe.parameters[name] == choice
 
