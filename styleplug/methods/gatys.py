@@ -11,7 +11,7 @@ average of the last steps, which takes out the optimiser's noise; total variatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Literal
 
@@ -284,7 +284,9 @@ def _rate(params: GatysParams, step: int) -> float:
     return whole * (1 - 0.9 * max(0.0, 2 * step / params.iterations - 1))
 
 
-def _metrics(found: dict[str, np.ndarray], weights: dict[str, np.ndarray]) -> dict[str, float]:
+def _metrics(
+    found: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray]
+) -> dict[str, float]:
     """The weighted terms of the loss."""
     content = float(found["content_losses"] @ weights["content_weights"])
     style = float(found["style_losses"] @ weights["style_weights"])
