@@ -14,7 +14,7 @@ import httpx
 import pytest
 from conftest import make_photo
 from gradio.utils import get_upload_folder
-from serve import THIRD_PARTY, wait
+from serve import THIRD_PARTY, Blend, wait
 from tiny_task import TINY
 
 from styleplug import training
@@ -22,6 +22,7 @@ from styleplug.core.errors import BadImage, BadParameter, StyleplugError, UsageE
 from styleplug.core.image import write
 from styleplug.engine import Engine
 from styleplug.ui import page, trainer
+from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts
 from styleplug.ui.train import TrainTab
 from styleplug.ui.trainer import Trainer
@@ -49,16 +50,26 @@ def uploads() -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def one(tmp_path: Path) -> Iterator[Trainer]:
-    one = Trainer(tmp_path / "runs")
+def ready() -> list[Path]:
+    """Folders that were reported to hold weights."""
+    return []
+
+
+@pytest.fixture
+def one(tmp_path: Path, ready: list[Path]) -> Iterator[Trainer]:
+    one = Trainer(tmp_path / "runs", ready.append)
     yield one
     one.close()
 
 
 @pytest.fixture(scope="module")
 def built() -> TrainTab:
+    texts = Texts()
     with gr.Blocks() as blocks:
-        return TrainTab({"tiny": TINY}, Trainer(Path("nowhere")), Texts(), blocks)
+        form = Form(Blend(), texts)
+        form.parameters(advanced=True)
+        known = {form: lambda: {"tiny-1": "Tiny"}}
+        return TrainTab({"tiny": TINY}, Trainer(Path("nowhere")), texts, blocks, known)
 
 
 @pytest.fixture
@@ -81,15 +92,20 @@ def last(tab: TrainTab, updates: Iterator[Any]) -> dict[str, Any]:
     return seen
 
 
-def test_a_run_from_uploads_to_a_zip(tab: TrainTab, one: Trainer, uploads: Any) -> None:
+def test_a_run_from_uploads_to_a_zip(
+    tab: TrainTab, one: Trainer, uploads: Any, ready: list[Path]
+) -> None:
     ended = last(tab, press(tab, uploads, steps=12, samples_every=5, device="cpu"))
     assert "Done: 12 steps" in ended["train-status"] and "tiny-" in ended["train-status"]
+    choices = ended["blend-settings-trained"]["choices"]
+    assert choices == [("Those of the method", ""), ("Tiny (tiny-1)", "tiny-1")]
     assert "error" in ended["train-scores"] and "polyline" in ended["train-plot"]
     assert "notes.txt" in ended["train-notes"] and "broken.png" in ended["train-notes"]
     assert ended["train-start"]["visible"] and not ended["train-stop"]["visible"]
     served = Path(get_upload_folder()).resolve()
     assert Path(ended["train-sample"]).resolve().is_relative_to(served)
     assert one.run is not None and one.run.view.progress.report.pictures == 4  # type: ignore[union-attr]
+    assert ready == [one.run.setup.out]
     assert len(list(one.run.setup.out.rglob("same.png"))) == 2, "a namesake is lost"
     pack = Path(ended["train-download"]["value"])
     assert pack.is_relative_to(served)
@@ -140,13 +156,16 @@ def test_stop_while_pictures_are_read(
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_a_loss_that_is_no_number(tab: TrainTab, uploads: Any, tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number(
+    tab: TrainTab, uploads: Any, ready: list[Path], tmp_path: Path
+) -> None:
     seen: dict[str, Any] = {}
     with pytest.raises(gr.Error, match="nan") as failed:
         for update in press(tab, uploads, sick="loss", steps=20, save_every=5, device="cpu"):
             seen |= {made.elem_id: new for made, new in update.items()}
     assert "nan" in seen["train-status"] and "sp-error" in seen["train-status"]
     assert seen["train-download"]["interactive"], "the weights of step 5 are kept"
+    assert ready == []
     assert str(tmp_path) not in str(failed.value) + seen["train-status"]
 
 
@@ -265,6 +284,20 @@ def test_it_is_there_only_if_asked_for(
     there = _config(engine, train=tmp_path)
     assert "train-start" in there and "train-tiny-size" in there and "train-loop-minutes" in there
     assert "&lt;b&gt;why" in there
+
+
+def test_what_was_trained_before_is_known_again(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known: list[Path] = []
+    monkeypatch.setattr(page, "task_ids", tuple)
+    monkeypatch.setattr(engine, "add_trained", known.append)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    assert "train-start" not in _config(engine, train=tmp_path)
+    assert known == [tmp_path / "a", tmp_path / "b"]
+    monkeypatch.undo()
+    page._learn(engine, tmp_path / "a")  # holds no result: nothing happens
 
 
 def test_missing_packages_are_named(

@@ -20,7 +20,7 @@ from styleplug.core.params import Params, hint_of
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine import longest
 from styleplug.ui.controls import control, shown
-from styleplug.ui.i18n import Texts
+from styleplug.ui.i18n import Language, Texts, say
 
 Values = Mapping[str, Any]
 ROTATED = range(5, 9)  # EXIF orientations that lay a picture on its side
@@ -89,11 +89,15 @@ class Form:
                     offered = self._offered if name == "trained" else None
                     self._made[name] = control(name, info, prefix, self._texts, offered)
 
+    def offer(self, trained: Mapping[str, str], to: Language) -> dict[Component, Any]:
+        """What the choice of weights becomes when others are known: titles by name."""
+        choices = _choices(say("own_weights", to), trained)
+        return {self._made["trained"]: gr.update(choices=choices, visible=bool(trained))}
+
     @property
     def _offered(self) -> list[tuple[str, str]]:
         """Titles and names of the weights to choose from; none where there is no choice."""
-        named = [(title, name) for name, title in self._trained.items()]
-        return [(self._texts.own("own_weights"), ""), *named] if named else []
+        return _choices(self._texts.own("own_weights"), self._trained) if self._trained else []
 
     def _words(self, slot: Slot) -> tuple[str, str]:
         key = f"{self.method.id}-slot-{slot.id}"
@@ -229,6 +233,11 @@ class Form:
     def sizes(self, values: Values) -> dict[str, list[tuple[int, int]]]:
         """Width and height of every picture, from the files' heads alone; unreadable left out."""
         return {slot: list(_sizes(paths)) for slot, paths in self.paths(values).items()}
+
+
+def _choices(own: str, trained: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The method's own weights, then trained ones; runs on the same folders share their title."""
+    return [(own, ""), *((f"{title} ({name})", name) for name, title in trained.items())]
 
 
 def _upload(label: str, element: str, height: int, extra: bool = False) -> gr.Image:

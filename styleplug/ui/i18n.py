@@ -143,8 +143,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "在第一步之前已停止，没有训练结果。",
     ),
     "train_kept": (
-        "Kept on this machine as {name}.",
-        "已保存在本机：{name}。",
+        "Kept on this machine as {name}. To use it, choose it in the method's tab: Advanced, "
+        "Weights.",
+        "已保存在本机：{name}。使用方法：在对应方法的标签页中，于“高级设置”的“权重”里选择它。",
     ),
     "train_more": ("… and {n} more", "……另有 {n} 条"),
     "train_download": ("Download all as ZIP", "下载全部（ZIP）"),

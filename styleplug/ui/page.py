@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from styleplug.core.errors import BadParameter, StyleplugError, UsageError
+from styleplug.core.errors import BadParameter, StyleplugError, UsageError, WeightError
 from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY, shared
@@ -57,23 +59,26 @@ def _compose(
             "</header>",
             padding=False,
         )
+        tabs = []
         with gr.Tabs():
             for method in engine.catalogue.methods.values():
                 title = texts.add(f"{method.id}-title", method.title, method.zh[0])
                 with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
-                    Tab(method, engine, texts, page, CONCURRENCY, settings)
+                    tabs.append(Tab(method, engine, texts, page, CONCURRENCY, settings))
             for name, why in engine.catalogue.broken.items():
                 with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
                     gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
                     gr.HTML(f'<p class="sp-line sp-error">{escape(why)}</p>', padding=False)
             if train is not None:
                 with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
-                    _train(train, engine, texts, page)
+                    _train(train, engine, tabs, texts, page)
     page.queue(max_size=WAITING)
     return page, texts
 
 
-def _train(folder: Path, engine: Engine, texts: Texts, page: gr.Blocks) -> None:
+def _train(
+    folder: Path, engine: Engine, tabs: Sequence[Tab], texts: Texts, page: gr.Blocks
+) -> None:
     """What the tab Train holds; where packages or tasks are broken, why."""
     tasks, broken = {}, {}
     for id in task_ids():
@@ -88,7 +93,14 @@ def _train(folder: Path, engine: Engine, texts: Texts, page: gr.Blocks) -> None:
         from styleplug.ui.train import TrainTab
         from styleplug.ui.trainer import Trainer
 
-        TrainTab(tasks, Trainer(folder), texts, page)
+        forms = {tab.form: partial(engine.trained_for, tab.method) for tab in tabs}
+        TrainTab(tasks, Trainer(folder, partial(_learn, engine)), texts, page, forms)
+
+
+def _learn(engine: Engine, folder: Path) -> None:
+    """Make a training result known to the engine; what is none, or of no method, is left."""
+    with suppress(WeightError):
+        engine.add_trained(folder)
 
 
 def _training(
@@ -157,7 +169,10 @@ def launch(
         UsageError: training where others can reach the page, and no password.
     """
     engine = engine or shared()
-    page, texts = _compose(engine, share, _training(train, host, share, auth))
+    runs = _training(train, host, share, auth)
+    for folder in sorted(runs.glob("*/")) if runs else ():
+        _learn(engine, folder)
+    page, texts = _compose(engine, share, runs)
     _, url, _ = page.launch(
         server_name=host,
         server_port=port,

@@ -6,7 +6,7 @@ Controls come from the declarations of the loop and of the tasks, as those of a 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from styleplug.training.setup import DEFAULT_MINUTES, Loop
 from styleplug.training.task import Task
 from styleplug.ui import render
 from styleplug.ui.controls import control
+from styleplug.ui.form import Form
 from styleplug.ui.i18n import WORDS, Language, Texts, duration, language, say
 from styleplug.ui.refusal import sentence, shown
 from styleplug.ui.trainer import Run, Trainer, View
@@ -39,13 +40,20 @@ class TrainTab:
         trainer: what trains.
         texts: collects its words.
         page: what it stands on.
+        forms: those of other tabs, each with what tells the trained weights it may offer.
     """
 
     def __init__(
-        self, tasks: Mapping[str, Task], trainer: Trainer, texts: Texts, page: gr.Blocks
+        self,
+        tasks: Mapping[str, Task],
+        trainer: Trainer,
+        texts: Texts,
+        page: gr.Blocks,
+        forms: Mapping[Form, Callable[[], Mapping[str, str]]] = {},
     ) -> None:
         self.tasks = tasks
         self.trainer = trainer
+        self._forms = forms
         self._texts = texts
         self._made: dict[tuple[str, str], Component] = {}  # by task ("" is the loop) and name
         self._shown: dict[gr.Column, str] = {}  # what is seen with a task alone
@@ -143,7 +151,7 @@ class TrainTab:
         }
         seen = [
             self.start, self.stop, self.status, self.sample, self.scores,
-            self.curve, self.plot, self.download, self.notes,
+            self.curve, self.plot, self.download, self.notes, *self._offered("en"),
         ]  # fmt: skip
         given = [self.task, self.pictures, self.styles, *self._made.values()]
         self.task.change(self._choose, self.task, [self._styles, *self._shown], **quiet)
@@ -224,7 +232,13 @@ class TrainTab:
                 changes[self.sample] = run.sample()
             if view.ended and (pack := run.packed()):
                 changes[self.download] = gr.update(value=str(pack), interactive=True)
+                changes |= self._offered(to)
             yield changes
+
+    def _offered(self, to: Language) -> Updates:
+        """The weights that other tabs offer, now that there are new ones."""
+        offers = (form.offer(known(), to) for form, known in self._forms.items())
+        return {made: new for offer in offers for made, new in offer.items()}
 
 
 def _uploads(label: str, element: str) -> gr.File:
