@@ -133,7 +133,7 @@ def test_a_recipe_survives_the_form() -> None:
     form = _form()
     values = {name: None for name in form.names} | {
         "steps": 7, "pause": 0.5, "mood": "wild", "blend": "0.2 3", "size": 128, "seed": 9,
-        "backend": "fake", "device": "cpu", "strength": 0.5, "keep_colours": True,
+        "backend": "fake", "device": "cpu", "trained": "", "strength": 0.5, "keep_colours": True,
     }  # fmt: skip
     recipe = form.recipe(values)
     assert recipe.parameters["blend"] == [0.2, 3.0]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from styleplug.core.errors import BadRecipe
 from styleplug.core.params import Params, field
@@ -65,7 +65,8 @@ class Settings(Params):
         zh=("后端", "计算引擎：PyTorch、ONNX Runtime，或自动选择。fake 仅用于测试插件。"),
         advanced=True,
     )
-    trained: str = field(
+    # A list to choose from gives None where nothing is chosen.
+    trained: Annotated[str, BeforeValidator(lambda name: name or "")] = field(
         "",
         label="Weights",
         help="Weights of a training run, by the name of its folder; left empty, those that the "
