@@ -7,8 +7,8 @@ Method: the baseline is a net of the size of the image transformation network of
 (9×9 convolution to 32 channels, two of stride 2 to 64 and 128, five residual blocks of 128, two
 upsampled convolutions, 9×9 to RGB; 1.68 million parameters), in torch, channels last as well as
 in torch's default layout; its weights are random, which does not change its time.  `cnn` is timed
-with everything a run of a new pair takes: describing content and style, its codes, measuring
-and painting.  One after another, alternately, in one process; medians.
+with everything that a run of a new pair takes: describing the style, its code, measuring and
+painting.  One after another, alternately, in one process; medians.
 """
 
 from __future__ import annotations
@@ -92,8 +92,7 @@ def one_pass(backend: str, content: np.ndarray, style: np.ndarray) -> Callable[[
     net = OnePass.of(ctx, "encoder", "painter")
 
     def paint() -> object:
-        own, other = net.code_of(content), net.code_of(style)
-        return list(net.paints(content, own + 1.0 * (other - own), ctx))
+        return list(net.paints(content, net.code_of(style), ctx))
 
     return paint
 

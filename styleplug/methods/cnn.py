@@ -93,9 +93,10 @@ class Cnn(Method[CnnParams]):
         content, styles = images["content"][0], images["style"]
         shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
         net = OnePass.of(ctx, "encoder", "painter")
-        own = net.code_of(content)
-        style = net.blended(styles, shares, params.style_scale)
-        code = own + params.style_weight * (style - own)
+        code = net.blended(styles, shares, params.style_scale)
+        if params.style_weight != 1:
+            own = net.code_of(content)
+            code = own + params.style_weight * (code - own)
         for done, tiles, picture in net.paints(content, code, ctx, params.content_weight):
             yield Frame(done, tiles, (picture,), final=done == tiles)
 
