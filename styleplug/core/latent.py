@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from styleplug.core.transforms import Moments, moments, transport
+
 SLACK = 0.5
 """Share of the known range by which a latent may leave it."""
+_COARSE = 8.0  # positions; what changes more slowly is no mark
 
 
 def shift(
@@ -36,22 +39,21 @@ def slerp(content: np.ndarray, style: np.ndarray, share: float) -> np.ndarray:
 
 
 def texture(style: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """A sample (1 c height width) of the Gaussian that a style's latent is expressed as.
+    """A sample (1 c height width) of the Gaussian that a style's latent is expressed as, less mean.
 
-    It has mean 0, the latent's covariance, and its correlations between positions: white noise
-    filtered by the latent itself (Galerne, Gousseau & Morel 2011, "Random Phase Textures"), so
-    that marks and not specks are added.
+    It has the latent's covariance, and its correlations between near positions: white noise
+    filtered by the latent (Galerne, Gousseau & Morel 2011, "Random Phase Textures"), without what
+    changes slowly, so that marks are added and neither specks nor blotches.
     """
-    centred = style - style.mean(axis=(2, 3), keepdims=True)
-    centred = centred[:, :, :height, :width]
-    count = centred.shape[2] * centred.shape[3]
-    noise = np.fft.rfft2(rng.standard_normal((height, width)))
-    return np.concatenate(
-        [
-            np.fft.irfft2(np.fft.rfft2(channel, (height, width)) * noise, (height, width))
-            for channel in centred[0]
-        ]
-    ).reshape(1, -1, height, width).astype(np.float32) / np.float32(np.sqrt(count))
+    centred = style[0] - style[0].mean(axis=(1, 2), keepdims=True)
+    marks = centred[:, :height, :width]
+    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)
+    fine = 1 - np.exp(-(rows**2 + columns**2) * _COARSE**2 / 2)
+    noise = np.fft.rfft2(rng.standard_normal((height, width))) * fine
+    spectra = (np.fft.rfft2(channel, (height, width)) for channel in marks)
+    sample = np.stack([np.fft.irfft2(one * noise, (height, width)) for one in spectra])
+    wanted = Moments(np.zeros(len(style[0])), moments(style[0]).covariance)
+    return transport(moments(sample), wanted)(sample[None])
 
 
 def bounded(latent: np.ndarray, *known: np.ndarray) -> np.ndarray:

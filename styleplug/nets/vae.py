@@ -3,9 +3,9 @@
 arXiv:1312.6114.  The encoder gives mean and log-variance, each by an output of its own; the
 latent has a quarter of the picture's sides and `CHANNELS` channels, near unit variance.  Both
 halves are a linear map, started from principal components, and residual units beside it that
-start at zero: so the untrained net already is the best linear autoencoder, and training spends
-its time on what is not linear.  Nothing depends on the picture as a whole, so that tiles of a
-large picture agree.
+start at zero: so the untrained net already is a good linear autoencoder, and training spends its
+time on what is not linear, and on the channels that are left free.  Nothing depends on the
+picture as a whole, so that tiles of a large picture agree.
 
 Trained by `styleplug train vae`.
 """
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from styleplug.nets.shapes import EXAMPLE, free
 
-CHANNELS = 12
+CHANNELS = 16
+LINEAR = 12  # of them, those that start from principal components; the others are free
 STRIDE = 4  # of the latent
 MULTIPLE = 8  # of the picture's sides; half of both nets works at an eighth
 LOG_VARIANCE = (-12.0, 2.0)  # bounds of what the encoder says
@@ -68,9 +69,9 @@ class Encoder(nn.Module):
         self.body = Body(2, 3, 1)
         self.mean = nn.Conv2d(_FINE, CHANNELS, 3, padding=1)
         self.log_variance = nn.Conv2d(_FINE, CHANNELS, 3, padding=1)
-        for head in (self.mean, self.log_variance):
-            nn.init.zeros_(head.weight)
+        nn.init.zeros_(self.mean.weight[:LINEAR])
         nn.init.zeros_(self.mean.bias)
+        nn.init.zeros_(self.log_variance.weight)
         nn.init.constant_(self.log_variance.bias, -5.0)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,26 +117,30 @@ class Vae(nn.Module):
     def start_linear(self, pictures: Tensor) -> None:
         """Start both linear maps from the principal components of pictures (b 3 h w).
 
-        The encoder's whitens: its latent has mean 0 and variance 1 in every channel.  The
+        The encoder's whitens: its channels have mean 0 and variance 1.  The
         decoder's is the least-squares answer to it, from 3×3 positions of the latent.
         """
         patches = F.pixel_unshuffle(pictures, STRIDE)  # channels: colour, row, column
         flat = patches.transpose(0, 1).flatten(1).double() * 4 - 2
         mean = flat.mean(1)
         values, vectors = torch.linalg.eigh((flat - mean[:, None]).cov())
-        basis = (vectors / values.sqrt())[:, -CHANNELS:].flip(1).T  # largest first
+        basis = (vectors / values.sqrt())[:, -LINEAR:].flip(1).T  # largest first
+        for linear in (self.encoder.linear, self.decoder.linear):
+            nn.init.zeros_(linear.weight)
+            nn.init.zeros_(linear.bias)
         linear = self.encoder.linear
-        linear.weight.copy_(basis.reshape(linear.weight.shape))
-        linear.bias.copy_(-basis @ mean)
-        latent = linear(pictures * 4 - 2)
+        linear.weight[:LINEAR] = basis.reshape(LINEAR, *linear.weight.shape[1:]).float()
+        linear.bias[:LINEAR] = (-basis @ mean).float()
+        latent = linear(pictures * 4 - 2)[:, :LINEAR]
         rows = F.unfold(F.pad(latent, (1,) * 4, mode="replicate"), 3)
         known = torch.cat((rows, torch.ones_like(rows[:, :1])), dim=1)
         known = known.transpose(0, 1).flatten(1).double()  # 9 c + 1 by positions
         wanted = patches.transpose(0, 1).flatten(1).double()
         normal = known @ known.T + 1e-4 * known.shape[1] * torch.eye(len(known)).to(known)
         answer = torch.linalg.solve(normal, known @ wanted.T).T
-        self.decoder.linear.weight.copy_(answer[:, :-1].reshape(self.decoder.linear.weight.shape))
-        self.decoder.linear.bias.copy_(answer[:, -1])
+        linear = self.decoder.linear
+        linear.weight[:, :LINEAR] = answer[:, :-1].reshape(-1, LINEAR, 3, 3).float()
+        linear.bias.copy_(answer[:, -1])
 
 
 class Encode(nn.Module):

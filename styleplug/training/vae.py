@@ -84,7 +84,7 @@ class VaeTraining(Params):
         advanced=True,
     )
     style_weight: float = field(
-        2.0,
+        3.0,
         label="Style weight",
         help="How much it learns to paint with the moments of another picture's latent; 0 trains "
         "a plain variational autoencoder.",

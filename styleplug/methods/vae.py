@@ -1,0 +1,267 @@
+"""Style transfer in the latent of a variational autoencoder.
+
+Kingma & Welling 2014, "Auto-Encoding Variational Bayes", arXiv:1312.6114.  Content and styles are
+encoded, the content's latent is moved towards the styles', and the result is decoded.  The latent
+is small, so pictures of any size are encoded and decoded by tiles and moved as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+
+from styleplug.core import tiles
+from styleplug.core.backend import Net
+from styleplug.core.frame import Frame
+from styleplug.core.latent import bounded, shift, slerp, texture
+from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.params import Numbers, Params, field, shares_of
+from styleplug.core.picture import fitted, resize
+from styleplug.core.transforms import adain, blend, moments, transport, whitening
+from styleplug.core.weight import Embedded, Hub
+
+_OWN = Embedded("vae", "vae.safetensors")
+_TAESD = Hub(
+    "taesd",
+    repo="madebyollin/taesd",
+    file="diffusion_pytorch_model.safetensors",
+    licence="MIT",
+)
+_BORDER = 32  # pixels by which a picture is mirrored outwards before it is encoded
+_LARGEST_STYLE = 2048  # pixels of a style's long side, where only its statistics count
+_MARGIN = 64  # pixels that encoder and decoder see around one, rounded up
+_RIDGE = 0.03  # as in training
+_TRANSFORMS = {"transport": transport, "whitening": whitening, "adain": adain}
+
+
+class VaeParams(Params):
+    """What a visitor can set."""
+
+    mode: Literal["statistics", "noise", "shift", "slerp"] = field(
+        "statistics",
+        label="Mode",
+        help="Statistics and noise style: the content is painted with the style's colours and "
+        "marks, or has its texture added. Shift and slerp blend: one picture shows through the "
+        "other, along a straight line or an arc.",
+        zh=(
+            "模式",
+            "statistics 与 noise 迁移风格：以风格的色彩与笔触重绘，或叠加其纹理。"
+            "shift 与 slerp 混合：沿直线或圆弧使两图互相透出。",
+        ),
+    )
+    style_weight: float = field(
+        1.0,
+        ge=0.0,
+        le=2.0,
+        step=0.05,
+        label="Style weight",
+        help="How far the latent moves: z = content weight · (z_c + style weight · (z_s - z_c)). "
+        "0 leaves the content; 1 is all of the style, so blend with about 0.5.",
+        zh=(
+            "风格权重",
+            "潜变量移动的程度：z = 内容权重 · (z_c + 风格权重 · (z_s - z_c))。"
+            "0 为原内容，1 为完全的风格，混合时约取 0.5。",
+        ),
+    )
+    content_weight: float = field(
+        1.0,
+        ge=0.0,
+        le=2.0,
+        step=0.05,
+        label="Content weight",
+        help="Scales the moved latent: more gives stronger contrast, less a paler picture.",
+        zh=("内容权重", "缩放移动后的潜变量：调高对比更强，调低则更淡。"),
+    )
+    style_scale: float = field(
+        1.0,
+        ge=0.25,
+        le=4.0,
+        step=0.05,
+        label="Style scale",
+        help="Size of the brush marks: 2 shows the style twice as large, 0.5 half as large.",
+        zh=("风格尺度", "笔触大小：2 为放大一倍，0.5 为缩小一半。"),
+    )
+    grain: float = field(
+        0.2,
+        ge=0.0,
+        le=1.0,
+        step=0.05,
+        label="Grain",
+        help="In the mode statistics: noise of which brush marks are made where the content is "
+        "flat. Another seed gives other marks.",
+        zh=("颗粒", "statistics 模式中的噪声，在内容平坦处化为笔触。换种子则笔触不同。"),
+        advanced=True,
+    )
+    encoder: Literal["styleplug", "taesd"] = field(
+        "styleplug",
+        label="Encoder",
+        help="The autoencoder: our own, that has learnt to paint, or TAESD, larger and with a "
+        "coarser latent (10 MB from the Hugging Face Hub at first use).",
+        zh=("编码器", "自带的自编码器（学过绘画），或更大、潜空间更粗的 TAESD（需下载 10 MB）。"),
+    )
+    moments: Literal["transport", "whitening", "adain"] = field(
+        "transport",
+        label="Statistics",
+        help="How the statistics of the latent are matched: mean and covariance with the least "
+        "change, or by whitening and colouring, or means and deviations of the channels only.",
+        zh=(
+            "统计方式",
+            "匹配潜变量统计量的方式：以最小改动匹配均值与协方差（transport），"
+            "白化与着色（whitening），或仅各通道的均值与标准差（adain）。",
+        ),
+        advanced=True,
+    )
+    style_blend: Numbers = field(
+        (),
+        label="Style shares",
+        help="With several styles, how much of each, such as 2, 1. Empty: equal shares.",
+        zh=("风格比例", "使用多个风格时各占的比例，如 2, 1。留空则均分。"),
+        advanced=True,
+    )
+
+
+class Vae(Method[VaeParams]):
+    """Move the latent."""
+
+    id = "vae"
+    title = "VAE"
+    summary = "Moves the content's latent towards the styles': paints, adds texture, or blends."
+    zh = ("VAE 潜空间", "将内容图的潜变量移向风格图：重绘、叠加纹理或混合。")
+    paper = "Kingma & Welling 2014, Auto-Encoding Variational Bayes"
+    params = VaeParams
+    inputs = (
+        Slot("content", "Content", "The photograph to repaint.", ("内容图", "要重绘的照片。")),
+        Slot(
+            "style",
+            "Style",
+            "One to four paintings or textures whose look it takes.",
+            ("风格图", "一至四张提供画风的绘画或纹理。"),
+            most=4,
+        ),
+    )
+    weights = {"styleplug": (_OWN,), "taesd": (_TAESD, _OWN)}  # noqa: RUF012
+    rank = 40
+    tiled = True
+
+    def nets(self, params: VaeParams) -> tuple[str, ...]:
+        """The autoencoder chosen."""
+        return (params.encoder,)
+
+    def work(self, params: VaeParams, pixels: int) -> float:
+        """One step of its pixels, and what the rest takes."""
+        return 0.1 + pixels / 1e6
+
+    def run(self, images: Images, params: VaeParams, ctx: Context) -> Iterator[Frame]:
+        """Content (h w 3) and styles to the picture (h w 3)."""
+        content, styles = images["content"][0], images["style"]
+        shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
+        encode, decode = (ctx.net(params.encoder, name) for name in ("encode", "decode"))
+        latent = _encoded(encode, content, ctx)
+        place = _covering if params.mode in ("shift", "slerp") else _sized
+        known = [
+            _encoded(encode, place(style, content.shape, params.style_scale), ctx)
+            for style in styles
+        ]
+        moved = _moved(latent, known, shares, params, ctx.rng)
+        for done, count, picture in _decoded(
+            decode, moved, content.shape, encode.spec.multiple, ctx
+        ):
+            yield Frame(done, count, (picture,), final=done == count)
+
+
+METHOD = Vae()
+
+
+def _moved(
+    content: np.ndarray,
+    styles: Sequence[np.ndarray],
+    shares: Sequence[float],
+    params: VaeParams,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The content's latent (1 c h w) moved towards the styles'."""
+    weight, scale = params.style_weight, params.content_weight
+    if params.mode in ("shift", "slerp"):
+        style = sum(np.float32(s) * z for s, z in zip(shares, styles, strict=True))
+        if params.mode == "slerp":
+            moved = slerp(content, style, weight) * np.float32(scale)
+        else:
+            moved = shift(content, style, scale, weight)
+    elif params.mode == "statistics":
+        wanted = blend([moments(z[0]) for z in styles], shares)
+        grain = rng.standard_normal(content.shape, np.float32)
+        seeded = content + np.float32(params.grain) * grain
+        matched = _TRANSFORMS[params.moments](moments(seeded[0]), wanted, _RIDGE)(seeded)
+        moved = shift(content, matched, scale, weight)
+    else:
+        height, width = content.shape[2:]
+        noise = sum(  # variances of independent samples add up
+            np.float32(np.sqrt(s)) * texture(z, height, width, rng)
+            for s, z in zip(shares, styles, strict=True)
+        )
+        means = [z.mean(axis=(2, 3), keepdims=True) for z in (content, *styles)]
+        mean = sum(np.float32(s) * m for s, m in zip(shares, means[1:], strict=True))
+        moved = shift(content, content + noise + mean - means[0], scale, weight)
+    return bounded(moved, content, *styles)
+
+
+def _sized(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    """A style (h w 3) of the content's size, for its statistics."""
+    side = min(_LARGEST_STYLE, max(1, round(max(shape[:2]) * scale)))
+    return resize(style, *fitted(style.shape[1], style.shape[0], side))
+
+
+def _covering(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    """The middle of a style (h w 3) in the content's shape; mirrored where it is too small."""
+    factor = scale * max(shape[axis] / style.shape[axis] for axis in (0, 1))
+    for axis in (0, 1):
+        length = style.shape[axis]
+        needed = min(length, math.ceil(shape[axis] / factor))
+        start = (length - needed) // 2
+        style = style.take(range(start, start + needed), axis)
+    height, width = (min(shape[axis], max(1, round(style.shape[axis] * factor))) for axis in (0, 1))
+    missing = [shape[0] - height, shape[1] - width]
+    pads = [(few // 2, few - few // 2) for few in missing]
+    return np.pad(resize(style, width, height), (*pads, (0, 0)), mode="reflect")
+
+
+def _frame(length: int, multiple: int) -> tuple[int, int]:
+    """Pixels by which a side is mirrored outwards at both ends: a border, and up to `multiple`."""
+    border = _BORDER + -_BORDER % multiple
+    return border, border + -length % multiple
+
+
+def _encoded(encode: Net, picture: np.ndarray, ctx: Context) -> np.ndarray:
+    """The latent (1 c h w) of a picture (h w 3) and of a mirrored border around it."""
+    multiple = encode.spec.multiple
+    frame = [_frame(length, multiple) for length in picture.shape[:2]]
+    *_, (_, _, latent) = tiles.by_tiles(
+        np.pad(picture, (*frame, (0, 0)), mode="reflect"),
+        lambda canvas: encode(picture=canvas)["mean"],
+        multiple=multiple,
+        margin=_MARGIN,
+        check=ctx.check,
+        side=tiles.SIDE + 2 * _BORDER,
+    )
+    return latent.transpose(2, 0, 1)[None]
+
+
+def _decoded(
+    decode: Net, latent: np.ndarray, shape: tuple[int, ...], multiple: int, ctx: Context
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Tiles done, tiles in all, and the picture so far (h w 3), of what `_encoded` gave."""
+    height, width = shape[:2]
+    before, after = _frame(height, multiple)
+    stride = (before + height + after) // latent.shape[2]
+    for done, count, picture in tiles.by_tiles(
+        latent[0].transpose(1, 2, 0),
+        lambda canvas: decode(latent=canvas)["picture"],
+        multiple=decode.spec.multiple,
+        margin=-(-_MARGIN // stride),
+        check=ctx.check,
+        side=(tiles.SIDE + 2 * _BORDER) // stride,
+    ):
+        yield done, count, picture[before : before + height, before : before + width]
