@@ -13,6 +13,7 @@ from importlib import import_module
 from types import ModuleType
 
 ARCHITECTURES = {
+    "autoencoder": "styleplug.nets.autoencoder",
     "cnn": "styleplug.nets.cnn",
     "styleplug_encoder": "styleplug.nets.styleplug_encoder",
     "taesd": "styleplug.nets.taesd",

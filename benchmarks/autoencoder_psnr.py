@@ -1,0 +1,69 @@
+"""How well every level of `autoencoder` gives pictures back.
+
+    python benchmarks/autoencoder_psnr.py FOLDER … [--pictures 32] [--size 256]
+
+Method: of the pictures of all folders, those that training holds out (every 50th, by name), as
+many as asked for, evenly spread; the largest square in the middle of each, reduced to `size`.
+Each is encoded and decoded by the nets that runs use, on ONNX Runtime, with the margins that runs
+use; what is compared is the decoded picture, 8 bits a channel as a file would hold it.
+Peak signal-to-noise ratio in dB, mean over pictures, and the worst.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from PIL import Image
+
+from styleplug.backends.choose import choose
+from styleplug.methods.autoencoder import METHOD, Level
+from styleplug.store import Store
+from styleplug.training.pictures import Pictures
+
+HELD_OUT = 0.02
+
+
+def square(array: np.ndarray, size: int) -> np.ndarray:
+    """The middle (size size 3) of a picture (h w 3) of bytes, in [0, 1]."""
+    height, width = array.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    middle = Image.fromarray(array[top : top + side, left : left + side])
+    reduced = middle.resize((size, size), Image.Resampling.LANCZOS)
+    return np.asarray(reduced, np.float32) / 255
+
+
+def decibels(level: Level, picture: np.ndarray) -> float:
+    """PSNR of a picture (h w 3) that was encoded and decoded."""
+    for *_, shown in level.paint(picture, lambda features: features, 0.0):
+        back = shown
+    error = np.square(np.round(back * 255) / 255 - picture).mean()
+    return float(-10 * np.log10(error))
+
+
+def main(
+    folders: Annotated[list[Path], typer.Argument(help="the folders of the training run")],
+    pictures: int = 32,
+    size: int = 256,
+) -> None:
+    """Print the table as Markdown."""
+    _, held = Pictures(folders).split(HELD_OUT)
+    chosen = np.linspace(0, len(held) - 1, min(pictures, len(held))).round().astype(int)
+    squares = [square(held.arrays[index], size) for index in chosen]
+    backend, file = choose("onnx", "cpu"), Store().file(METHOD.weights["net"])
+    print(f"{len(squares)} held-out pictures at {size} px\n")
+    print("| level | pixels a position | PSNR, mean | worst |")
+    print("| --- | --- | --- | --- |")
+    for number in range(1, 5):
+        encode, decode = (backend.load(file, f"{kind}{number}") for kind in ("encode", "decode"))
+        level = Level(number, encode, decode, check=lambda: None)
+        found = [decibels(level, picture) for picture in squares]
+        area = f"{2 ** (number - 1)}×{2 ** (number - 1)}"
+        print(f"| {number} | {area} | {np.mean(found):.1f} dB | {np.min(found):.1f} dB |")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,292 @@
+"""Encode, transform the features, decode: from coarse to fine, without any style training.
+
+Li et al. 2017, "Universal Style Transfer via Feature Transforms" (arXiv:1705.08086).  The nets
+only know how to give pictures back.  Between encoder and decoder the content's features get the
+style's statistics, and what the coarser level gave is the content of the finer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from styleplug.core import transforms
+from styleplug.core.backend import Net
+from styleplug.core.frame import Frame
+from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.params import Numbers, Params, field, shares_of
+from styleplug.core.picture import resize
+from styleplug.core.tiles import by_tiles, thumbnail
+from styleplug.core.weight import Embedded
+
+MEASURED_SIDE = 768
+"""Long side at which statistics of content and styles are measured."""
+MARGINS = {4: 80, 3: 40, 2: 16, 1: 8}
+"""Pixels that encoder and decoder of a level see around one, rounded up to the coarsest stride."""
+COSTS = {4: 0.4, 3: 0.35, 2: 0.2, 1: 0.05}
+"""What a level takes of the work of all four."""
+MULTIPLE = 8
+TRANSFORMS = {
+    "transport": transforms.transport,
+    "whitening": transforms.whitening,
+    "adain": transforms.adain,
+}
+
+
+class AutoencoderParams(Params):
+    """What a visitor can set."""
+
+    transform: Literal["transport", "whitening", "adain", "mix"] = field(
+        "transport",
+        label="Transform",
+        help="How the features are changed. Transport and whitening give them all correlations of "
+        "the style; transport moves them least, whitening is rougher. AdaIN sets means and "
+        "deviations only, and is milder. Mix adds the style's features to the content's: it "
+        "blends the two pictures and does not repaint.",
+        zh=(
+            "变换",
+            "特征的变换方式：transport 与 whitening（白化与着色）都匹配风格的相关性，前者改动最小，"
+            "后者更粗犷；adain 只匹配均值与标准差，较温和；mix 将两图特征相加，是叠加而非重绘。",
+        ),
+    )
+    forms: float = field(
+        0.7,
+        ge=0.0,
+        le=1.0,
+        step=0.05,
+        label="Forms",
+        help="Strength at the coarsest level, where a feature sees a whole motif. 0 skips it.",
+        zh=("形体", "最粗一级的强度，其特征涵盖整个图案。0 为跳过。"),
+    )
+    texture: float = field(
+        0.7,
+        ge=0.0,
+        le=1.0,
+        step=0.05,
+        label="Texture",
+        help="Strength at the second level: grain and pattern. 0 skips it.",
+        zh=("纹理", "第二级的强度：质感与花纹。0 为跳过。"),
+    )
+    strokes: float = field(
+        0.7,
+        ge=0.0,
+        le=1.0,
+        step=0.05,
+        label="Strokes",
+        help="Strength at the third level: brush marks and contours. 0 skips it.",
+        zh=("笔触", "第三级的强度：笔触与轮廓。0 为跳过。"),
+    )
+    colours: float = field(
+        1.0,
+        ge=0.0,
+        le=1.0,
+        step=0.05,
+        label="Colours",
+        help="Strength at the finest level: the palette. 0 skips it.",
+        zh=("色彩", "最细一级的强度：调色。0 为跳过。"),
+    )
+    detail: float = field(
+        0.7,
+        ge=0.0,
+        le=1.0,
+        step=0.05,
+        label="Detail",
+        help="How much is kept of the detail that decoders cannot give back. 1 keeps every "
+        "contour of the content; 0 is freer, and loses small things.",
+        zh=("细节", "保留解码器无法还原的细节的程度。1 保留全部轮廓；0 更自由，但会丢失小细节。"),
+    )
+    style_scale: float = field(
+        1.0,
+        ge=0.25,
+        le=4.0,
+        step=0.05,
+        label="Style scale",
+        help="Size of the brush marks: 2 shows the style twice as large, 0.5 half as large.",
+        zh=("风格尺度", "笔触大小：2 为放大一倍，0.5 为缩小一半。"),
+    )
+    style_blend: Numbers = field(
+        (),
+        label="Style shares",
+        help="With several styles, how much of each, such as 2, 1. Empty: equal shares.",
+        zh=("风格比例", "使用多个风格时各占的比例，如 2, 1。留空则均分。"),
+        advanced=True,
+    )
+    content_weight: float = field(
+        0.6,
+        ge=0.0,
+        le=2.0,
+        step=0.05,
+        label="Content weight",
+        help="For mix only: how much of the content's features goes in.",
+        zh=("内容权重", "仅用于 mix：内容特征的比重。"),
+        advanced=True,
+    )
+    style_weight: float = field(
+        0.4,
+        ge=0.0,
+        le=2.0,
+        step=0.05,
+        label="Style weight",
+        help="For mix only: how much of the style's features goes in.",
+        zh=("风格权重", "仅用于 mix：风格特征的比重。"),
+        advanced=True,
+    )
+
+    def strengths(self) -> dict[int, float]:
+        """Levels that are used, coarse to fine, with their strengths."""
+        every = {4: self.forms, 3: self.texture, 2: self.strokes, 1: self.colours}
+        return {level: strength for level, strength in every.items() if strength}
+
+
+@dataclass(frozen=True)
+class Level:
+    """Encoder and decoder of one level."""
+
+    number: int
+    encode: Net
+    decode: Net
+    check: Callable[[], None]
+
+    def features(self, pictures: np.ndarray) -> np.ndarray:
+        """(b 3 h w) to (b c h/s w/s)."""
+        return self.encode(picture=pictures)["features"]
+
+    def pictures(self, features: np.ndarray) -> np.ndarray:
+        """(b c h/s w/s) to (b 3 h w)."""
+        return self.decode(features=features)["picture"]
+
+    def moments(self, picture: np.ndarray) -> transforms.Moments:
+        """Statistics of the features of a picture (h w 3); its border counts as any other part."""
+        for *_, features in self.tiles(picture, self.features):
+            found = features
+        return transforms.moments(found.transpose(2, 0, 1))
+
+    def tiles(
+        self, picture: np.ndarray, apply: Callable[[np.ndarray], np.ndarray]
+    ) -> Iterator[tuple[int, int, np.ndarray]]:
+        """`by_tiles` with the margin of this level."""
+        margin = MARGINS[self.number]
+        yield from by_tiles(picture, apply, multiple=MULTIPLE, margin=margin, check=self.check)
+
+    def paint(
+        self, picture: np.ndarray, change: Callable[[np.ndarray], np.ndarray], detail: float
+    ) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Encode, change and decode a picture.
+
+        Args:
+            picture: (h w 3n), n pictures on top of each other, the content first.
+            change: features (n c h/s w/s) to features (1 c h/s w/s).
+            detail: share of what the content loses by encoding and decoding alone that is put back.
+        """
+
+        def apply(canvas: np.ndarray) -> np.ndarray:
+            pictures = canvas.reshape(-1, 3, *canvas.shape[2:])
+            features = self.features(pictures)
+            painted = self.pictures(change(features))
+            if detail:
+                painted += detail * (pictures[:1] - self.pictures(features[:1]))
+            return np.clip(painted, 0, 1)
+
+        yield from self.tiles(picture, apply)
+
+
+class Autoencoder(Method[AutoencoderParams]):
+    """Encode, transform, decode."""
+
+    id = "autoencoder"
+    title = "Autoencoder"
+    summary = "Gives the content's features the style's statistics, level by level."
+    zh = ("自编码器", "逐级让内容图的特征具有风格图的统计特性，再解码成图。")
+    paper = "Li et al. 2017, Universal Style Transfer via Feature Transforms"
+    params = AutoencoderParams
+    inputs = (
+        Slot("content", "Content", "The photograph to repaint.", ("内容图", "要重绘的照片。")),
+        Slot(
+            "style",
+            "Style",
+            "One to four paintings or textures whose look it takes.",
+            ("风格图", "一至四张提供画风的绘画或纹理。"),
+            most=4,
+        ),
+    )
+    weights = {"net": (Embedded("autoencoder", "autoencoder.safetensors"),)}  # noqa: RUF012
+    tiled = True
+    rank = 30
+
+    def work(self, params: AutoencoderParams, pixels: int) -> float:
+        """One step of its pixels, where all levels are used, and what measuring takes."""
+        return 0.1 + sum(COSTS[level] for level in params.strengths()) * pixels / 1e6
+
+    def run(self, images: Images, params: AutoencoderParams, ctx: Context) -> Iterator[Frame]:
+        """Content (h w 3) and styles to the picture (h w 3)."""
+        picture, styles = images["content"][0], images["style"]
+        shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
+        strengths = params.strengths()
+        if not strengths:
+            yield Frame(1, 1, (picture,), note="every level is at 0: nothing to do", final=True)
+        for place, (number, strength) in enumerate(strengths.items()):
+            nets = (ctx.net("net", f"{kind}code{number}") for kind in ("en", "de"))
+            level = Level(number, *nets, check=ctx.check)
+            if params.transform == "mix":
+                layers, change = _mixed(picture, styles, shares, params, strength)
+            else:
+                layers, change = picture, _changed(level, picture, styles, shares, params, strength)
+            for done, tiles, shown in level.paint(layers, change, params.detail):
+                step, steps = place * tiles + done, len(strengths) * tiles
+                yield Frame(step, steps, (shown,), final=step == steps)
+            picture = shown
+
+
+METHOD = Autoencoder()
+
+
+def _changed(
+    level: Level,
+    picture: np.ndarray,
+    styles: Sequence[np.ndarray],
+    shares: Sequence[float],
+    params: AutoencoderParams,
+    strength: float,
+) -> transforms.Affine:
+    """The map of a picture's features towards the styles' statistics."""
+    seen = thumbnail(picture, MEASURED_SIDE)
+    side = max(seen.shape[:2]) * params.style_scale
+    parts = [level.moments(_scaled(style, side / max(style.shape[:2]))) for style in styles]
+    wanted = transforms.blend(parts, shares)
+    return TRANSFORMS[params.transform](level.moments(seen), wanted).at(strength)
+
+
+def _mixed(
+    picture: np.ndarray,
+    styles: Sequence[np.ndarray],
+    shares: Sequence[float],
+    params: AutoencoderParams,
+    strength: float,
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """The picture with the styles under it, and how their features are added up."""
+    content = 1 + strength * (params.content_weight - 1)
+    weights = [content, *(strength * params.style_weight * share for share in shares)]
+    shape = picture.shape[:2]
+    layers = [picture, *(_covering(style, shape, params.style_scale) for style in styles)]
+    return np.concatenate(layers, axis=2), lambda parts: transforms.mix(parts, weights)
+
+
+def _covering(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    """A style enlarged so as to cover a shape, times `scale`; mirrored where it ends."""
+    scaled = _scaled(
+        style, scale * max(wanted / had for wanted, had in zip(shape, style.shape, strict=False))
+    )
+    lacks = [max(0, wanted - had) for wanted, had in zip(shape, scaled.shape, strict=False)]
+    pads = [(lack // 2, lack - lack // 2) for lack in lacks]
+    padded = np.pad(scaled, (*pads, (0, 0)), mode="symmetric")
+    top, left = ((had - wanted) // 2 for wanted, had in zip(shape, padded.shape, strict=False))
+    return padded[top : top + shape[0], left : left + shape[1]]
+
+
+def _scaled(picture: np.ndarray, factor: float) -> np.ndarray:
+    """A picture (h w 3) with sides so much longer."""
+    height, width = (max(1, round(length * factor)) for length in picture.shape[:2])
+    return resize(picture, width, height)
