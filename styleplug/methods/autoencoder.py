@@ -270,8 +270,13 @@ def _mixed(
     content = 1 + strength * (params.content_weight - 1)
     weights = [content, *(strength * params.style_weight * share for share in shares)]
     shape = picture.shape[:2]
-    layers = [picture, *(_covering(style, shape, params.style_scale) for style in styles)]
-    return np.concatenate(layers, axis=2), lambda parts: transforms.mix(parts, weights)
+    layers = np.empty(
+        (*shape, 3 * (1 + len(styles))), np.float16
+    )  # they are as large as the result
+    layers[..., :3] = picture
+    for place, style in enumerate(styles, 1):
+        layers[..., 3 * place : 3 * place + 3] = _covering(style, shape, params.style_scale)
+    return layers, lambda parts: transforms.mix(parts, weights)
 
 
 def _covering(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
