@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -262,12 +263,10 @@ def test_the_environment_chooses_the_address(monkeypatch: pytest.MonkeyPatch) ->
         page._training("runs", None, False, None)
 
 
-def _config(engine: Engine, **options: Any) -> str:
-    url = page.launch("127.0.0.1", port=None, block=False, engine=engine, **options)
-    try:
-        return httpx.get(f"{url}config").text
-    finally:
-        gr.close_all(verbose=False)
+def _config(engine: Engine, train: Path | None) -> str:
+    """What stands on a page that keeps its runs in a folder."""
+    blocks, _ = page._compose(engine, train=train)
+    return json.dumps(blocks.get_config_file(), default=str)
 
 
 def test_it_is_there_only_if_asked_for(
@@ -280,8 +279,10 @@ def test_it_is_there_only_if_asked_for(
 
     monkeypatch.setattr(page, "task_ids", lambda: ("sick", "tiny"))
     monkeypatch.setattr(page, "load_task", broken)
-    assert "train-start" not in _config(engine)
-    there = _config(engine, train=tmp_path)
+    assert "train-start" not in _config(engine, None)
+    url = page.launch("127.0.0.1", block=False, engine=engine, train=tmp_path)
+    there = httpx.get(f"{url}config").text
+    gr.close_all(verbose=False)
     assert "train-start" in there and "train-tiny-size" in there and "train-loop-minutes" in there
     assert "&lt;b&gt;why" in there
 
@@ -294,7 +295,7 @@ def test_what_was_trained_before_is_known_again(
     monkeypatch.setattr(engine, "add_trained", known.append)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    assert "train-start" not in _config(engine, train=tmp_path)
+    assert "train-start" not in _config(engine, tmp_path)
     assert known == [tmp_path / "a", tmp_path / "b"]
     monkeypatch.undo()
     page._learn(engine, tmp_path / "a")  # holds no result: nothing happens
@@ -304,6 +305,6 @@ def test_missing_packages_are_named(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "NEEDED", ("accelerate", "no_such_package"))
-    there = _config(engine, train=tmp_path)
+    there = _config(engine, tmp_path)
     assert there.count("training needs no_such_package") == 1
     assert "pip install" in there and "train-start" not in there

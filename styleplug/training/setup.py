@@ -32,7 +32,6 @@ class Loop(Params):
         help="How long to train, over all resumed parts; 0: no limit by time. "
         f"If neither minutes nor steps are given, {DEFAULT_MINUTES:g} minutes.",
         zh=("分钟", "训练时长，含续训之前的部分；0 为不限时。若分钟与步数均未给出，则为 60 分钟。"),
-        unit="min",
     )
     steps: int = field(
         0,

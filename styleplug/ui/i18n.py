@@ -120,6 +120,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Stopping after this step, and keeping the weights …",
         "完成这一步后停止并保存权重……",
     ),
+    "train_finishing": (
+        "Judging, and writing what was learned …",
+        "正在评估并写入训练结果……",
+    ),
     "train_pace": ("{time} a step", "每步 {time}"),
     "train_sample": (
         "Samples, made of pictures it has not learned from",
@@ -127,8 +131,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "train_curve": ("Losses while training", "训练损失"),
     "train_scores": (
-        "On pictures held out, less is better",
-        "在留出图片上的得分，越低越好",
+        "On pictures held out; the first decides, less is better",
+        "在留出图片上的得分；首项决定优劣，越低越好",
     ),
     "train_done": (
         "Done: {step} steps in {time}, best at step {best}.",

@@ -51,6 +51,8 @@ def _compose(
 ) -> tuple[gr.Blocks, Texts]:
     """The page, and its texts, which the browser gets at launch."""
     settings = _settings(share)
+    for folder in sorted(train.glob("*/")) if train else ():
+        _learn(engine, folder)  # what was trained before
     texts = Texts()
     page = gr.Blocks(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
     with page:
@@ -169,10 +171,7 @@ def launch(
         UsageError: training where others can reach the page, and no password.
     """
     engine = engine or shared()
-    runs = _training(train, host, share, auth)
-    for folder in sorted(runs.glob("*/")) if runs else ():
-        _learn(engine, folder)
-    page, texts = _compose(engine, share, runs)
+    page, texts = _compose(engine, share, _training(train, host, share, auth))
     _, url, _ = page.launch(
         server_name=host,
         server_port=port,

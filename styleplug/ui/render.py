@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from styleplug.engine import Plan
 
 POINTS = 160  # a line is drawn through at most so many
-INKS = 6  # colours of lines, in the style sheet
+INKS = 7  # colours of lines, in the style sheet
 
 
 def line(text: str, kind: str = "") -> str:

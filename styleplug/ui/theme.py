@@ -66,6 +66,7 @@ CSS = """
   max-height: min(720px, 68vh); object-fit: contain; }
 .sp-picture .slider-wrap img, .sp-picture .slider-wrap { max-height: min(720px, 68vh) !important; }
 .sp-picture { min-height: min(62vh, 560px); }
+.sp-sheet { min-height: 160px; }
 .gradio-container .html-container { padding: 0 !important; }
 .sp-waiting { min-height: 0 !important; padding: 0 !important; }
 .sp-line { margin: 0 !important; line-height: 1.5; font-variant-numeric: tabular-nums; }
@@ -104,6 +105,7 @@ CSS = """
 [class^=sp-ink] { color: var(--ink); }
 .sp-ink0 { --ink: #6366f1; } .sp-ink1 { --ink: #ea580c; } .sp-ink2 { --ink: #0d9488; }
 .sp-ink3 { --ink: #db2777; } .sp-ink4 { --ink: #ca8a04; } .sp-ink5 { --ink: #64748b; }
+.sp-ink6 { --ink: #0ea5e9; }
 @media (max-width: 800px) {
   .gradio-container .fillable { padding: .8rem !important; }
   .sp-head { flex-wrap: wrap; gap: 0 .6rem; }

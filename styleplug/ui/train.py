@@ -123,13 +123,14 @@ class TrainTab:
     def _outputs(self) -> None:
         own = self._texts.own
         self.status = gr.HTML(own("train_idle"), elem_id="train-status", padding=False)
+        gr.HTML(own("train_sample"), elem_classes="sp-help", padding=False)
         self.sample = gr.Image(
-            label=own("train_sample"),
+            show_label=False,
             format="png",
             interactive=False,
             buttons=["fullscreen"],
             elem_id="train-sample",
-            elem_classes="sp-picture",
+            elem_classes=["sp-picture", "sp-sheet"],
         )
         self.scores = gr.HTML(elem_id="train-scores", padding=False)
         with gr.Accordion(own("train_curve"), open=True, visible=False) as self.curve:
@@ -282,6 +283,8 @@ def _doing(run: Run, view: View, to: Language) -> str:
         return say("train_stopping", to)
     if not progress.step:
         return say("train_preparing", to)
+    if progress.share >= 1:
+        return say("train_finishing", to)
     count = say("step" if progress.steps else "step_open", to, step=progress.step,
                 steps=progress.steps)  # fmt: skip
     parts = [count]
