@@ -66,7 +66,7 @@ class VaeTraining(Params):
         le=10.0,
     )
     picture_weight: float = field(
-        10.0,
+        30.0,
         label="Picture weight",
         help="Weight of the absolute difference of pixels.",
         zh=("像素权重", "像素绝对误差的权重。"),
