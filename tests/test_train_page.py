@@ -226,6 +226,16 @@ def test_the_disk_is_not_writable(tab: TrainTab, uploads: Any, tmp_path: Path) -
         list(press(tab, uploads, steps=1))
 
 
+def test_a_long_curve_has_few_points() -> None:
+    curve = trainer.Curve()
+    for step in range(1, 10_001):
+        curve.add(step, {"loss": step, "other": 1.0})
+    steps, values = zip(*curve.history["loss"], strict=True)
+    assert len(steps) <= trainer.POINTS and steps[0] == 32 and steps[-1] > 9_900
+    assert values[0] == 16.5, "a point is the mean of its steps"
+    assert set(curve.history["other"]) == {(step, 1.0) for step in steps}
+
+
 def test_only_uploads_are_linked(tmp_path: Path) -> None:
     with pytest.raises(BadImage, match="upload"):
         trainer._files([{"path": str(tmp_path)}], "pictures", "en")
