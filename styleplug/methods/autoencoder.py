@@ -188,7 +188,7 @@ class Level:
             painted = self.pictures(change(features))
             if detail:
                 painted += detail * (pictures[:1] - self.pictures(features[:1]))
-            return np.clip(painted, 0, 1)
+            return np.asarray(np.clip(painted, 0, 1))
 
         yield from self.tiles(picture, apply)
 
@@ -228,8 +228,8 @@ class Autoencoder(Method[AutoencoderParams]):
         if not strengths:
             yield Frame(1, 1, (picture,), note="every level is at 0: nothing to do", final=True)
         for place, (number, strength) in enumerate(strengths.items()):
-            nets = (ctx.net("net", f"{kind}code{number}") for kind in ("en", "de"))
-            level = Level(number, *nets, check=ctx.check)
+            encode, decode = (ctx.net("net", f"{kind}code{number}") for kind in ("en", "de"))
+            level = Level(number, encode, decode, check=ctx.check)
             if params.transform == "mix":
                 layers, change = _mixed(picture, styles, shares, params, strength)
             else:

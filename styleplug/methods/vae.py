@@ -185,7 +185,7 @@ def _moved(
     """The content's latent (1 c h w) moved towards the styles'."""
     weight, scale = params.style_weight, params.content_weight
     if params.mode in ("shift", "slerp"):
-        style = sum(np.float32(s) * z for s, z in zip(shares, styles, strict=True))
+        style = np.asarray(sum(np.float32(s) * z for s, z in zip(shares, styles, strict=True)))
         if params.mode == "slerp":
             moved = slerp(content, style, weight) * np.float32(scale)
         else:

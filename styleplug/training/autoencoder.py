@@ -9,7 +9,7 @@ has never seen with mud.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -187,7 +187,9 @@ def relative(found: Tensor, wanted: Tensor) -> Tensor:
     return (found - wanted).square().mean() / (wanted.square().mean() + 1e-6)
 
 
-def restyle(found: Tensor, wanted: Tensor, transform, strength: float) -> Tensor:
+def restyle(
+    found: Tensor, wanted: Tensor, transform: Callable[..., transforms.Affine], strength: float
+) -> Tensor:
     """Features (b c h w) with the statistics of others (b c h w), picture by picture."""
     changed = []
     for one, other in zip(found.float().cpu().numpy(), wanted.float().cpu().numpy(), strict=True):

@@ -28,6 +28,8 @@ from styleplug.training.perception import (
 from styleplug.training.pictures import Pictures
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
+Statistics = tuple[Tensor, ...]  # Gram matrices, means, deviations
+
 STYLES = 4000  # crops whose statistics are computed at once
 RENEWED = 6000  # steps after which others take their place
 COUNTED = 256  # crops that the coder's features are normalised by
@@ -99,12 +101,13 @@ class StyleBank:
     def __init__(self, perception: Perception, coder: cnn.Coder, styles: Pictures, size: int):
         self.perception, self.coder, self.styles, self.size = perception, coder, styles, size
         self.features = torch.empty(0)
-        self.wanted: dict[str, tuple[Tensor, Tensor, Tensor]] = {}
+        self.wanted: dict[str, Statistics] = {}
 
     @torch.no_grad()
     def fill(self, seed: int, epoch: int, device: torch.device) -> None:
         """Look at other crops."""
-        known, wanted = [], {tap: [] for tap in self.perception.style_taps}
+        known: list[Tensor] = []
+        wanted: dict[str, list[Statistics]] = {tap: [] for tap in self.perception.style_taps}
         for start in range(0, STYLES, CHUNK):
             crops = self.styles.batch(CHUNK, self.size, seed, 1, epoch, start).to(device)
             known.append(self.coder.features(*describe(self.perception.encoder, crops)))
@@ -117,7 +120,7 @@ class StyleBank:
             for tap, parts in wanted.items()
         }
 
-    def take(self, chosen: list[int]) -> tuple[Tensor, dict[str, tuple[Tensor, ...]]]:
+    def take(self, chosen: list[int]) -> tuple[Tensor, dict[str, Statistics]]:
         """Coder features (n k) and statistics by tap of some of them."""
         return self.features[chosen], {
             tap: tuple(part[chosen] for part in parts) for tap, parts in self.wanted.items()
@@ -139,7 +142,7 @@ def relative(found: Tensor, wanted: Tensor) -> Tensor:
 
 
 def style_loss(
-    out: Features, content: Features, wanted: dict[str, tuple[Tensor, ...]]
+    out: Features, content: Features, wanted: dict[str, Statistics]
 ) -> tuple[Tensor, Tensor]:
     """Gram and moment distance (b) to the style, relative to those of the content."""
     grams, before, moments = [], [], []
@@ -247,8 +250,8 @@ class CnnLesson(Lesson):
         }
         gains, moments = style_loss(after, before, wanted)
         kept = self._content_loss(after, before)
-        parts = {"style": gains, "moments": moments, "content": kept}
-        parts = {name: float(part.mean()) for name, part in parts.items()}
+        found = {"style": gains, "moments": moments, "content": kept}
+        parts = {name: float(part.mean()) for name, part in found.items()}
         return {"loss": parts["content"] + 1.5 * parts["style"], **parts}
 
     def sample(self, net: nn.Module) -> np.ndarray:
