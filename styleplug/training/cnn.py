@@ -34,6 +34,7 @@ STYLES = 4000  # crops whose statistics are computed at once
 RENEWED = 6000  # steps after which others take their place
 COUNTED = 256  # crops that the coder's features are normalised by
 CHUNK = 8
+MOMENTS = 0.5  # how much means and deviations count beside Gram matrices
 FLOOR = 0.1  # of a relative distance; a style near the content is no reason for a huge loss
 
 
@@ -68,7 +69,7 @@ class CnnTraining(Params):
         le=64,
     )
     style_weight: float = field(
-        1.6,
+        3.5,
         label="Style weight",
         help="How much style counts against content.",
         zh=("风格权重", "风格相对内容的比重。"),
@@ -219,7 +220,7 @@ class CnnLesson(Lesson):
             {
                 "content": kept.mean(),
                 "style": weight * style.mean(),
-                "moments": 0.5 * weight * moments.mean(),
+                "moments": MOMENTS * weight * moments.mean(),
                 "variation": self.params.variation * variation(painted),
                 "identity": self.params.identity * (same - content[-1:]).abs().mean(),
             }
@@ -252,7 +253,8 @@ class CnnLesson(Lesson):
         kept = self._content_loss(after, before)
         found = {"style": gains, "moments": moments, "content": kept}
         parts = {name: float(part.mean()) for name, part in found.items()}
-        return {"loss": parts["content"] + 1.5 * parts["style"], **parts}
+        style_part = parts["style"] + MOMENTS * parts["moments"]
+        return {"loss": parts["content"] + self.params.style_weight * style_part, **parts}
 
     def sample(self, net: nn.Module) -> np.ndarray:
         """Contents above styles above results."""
