@@ -27,6 +27,7 @@ from styleplug.core.errors import BadImage, BadParameter
 from styleplug.core.frame import Frame
 from styleplug.core.params import Params, field
 from styleplug.core.recipe import LARGEST, Recipe, Settings
+from styleplug.engine import longest
 from styleplug.ui import render
 from styleplug.ui.controls import control
 from styleplug.ui.form import Form, uploaded
@@ -186,7 +187,11 @@ def test_http_gives_the_picture_and_its_report(site: Site, content: Any, style: 
     assert text is not None
     recipe = Recipe.from_json(text)
     assert recipe.parameters["steps"] == 3 and recipe.size == 80
-    pictures = {"content": [image.read(content["path"])], "style": [image.read(style["path"])]}
+    most = longest(site.engine.catalogue.get("blend"), 80)  # every border reads no larger
+    pictures = {
+        slot: [image.read(file["path"], longest=most[slot])]
+        for slot, file in (("content", content), ("style", style))
+    }
     *_, last = site.engine.run(recipe, pictures)
     expected = image.read(image.encode(last.images[0])).pixels
     assert np.array_equal(image.read(path).pixels, expected), "same recipe, another picture"

@@ -20,7 +20,7 @@ STYLE_SIDE = 256
 """Long side at which a style is described: brush marks come out as large as they are there."""
 MEASURED_SIDE = 1024
 """Long side at which the content's statistics are measured."""
-MARGIN = 24
+MARGIN = 32
 """What counts around a pixel: the painter sees 64 pixels far, but hardly heeds the outer ones."""
 
 
