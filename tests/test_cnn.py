@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_photo
+from safetensors.torch import load_file
 
 import styleplug
 from styleplug.backends.choose import choose
@@ -154,6 +155,12 @@ def test_statistics_come_from_a_thumbnail(ctx, net, styles, monkeypatch):
     assert seen == [(1, 3, 32, 64)]
 
 
+def test_training_starts_from_the_embedded_painter(materials):
+    run = lesson.CnnLesson(materials, lesson.CnnTraining(fine_size=64), torch.device("cpu"), 1)
+    held = load_file(Store().file(METHOD.weights["painter"]).path)
+    assert all(torch.equal(held[key].float(), part) for key, part in run.net.state_dict().items())
+
+
 @pytest.fixture(scope="module")
 def materials():
     pictures = Pictures.__new__(Pictures)
@@ -178,7 +185,7 @@ def test_losses_are_zero_at_the_goal_and_one_at_the_start(materials):
 def test_a_lesson_learns(materials, monkeypatch):
     monkeypatch.setattr(lesson, "STYLES", lesson.CHUNK)
     monkeypatch.setattr(lesson, "COUNTED", 16)
-    params = lesson.CnnTraining(size=64, fine_size=64, batch=2)
+    params = lesson.CnnTraining(start="scratch", size=64, fine_size=64, batch=2)
     torch.manual_seed(0)
     run = lesson.CnnLesson(materials, params, torch.device("cpu"), 1)
     optimiser = torch.optim.Adam(run.net.parameters(), lr=2e-3)

@@ -10,13 +10,16 @@ in one and the same average look.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
 from styleplug.nets import cnn, styleplug_encoder
+from styleplug.store import weights_folder
 from styleplug.training.perception import (
     COLOUR,
     CONTENT,
@@ -30,7 +33,7 @@ from styleplug.training.task import Lesson, Loss, Materials, Task
 
 Statistics = tuple[Tensor, ...]  # Gram matrices, means, deviations
 
-STYLES = 4000  # crops whose statistics are computed at once
+STYLES, EACH = 4000, 40  # crops whose statistics are computed at once; of each style at most
 RENEWED = 6000  # steps after which others take their place
 COUNTED = 256  # crops that the coder's features are normalised by
 CHUNK = 8
@@ -41,6 +44,12 @@ FLOOR = 0.1  # of a relative distance; a style near the content is no reason for
 class CnnTraining(Params):
     """What decides a run."""
 
+    start: Literal["embedded", "scratch"] = field(
+        "embedded",
+        label="Start from",
+        help="The painter that comes with styleplug, which soon takes to new styles, or nothing.",
+        zh=("起点", "从自带的网络开始，可较快学会新风格；或从零开始。"),
+    )
     size: int = field(
         144,
         label="Crop",
@@ -109,7 +118,7 @@ class StyleBank:
         """Look at other crops."""
         known: list[Tensor] = []
         wanted: dict[str, list[Statistics]] = {tap: [] for tap in self.perception.style_taps}
-        for start in range(0, STYLES, CHUNK):
+        for start in range(0, min(STYLES, EACH * len(self.styles)), CHUNK):
             crops = self.styles.batch(CHUNK, self.size, seed, 1, epoch, start).to(device)
             known.append(self.coder.features(*describe(self.perception.encoder, crops)))
             found = self.perception(crops)
@@ -173,7 +182,11 @@ class CnnLesson(Lesson):
         self.perception = Perception(materials.teacher, materials.styles, seed).to(device)
         coder = self.net.coder
         self.bank = StyleBank(self.perception, coder, materials.styles, params.size)
-        self._normalise(materials.styles.batch(COUNTED, params.size, seed, 2).to(device))
+        if params.start == "embedded":
+            state = load_file(weights_folder() / "cnn.safetensors")
+            self.net.load_state_dict({key: value.float() for key, value in state.items()})
+        else:
+            self._normalise(materials.styles.batch(COUNTED, params.size, seed, 2).to(device))
         self.epoch = -1
         self.held = [
             materials.held_pictures.batch(8, params.fine_size, seed, 3).to(device),
@@ -215,7 +228,8 @@ class CnnLesson(Lesson):
         after = self.perception(painted)
         style, moments = style_loss(after, before, wanted)
         kept = self._content_loss(after, before)
-        weight = self.params.style_weight * min(1.0, 0.3 + 2.1 * progress)
+        begun = 0.3 if self.params.start == "scratch" else 1.0
+        weight = self.params.style_weight * min(1.0, begun + 2.1 * progress)
         yield Loss(
             {
                 "content": kept.mean(),

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event
 
 from styleplug.core.errors import Cancelled
-from styleplug.training.pictures import Pictures
+from styleplug.training.pictures import FEW, Pictures
 from styleplug.training.progress import Progress
 from styleplug.training.setup import Setup
 from styleplug.training.task import Materials
@@ -49,10 +49,11 @@ def gather(setup: Setup, cancel: Event) -> Generator[Progress, None, Gathered]:
         if found is None:
             continue
         warnings += found.notes
-        if len(found) == 1:
+        if len(found) < FEW:
+            count = f"is only one {name}" if len(found) == 1 else f"are only {len(found)} {name}s"
             warnings.append(
-                f"there is only one {name}: it is learned from and judged by at once, "
-                "so the scores say nothing of others"
+                f"there {count}: learned from and judged by at once, "
+                "so that the scores say nothing of others"
             )
     skipped = data.skipped + (styles.skipped if styles else [])
     if skipped:

@@ -23,6 +23,7 @@ from styleplug.core.errors import BadImage, UsageError
 from styleplug.core.image import read
 
 log = logging.getLogger(__name__)
+FEW = 10  # pictures that are too precious to hold any of them out
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 LONGEST, SMALL = 512, 256
 TINY = 16  # pixels; of pictures that are narrower nothing can be learned
@@ -100,11 +101,13 @@ class Pictures:
     def split(self, share: float) -> tuple[Pictures, Pictures]:
         """Training and held-out pictures; `share` of them, evenly spread, is held out.
 
-        At least one is held out; the only one of a set is in both parts.
+        At least one is held out; a set of fewer than `FEW` is in both parts as a whole.
         """
+        if len(self) < FEW:
+            return self, self
         every = max(2, round(1 / share))
         rest = [array for i, array in enumerate(self.arrays) if i % every]
-        return Pictures.of(rest or self.arrays), Pictures.of(self.arrays[::every])
+        return Pictures.of(rest), Pictures.of(self.arrays[::every])
 
     def crop(self, size: int, rng: np.random.Generator) -> Tensor:
         """A random square of a random picture at a random scale: (3 size size) in [0, 1]."""
