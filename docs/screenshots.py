@@ -1,11 +1,12 @@
 """Take the pictures of the page in docs/images: `python docs/screenshots.py [SIZE]`.
 
-Serves the page, and in Chromium runs the first method's examples: in English and Chinese, wide
-and on a phone, light and dark; idle, running and done.
+Serves the page, and in Chromium runs examples: in English and Chinese, wide and on a phone, light
+and dark; idle, done in one pass, and Gatys running.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from styleplug.engine import shared
 from styleplug.ui.page import launch
 
 FOLDER = Path(__file__).parent / "images"
+QUICK, SLOW = "cnn", "gatys"
 PATIENCE = 600_000  # milliseconds
 PHONE = 600  # a window narrower than this shows one column
 SHOTS = (  # name, width, language, colours, example
@@ -29,8 +31,20 @@ CARDS = """() => [...document.querySelectorAll('.sp-examples img')].filter(
   card => /card-[a-z0-9]+-/.test(card.src) && card.complete && card.naturalWidth).length >= 8"""
 
 
-def shoot(page: Any, method: str, name: str, example: int, size: int) -> None:
-    """Run an example, and keep what the visitor sees before, meanwhile and after."""
+def start(page: Any, method: str, example: int, size: int) -> None:
+    """Put an example into a method's tab, which is open, and press Run."""
+    page.locator(f"#{method}-examples .gallery-item").nth(example).click()
+    for slot in shared().catalogue.get(method).inputs:
+        page.wait_for_selector(f"#{method}-{slot.id} img")
+    box = page.locator(f"#{method}-settings-size input[type=number]")
+    box.fill(str(size))
+    box.press("Tab")
+    page.wait_for_timeout(1_000)
+    page.click(f"#{method}-run")
+
+
+def shoot(page: Any, name: str, example: int, size: int) -> None:
+    """Keep what the visitor sees before a run in one pass, after it, and while Gatys runs."""
 
     def keep(moment: str) -> None:
         page.wait_for_timeout(2_000)
@@ -40,26 +54,20 @@ def shoot(page: Any, method: str, name: str, example: int, size: int) -> None:
 
     page.wait_for_function(CARDS)
     keep("idle")
-    page.locator(f"#{method}-examples .gallery-item").nth(example).click()
-    for slot in shared().catalogue.get(method).inputs:
-        page.wait_for_selector(f"#{method}-{slot.id} img")
-    box = page.locator(f"#{method}-settings-size input[type=number]")
-    box.fill(str(size))
-    box.press("Tab")
-    page.wait_for_timeout(1_000)
-    page.click(f"#{method}-run")
-    page.wait_for_selector(f"#{method}-plot polyline")
+    start(page, QUICK, example, size)
+    page.wait_for_selector(f"#{QUICK}-slider img")
+    keep("done")
+    page.get_by_role("tab", name=re.compile(SLOW, re.IGNORECASE)).first.click()
+    start(page, SLOW, example, size)
+    page.wait_for_selector(f"#{SLOW}-plot polyline")
     page.wait_for_timeout(3_000)
     keep("running")
-    page.wait_for_selector(f"#{method}-slider img")
-    keep("done")
 
 
 def main(size: int = 512) -> None:
     """Take them all."""
     FOLDER.mkdir(exist_ok=True)
     url = launch(block=False)
-    method = next(iter(shared().catalogue.methods))
     with sync_playwright() as tools:
         browser = tools.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -73,7 +81,7 @@ def main(size: int = 512) -> None:
             page = context.new_page()
             page.set_default_timeout(PATIENCE)
             page.goto(url)
-            shoot(page, method, name, example, size)
+            shoot(page, name, example, size)
             context.close()
         browser.close()
 

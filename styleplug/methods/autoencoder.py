@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
+from styleplug.core import tiles as tiling
 from styleplug.core import transforms
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.picture import resize
-from styleplug.core.tiles import by_tiles, thumbnail
 from styleplug.core.weight import Embedded
 
 MEASURED_SIDE = 768
@@ -28,6 +29,7 @@ MARGINS = {4: 80, 3: 40, 2: 16, 1: 8}
 """Pixels that encoder and decoder of a level see around one, rounded up to the coarsest stride."""
 COSTS = {4: 0.4, 3: 0.35, 2: 0.2, 1: 0.05}
 """What a level takes of the work of all four."""
+SIDE = 448  # of a tile: two pictures at once, at full resolution and in many channels
 MULTIPLE = 8
 TRANSFORMS = {
     "transport": transforms.transport,
@@ -168,8 +170,8 @@ class Level:
         self, picture: np.ndarray, apply: Callable[[np.ndarray], np.ndarray]
     ) -> Iterator[tuple[int, int, np.ndarray]]:
         """`by_tiles` with the margin of this level."""
-        margin = MARGINS[self.number]
-        yield from by_tiles(picture, apply, multiple=MULTIPLE, margin=margin, check=self.check)
+        lay = partial(tiling.by_tiles, multiple=MULTIPLE, margin=MARGINS[self.number])
+        yield from lay(picture, apply, side=min(SIDE, tiling.SIDE), check=self.check)
 
     def paint(
         self, picture: np.ndarray, change: Callable[[np.ndarray], np.ndarray], detail: float
@@ -252,7 +254,7 @@ def _changed(
     strength: float,
 ) -> transforms.Affine:
     """The map of a picture's features towards the styles' statistics."""
-    seen = thumbnail(picture, MEASURED_SIDE)
+    seen = tiling.thumbnail(picture, MEASURED_SIDE)
     side = max(seen.shape[:2]) * params.style_scale
     parts = [level.moments(_scaled(style, side / max(style.shape[:2]))) for style in styles]
     wanted = transforms.blend(parts, shares)
