@@ -105,7 +105,7 @@ def test_a_run_from_uploads_to_a_zip(
     assert ended["train-start"]["visible"] and not ended["train-stop"]["visible"]
     served = Path(get_upload_folder()).resolve()
     assert Path(ended["train-sample"]).resolve().is_relative_to(served)
-    assert one.run is not None and one.run.view.progress.report.pictures == 4  # type: ignore[union-attr]
+    assert one.run is not None and one.run.view.progress.report.pictures == 5  # type: ignore[union-attr]
     assert ready == [one.run.setup.out]
     assert len(list(one.run.setup.out.rglob("same.png"))) == 2, "a namesake is lost"
     pack = Path(ended["train-download"]["value"])
