@@ -18,9 +18,10 @@ from styleplug.core import tiles as tiling
 from styleplug.core import transforms
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
-from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.picture import resize
+from styleplug.core.transfer import SLOTS, style_blend, style_scale
 from styleplug.core.weight import Embedded
 
 MEASURED_SIDE = 768
@@ -100,22 +101,8 @@ class AutoencoderParams(Params):
         "contour of the content; 0 is freer, and loses small things.",
         zh=("细节", "保留解码器无法还原的细节的程度。1 保留全部轮廓；0 更自由，但会丢失小细节。"),
     )
-    style_scale: float = field(
-        1.0,
-        ge=0.25,
-        le=4.0,
-        step=0.05,
-        label="Style scale",
-        help="Size of the brush marks: 2 shows the style twice as large, 0.5 half as large.",
-        zh=("风格尺度", "笔触大小：2 为放大一倍，0.5 为缩小一半。"),
-    )
-    style_blend: Numbers = field(
-        (),
-        label="Style shares",
-        help="With several styles, how much of each, such as 2, 1. Empty: equal shares.",
-        zh=("风格比例", "使用多个风格时各占的比例，如 2, 1。留空则均分。"),
-        advanced=True,
-    )
+    style_scale: float = style_scale()
+    style_blend: Numbers = style_blend()
     content_weight: float = field(
         0.6,
         ge=0.0,
@@ -204,16 +191,7 @@ class Autoencoder(Method[AutoencoderParams]):
     zh = ("自编码器", "逐级让内容图的特征具有风格图的统计特性，再解码成图。")
     paper = "Li et al. 2017, Universal Style Transfer via Feature Transforms"
     params = AutoencoderParams
-    inputs = (
-        Slot("content", "Content", "The photograph to repaint.", ("内容图", "要重绘的照片。")),
-        Slot(
-            "style",
-            "Style",
-            "One to four paintings or textures whose look it takes.",
-            ("风格图", "一至四张提供画风的绘画或纹理。"),
-            most=4,
-        ),
-    )
+    inputs = SLOTS
     weights = {"net": (Embedded("autoencoder", "autoencoder.safetensors"),)}  # noqa: RUF012
     tiled = True
     rank = 30

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from styleplug.core.frame import Frame
-from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.method import Context, Images, Method
 from styleplug.core.onepass import OnePass
 from styleplug.core.params import Numbers, Params, field, shares_of
+from styleplug.core.transfer import SLOTS, style_blend, style_scale
 from styleplug.core.weight import Embedded
 
 
@@ -37,22 +38,8 @@ class CnnParams(Params):
         help="How firmly the content's structure is drawn. Raise it for harder contours.",
         zh=("内容权重", "内容结构的清晰程度。调高则轮廓更硬。"),
     )
-    style_scale: float = field(
-        1.0,
-        ge=0.5,
-        le=4.0,
-        step=0.05,
-        label="Style scale",
-        help="Size of the brush marks: 2 shows the style twice as large, 0.5 half as large.",
-        zh=("风格尺度", "笔触大小：2 为放大一倍，0.5 为缩小一半。"),
-    )
-    style_blend: Numbers = field(
-        (),
-        label="Style shares",
-        help="With several styles, how much of each, such as 2, 1. Empty: equal shares.",
-        zh=("风格比例", "使用多个风格时各占的比例，如 2, 1。留空则均分。"),
-        advanced=True,
-    )
+    style_scale: float = style_scale(smallest=0.5)
+    style_blend: Numbers = style_blend()
 
 
 class Cnn(Method[CnnParams]):
@@ -68,16 +55,7 @@ class Cnn(Method[CnnParams]):
     )
     rank = 10
     params = CnnParams
-    inputs = (
-        Slot("content", "Content", "The photograph to repaint.", ("内容图", "要重绘的照片。")),
-        Slot(
-            "style",
-            "Style",
-            "One to four paintings or textures whose look it takes.",
-            ("风格图", "一至四张提供画风的绘画或纹理。"),
-            most=4,
-        ),
-    )
+    inputs = SLOTS
     weights = {  # noqa: RUF012
         "encoder": (Embedded("styleplug_encoder", "styleplug_encoder.safetensors"),),
         "painter": (Embedded("cnn", "cnn.safetensors"),),

@@ -21,10 +21,11 @@ from styleplug.core.backend import Net
 from styleplug.core.canvas import from_canvas, to_canvas
 from styleplug.core.frame import Frame
 from styleplug.core.image import resize
-from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.method import Context, Images, Method
 from styleplug.core.onepass import STYLE_SIDE, OnePass
 from styleplug.core.optimiser import LBFGS, Adam, descend
 from styleplug.core.params import Numbers, Params, field, shares_of
+from styleplug.core.transfer import SLOTS, style_blend, style_scale
 from styleplug.core.weight import Embedded, Hub
 
 _OWN = Embedded("styleplug_encoder", "styleplug_encoder.safetensors")
@@ -61,15 +62,7 @@ class GatysParams(Params):
         help="How much the picture must resemble the content. Raise it to keep more structure.",
         zh=("内容权重", "图片与内容相似的程度。调高可保留更多结构。"),
     )
-    style_scale: float = field(
-        1.0,
-        ge=0.25,
-        le=4.0,
-        step=0.05,
-        label="Style scale",
-        help="Size of the brush marks: 2 shows the style twice as large, 0.5 half as large.",
-        zh=("风格尺度", "笔触大小：2 为放大一倍，0.5 为缩小一半。"),
-    )
+    style_scale: float = style_scale()
     iterations: int = field(
         100,
         ge=1,
@@ -102,13 +95,7 @@ class GatysParams(Params):
         zh=("尺度数", "由粗到细的尺寸数，逐级加倍。越多则大笔触越明显。"),
         advanced=True,
     )
-    style_blend: Numbers = field(
-        (),
-        label="Style shares",
-        help="With several styles, how much of each, such as 2, 1. Empty: equal shares.",
-        zh=("风格比例", "使用多个风格时各占的比例，如 2, 1。留空则均分。"),
-        advanced=True,
-    )
+    style_blend: Numbers = style_blend()
     style_loss: Literal["gram", "moments", "wasserstein"] = field(
         "gram",
         label="Style loss",
@@ -174,16 +161,7 @@ class Gatys(Method[GatysParams]):
     paper = "Gatys, Ecker & Bethge 2016, Image Style Transfer Using Convolutional Neural Networks"
     rank = 20
     params = GatysParams
-    inputs = (
-        Slot("content", "Content", "The photograph to repaint.", ("内容图", "要重绘的照片。")),
-        Slot(
-            "style",
-            "Style",
-            "One to four paintings or textures whose look it takes.",
-            ("风格图", "一至四张提供画风的绘画或纹理。"),
-            most=4,
-        ),
-    )
+    inputs = SLOTS
     weights = {"styleplug": (_OWN,), "vgg19": (_VGG19, _OWN), "painter": (_PAINTER,)}  # noqa: RUF012
 
     def nets(self, params: GatysParams) -> tuple[str, ...]:

@@ -17,9 +17,10 @@ from styleplug.core import tiles
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.latent import bounded, shift, slerp, texture
-from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.picture import fitted, resize
+from styleplug.core.transfer import SLOTS, style_blend, style_scale
 from styleplug.core.transforms import adain, blend, moments, transport, whitening
 from styleplug.core.weight import Embedded, Hub
 
@@ -75,15 +76,7 @@ class VaeParams(Params):
         help="Scales the moved latent: more gives stronger contrast, less a paler picture.",
         zh=("内容权重", "缩放移动后的潜变量：调高对比更强，调低则更淡。"),
     )
-    style_scale: float = field(
-        1.0,
-        ge=0.25,
-        le=4.0,
-        step=0.05,
-        label="Style scale",
-        help="Size of the brush marks: 2 shows the style twice as large, 0.5 half as large.",
-        zh=("风格尺度", "笔触大小：2 为放大一倍，0.5 为缩小一半。"),
-    )
+    style_scale: float = style_scale()
     grain: float = field(
         0.2,
         ge=0.0,
@@ -114,13 +107,7 @@ class VaeParams(Params):
         ),
         advanced=True,
     )
-    style_blend: Numbers = field(
-        (),
-        label="Style shares",
-        help="With several styles, how much of each, such as 2, 1. Empty: equal shares.",
-        zh=("风格比例", "使用多个风格时各占的比例，如 2, 1。留空则均分。"),
-        advanced=True,
-    )
+    style_blend: Numbers = style_blend()
 
 
 class Vae(Method[VaeParams]):
@@ -132,16 +119,7 @@ class Vae(Method[VaeParams]):
     zh = ("VAE 潜空间", "将内容图的潜变量移向风格图：重绘、叠加纹理或混合。")
     paper = "Kingma & Welling 2014, Auto-Encoding Variational Bayes"
     params = VaeParams
-    inputs = (
-        Slot("content", "Content", "The photograph to repaint.", ("内容图", "要重绘的照片。")),
-        Slot(
-            "style",
-            "Style",
-            "One to four paintings or textures whose look it takes.",
-            ("风格图", "一至四张提供画风的绘画或纹理。"),
-            most=4,
-        ),
-    )
+    inputs = SLOTS
     weights = {"styleplug": (_OWN,), "taesd": (_TAESD, _OWN)}  # noqa: RUF012
     rank = 40
     tiled = True
