@@ -19,7 +19,13 @@ from styleplug.nets import cnn
 from styleplug.store import Store
 from styleplug.swatches import SWATCHES
 from styleplug.training import cnn as lesson
-from styleplug.training.perception import COLOUR, CONTENT, Perception, style_statistics
+from styleplug.training.perception import (
+    COLOUR,
+    CONTENT,
+    Perception,
+    style_loss,
+    style_statistics,
+)
 from styleplug.training.pictures import Pictures
 from styleplug.training.task import Materials
 
@@ -176,9 +182,9 @@ def test_losses_are_zero_at_the_goal_and_one_at_the_start(materials):
     style = perception(materials.styles.batch(2, 64, 1))
     wanted = {tap: style_statistics(style[tap]) for tap in perception.style_taps}
     assert {COLOUR, CONTENT} <= content.keys()
-    for part in lesson.style_loss(style, content, wanted):
+    for part in style_loss(style, content, wanted):
         assert part.max() < 1e-6
-    for part in lesson.style_loss(content, content, wanted):
+    for part in style_loss(content, content, wanted):
         assert part.min() > 0.5 and part.max() <= 1
 
 

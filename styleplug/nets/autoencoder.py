@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from styleplug.nets import styleplug_encoder
 from styleplug.nets.chain import Conv, Pool
+from styleplug.nets.layers import double
 from styleplug.nets.shapes import EXAMPLE, free
 
 DEPTHS = ("fine", "stroke2", "grain3", "motif3")  # the layer after which each level's features are
@@ -63,10 +64,10 @@ class Decoder(nn.Module):
         base = self.linear_picture(features)
         x = features
         for number, convs in enumerate(self.groups):
-            x = _double(x) if number else x
+            x = double(x) if number else x
             for conv in convs:
                 x = F.relu(conv(x))
-        x = _double(x) if self.stride > 1 else x
+        x = double(x) if self.stride > 1 else x
         x = F.relu(self.last(x) + self.base(base - 0.5))
         return base + self.picture(x)
 
@@ -107,11 +108,6 @@ class Decoder(nn.Module):
 
 
 _RIDGE = 1e-5  # of the mean square of a feature
-
-
-def _double(x: Tensor) -> Tensor:
-    """(b c h w) to (b c 2h 2w); nearest neighbours, which leave no checkerboard."""
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 class Autoencoder(nn.Module):

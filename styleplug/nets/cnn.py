@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleplug.nets import styleplug_encoder
+from styleplug.nets.layers import double
 from styleplug.nets.shapes import EXAMPLE, free
 
 LEADING = 10  # components of a tap (they are principal ones) whose correlations enter the code
@@ -163,13 +164,13 @@ class Painter(nn.Module):
         x = self.wide_entry((wide - wide_mean) / wide_deviation, wide_entry)
         for unit in self.wide:
             x = unit(x, given.pop(0))
-        x = _double(self.narrow(F.relu(x)))
+        x = double(self.narrow(F.relu(x)))
         x = x + self.fine_entry((fine - fine_mean) / fine_deviation, fine_entry)
         for unit in self.fine:
             x = unit(x, given.pop(0))
         x = F.relu(x)
         for level, (conv, modulated) in enumerate(zip(self.rise, self.risen, strict=True)):
-            x = conv(_double(x) if level else x)
+            x = conv(double(x) if level else x)
             x = F.relu(modulated(x, given.pop(0)))
         return torch.sigmoid(self.picture(x))
 
@@ -259,8 +260,3 @@ def build() -> Painter:
 def functions(net: Painter) -> dict[str, nn.Module]:
     """What backends can load."""
     return {"measure": Measure(net), "code": Code(net), "paint": Paint(net)}
-
-
-def _double(x: Tensor) -> Tensor:
-    """(b c h w) to (b c 2h 2w); nearest neighbours, which leave no checkerboard."""
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")

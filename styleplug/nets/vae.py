@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.nets.layers import double
 from styleplug.nets.shapes import EXAMPLE, free
 
 CHANNELS = 16
@@ -189,11 +190,6 @@ class Decode(nn.Module):
     def shapes(self) -> tuple[dict | None, ...]:
         """Batch, height and width are free."""
         return (free(STRIDE, multiple=MULTIPLE),)
-
-
-def double(x: Tensor) -> Tensor:
-    """(b c h w) to (b c 2h 2w); nearest neighbours, which leave no checkerboard."""
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def build() -> Vae:

@@ -20,6 +20,7 @@ from styleplug.core import transforms
 from styleplug.core.params import Params, field
 from styleplug.nets import autoencoder
 from styleplug.store import weights_folder
+from styleplug.training.pictures import sheet
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
 TRANSFORMS = (transforms.whitening, transforms.transport, transforms.adain)
@@ -171,8 +172,7 @@ class AutoencoderLesson(Lesson):
             changed = restyle(found, wanted, transforms.whitening, 0.8)
             painted = net.decode(changed, level).clamp(0, 1)
         rows.append(painted)
-        sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-        return sheet.clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+        return sheet(*rows)
 
 
 def squared_error(found: Tensor, wanted: Tensor, border: int) -> Tensor:

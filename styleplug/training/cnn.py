@@ -21,24 +21,25 @@ from styleplug.core.params import Params, field
 from styleplug.nets import cnn, styleplug_encoder
 from styleplug.store import weights_folder
 from styleplug.training.perception import (
-    COLOUR,
     CONTENT,
+    FLOOR,
+    MOMENTS,
     Features,
     Perception,
+    Statistics,
     gram,
+    relative,
+    style_loss,
     style_statistics,
+    variation,
 )
-from styleplug.training.pictures import Pictures
+from styleplug.training.pictures import Pictures, sheet
 from styleplug.training.task import Lesson, Loss, Materials, Task
-
-Statistics = tuple[Tensor, ...]  # Gram matrices, means, deviations
 
 STYLES, EACH = 4000, 40  # crops whose statistics are computed at once; of each style at most
 RENEWED = 6000  # steps after which others take their place
 COUNTED = 256  # crops that the coder's features are normalised by
 CHUNK = 8
-MOMENTS = 0.5  # how much means and deviations count beside Gram matrices
-FLOOR = 0.1  # of a relative distance; a style near the content is no reason for a huge loss
 
 
 class CnnTraining(Params):
@@ -146,33 +147,6 @@ def describe(encoder: nn.Module, pictures: Tensor) -> tuple[Tensor, ...]:
     return (*map(gram, features), *(part.mean((2, 3)) for part in features))
 
 
-def relative(found: Tensor, wanted: Tensor) -> Tensor:
-    """Squared error of each element of a batch, relative to the wanted: (b)."""
-    return (found - wanted).square().flatten(1).sum(1) / wanted.square().flatten(1).sum(1)
-
-
-def style_loss(
-    out: Features, content: Features, wanted: dict[str, Statistics]
-) -> tuple[Tensor, Tensor]:
-    """Gram and moment distance (b) to the style, relative to those of the content."""
-    grams, before, moments = [], [], []
-    for tap, (second, mean, deviation) in wanted.items():
-        found, was = style_statistics(out[tap]), style_statistics(content[tap])
-        weight = styleplug_encoder.STYLE[COLOUR] if tap == COLOUR else 1.0
-        grams.append(weight * relative(found[0], second))
-        before.append(weight * relative(was[0], second))
-        size = deviation.square().sum(1)
-        apart, were = (
-            ((part[1] - mean).square() + (part[2] - deviation).square()).sum(1) / size
-            for part in (found, was)
-        )
-        moments.append(apart / (were + FLOOR))
-    now, then = torch.stack(grams), torch.stack(before)
-    whole = now.sum(0) / (then.sum(0) + FLOOR)
-    each = (now / (then + FLOOR)).mean(0)
-    return (whole + each) / 2, torch.stack(moments).mean(0)
-
-
 class CnnLesson(Lesson):
     """Pairs of a photograph and a painting, and now and then a picture with itself."""
 
@@ -275,13 +249,7 @@ class CnnLesson(Lesson):
         content, style = self.held
         described = describe(self.perception.encoder, style)
         out = self._paint(net, content, net.coder.features(*described))
-        rows = [torch.cat(list(part), dim=2) for part in (content, style, out)]
-        return torch.cat(rows, dim=1).permute(1, 2, 0).cpu().numpy()
-
-
-def variation(pictures: Tensor) -> Tensor:
-    """Mean absolute difference () of neighbouring pixels of pictures (b c h w)."""
-    return (pictures.diff(dim=2).abs().mean() + pictures.diff(dim=3).abs().mean()) / 2
+        return sheet(content, style, out)
 
 
 TASK = Task(

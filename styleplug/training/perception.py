@@ -17,6 +17,9 @@ Features = dict[str, Tensor]
 COMPONENTS = {"conv1": 32, "fire2": 48, "fire3": 48, "fire4": 64, "fire5": 64, "fire7": 96}
 """Principal components kept of the teacher's layers: of their energy, all but a few per cent."""
 COLOUR, CONTENT = "colour", "content"
+Statistics = tuple[Tensor, ...]  # Gram matrices, means, deviations
+MOMENTS = 0.5  # how much means and deviations count beside Gram matrices
+FLOOR = 0.1  # of a relative distance; a style near the content is no reason for a huge loss
 
 
 def load_encoder() -> nn.Module:
@@ -81,3 +84,35 @@ def style_statistics(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     second = gram(features)
     variance = second.diagonal(dim1=1, dim2=2) - mean.square()
     return second, mean, (variance.clamp_min(0) + 1e-6).sqrt()
+
+
+def relative(found: Tensor, wanted: Tensor) -> Tensor:
+    """Squared error of each element of a batch, relative to the wanted: (b)."""
+    return (found - wanted).square().flatten(1).sum(1) / wanted.square().flatten(1).sum(1)
+
+
+def style_loss(
+    out: Features, content: Features, wanted: dict[str, Statistics]
+) -> tuple[Tensor, Tensor]:
+    """Gram and moment distance (b) to the style, relative to those of the content."""
+    grams, before, moments = [], [], []
+    for tap, (second, mean, deviation) in wanted.items():
+        found, was = style_statistics(out[tap]), style_statistics(content[tap])
+        weight = styleplug_encoder.STYLE[COLOUR] if tap == COLOUR else 1.0
+        grams.append(weight * relative(found[0], second))
+        before.append(weight * relative(was[0], second))
+        size = deviation.square().sum(1)
+        apart, were = (
+            ((part[1] - mean).square() + (part[2] - deviation).square()).sum(1) / size
+            for part in (found, was)
+        )
+        moments.append(apart / (were + FLOOR))
+    now, then = torch.stack(grams), torch.stack(before)
+    whole = now.sum(0) / (then.sum(0) + FLOOR)
+    each = (now / (then + FLOOR)).mean(0)
+    return (whole + each) / 2, torch.stack(moments).mean(0)
+
+
+def variation(pictures: Tensor) -> Tensor:
+    """Mean absolute difference () of neighbouring pixels of pictures (b c h w)."""
+    return (pictures.diff(dim=2).abs().mean() + pictures.diff(dim=3).abs().mean()) / 2

@@ -128,6 +128,12 @@ class Pictures:
         return torch.stack([self.crop(size, rng) for _ in range(count)])
 
 
+def sheet(*rows: Tensor) -> np.ndarray:
+    """Rows of pictures (b 3 h w) below each other: (h' w' 3) in [0, 1]."""
+    whole = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
+    return whole.clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+
+
 def _listed(folders: Iterable[Path]) -> list[Path]:
     """All picture files below folders, in an order that depends on their paths alone.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -109,4 +109,3 @@ class Task:
     params: type[Params]
     lesson: Callable[[Materials, Any, torch.device, int], Lesson]
     takes_styles: bool = False
-    architectures: tuple[str, ...] = field(default=())

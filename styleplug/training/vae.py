@@ -21,14 +21,19 @@ from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
 from styleplug.nets import vae
-from styleplug.training.cnn import FLOOR, relative, style_loss, variation
 from styleplug.training.perception import (
     CONTENT,
+    FLOOR,
+    MOMENTS,
     Features,
     Perception,
     gram,
+    relative,
+    style_loss,
     style_statistics,
+    variation,
 )
+from styleplug.training.pictures import sheet
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
 STARTING = 256  # crops that the principal components are taken of
@@ -201,7 +206,7 @@ class VaeLesson(Lesson):
         return {
             "content": 0.7 * (apart / (others + FLOOR)).mean(),
             "style": self.params.style_weight * grams.mean(),
-            "moments": 0.5 * self.params.style_weight * moments.mean(),
+            "moments": MOMENTS * self.params.style_weight * moments.mean(),
         }
 
     def _encode(self, net: nn.Module, pictures: Tensor) -> tuple[Tensor, Tensor]:
@@ -243,10 +248,7 @@ class VaeLesson(Lesson):
         mean, _ = self._encode(net, self.held)
         back = self._decode(net, mean[:8])
         painted = self._decode(net, with_moments(mean[:8], mean[8:]))
-        rows = [
-            torch.cat(list(part), dim=2) for part in (self.held[:8], back, self.held[8:], painted)
-        ]
-        return torch.cat(rows, dim=1).clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+        return sheet(self.held[:8], back, self.held[8:], painted)
 
 
 TASK = Task(
