@@ -39,8 +39,6 @@ from styleplug.training.task import Loss
 
 WARM_UP = 200  # steps
 FALL = 1 / 5  # of the run
-BETAS = (0.9, 0.99)
-CLIP = 1.0  # norm of the gradient
 DECAY = 0.999  # of the average
 LOG_EVERY = 50  # steps; and at each checkpoint
 
@@ -105,7 +103,9 @@ class Run:
         )
         self.nets = {"net": self.lesson.net, **self.lesson.critics}
         self.optimisers = {
-            name: accelerator.prepare(torch.optim.Adam(_trained(net), self.loop.rate, BETAS))
+            name: accelerator.prepare(
+                torch.optim.Adam(_trained(net), self.loop.rate, self.lesson.betas)
+            )
             for name, net in self.nets.items()
         }
         self.average = copy.deepcopy(self.lesson.net).requires_grad_(False).eval()
@@ -189,7 +189,7 @@ class Run:
         optimiser.zero_grad()
         accelerator.backward(loss.total())
         average_gradients(accelerator, parameters)
-        norm = accelerator.clip_grad_norm_(parameters, CLIP)
+        norm = accelerator.clip_grad_norm_(parameters, self.lesson.clip)
         if norm is not None and not math.isfinite(float(norm)):
             raise self._diverged(f"the gradient of {', '.join(found)} became {float(norm)}")
         optimiser.step()
@@ -209,10 +209,8 @@ class Run:
     def _follow(self) -> None:
         """Let the average follow the net."""
         decay = min(DECAY, (1 + self.step) / (10 + self.step))
-        for mean, value in zip(
-            self.average.parameters(), self.lesson.net.parameters(), strict=True
-        ):
-            mean.lerp_(value, 1 - decay)
+        means, values = (list(net.parameters()) for net in (self.average, self.lesson.net))
+        torch._foreach_lerp_(means, values, 1 - decay)  # all at once: a card waits for no loop
         buffers = self.average.buffers(), self.lesson.net.buffers()
         for kept, now in zip(*buffers, strict=True):
             kept.copy_(now)

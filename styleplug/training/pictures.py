@@ -36,6 +36,7 @@ class Pictures:
 
     Attributes:
         arrays: the pictures, in the order of their paths.
+        labels: of each the name of the folder that it lies in, its class where a task learns any.
         skipped: a sentence for each file that was no use.
         notes: what else to know of the set.
 
@@ -55,14 +56,16 @@ class Pictures:
         return pictures
 
     @classmethod
-    def of(cls, arrays: Sequence[np.ndarray]) -> Pictures:
-        """Pictures that are in memory already."""
+    def of(cls, arrays: Sequence[np.ndarray], labels: Sequence[str] = ()) -> Pictures:
+        """Pictures that are in memory already; without labels they are all of one class."""
         pictures = cls.__new__(cls)
         pictures.arrays, pictures.skipped, pictures.notes = list(arrays), [], []
+        pictures.labels = list(labels) or [""] * len(arrays)
         return pictures
 
     def _read(self, folders: Sequence[Path]) -> Generator[tuple[int, int]]:
         self.arrays: list[np.ndarray] = []
+        self.labels: list[str] = []
         self.skipped: list[str] = []
         self.notes: list[str] = []
         files = _listed(folders)
@@ -80,6 +83,7 @@ class Pictures:
                 for done, task in enumerate(tasks, 1):
                     try:
                         self.arrays.append(task.result())
+                        self.labels.append(files[done - 1].parent.name)
                     except BadImage as error:
                         self.skipped.append(str(error))
                         log.info("skipped: %s", error)
@@ -106,8 +110,12 @@ class Pictures:
         if len(self) < FEW:
             return self, self
         every = max(2, round(1 / share))
-        rest = [array for i, array in enumerate(self.arrays) if i % every]
-        return Pictures.of(rest), Pictures.of(self.arrays[::every])
+        learned = [i for i in range(len(self)) if i % every]
+        return self._part(learned), self._part(range(0, len(self), every))
+
+    def _part(self, which: Iterable[int]) -> Pictures:
+        chosen = list(which)
+        return Pictures.of([self.arrays[i] for i in chosen], [self.labels[i] for i in chosen])
 
     def crop(self, size: int, rng: np.random.Generator) -> Tensor:
         """A random square of a random picture at a random scale: (3 size size) in [0, 1]."""

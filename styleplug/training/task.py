@@ -61,10 +61,14 @@ class Lesson(ABC):
     Attributes:
         net: what inference will read; its average over the last steps is what is saved.
         critics: other nets that are trained beside it, such as a discriminator.
+        betas: of Adam; adversaries chase a moving goal and want less memory, 0 or 0.5 first.
+        clip: largest norm of a gradient; longer ones are shortened to it.
     """
 
     net: nn.Module
     critics: Mapping[str, nn.Module] = {}
+    betas: tuple[float, float] = (0.9, 0.99)
+    clip: float = 1.0
 
     @abstractmethod
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
