@@ -20,8 +20,10 @@ class Report(BaseModel):
     provider: str  # what really computed: "cpu", "cuda (NVIDIA H200)", "CPUExecutionProvider" …
     seconds: float
     peak_rss_mb: float
-    width: int
+    width: int  # of one picture
     height: int
+    count: int = 1  # of pictures
+    fps: float = 0.0  # where they are an animation
     steps: int
     metrics: dict[str, float]
     weights: tuple[dict[str, str], ...]  # file, sha256, source
@@ -40,10 +42,11 @@ class Frame:
         step: steps done.
         steps: steps in all; 0 where unknown.
         images: previews, or the results where final: (h, w, 3) float32 in [0, 1], or
-            (h, w, 4) from the engine where the content had transparency.
+            (h, w, 4) from the engine where the content had transparency.  All of one size.
         note: a word for the visitor ("downloading vgg19 41 of 80 MB").
         metrics: losses and scores by name.
         final: this is the result.
+        fps: where greater than 0, the images are those of an animation, so many a second.
         report: on the engine's final frame.
     """
 
@@ -53,4 +56,5 @@ class Frame:
     note: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     final: bool = False
+    fps: float = 0.0
     report: Report | None = None

@@ -27,7 +27,11 @@ class Slot:
         label: its name on the page.
         help: what to put there.
         zh: label and help in Chinese.
-        most: how many pictures it takes at most; it needs at least one.
+        most: how many pictures it takes at most.
+        least: how many it needs; 0 where it may stay empty.
+        drawn_on: id of another slot where this is a mask of that slot's picture, drawn over it
+            on the page.  White, or opaque where the file has transparency, marks what is to be
+            filled; the method gets 0 and 1, (h, w, 3), in the size of the picture it is drawn on.
     """
 
     id: str
@@ -35,13 +39,16 @@ class Slot:
     help: str
     zh: tuple[str, str]
     most: int = 1
+    least: int = 1
+    drawn_on: str = ""
 
 
 class Context(Protocol):
     """What the engine lends a method for one run."""
 
     size: int
-    """Long side of the result in pixels."""
+    """Long side in pixels of the first slot's pictures, and so of the result unless the method's
+    `shape` says another; side of the square that a method makes without any."""
     rng: np.random.Generator
     """Seeded by the recipe; the only source of chance."""
 
@@ -62,7 +69,8 @@ class Method(ABC, Generic[P]):
     """An image method: declares itself once, and thereby is a tab, a command and an endpoint.
 
     `run` gets its pictures as (h, w, 3) float32 in [0, 1], sRGB, the first slot's already
-    resized to `ctx.size`; it yields Frames, the last of them final.  Where it is stopped
+    resized to `ctx.size`; it yields Frames, the last of them final.  A slot that was left empty
+    has (), and a method without inputs gets no pictures at all.  Where it is stopped
     (`Cancelled` from `ctx.check`, raised at any time) the engine keeps its last picture.
     """
 
@@ -76,6 +84,7 @@ class Method(ABC, Generic[P]):
     weights: ClassVar[Mapping[str, tuple[WeightSource, ...]]]
     rank: ClassVar[int] = 100  # methods are shown in this order, then by id
     tiled: ClassVar[bool] = False  # paints by `core.tiles`: memory hardly grows with the picture
+    result_is_style: ClassVar[bool] = False  # the page offers to paint other pictures with it
 
     @abstractmethod
     def run(self, images: Images, params: P, ctx: Context) -> Iterator[Frame]:
@@ -86,8 +95,34 @@ class Method(ABC, Generic[P]):
         """Work of a run of so many result pixels, in steps × megapixels.
 
         The engine's plan turns it into seconds by what earlier runs on this machine took.
+
+        Args:
+            params: of the run.
+            pixels: of one picture of the result, however many there are (`count`).
         """
 
     def nets(self, params: P) -> tuple[str, ...]:
         """Keys of `weights` that a run with these parameters uses (all, unless overridden)."""
         return tuple(self.weights)
+
+    def shape(self, params: P, width: int, height: int) -> tuple[int, int]:
+        """Width and height of the result (those of the first input, unless overridden).
+
+        Args:
+            params: of the run.
+            width: of the first slot's picture, or `ctx.size` where there is none.
+            height: the same.
+        """
+        return width, height
+
+    def count(self, params: P) -> int:
+        """How many pictures the final frame holds (one, unless overridden)."""
+        return 1
+
+    def animated(self, params: P) -> bool:
+        """Whether these are an animation: its final frame then has `fps`."""
+        return False
+
+    def finishes(self) -> bool:
+        """Whether results can be blended with what they were made from: they have its shape."""
+        return bool(self.inputs) and type(self).shape is Method.shape
