@@ -159,9 +159,9 @@ class Run:
     def _descend_all(self, share: float) -> None:
         """One step: every loss that the lesson yields."""
         rate = self.loop.rate * factor(self.step, share)
-        for optimiser in self.optimisers.values():
+        for name, optimiser in self.optimisers.items():
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * self.lesson.rates.get(name, 1.0)
         chance = (self.loop.seed, self.accelerator.process_index, self.step)
         rng = np.random.default_rng(chance)
         # Lessons take chance from `rng`; layers such as dropout can only take it from torch.

@@ -63,12 +63,14 @@ class Lesson(ABC):
         critics: other nets that are trained beside it, such as a discriminator.
         betas: of Adam; adversaries chase a moving goal and want less memory, 0 or 0.5 first.
         clip: largest norm of a gradient; longer ones are shortened to it.
+        rates: factors on the learning rate of single nets, by name.
     """
 
     net: nn.Module
     critics: Mapping[str, nn.Module] = {}
     betas: tuple[float, float] = (0.9, 0.99)
     clip: float = 1.0
+    rates: Mapping[str, float] = {}
 
     @abstractmethod
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
