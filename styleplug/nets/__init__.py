@@ -15,9 +15,16 @@ from types import ModuleType
 
 ARCHITECTURES = {
     "autoencoder": "styleplug.nets.autoencoder",
+    "cgan": "styleplug.nets.cgan",
+    "classifier": "styleplug.nets.classifier",
     "cnn": "styleplug.nets.cnn",
+    "completion": "styleplug.nets.completion",
+    "cyclegan": "styleplug.nets.cyclegan",
+    "dcgan": "styleplug.nets.dcgan",
+    "gan": "styleplug.nets.gan",
     "styleplug_encoder": "styleplug.nets.styleplug_encoder",
     "taesd": "styleplug.nets.taesd",
+    "texture": "styleplug.nets.texture",
     "vae": "styleplug.nets.vae",
     "vgg19": "styleplug.nets.vgg19",
 }
