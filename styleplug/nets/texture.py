@@ -1,0 +1,200 @@
+"""A variational autoencoder of textures: the latent says what kind, noise says where.
+
+After Kingma & Welling 2014, arXiv:1312.6114.  A texture looks alike everywhere, so its latent has
+no places: the encoder pools means and deviations of its features, and the decoder is a
+convolutional generator from noise (as in Ulyanov et al. 2016, "Texture Networks",
+arXiv:1603.03417) whose channels the latent scales and shifts at every depth (Karras et al. 2019,
+arXiv:1812.04948).  Noise enters at every scale, so that marks of all sizes differ.
+
+Sides wrap around in every convolution of the decoder: what it paints can be laid side by side.
+It norms over channels only, so that a window of the noise gives a window of the picture.
+
+Trained by `styleplug train texture`.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from styleplug.nets.layers import double
+from styleplug.nets.shapes import EXAMPLE, free
+
+LATENT = 128
+STRIDES = (16, 8, 4, 2, 1)  # of the decoder's levels, and so of the noises
+GRAINS = (16, 4, 2, 1, 1)  # channels of each noise
+MULTIPLE = STRIDES[0]
+LOG_VARIANCE = (-10.0, 2.0)  # bounds of what the encoder says
+_WIDTHS = (192, 160, 112, 64, 32)  # channels of the decoder's levels
+_CODE = 192  # channels of the mapped latent
+_SEEN = (32, 64, 96, 128, 160)  # channels of the encoder's levels
+_SLOPE = 0.2
+
+
+class Encoder(nn.Module):
+    """A picture of any size to the Gaussian of its texture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(
+            nn.Conv2d(inner, outer, 3, stride, padding=1, padding_mode="replicate")
+            for inner, outer, stride in zip((3, *_SEEN), _SEEN, (1, 2, 2, 2, 2), strict=False)
+        )
+        self.mix = nn.Linear(2 * sum(_SEEN), 256)
+        self.mean = nn.Linear(256, LATENT)
+        self.log_variance = nn.Linear(256, LATENT)
+        nn.init.zeros_(self.log_variance.weight)
+        nn.init.constant_(self.log_variance.bias, -2.0)
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance (b 128) of a picture (b 3 h w) in [0, 1]."""
+        x, pooled = picture * 4 - 2, []
+        for level in self.levels:
+            x = F.leaky_relu(level(x), _SLOPE)
+            mean = x.mean((2, 3))
+            variance = (x - mean[:, :, None, None]).square().mean((2, 3))
+            pooled += [mean, (variance + 1e-4).sqrt()]
+        known = torch.cat(pooled, dim=1)
+        x = F.leaky_relu(self.mix(F.layer_norm(known, known.shape[1:])), _SLOPE)
+        return self.mean(x), self.log_variance(x).clamp(*LOG_VARIANCE)
+
+
+class Style(nn.Module):
+    """At every position channels brought to one size, then scaled and shifted by the code."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.linear = nn.Linear(_CODE, 2 * channels)
+        nn.init.normal_(self.linear.weight, std=0.5 * _CODE**-0.5)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """(b c h w) and code (b k) to (b c h w)."""
+        scale, shift = self.linear(code)[:, :, None, None].chunk(2, dim=1)
+        x = x * (x.square().mean(1, keepdim=True) + 1e-4).rsqrt()
+        return F.leaky_relu(x * (1 + scale) + shift, _SLOPE)
+
+
+class Level(nn.Module):
+    """Two convolutions, with noise added between them."""
+
+    def __init__(self, inner: int, outer: int, grains: int):
+        super().__init__()
+        self.first, self.second = _wrapping(inner, outer), _wrapping(outer, outer)
+        self.grain = nn.Conv2d(grains, outer, 1, bias=False)
+        self.styles = nn.ModuleList(Style(outer) for _ in range(2))
+        nn.init.normal_(self.grain.weight, std=0.5 * grains**-0.5)
+
+    def forward(self, x: Tensor, code: Tensor, noise: Tensor) -> Tensor:
+        """(b i h w), code (b k) and noise (b g h w) to (b o h w)."""
+        x = self.styles[0](self.first(x) + self.grain(noise), code)
+        return self.styles[1](self.second(x), code)
+
+
+def _wrapping(inner: int, outer: int) -> nn.Conv2d:
+    """A 3×3 convolution that sees the left side beyond the right."""
+    conv = nn.Conv2d(inner, outer, 3, padding=1, padding_mode="circular", bias=False)
+    nn.init.kaiming_normal_(conv.weight, _SLOPE)
+    return conv
+
+
+class Decoder(nn.Module):
+    """A latent and noises to a texture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mapping = nn.Sequential(
+            nn.Linear(LATENT, _CODE),
+            nn.LeakyReLU(_SLOPE),
+            nn.Linear(_CODE, _CODE),
+            nn.LeakyReLU(_SLOPE),
+        )
+        self.entry = nn.Conv2d(GRAINS[0], _WIDTHS[0], 1)
+        self.levels = nn.ModuleList(map(Level, (_WIDTHS[0], *_WIDTHS), _WIDTHS, GRAINS))
+        self.colours = nn.Conv2d(_WIDTHS[-1], 3, 1)
+        self.tint = nn.Linear(_CODE, 3)
+
+    def forward(self, latent: Tensor, *noises: Tensor) -> Tensor:
+        """A texture (b 3 h w) in [0, 1].
+
+        Args:
+            latent: (b 128), near N(0, 1).
+            noises: N(0, 1), coarse to fine: (b g h/s w/s) of `GRAINS` and `STRIDES`.
+        """
+        code = self.mapping(latent)
+        x = self.entry(noises[0])
+        for index, (level, noise) in enumerate(zip(self.levels, noises, strict=True)):
+            x = level(double(x) if index else x, code, noise)
+        return torch.sigmoid(self.colours(x) + self.tint(code)[:, :, None, None])
+
+
+class Texture(nn.Module):
+    """Encoder and decoder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder, self.decoder = Encoder(), Decoder()
+
+
+class Encode(nn.Module):
+    """Function "encode"."""
+
+    inputs = ("picture",)
+    outputs = ("mean", "log_variance")
+    multiple = MULTIPLE
+
+    def __init__(self, net: Texture):
+        super().__init__()
+        self.encoder = net.encoder
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance (b 128) of a picture (b 3 h w) in [0, 1]."""
+        return self.encoder(picture)
+
+    def examples(self) -> tuple[Tensor, ...]:
+        """A batch of pictures."""
+        return (torch.rand(2, 3, *EXAMPLE),)
+
+    def shapes(self) -> tuple[dict | None, ...]:
+        """Batch, height and width are free."""
+        return (free(1, multiple=MULTIPLE),)
+
+
+class Decode(nn.Module):
+    """Function "decode"."""
+
+    inputs = ("latent", *(f"noise{stride}" for stride in STRIDES))
+    outputs = ("picture",)
+    multiple = 1  # of the coarsest noise; the picture's sides are 16 times as long
+
+    def __init__(self, net: Texture):
+        super().__init__()
+        self.decoder = net.decoder
+
+    def forward(self, latent: Tensor, *noises: Tensor) -> tuple[Tensor]:
+        """A texture (b 3 h w) in [0, 1] of a latent (b 128) and noises (b g h/s w/s)."""
+        return (self.decoder(latent, *noises),)
+
+    def examples(self) -> tuple[Tensor, ...]:
+        """Latents and noises."""
+        height, width = EXAMPLE
+        noises = (
+            torch.randn(2, grains, height // stride, width // stride)
+            for grains, stride in zip(GRAINS, STRIDES, strict=True)
+        )
+        return (torch.randn(2, LATENT), *noises)
+
+    def shapes(self) -> tuple[dict | None, ...]:
+        """Batch, height and width are free."""
+        return (free(), *(free(stride, multiple=MULTIPLE) for stride in STRIDES))
+
+
+def build() -> Texture:
+    """The untrained net (2.9 million parameters)."""
+    return Texture()
+
+
+def functions(net: Texture) -> dict[str, nn.Module]:
+    """What backends can load."""
+    return {"encode": Encode(net), "decode": Decode(net)}
