@@ -54,6 +54,11 @@ class Critic(nn.Module):
         self.mix = nn.Conv2d(last + self.whole, last, 3, padding=1)
         self.logit = nn.Linear(16 * last, 1) if self.whole else nn.Conv2d(last, 1, 1)
         self.embedding = nn.Embedding(classes, last) if classes else None
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(part.weight, SLOPE)
+                if part.bias is not None:
+                    nn.init.zeros_(part.bias)
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, std=0.1)
         self.to(memory_format=torch.channels_last)

@@ -1,0 +1,176 @@
+"""Critics, banks of pictures, and the measures of made pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from styleplug.swatches import SWATCHES
+from styleplug.training.adversary import (
+    GROUP,
+    Critic,
+    FeatureCritic,
+    augment,
+    fool,
+    r1,
+    tell,
+)
+from styleplug.training.bank import Bank
+from styleplug.training.perception import Perception
+from styleplug.training.pictures import Pictures
+from styleplug.training.quality import descriptor, diversity, kernel_distance, nearest
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    arrays = [np.rint(swatch.paint()[:200, :260] * 255).astype("uint8") for swatch in _some(6)]
+    return Pictures.of(arrays, ["b", "a", "b", "c", "a", "c"])
+
+
+def _some(count):
+    return list(SWATCHES.values())[:count]
+
+
+@pytest.fixture(scope="module")
+def perception(pictures):
+    return Perception(None, pictures, 0)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_bank_draws_what_its_numbers_say(pictures, whole):
+    bank = Bank(pictures, 64, CPU, whole=whole)
+    one, again, other = (bank.draw(np.random.default_rng(seed), 12) for seed in (0, 0, 1))
+    assert one.shape == (12, 3, 64, 64) and one.min() >= 0 and one.max() <= 1
+    assert torch.equal(one, again) and not torch.equal(one, other)
+    assert bank.classes == ("a", "b", "c")
+    assert bank.labels.tolist() == [1, 0, 1, 2, 0, 2]
+    bank.draw(np.random.default_rng(0), 3, of=np.array([5, 0, 0]))
+    assert bank.chosen.tolist() == [5, 0, 0]
+
+
+def test_whole_squares_are_only_mirrored(pictures):
+    bank = Bank(pictures, 64, CPU, whole=True)
+    square = bank.squares[3].float() / 255
+    drawn = bank.draw(np.random.default_rng(0), 20, of=np.full(20, 3))
+    mirrored = [bool(torch.equal(one, square.flip(2))) for one in drawn]
+    assert all(m or torch.equal(one, square) for m, one in zip(mirrored, drawn, strict=True))
+    assert 0 < sum(mirrored) < 20
+
+
+def test_crops_lie_within_the_squares():
+    ramp = np.broadcast_to(np.linspace(0, 255, 300).astype("uint8")[None, :, None], (300, 300, 3))
+    crops = Bank(Pictures.of([ramp]), 64, CPU).draw(np.random.default_rng(0), 40)[:, 0]
+    slopes = crops.diff(dim=2).mean((1, 2)) * 64
+    assert slopes.abs().min() > 1 / 1.4 and slopes.abs().max() < 1.05
+    assert slopes.min() < 0 < slopes.max()
+    assert crops[:, :, 0].std() > 0.05  # not always from the same place
+
+
+def test_splitting_keeps_the_labels(pictures):
+    many = Pictures.of(pictures.arrays * 4, pictures.labels * 4)
+    parts = many.split(0.25)
+    assert [len(part) for part in parts] == [18, 6]
+    for part in parts:
+        for array, label in zip(part.arrays, part.labels, strict=True):
+            assert label == next(
+                name for one, name in zip(many.arrays, many.labels, strict=True) if one is array
+            )
+
+
+def test_losses_pull_critic_and_generator_apart():
+    real, fake = torch.tensor([[2.0]]), torch.tensor([[-2.0]])
+    assert tell(real, fake) < tell(fake, real)
+    assert fool(real) < fool(fake)
+    assert fool(torch.zeros(3, 1)) == pytest.approx(np.log(2))
+    assert tell(torch.zeros(3, 1), torch.zeros(3, 1)) == pytest.approx(2 * np.log(2))
+
+
+def test_r1_is_the_mean_squared_gradient():
+    weight = torch.rand(3, 8, 8)
+    found = r1(lambda x: (x * weight).sum((1, 2, 3))[:, None], torch.rand(5, 3, 8, 8))
+    assert found == pytest.approx(float(weight.square().sum()), rel=1e-5)
+
+
+def test_a_critic_learns_to_tell(pictures):
+    torch.manual_seed(0)
+    real = Bank(pictures, 32, CPU).draw(np.random.default_rng(0), 16)
+    fake = torch.rand_like(real)
+    critic = Critic(32, channels=8)
+    optimiser = torch.optim.Adam(critic.parameters(), 1e-3)
+    for _ in range(20):
+        loss = tell(critic(real), critic(fake))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert (critic(real) > critic(fake).max()).all()
+
+
+def test_classes_change_what_a_critic_says(pictures, perception):
+    torch.manual_seed(0)
+    real = Bank(pictures, 64, CPU).draw(np.random.default_rng(0), 4)
+    features = perception(real)
+    one, other = torch.zeros(4, dtype=torch.long), torch.ones(4, dtype=torch.long)
+    for judge, seen in (
+        (Critic(64, channels=8, classes=2), real),
+        (Critic(32, channels=8, classes=2, patches=True), real),
+        (FeatureCritic(perception, classes=2), features),
+    ):
+        assert not torch.allclose(judge(seen, one), judge(seen, other))
+    assert Critic(32, channels=8, patches=True)(real).shape == (4, 256)
+
+
+def test_a_critic_sees_when_all_pictures_are_one():
+    torch.manual_seed(0)
+    critic = Critic(32, channels=8)
+    various = torch.rand(GROUP, 3, 32, 32)
+    same = various[:1].repeat(GROUP, 1, 1, 1)
+    with torch.no_grad():
+        apart = critic(various)[0] - critic(same)[0]
+    assert apart.abs() > 1e-4
+
+
+def test_augmentation_differs_and_lets_gradients_through():
+    torch.manual_seed(0)
+    pictures = torch.rand(1, 3, 32, 32).repeat(6, 1, 1, 1).requires_grad_(True)
+    changed = augment(pictures)
+    assert changed.shape == pictures.shape
+    assert (changed[0] - changed[1]).abs().mean() > 0.05
+    cut = (changed == 0).all(1).float().mean((1, 2))
+    assert cut.min() > 0 and cut.max() < 0.25
+    changed.sum().backward()
+    assert (pictures.grad.abs() > 0.1).float().mean() > 0.4
+    assert changed.detach().mean() == pytest.approx(0.45, abs=0.15)
+
+
+def test_quality_tells_better_from_worse(pictures, perception):
+    rng = np.random.default_rng(0)
+    bank = Bank(pictures, 64, CPU)
+    one, other = bank.draw(rng, 60), bank.draw(rng, 60)
+    blurred = torch.nn.functional.avg_pool2d(one, 5, 1, 2, count_include_pad=False)
+    found = {
+        name: descriptor(perception, batch)
+        for name, batch in {
+            "real": one,
+            "held": other,
+            "blurred": blurred,
+            "noise": torch.rand_like(one),
+            "one": one[:1].repeat(60, 1, 1, 1) + 1e-3 * torch.rand_like(one),
+        }.items()
+    }
+    apart = {name: float(kernel_distance(part, found["held"])) for name, part in found.items()}
+    assert apart["real"] < apart["blurred"] < apart["noise"]
+    assert apart["real"] < apart["one"]
+    assert diversity(found["real"]) > 5 * diversity(found["one"])
+    distance, number = nearest(found["real"][:5], found["real"])
+    assert number.tolist() == [0, 1, 2, 3, 4] and distance.max() < 1e-3
+
+
+def test_the_kernel_distance_of_equal_kinds_is_about_none():
+    generator = torch.Generator().manual_seed(0)
+    draws = [torch.randn(400, 8, generator=generator) for _ in range(3)]
+    near = float(kernel_distance(draws[0], draws[1]))
+    far = float(kernel_distance(draws[2] + 0.5, draws[1]))
+    assert abs(near) < 0.05 < far
