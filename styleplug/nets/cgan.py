@@ -1,0 +1,21 @@
+"""The conditional generator (Mirza & Osindero 2014, arXiv:1411.1784), see `generator`.
+
+A departure from that paper: a class is not a number of one, but an embedding; so classes can be
+mixed by shares.  Trained by `styleplug train cgan`.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from styleplug.nets.generator import Generator, MapClasses, Paint
+
+
+def build() -> Generator:
+    """The untrained net (2.7 million parameters)."""
+    return Generator(classes=True)
+
+
+def functions(net: Generator) -> dict[str, nn.Module]:
+    """What backends can load."""
+    return {"map": MapClasses(net), "paint": Paint(net)}

@@ -1,0 +1,30 @@
+"""Train `cgan`: pictures of a chosen class, or of a mix of classes; see `generation`.
+
+The classes are the folders that the pictures lie in.  All are drawn as often, however many
+pictures they have; the critics are told of each picture its class.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from styleplug.nets import cgan
+from styleplug.training.generation import Generation, GeneratorLesson, whole
+from styleplug.training.task import Task
+
+
+class CganTraining(Generation):
+    """What decides a run."""
+
+    whole: bool = whole(False)
+
+
+TASK = Task(
+    id="cgan",
+    title="Conditional GAN",
+    summary="Learns to make pictures of 128 × 128 pixels of several classes: the sub-folders of "
+    "the folder given.",
+    zh=("条件 GAN", "学习生成多个类别的 128 × 128 图片；所给文件夹的子文件夹即类别。"),
+    params=CganTraining,
+    lesson=partial(GeneratorLesson, cgan),
+)
