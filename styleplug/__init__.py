@@ -57,6 +57,7 @@ __all__ = [
     "UsageError",
     "WeightError",
     "__version__",
+    "generate",
     "methods",
     "run",
     "stylize",
@@ -65,15 +66,23 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Result:
-    """A picture, and how it came about.
+    """A picture or several, and how they came about.
 
     Args:
-        array: (h, w, 3) float32 in [0, 1], sRGB; (h, w, 4) where the content was transparent.
+        images: (h, w, 3) float32 in [0, 1], sRGB, all of one size; (h, w, 4) where the content
+            was transparent.
         report: time, memory, backend, weights, notes.
     """
 
-    array: np.ndarray
+    images: tuple[np.ndarray, ...]
     report: Report
+
+    @cached_property
+    def array(self) -> np.ndarray:
+        """The picture; several on one sheet."""
+        from styleplug.core.sheet import grid
+
+        return grid(self.images)
 
     @cached_property
     def image(self) -> Image.Image:
@@ -97,18 +106,19 @@ class Result:
         return self.report.recipe
 
     def save(self, path: str | Path, *, with_recipe: bool = True) -> None:
-        """Write the picture; the ending tells the format.
+        """Write the picture, several as a sheet or animation; the ending tells the format.
 
         Args:
             path: of the file.
-            with_recipe: keep the recipe inside (PNG only).
+            with_recipe: keep the recipe inside (PNG and animations only).
 
         Raises:
             OutputError: unknown ending, missing or read-only folder, full disk …
         """
-        from styleplug.core.image import write
+        from styleplug.core.sheet import write_all
 
-        write(self.array, Path(path), self.recipe.to_json() if with_recipe else None)
+        recipe = self.recipe.to_json() if with_recipe else None
+        write_all(self.images, Path(path), self.report.fps, recipe)
 
 
 def stylize(
@@ -144,8 +154,7 @@ def stylize(
     settings = {"size": size, "seed": seed, "backend": backend, "device": device}
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     base = _base(recipe)
-    final = None
-    for frame in run(
+    return generate(
         base.method if base else method,
         recipe=base,
         weights=weights,
@@ -153,10 +162,24 @@ def stylize(
         style=style,
         **given,
         **parameters,
-    ):
-        final = frame
-    assert final is not None and final.report is not None
-    return Result(final.images[0], final.report)
+    )
+
+
+def generate(method: str, **values: Any) -> Result:
+    """Run any method to its end.
+
+        styleplug.generate("dcgan", seed=7, count=16).save("sheet.png")
+
+    Args:
+        method: its id; see `methods`.
+        **values: as for `run`.
+
+    Raises:
+        StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
+    """
+    *_, final = run(method, **values)
+    assert final.report is not None, "the engine's final frame carries its report"
+    return Result(final.images, final.report)
 
 
 def run(
@@ -170,8 +193,8 @@ def run(
 
     Args:
         method: its id; see `methods`.
-        recipe: of an earlier result: a Recipe, or the path of a PNG or JSON file that holds
-            one.  What else is given takes precedence.
+        recipe: of an earlier result: a Recipe, or the path of a PNG, animation or JSON file that
+            holds one.  What else is given takes precedence.
         weights: folder of a result of `styleplug train`, in place of the method's own weights.
         **values: pictures by the name of their slot (path, PIL image, array, bytes, or a list
             of them), settings (size, seed, backend, device, strength, keep_colours), and the
@@ -214,7 +237,9 @@ def _base(recipe: Recipe | str | Path | None) -> Recipe | None:
         return recipe
     text = read_recipe(recipe)
     if text is None:
-        raise BadRecipe(f"{Path(recipe).name!r} holds no recipe; expected a PNG or JSON of ours")
+        raise BadRecipe(
+            f"{Path(recipe).name!r} holds no recipe; expected a PNG, an animation or JSON of ours"
+        )
     return Recipe.from_json(text)
 
 

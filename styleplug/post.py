@@ -15,8 +15,8 @@ def finish(result: np.ndarray, content: Picture | None, settings: Finish) -> np.
 
     Args:
         result: (h, w, 3) float32 in [0, 1], as a method made it.
-        content: the picture it was made from, of any size; None for methods that have none,
-            whose results have nothing to keep or to blend with.
+        content: the picture it was made from, of any size; None for results that have nothing
+            to keep or to blend with (`Method.finishes`).
         settings: what to do.
 
     Returns:

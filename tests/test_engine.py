@@ -436,10 +436,14 @@ def test_a_generator_of_pictures_needs_no_input(calibration):
         def run(self, images, params, ctx):
             yield Frame(1, 1, (ctx.rng.random((32, 48, 3)),) * 2, final=True)
 
+        def shape(self, params, width, height):
+            return width * 3 // 4, height // 2
+
     engine = hosting(Dream(), calibration)
     final = last(engine.run(recipe(), {}))
     assert [image.shape for image in final.images] == [(32, 48, 3)] * 2
-    assert engine.plan(recipe(), {}).width == 64
+    assert engine.plan(recipe(), {}).width == 48 == final.report.width
+    assert final.report.count == 2
 
 
 # Weights, versions

@@ -30,9 +30,10 @@ from styleplug.core.recipe import LARGEST, Recipe, Settings
 from styleplug.engine import longest
 from styleplug.ui import render
 from styleplug.ui.controls import control
-from styleplug.ui.form import Form, uploaded
+from styleplug.ui.form import Form
 from styleplug.ui.i18n import WORDS, Texts, duration, language, memory
 from styleplug.ui.live import follow
+from styleplug.ui.uploads import uploaded
 
 pytestmark = THIRD_PARTY
 RED, BLUE = (200, 30, 30), (30, 30, 200)

@@ -51,6 +51,7 @@ def test_the_public_names_are_these():
         "UsageError",
         "WeightError",
         "__version__",
+        "generate",
         "methods",
         "run",
         "stylize",

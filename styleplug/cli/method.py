@@ -25,20 +25,19 @@ from styleplug.cli.console import ERR, print_json, say_note, say_result
 from styleplug.cli.options import RESULT_OPTIONS, field_options, slot_option
 from styleplug.core.errors import Cancelled, OutputError
 from styleplug.core.frame import Frame, Report
-from styleplug.core.image import format_of, read, write
+from styleplug.core.image import format_of, read
 from styleplug.core.method import Method
 from styleplug.core.params import Params
 from styleplug.core.recipe import Finish, Recipe, Settings
+from styleplug.core.sheet import write_all
 from styleplug.engine import Plan, longest, shared
 
 
 def method_command(method: Method[Any]) -> Any:
     """The command of a method, for typer's group `run`."""
-    groups: dict[str, type[Params]] = {
-        "Parameters": method.params,
-        "Settings": Settings,
-        "Finish": Finish,
-    }
+    groups: dict[str, type[Params]] = {"Parameters": method.params, "Settings": Settings}
+    if method.finishes():
+        groups["Finish"] = Finish
 
     def call(
         out: Path,
@@ -69,9 +68,10 @@ def _run(
     recipe: Recipe, files: Mapping[str, list[Path]], out: Path, *, keep_recipe: bool, as_json: bool
 ) -> None:
     """Read the pictures, run, write the result and say what happened."""
-    _check_writable(out)
     engine = shared()
-    most = longest(engine.catalogue.get(recipe.method), recipe.size)
+    method = engine.catalogue.get(recipe.method)
+    _check_writable(out, animated=method.animated(method.params.of(recipe.parameters)))
+    most = longest(method, recipe.size)
     images = {
         slot: [read(file, longest=most[slot]) for file in many]
         for slot, many in files.items()
@@ -87,7 +87,7 @@ def _run(
         raise Cancelled("stopped before there was a picture; nothing was written")
     if report.cancelled:  # never in place of a finished picture, nor to be taken for one
         out = out.with_name(f"{out.stem}.partial{out.suffix}")
-    write(last.images[0], out, recipe=report.recipe.to_json() if keep_recipe else None)
+    write_all(last.images, out, report.fps, report.recipe.to_json() if keep_recipe else None)
     _tell(report, out, as_json=as_json)
     if report.cancelled:
         raise Cancelled(f"stopped; the picture so far is in {out}")
@@ -104,13 +104,14 @@ def _planned(plan: Plan) -> str:
     return ", ".join(filter(None, known))
 
 
-def _check_writable(out: Path) -> None:
+def _check_writable(out: Path, *, animated: bool) -> None:
     """Find out before the run, not after it, that the result cannot be written.
 
     Raises:
-        OutputError: unknown ending, the folder is missing or read-only, or `out` is a folder.
+        OutputError: unknown ending, or one that holds no animation, the folder is missing or
+            read-only, or `out` is a folder.
     """
-    format_of(out)
+    format_of(out, animated=animated)
     if out.is_dir():
         raise OutputError(f"--out {out} is a folder; give the name of a picture in it")
     if not out.parent.is_dir():
@@ -169,7 +170,8 @@ def _tell(report: Report, out: Path, *, as_json: bool) -> None:
         return
     say_result(str(out))
     scores = "".join(f", {name} {value:.4g}" for name, value in report.metrics.items())
+    many = f"{report.count} pictures of " if report.count > 1 else ""
     say_note(
-        f"{report.width}×{report.height} px in {report.seconds:.1f} s, "
+        f"{many}{report.width}×{report.height} px in {report.seconds:.1f} s, "
         f"{report.peak_rss_mb:.0f} MB at most, {report.backend} on {report.provider}{scores}"
     )

@@ -25,8 +25,9 @@ _Out = Annotated[
         "--out",
         metavar="FILE",
         rich_help_panel="Result",
-        help="Where the picture goes; the ending says the format. A run stopped with Ctrl-C "
-        "leaves what it had in NAME.partial beside it.",
+        help="Where the picture goes; the ending says the format. Several pictures become one "
+        "sheet, an animation is written as .webp or .png. A run stopped with Ctrl-C leaves what "
+        "it had in NAME.partial beside it.",
     ),
 ]
 _RecipeFile = Annotated[
@@ -35,8 +36,8 @@ _RecipeFile = Annotated[
         "--recipe",
         metavar="FILE",
         rich_help_panel="Result",
-        help="Take all settings from a recipe: a JSON file, or a PNG made by styleplug. "
-        "Options given beside it win.",
+        help="Take all settings from a recipe: a JSON file, or a PNG or animation made by "
+        "styleplug. Options given beside it win.",
     ),
 ]
 _Weights = Annotated[
@@ -50,7 +51,7 @@ _Weights = Annotated[
 ]
 _NoRecipe = Annotated[
     bool,
-    typer.Option("--no-recipe", rich_help_panel="Result", help="Leave the recipe out of the PNG."),
+    typer.Option("--no-recipe", rich_help_panel="Result", help="Leave the recipe out of the file."),
 ]
 
 
@@ -72,6 +73,7 @@ RESULT_OPTIONS = (
 def slot_option(slot: Slot) -> Parameter:
     """`--style FILE`; repeatable, so that too many are an error and not silently dropped."""
     many = f" Give it up to {slot.most} times." if slot.most > 1 else ""
+    many += "" if slot.least else " May be left out."
     option = typer.Option(
         f"--{slot.id}",
         metavar="FILE",

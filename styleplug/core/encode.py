@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import (  # the plug-ins register their formats in Image.SAVE
     WebPImagePlugin,  # noqa: F401
 )
 
+from styleplug.core import webptext
 from styleplug.core.errors import OutputError
 from styleplug.core.files import write_file
 from styleplug.core.picture import Picture, bands
@@ -21,6 +23,8 @@ from styleplug.core.recipe import PNG_KEY
 
 ENDINGS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """What is written."""
+MOVING = tuple(ending for ending, kind in ENDINGS.items() if kind != "JPEG")
+"""What animations are written as."""
 _SAVING = {  # JPEG without chroma subsampling: strokes are as fine in colour as in light
     "PNG": {},
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -28,18 +32,21 @@ _SAVING = {  # JPEG without chroma subsampling: strokes are as fine in colour as
 }
 
 
-def format_of(path: Path) -> str:
+def format_of(path: Path, *, animated: bool = False) -> str:
     """The format ("PNG", "JPEG", "WEBP") that a file name's ending asks for.
+
+    Args:
+        path: of the file.
+        animated: it is to hold an animation.
 
     Raises:
         OutputError: an ending that is not written.
     """
-    try:
-        return ENDINGS[path.suffix.lower()]
-    except KeyError:
-        raise OutputError(
-            f"cannot write {path.name!r}: its ending must be one of {', '.join(ENDINGS)}"
-        ) from None
+    ending, known = path.suffix.lower(), MOVING if animated else tuple(ENDINGS)
+    if ending not in known:
+        what = f"an animation as {path.name!r}" if animated else repr(path.name)
+        raise OutputError(f"cannot write {what}: its ending must be one of {', '.join(known)}")
+    return ENDINGS[ending]
 
 
 def encode(picture: Picture | np.ndarray, format: str = "png", recipe: str | None = None) -> bytes:
@@ -54,23 +61,29 @@ def encode(picture: Picture | np.ndarray, format: str = "png", recipe: str | Non
         OutputError: an unknown format, no finite picture, or one too large for the format.
     """
     kind = format_of(Path(f"picture.{format.lower()}"))
-    options: dict[str, object] = dict(_SAVING[kind])
-    if recipe is not None and kind == "PNG":
-        if len(recipe.encode(errors="replace")) > MAX_RECIPE:
-            raise OutputError(f"the recipe is longer than the {MAX_RECIPE} bytes that are kept")
-        info = PngImagePlugin.PngInfo()
-        info.add_itxt(PNG_KEY, recipe)
-        options["pnginfo"] = info
-    image = Image.fromarray(_quantised(picture, opaque=kind == "JPEG"))
-    file = io.BytesIO()
-    try:
-        image.save(file, kind, **options)
-    except (OSError, ValueError, MemoryError) as error:
-        raise OutputError(
-            f"{image.width} × {image.height} pixels cannot be written as {kind} ({error}); "
-            "use PNG, or a smaller size"
-        ) from error
-    return file.getvalue()
+    options = {**_SAVING[kind], **_note(recipe, kind)}
+    return _saved(Image.fromarray(_quantised(picture, opaque=kind == "JPEG")), kind, options)
+
+
+def encode_animation(
+    pictures: Sequence[np.ndarray], fps: float, format: str = "webp", recipe: str | None = None
+) -> bytes:
+    """The bytes of an animation that goes on for ever.
+
+    Args:
+        pictures: (h, w, 3) or (h, w, 4) float in [0, 1], one or more, all of one shape.
+        fps: so many of them a second.
+        format: "webp" or "png".
+        recipe: text kept inside.
+
+    Raises:
+        OutputError: as of `encode`.
+    """
+    kind = format_of(Path(f"picture.{format.lower()}"), animated=True)
+    first, *others = (Image.fromarray(_quantised(one, opaque=False)) for one in pictures)
+    moving = {"save_all": True, "append_images": others, "duration": round(1000 / fps), "loop": 0}
+    data = _saved(first, kind, {**_SAVING[kind], **moving, **_note(recipe, kind)})
+    return data if recipe is None or kind != "WEBP" else webptext.signed(data, recipe)
 
 
 def write(picture: Picture | np.ndarray, path: Path, recipe: str | None = None) -> None:
@@ -85,6 +98,30 @@ def write(picture: Picture | np.ndarray, path: Path, recipe: str | None = None) 
         OutputError: unknown ending, folder missing or read-only, disk full …
     """
     write_file(path, encode(picture, format_of(path).lower(), recipe))
+
+
+def _note(recipe: str | None, kind: str) -> dict[str, object]:
+    """What Pillow is told of a recipe, where it is to be kept in a PNG."""
+    if recipe is not None and len(recipe.encode(errors="replace")) > MAX_RECIPE:
+        raise OutputError(f"the recipe is longer than the {MAX_RECIPE} bytes that are kept")
+    if recipe is None or kind != "PNG":
+        return {}
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt(PNG_KEY, recipe)
+    return {"pnginfo": info}
+
+
+def _saved(image: Image.Image, kind: str, options: dict[str, object]) -> bytes:
+    """The bytes of a file of this format."""
+    file = io.BytesIO()
+    try:
+        image.save(file, kind, **options)
+    except (OSError, ValueError, MemoryError) as error:
+        raise OutputError(
+            f"{image.width} × {image.height} pixels cannot be written as {kind} ({error}); "
+            "use PNG, or a smaller size"
+        ) from error
+    return file.getvalue()
 
 
 def _quantised(picture: Picture | np.ndarray, *, opaque: bool) -> np.ndarray:

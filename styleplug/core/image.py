@@ -5,7 +5,7 @@ Nothing of Pillow's process-wide state is touched; every function may run in man
 """
 
 from styleplug.core.decode import FORMATS, MAX_PIXELS, Source, read
-from styleplug.core.encode import ENDINGS, encode, format_of, write
+from styleplug.core.encode import ENDINGS, encode, encode_animation, format_of, write
 from styleplug.core.picture import Picture, bands, fit, fitted, resize, scale
 from styleplug.core.pngtext import MAX_RECIPE, read_recipe
 
@@ -18,6 +18,7 @@ __all__ = [
     "Source",
     "bands",
     "encode",
+    "encode_animation",
     "fit",
     "fitted",
     "format_of",

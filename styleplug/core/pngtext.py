@@ -1,4 +1,4 @@
-"""The recipe that a PNG of ours carries: one international text chunk, under PNG_KEY."""
+"""The recipe that a file of ours carries: in a PNG one international text chunk, under PNG_KEY."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 from typing import IO
 
+from styleplug.core import webptext
 from styleplug.core.decode import open_source
 from styleplug.core.errors import BadImage, BadRecipe
 from styleplug.core.recipe import PNG_KEY
@@ -19,7 +20,7 @@ _MOST_CHUNKS = 100_000  # more than any writer makes of a picture that we would 
 
 
 def read_recipe(source: str | Path | bytes) -> str | None:
-    """The recipe text inside a PNG of ours, or the text of a .json file.
+    """The recipe text inside a PNG or animated WebP of ours, or the text of a .json file.
 
     Nothing else of the file is read, and no pixel decoded.
 
@@ -44,6 +45,8 @@ def _text(file: IO[bytes]) -> bytes | None:
     start = file.read(len(_SIGNATURE))
     if start == _SIGNATURE:
         text = _chunk(file)
+    elif start.startswith(b"RIFF") and file.read(4) == b"WEBP":
+        text = webptext.chunk(file, MAX_RECIPE)
     elif start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
         text = start.removeprefix(codecs.BOM_UTF8) + file.read(MAX_RECIPE + 1)
     else:

@@ -1,12 +1,15 @@
-"""Several pictures as one: a sheet."""
+"""The pictures of a run as one file: alone, several on a sheet, or as an animation."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from styleplug.core.encode import encode_animation, format_of, write
+from styleplug.core.files import write_file
 from styleplug.core.picture import resize
 from styleplug.core.recipe import LARGEST
 
@@ -25,27 +28,50 @@ def grid(images: Sequence[np.ndarray], most: int = LARGEST) -> np.ndarray:
         (H, W, c) float32 in [0, 1]; of a single picture that fits, the picture itself.
     """
     height, width, channels = images[0].shape
-    columns = _columns(len(images), width, height)
-    rows = -(-len(images) // columns)
-    gaps = (columns - 1) * GAP, (rows - 1) * GAP
-    factor = min(1.0, (most - gaps[0]) / (columns * width), (most - gaps[1]) / (rows * height))
+    across = columns(images)
+    down = -(-len(images) // across)
+    gaps = (across - 1) * GAP, (down - 1) * GAP
+    factor = min(1.0, (most - gaps[0]) / (across * width), (most - gaps[1]) / (down * height))
     width, height = (max(1, math.floor(side * factor)) for side in (width, height))
-    shape = rows * height + gaps[1], columns * width + gaps[0], channels
+    shape = down * height + gaps[1], across * width + gaps[0], channels
     if len(images) == 1:
         return resize(images[0], width, height)
     sheet = np.ones(shape, np.float32)
     for place, image in enumerate(images):
-        top, left = place // columns * (height + GAP), place % columns * (width + GAP)
+        top, left = place // across * (height + GAP), place % across * (width + GAP)
         sheet[top : top + height, left : left + width] = resize(image, width, height)
     return sheet
 
 
-def _columns(count: int, width: int, height: int) -> int:
-    """The columns that leave the fewest places empty among those that make the sheet squarish."""
+def write_all(
+    images: Sequence[np.ndarray], path: Path, fps: float = 0.0, recipe: str | None = None
+) -> None:
+    """Write the pictures of a run as one file, wholly or not at all.
 
-    def oblong(columns: int) -> float:
-        rows = -(-count // columns)
-        shape = abs(math.log(columns * width / (rows * height)))
-        return shape + (columns * rows - count) / count
+    Args:
+        images: as for `grid`.
+        path: the file, replaced where it exists; its ending tells the format.
+        fps: where greater than 0, they are an animation, so many a second.
+        recipe: text kept inside a PNG or an animation; other files cannot carry it.
+
+    Raises:
+        OutputError: unknown ending, or none for an animation, folder missing, disk full …
+    """
+    if fps:
+        kind = format_of(path, animated=True).lower()
+        write_file(path, encode_animation(images, fps, kind, recipe))
+    else:
+        write(grid(images), path, recipe)
+
+
+def columns(images: Sequence[np.ndarray]) -> int:
+    """How many pictures stand side by side: the sheet is squarish, and few places are empty."""
+    height, width = images[0].shape[:2]
+    count = len(images)
+
+    def oblong(across: int) -> float:
+        down = -(-count // across)
+        shape = abs(math.log(across * width / (down * height)))
+        return shape + (across * down - count) / count
 
     return min(range(count, 0, -1), key=oblong)

@@ -10,12 +10,13 @@ from typing import Any
 
 from styleplug.backends.choose import choose, expect
 from styleplug.core.backend import Backend
+from styleplug.core.errors import BadParameter
 from styleplug.core.frame import Frame
 from styleplug.core.image import Picture
 from styleplug.core.method import Method
-from styleplug.core.recipe import Recipe
+from styleplug.core.recipe import Finish, Recipe
 from styleplug.engine import plan
-from styleplug.engine.inputs import check_slots, result_shape
+from styleplug.engine.inputs import base_shape, check_slots, result_shape
 from styleplug.engine.nets import NetCache
 from styleplug.engine.run import Run, Shared
 from styleplug.engine.sources import fitting, sources_of
@@ -84,6 +85,7 @@ class Engine:
         method = self.catalogue.get(recipe.method)
         params = method.params.of(recipe.parameters)
         check_slots(method, images)
+        _check_finish(method, recipe.finish)
         sources = sources_of(recipe, method, params, self._trained(recipe))
         stop = cancel or threading.Event()
         kind = plan.Kind(*expect(recipe.backend, recipe.device), method.id, method.nets(params))
@@ -108,13 +110,15 @@ class Engine:
         """
         method = self.catalogue.get(recipe.method)
         params = method.params.of(recipe.parameters)
-        if method.inputs and not sizes.get(method.inputs[0].id):
+        first = method.inputs[:1]
+        if any(slot.least and not sizes.get(slot.id) for slot in first):
             return plan.Plan(None, None, 0, 0, f"waiting for {method.inputs[0].label}")
         kind = plan.Kind(*expect(recipe.backend, recipe.device), method.id, method.nets(params))
-        width, height = result_shape(method, sizes, recipe.size)
+        width, height = result_shape(method, params, *base_shape(method, sizes, recipe.size))
         work = plan.work_of(method, params, width * height)
         seen = self._shared.calibration.of(kind)
-        return plan.predict(kind, seen, work, width, height, tiled=method.tiled)
+        count = plan.count_of(method, params)
+        return plan.predict(kind, seen, work, width, height, tiled=method.tiled, count=count)
 
     def add_trained(self, folder: Path) -> str:
         """Make a training result known; returns the name that recipes call it by (`trained`).
@@ -151,6 +155,20 @@ class Engine:
             if (name, device) not in self._backends:
                 self._backends[name, device] = choose(name, device)
             return self._backends[name, device]
+
+
+def _check_finish(method: Method[Any], finish: Finish) -> None:
+    """Check that nothing is asked of the finishing that a method's results do not allow.
+
+    Raises:
+        BadParameter: they are no other version of a picture that came.
+    """
+    asked = finish.model_dump(exclude_defaults=True)
+    if asked and not method.finishes():
+        raise BadParameter(
+            f"{method.id} takes no {', '.join(asked)}: its result is not the picture that came in "
+            "another look, so there is nothing to keep or to blend with; leave it out"
+        )
 
 
 _making = threading.Lock()

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from styleplug.core.errors import UsageError
-from styleplug.core.image import Picture, fitted, scale
-from styleplug.core.method import Images, Method
+from styleplug.core.errors import MethodError, StyleplugError, UsageError
+from styleplug.core.image import Picture, fitted, resize, scale
+from styleplug.core.method import Images, Method, Slot
+from styleplug.core.params import Params
+from styleplug.core.recipe import LARGEST
 
 MIN_SIDE = 16
 """No side of a picture that a method gets is shorter; its result is resized back."""
@@ -18,11 +20,12 @@ _OTHERS, _OTHERS_MOST = 2, 4096
 at most so many pixels: of a style, more show no more."""
 
 
-def check_slots(method: Method[Any], images: Mapping[str, Sequence[object]]) -> None:
+def check_slots(method: Method[Any], images: Mapping[str, Sequence[Picture]]) -> None:
     """Check that every slot has its pictures.
 
     Raises:
-        UsageError: names the slot that is missing, overfull or unknown.
+        UsageError: names the slot that is missing, overfull, unknown, or a mask of another shape
+            than the picture it is drawn on.
     """
     slots = {slot.id: slot for slot in method.inputs}
     for name in images:
@@ -31,12 +34,28 @@ def check_slots(method: Method[Any], images: Mapping[str, Sequence[object]]) -> 
             raise UsageError(f"{method.id} takes no picture {name!r}; it takes: {known}")
     for name, slot in slots.items():
         count = len(images.get(name, ()))
-        if count == 0:
-            raise UsageError(f"{method.id} needs a picture {name!r} ({slot.label}); none came")
+        if count < slot.least:
+            raise UsageError(
+                f"{method.id} needs a picture {name!r} ({slot.label}); none came"
+                if not count
+                else f"{method.id} needs {slot.least} of the picture {name!r}; {count} came"
+            )
         if count > slot.most:
             raise UsageError(
                 f"{method.id} takes at most {slot.most} of the picture {name!r}; {count} came"
             )
+        if slot.drawn_on and count:
+            _check_mask(slot, images[name][0], images[slot.drawn_on][0])
+
+
+def _check_mask(slot: Slot, mask: Picture, picture: Picture) -> None:
+    """Check that a mask has the proportions of its picture, to a hundredth and a pixel."""
+    across = mask.width * picture.height / mask.height
+    if abs(across - picture.width) > 0.01 * picture.width + max(1, picture.height / mask.height):
+        raise UsageError(
+            f"the picture {slot.id!r} is {mask.width} × {mask.height} pixels; expected the "
+            f"proportions of {slot.drawn_on!r}, {picture.width} × {picture.height}"
+        )
 
 
 def workable(width: int, height: int) -> tuple[int, int]:
@@ -44,17 +63,37 @@ def workable(width: int, height: int) -> tuple[int, int]:
     return max(width, MIN_SIDE), max(height, MIN_SIDE)
 
 
-def result_shape(
+def base_shape(
     method: Method[Any], sizes: Mapping[str, Sequence[tuple[int, int]]], size: int
 ) -> tuple[int, int]:
-    """Width and height of the result, which follow from the first slot's first picture.
+    """Width and height of the first slot's first picture at a size; a square where none came."""
+    given = sizes.get(method.inputs[0].id) if method.inputs else None
+    return fitted(*given[0], size) if given else (size, size)
 
-    A method without inputs makes a square one, unless it decides otherwise.
+
+def result_shape(method: Method[Any], params: Params, width: int, height: int) -> tuple[int, int]:
+    """Width and height of the result, which the method derives from its first picture's.
+
+    Raises:
+        UsageError: larger than any result may be.
+        MethodError: the method failed, or gave no shape.
     """
-    if not method.inputs:
-        return size, size
-    width, height = sizes[method.inputs[0].id][0]
-    return fitted(width, height, size)
+    try:
+        wide, high = (int(side) for side in method.shape(params, width, height))
+    except StyleplugError:
+        raise
+    except Exception as error:  # a stranger's code
+        raise MethodError(
+            f"shape of the method {method.id!r} failed: {type(error).__name__}: {error}"
+        ) from error
+    if min(wide, high) < 1:
+        raise MethodError(f"the method {method.id!r} wants to make {wide} × {high} pixels")
+    if max(wide, high) > LARGEST:
+        raise UsageError(
+            f"the result would be {wide} × {high} pixels; expected at most {LARGEST} a side: "
+            "choose a smaller size"
+        )
+    return wide, high
 
 
 def longest(method: Method[Any], size: int) -> dict[str, int]:
@@ -63,7 +102,8 @@ def longest(method: Method[Any], size: int) -> dict[str, int]:
     Whoever reads the pictures may reduce them to it while reading, which saves time and memory.
     """
     sides = {slot.id: min(_OTHERS * size, _OTHERS_MOST) for slot in method.inputs}
-    return {**sides, **{slot.id: size for slot in method.inputs[:1]}}
+    sides |= {slot.id: size for slot in method.inputs[:1]}
+    return sides | {slot.id: sides[slot.drawn_on] for slot in method.inputs if slot.drawn_on}
 
 
 def prepare(
@@ -73,22 +113,34 @@ def prepare(
 
     Args:
         method: whose slots are filled.
-        pictures: of every slot.
-        size: long side of the result.
+        pictures: by slot; none of a slot that may stay empty.
+        size: long side of the first slot's pictures.
 
     Returns:
         The pictures by slot: those of the first have the long side `size`, those of the others
-        are only made smaller; and the first picture in the shape of the result, from which it
-        may keep colours and transparency (None without inputs).
+        are only made smaller, and masks have the size of what they are drawn on; and the first
+        picture at its size, from which the result may keep colours and transparency (None
+        without inputs).
     """
     images: dict[str, tuple[np.ndarray, ...]] = {}
     content: Picture | None = None
     for name, most in longest(method, size).items():
         first = name == method.inputs[0].id
-        scaled = [_scaled(picture, most, enlarge=first) for picture in pictures[name]]
-        content = scaled[0] if first else content
+        scaled = [_scaled(picture, most, enlarge=first) for picture in pictures.get(name, ())]
+        content = scaled[0] if first and scaled else content
         images[name] = tuple(_workable(picture) for picture in scaled)
+    for slot in method.inputs:
+        if slot.drawn_on:
+            shape = images[slot.drawn_on][0].shape
+            images[slot.id] = tuple(_mask(one, shape) for one in pictures.get(slot.id, ()))
     return images, content
+
+
+def _mask(picture: Picture, shape: tuple[int, ...]) -> np.ndarray:
+    """A mask (h, w, 3) of 0 and 1: where it is opaque; where all of it is, where it is white."""
+    marks = picture.pixels.mean(axis=2) if picture.alpha is None else picture.alpha
+    filled = resize(marks, shape[1], shape[0])[:, :, None] >= 0.5
+    return np.broadcast_to(filled, shape).astype(np.float32)
 
 
 def _scaled(picture: Picture, most: int, *, enlarge: bool) -> Picture:

@@ -28,6 +28,8 @@ MB_PER_MEGAPIXEL = 2000.0
 # The same for a method that paints by tiles: with a tile's features; content, result, finishing.
 TILED_BASE_MB = 1200.0
 TILED_MB_PER_MEGAPIXEL = 60.0
+# For each megapixel of a result's further pictures: themselves, their previews, the sheet.
+MORE_MB_PER_MEGAPIXEL = 40.0
 
 _KEPT = 24  # runs remembered of each kind
 _NEAREST = 3  # of which so many, the nearest in size, tell the time
@@ -40,8 +42,8 @@ class Plan:
     Args:
         seconds: None where the method cannot tell its work.
         peak_mb: of memory of this process; None where unknown.
-        width: of the result; 0 while its picture is missing.
-        height: of the result.
+        width: of each picture of the result; 0 while what it is made from is missing.
+        height: the same.
         note: how sure this is, and what will happen if memory is short.
     """
 
@@ -57,9 +59,9 @@ class Observation:
     """What one run took.
 
     Args:
-        megapixels: of its result.
+        megapixels: of one picture of its result.
         rate: seconds by unit of the method's work (steps × megapixels).
-        peak_mb: of memory of the process.
+        peak_mb: of memory of the process, less what further pictures took.
     """
 
     megapixels: float
@@ -151,6 +153,7 @@ def predict(
     height: int,
     *,
     tiled: bool,
+    count: int = 1,
 ) -> Plan:
     """The plan of a run.
 
@@ -158,12 +161,13 @@ def predict(
         kind: of run.
         seen: what earlier runs of this kind took.
         work: the method's word for its work, if it has one.
-        width: of the result in pixels.
-        height: of the result in pixels.
+        width: of each picture of the result in pixels.
+        height: the same.
         tiled: the method paints by tiles.
+        count: of these pictures.
     """
     megapixels = width * height / 1e6
-    need = peak_mb(seen, megapixels, tiled=tiled)
+    need = peak_mb(seen, megapixels, tiled=tiled) + more_mb(megapixels, count)
     note = "a guess: no such run was timed here yet"
     if seen:
         note = f"from {len(seen)} earlier run{'s' if len(seen) > 1 else ''}"
@@ -203,6 +207,11 @@ def peak_mb(seen: Sequence[Observation], megapixels: float, *, tiled: bool) -> f
     return base + slope * megapixels
 
 
+def more_mb(megapixels: float, count: int) -> float:
+    """Memory that pictures beyond the first take."""
+    return MORE_MB_PER_MEGAPIXEL * megapixels * (count - 1)
+
+
 def fits(predicted_mb: float) -> bool:
     """Whether this process may grow to so much memory."""
     return predicted_mb - memory.used_mb() <= memory.available_mb()
@@ -215,6 +224,14 @@ def work_of(method: Any, params: Any, pixels: int) -> float | None:
     except Exception:  # a stranger's code; the run itself may still go well
         return None
     return work if math.isfinite(work) and work > 0 else None
+
+
+def count_of(method: Any, params: Any) -> int:
+    """How many pictures the method says that it makes; 1 where it does not say it well."""
+    try:
+        return max(1, int(method.count(params)))
+    except Exception:  # a stranger's code; the run itself may still go well
+        return 1
 
 
 def step_down(size: int) -> int:

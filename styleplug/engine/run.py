@@ -23,13 +23,14 @@ from styleplug.core.recipe import Recipe
 from styleplug.core.weight import WeightFile, WeightSource
 from styleplug.engine import memory, plan, record
 from styleplug.engine.context import RunContext
-from styleplug.engine.inputs import prepare, result_shape, workable
+from styleplug.engine.inputs import base_shape, prepare, result_shape, workable
 from styleplug.engine.nets import NetCache
 from styleplug.post import finish
 from styleplug.store import Store
 
 _SLACK = 1e-3  # how far outside [0, 1] a pixel may be by rounding; it is clipped
 _PREVIEW = 2048  # long side up to which a preview is passed on with all its pixels
+_FASTEST = 100.0  # pictures a second of an animation
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Run:
         self._kind, self._sources = kind, sources
         self._started = time.perf_counter()
         self._size = recipe.size
-        self._content: Picture | None = None  # in the shape of the result
+        self._content: Picture | None = None  # in the shape of the result, where that is its own
         self._last: Frame | None = None  # the last one with a picture
         self._notes: list[str] = []
         self._providers: dict[str, None] = {}  # an ordered set
@@ -163,23 +164,27 @@ class Run:
         """
         width, height = self._shape()
         seen = self.shared.calibration.of(self._kind)
-        need = plan.peak_mb(seen, width * height / 1e6, tiled=self.method.tiled)
+        megapixels, count = width * height / 1e6, plan.count_of(self.method, self.params)
+        need = plan.peak_mb(seen, megapixels, tiled=self.method.tiled)
+        need += plan.more_mb(megapixels, count)
         if not plan.fits(need):
             raise OutOfMemory(
                 f"it takes about {need:.0f} MB; {memory.available_mb():.0f} MB are free"
             )
 
-    def _shape(self) -> tuple[int, int]:
-        """Width and height of the result."""
+    def _shape(self, *, worked: bool = False) -> tuple[int, int]:
+        """Width and height of the result, or of what the method is to make for it."""
         sizes = {
             slot: [(picture.width, picture.height) for picture in pictures]
             for slot, pictures in self.pictures.items()
         }
-        return result_shape(self.method, sizes, self._size)
+        base = base_shape(self.method, sizes, self._size)
+        return result_shape(self.method, self.params, *(workable(*base) if worked else base))
 
     def _attempt(self) -> Generator[Frame, None, Frame]:
         """Run the method once; its previews are passed on, its final frame is returned."""
-        images, self._content = prepare(self.method, self.pictures, self._size)
+        images, content = prepare(self.method, self.pictures, self._size)
+        self._content = content if self.method.finishes() else None
         context = RunContext(
             self._size, self.recipe.seed, self.files, self.backend, self.shared.cache, self.cancel
         )
@@ -245,16 +250,18 @@ class Run:
             MethodError: a picture in it is none, or has not the shape of the result.
         """
         images = tuple(self._picture(image) for image in frame.images)
+        if not 0 <= frame.fps <= _FASTEST:  # also where it is NaN
+            raise MethodError(f"{self._who} shows {frame.fps} pictures a second")
         if frame.final and not images:
             raise MethodError(f"the final frame of {self._who} has no picture")
-        if frame.final and self._content is not None:
-            wanted = workable(self._content.width, self._content.height)
-            for image in images:
-                if image.shape[1::-1] != wanted:
-                    raise MethodError(
-                        f"{self._who} made {image.shape[1]} × {image.shape[0]} pixels; "
-                        f"expected {wanted[0]} × {wanted[1]}, as its first input"
-                    )
+        wanted = self._shape(worked=True) if frame.final else (0, 0)
+        for image in images if frame.final else ():
+            if image.shape[1::-1] != wanted:
+                origin = "shape() says" if not self.method.finishes() else "its first input has"
+                raise MethodError(
+                    f"{self._who} made {image.shape[1]} × {image.shape[0]} pixels; "
+                    f"expected {wanted[0]} × {wanted[1]}, as {origin}"
+                )
         return replace(frame, images=images, report=None)
 
     def _picture(self, image: object) -> np.ndarray:
@@ -283,6 +290,8 @@ class Run:
             peak_rss_mb=watch.peak_mb,
             width=width,
             height=height,
+            count=len(images),
+            fps=frame.fps,
             steps=frame.step,
             metrics={name: float(value) for name, value in frame.metrics.items()},
             weights=tuple(
@@ -297,9 +306,7 @@ class Run:
 
     def _in_shape(self, image: np.ndarray) -> np.ndarray:
         """Bring a picture, which may be an early preview, to the result's shape; finish it."""
-        if self._content is not None:
-            image = resize(image, self._content.width, self._content.height)
-        return finish(image, self._content, self.recipe.finish)
+        return finish(resize(image, *self._shape()), self._content, self.recipe.finish)
 
     def _note(self, note: str) -> None:
         if note:
@@ -311,7 +318,9 @@ class Run:
         work = plan.work_of(self.method, self.params, width * height)
         if work is not None and self._busy > 0:
             digest = " ".join(file.sha256 for file in self.files.values())
-            seen = plan.Observation(width * height / 1e6, self._busy / work, peak_mb)
+            megapixels = width * height / 1e6
+            single = max(1.0, peak_mb - plan.more_mb(megapixels, len(frame.images)))
+            seen = plan.Observation(megapixels, self._busy / work, single)
             self.shared.calibration.observe(self._kind, digest, seen)
 
 
@@ -321,12 +330,13 @@ def _reduced(frame: Frame) -> Frame:
     The method may go on painting the same array, and a copy of a large one at every step would
     cost more than the painting.
     """
-    return replace(frame, images=tuple(_preview(image) for image in frame.images))
+    most = _PREVIEW / math.sqrt(max(1, len(frame.images)))
+    return replace(frame, images=tuple(_preview(image, most) for image in frame.images))
 
 
-def _preview(image: np.ndarray) -> np.ndarray:
-    """A copy of a picture of at most `_PREVIEW` pixels a side; what is none is left as it is."""
+def _preview(image: np.ndarray, most: float) -> np.ndarray:
+    """A copy of a picture of at most so many pixels a side; what is none is left as it is."""
     if not isinstance(image, np.ndarray) or image.ndim != 3:  # a stranger's code
         return image
-    every = max(1, math.ceil(max(image.shape[:2]) / _PREVIEW))
+    every = max(1, math.ceil(max(image.shape[:2]) / most))
     return image[::every, ::every].copy()

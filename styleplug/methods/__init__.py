@@ -179,6 +179,19 @@ def _about_slots(slots: object) -> Iterable[str]:
             yield f"input {slot.id!r} needs label and help, in English and Chinese"
         if slot.most < 1:
             yield f"input {slot.id!r} takes {slot.most} pictures at most; expected 1 or more"
+        if not 0 <= slot.least <= slot.most:
+            yield f"input {slot.id!r} needs {slot.least} pictures; expected 0 to {slot.most}"
+        below = [other for other in slots if other.id == slot.drawn_on]
+        if slot.drawn_on and not (slot.most == 1 and any(map(_paper, below))):
+            yield (
+                f"input {slot.id!r} is drawn on {slot.drawn_on!r}: expected one mask, of an input "
+                "that takes exactly one picture"
+            )
+
+
+def _paper(slot: Slot) -> bool:
+    """Whether a mask can be drawn on this."""
+    return slot.most == slot.least == 1 and not slot.drawn_on
 
 
 def _usable(name: str) -> bool:
@@ -254,12 +267,17 @@ def _about_behaviour(method: Method[Any]) -> Iterable[str]:
     params = method.params()
     try:
         work = method.work(params, 512 * 512)
+        shape, count = method.shape(params, 512, 384), method.count(params)
         unknown = set(method.nets(params)) - set(method.weights)
     except Exception as error:
-        yield f"work or nets fails with its defaults: {type(error).__name__}: {error}"
+        yield f"work, shape, count or nets fails with its defaults: {type(error).__name__}: {error}"
         return
     if not isinstance(work, int | float) or not math.isfinite(work) or work <= 0:
         yield f"work gives {work!r}; expected a positive number of steps × megapixels"
+    if not isinstance(shape, tuple) or [type(side) for side in shape] != [int, int]:
+        yield f"shape gives {shape!r}; expected width and height"
+    if not isinstance(count, int) or count < 1:
+        yield f"count gives {count!r}; expected 1 or more"
     if unknown:
         yield f"nets names {sorted(unknown)}, which weights does not declare"
 

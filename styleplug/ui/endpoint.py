@@ -21,7 +21,7 @@ def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
     """Add the endpoint `/METHOD` to the page being built.
 
     It gives (image, report): while running no image and the progress, at the end a PNG that
-    holds its recipe, and the report of the run.
+    holds its recipe (several pictures as a sheet, an animation as WebP), and the report of the run.
 
     Args:
         form: the method's controls, made.
@@ -42,7 +42,7 @@ def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
                 if frame.report is None:
                     yield None, {"step": frame.step, "steps": frame.steps, "note": frame.note}
                     continue
-                kept = Folder(method.id).keep(frame.images[0], frame.report.recipe)
+                kept = Folder(method.id).keep(frame)
                 yield str(kept), frame.report.model_dump(mode="json")
         except Exception as error:
             raise shown(error, "en") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -34,7 +34,7 @@ class Pair:
     """A photograph and swatches, one for every further slot.
 
     Args:
-        photograph: its name in `gradio.media`.
+        photograph: its name in `gradio.media`; "" for a method that takes swatches only.
         swatches: ids of `SWATCHES`.
     """
 
@@ -43,15 +43,16 @@ class Pair:
 
     def files(self) -> list[str]:
         """The pictures in full, in the order of the slots."""
-        return [get_image(self.photograph), *(str(_swatch(id)) for id in self.swatches)]
+        first = [get_image(self.photograph)] if self.photograph else []
+        return [*first, *(str(_swatch(id)) for id in self.swatches)]
 
     def card(self, *, plain: bool = False) -> Path:
         """The pair as one small picture; plain without the swatch in its corner."""
         shown = () if plain else self.swatches[:1]
         path = _folder() / f"card-{'-'.join((Path(self.photograph).stem, *shown))}.png"
         if not path.exists():
-            card = ImageOps.fit(_open(get_image(self.photograph)), CARD, centering=(0.5, 0.25))
-            for id in shown:
+            card = ImageOps.fit(self._ground(shown), CARD, centering=(0.5, 0.25))
+            for id in shown if self.photograph else ():
                 inset = ImageOps.fit(_open(_swatch(id)), (INSET, INSET))
                 framed = ImageOps.expand(inset, 4, "white")
                 card.paste(framed, (CARD[0] - framed.width, CARD[1] - framed.height))
@@ -60,18 +61,27 @@ class Pair:
             part.replace(path)
         return path
 
+    def _ground(self, shown: Sequence[str]) -> Image.Image:
+        """What covers the card: the photograph, else the swatch once it is painted."""
+        if self.photograph:
+            return _open(get_image(self.photograph))
+        return _open(_swatch(shown[0])) if shown else Image.new("RGB", CARD, "silver")
 
-def pairs(slots: int) -> list[Pair]:
-    """Examples for a method of so many slots: the first a photograph, the others swatches."""
-    if not slots:
-        return []
-    if slots == 1:
-        return [Pair(photograph, ()) for photograph in PHOTOGRAPHS]
+
+def pairs(slots: Sequence[str]) -> list[Pair]:
+    """Examples for a method with these slots: the first a photograph, the others swatches.
+
+    A slot called "style" gets a swatch wherever it stands.
+    """
+    photographs = [] if not slots or slots[0] == "style" else list(PHOTOGRAPHS)
+    swatches = len(slots) - bool(photographs)
+    if not swatches:
+        return [Pair(photograph, ()) for photograph in photographs]
     ids = list(SWATCHES)
     return [
         Pair(
-            PHOTOGRAPHS[number % len(PHOTOGRAPHS)],
-            tuple(ids[(number + other) % len(ids)] for other in range(slots - 1)),
+            photographs[number % len(photographs)] if photographs else "",
+            tuple(ids[(number + other) % len(ids)] for other in range(swatches)),
         )
         for number in range(min(MOST, len(ids)))
     ]

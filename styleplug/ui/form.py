@@ -9,18 +9,19 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from styleplug.core import image
-from styleplug.core.errors import BadImage, UsageError
+from styleplug.core.errors import UsageError
 from styleplug.core.image import Picture
 from styleplug.core.method import Method, Slot
 from styleplug.core.params import Params, hint_of
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine import longest
 from styleplug.ui.controls import control, shown
+from styleplug.ui.drawing import Drawing
 from styleplug.ui.i18n import Language, Texts, say
+from styleplug.ui.uploads import uploaded
 
 Values = Mapping[str, Any]
 ROTATED = range(5, 9)  # EXIF orientations that lay a picture on its side
@@ -32,7 +33,8 @@ class Form:
 
     The names under which HTTP takes their values are those of Python and the command line:
     slots, then the method's parameters, then the engine's.  A slot of several pictures takes
-    them as `style`, `style_2`, `style_3` …
+    them as `style`, `style_2`, `style_3` …  On the page a mask can be drawn as well; what is
+    drawn is no control, but sent along with a run.
 
     Args:
         method: whose controls.
@@ -54,11 +56,10 @@ class Form:
             slot: [slot.id] + [f"{slot.id}_{n}" for n in range(2, slot.most + 1)]
             for slot in method.inputs
         }
-        self.groups: dict[str, type[Params]] = {
-            method.id: method.params,
-            "settings": settings,
-            "finish": Finish,
-        }
+        self.groups: dict[str, type[Params]] = {method.id: method.params, "settings": settings}
+        if method.finishes():
+            self.groups["finish"] = Finish
+        self.drawings: dict[str, Drawing] = {}  # by slot, of masks
         self._texts = texts
         self._made: dict[str, Component] = {}
 
@@ -66,12 +67,20 @@ class Form:
 
     def pictures(self) -> None:
         """Make the inputs: the first picture of every slot large, the others when wanted."""
+        if not self.slots:
+            return
         with gr.Row(elem_classes="sp-inputs"):
             for slot, (first, *_) in self.slots.items():
                 words = self._words(slot)
                 with gr.Column(min_width=140, elem_classes="sp-slot"):
-                    self._made[first] = _upload(words[0], f"{self.method.id}-{first}", 230)
+                    if slot.drawn_on:
+                        self._mask(slot)
+                    else:
+                        self._made[first] = _upload(words[0], f"{self.method.id}-{first}", 230)
                     gr.HTML(words[1], elem_classes="sp-help", padding=False)
+        for slot_id, drawing in self.drawings.items():
+            below = next(slot.drawn_on for slot in self.slots if slot.id == slot_id)
+            drawing.follow(self._made[below])
         for slot, (_, *others) in self.slots.items():
             with gr.Row(elem_classes="sp-others"):
                 for name in others:
@@ -80,12 +89,23 @@ class Form:
                     self._made[name] = extra
             self._reveal(slot)
 
+    def _mask(self, slot: Slot) -> None:
+        """Make a place to draw a mask, and one for a file in its place."""
+        element = f"{self.method.id}-{slot.id}"
+        self.drawings[slot.id] = Drawing(self._texts.own("draw"), f"{element}-drawn")
+        label = self._texts.own("mask_file")
+        self._made[slot.id] = _upload(label, element, 92, extra=True, visible=True)
+
     def parameters(self, *, advanced: bool) -> None:
-        """Make the controls of the parameters, either those in sight or the others."""
+        """Make the controls of the parameters, either those in sight or the others.
+
+        Where there is no picture to begin with, the seed is what a visitor plays with.
+        """
+        in_sight = () if self.method.inputs else ("seed",)
         for owner, params in self.groups.items():
             prefix = owner if owner == self.method.id else f"{self.method.id}-{owner}"
             for name, info in params.model_fields.items():
-                if hint_of(info).advanced is advanced:
+                if (hint_of(info).advanced and name not in in_sight) is advanced:
                     offered = self._offered if name == "trained" else None
                     self._made[name] = control(name, info, prefix, self._texts, offered)
 
@@ -143,9 +163,23 @@ class Form:
         return [self._made[name] for name in self.names]
 
     @property
-    def first_pictures(self) -> list[Component]:
-        """The input of every slot that must not stay empty."""
-        return [self._made[names[0]] for names in self.slots.values()]
+    def first_pictures(self) -> dict[str, Component]:
+        """The first input of every slot, by its id; no masks, which fit one picture only."""
+        return {slot.id: self._made[slot.id] for slot in self.slots if not slot.drawn_on}
+
+    @property
+    def needed(self) -> list[Component]:
+        """The inputs that must not stay empty; a mask may be drawn instead."""
+        return [self._made[slot.id] for slot in self.slots if slot.least and not slot.drawn_on]
+
+    @property
+    def sent(self) -> list[Component]:
+        """What a run is sent: the controls, and what was drawn."""
+        return [*self.components, *(drawing.editor for drawing in self.drawings.values())]
+
+    def given(self, sent: Sequence[Any]) -> dict[str, Any]:
+        """Values by name of what `sent` holds; what is drawn as `_drawn(slot)`."""
+        return dict(zip((*self.names, *map(_drawn, self.drawings)), sent, strict=True))
 
     @property
     def signature(self) -> inspect.Signature:
@@ -167,14 +201,19 @@ class Form:
         Raises:
             BadParameter: a value is out of bounds or of the wrong kind.
         """
-        own, settings, finish = (
-            {name: values[name] for name in params.model_fields} for params in self.groups.values()
-        )
-        return Recipe(
-            method=self.method.id,
-            parameters=self.method.params.of(own).model_dump(mode="json"),
-            finish=Finish.of(finish),
-            **self.groups["settings"].of(settings).model_dump(),
+        said = {
+            owner: params.of({name: values[name] for name in params.model_fields}).model_dump(
+                mode="json"
+            )
+            for owner, params in self.groups.items()
+        }
+        return Recipe.of(
+            {
+                "method": self.method.id,
+                "parameters": said[self.method.id],
+                "finish": said.get("finish", {}),
+                **said["settings"],
+            }
         )
 
     def fill(self, recipe: Recipe) -> list[Any]:
@@ -183,12 +222,14 @@ class Form:
         Raises:
             BadParameter: a parameter of the recipe is unknown or out of bounds.
         """
-        own = self.method.params.of(recipe.parameters)
+        holders = {
+            self.method.id: self.method.params.of(recipe.parameters),
+            "settings": recipe,
+            "finish": recipe.finish,
+        }
         return [
-            shown(getattr(holder, name))
-            for holder, params in zip(
-                (own, recipe, recipe.finish), self.groups.values(), strict=True
-            )
+            shown(getattr(holders[owner], name))
+            for owner, params in self.groups.items()
             for name in params.model_fields
         ]
 
@@ -212,27 +253,38 @@ class Form:
     def read(self, values: Values) -> dict[str, list[Picture]]:
         """The pictures of every slot, decoded, no larger than a run of these values needs.
 
+        A mask that came as a file takes the place of the one that was drawn.
+
         Raises:
-            UsageError: a slot is empty.
+            UsageError: a slot is empty that must not be.
             BadImage: a file is no usable picture.
             BadParameter: as of `recipe`.
         """
-        paths = self.paths(values)
+        most = longest(self.method, self.recipe(values).size)
+        found = {
+            slot: [image.read(path, longest=most[slot]) for path in some]
+            for slot, some in self.paths(values).items()
+        }
+        for id, drawing in self.drawings.items():
+            drawn = drawing.mask(values.get(_drawn(id)))
+            if drawn is not None:
+                found.setdefault(id, [drawn])
         for slot in self.method.inputs:
-            if slot.id not in paths:
+            if slot.least and slot.id not in found:
                 raise UsageError(
                     f"no picture came for {slot.id!r}: {self.method.title} needs one there "
                     f"({slot.help})"
                 )
-        most = longest(self.method, self.recipe(values).size)
-        return {
-            slot: [image.read(path, longest=most[slot]) for path in some]
-            for slot, some in paths.items()
-        }
+        return found
 
     def sizes(self, values: Values) -> dict[str, list[tuple[int, int]]]:
         """Width and height of every picture, from the files' heads alone; unreadable left out."""
         return {slot: list(_sizes(paths)) for slot, paths in self.paths(values).items()}
+
+
+def _drawn(slot: str) -> str:
+    """The name of what was drawn in a slot; none of a control ends so."""
+    return f"{slot}-drawn"
 
 
 def _choices(own: str, trained: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -240,7 +292,9 @@ def _choices(own: str, trained: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(own, ""), *((f"{title} ({name})", name) for name, title in trained.items())]
 
 
-def _upload(label: str, element: str, height: int, extra: bool = False) -> gr.Image:
+def _upload(
+    label: str, element: str, height: int, *, extra: bool = False, visible: bool | None = None
+) -> gr.Image:
     """A place to drop a picture; an extra one is small, and hidden until it is offered."""
     return gr.Image(
         label=label,
@@ -249,30 +303,11 @@ def _upload(label: str, element: str, height: int, extra: bool = False) -> gr.Im
         sources=["upload"] if extra else ["upload", "clipboard"],
         height=height,
         min_width=100,
-        visible=not extra,
+        visible=not extra if visible is None else visible,
         elem_id=element,
         elem_classes="sp-upload",
         buttons=[],
     )
-
-
-def uploaded(payload: Any) -> Path:
-    """The file of an upload.
-
-    A request may name any path; only what was uploaded (or painted by us as an example) is
-    touched.  Those files lie in folders whose names cannot be guessed.
-
-    Args:
-        payload: what a component sends: a mapping with a "path".
-
-    Raises:
-        BadImage: the path is not that of an upload.
-    """
-    path = payload.get("path") if isinstance(payload, Mapping) else None
-    folder = Path(get_upload_folder()).resolve()
-    if not isinstance(path, str) or not Path(path).resolve().is_relative_to(folder):
-        raise BadImage("this is no uploaded picture; expected a file uploaded to this page")
-    return Path(path).resolve()
 
 
 def _sizes(paths: Sequence[Path]) -> Iterator[tuple[int, int]]:

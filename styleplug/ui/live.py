@@ -11,6 +11,7 @@ import numpy as np
 
 from styleplug.core.frame import Frame
 from styleplug.core.image import resize
+from styleplug.core.sheet import grid
 
 EVERY = 0.5  # seconds between two previews
 PREVIEW = 640  # long side of a preview in pixels; the result itself is sent in full
@@ -24,7 +25,7 @@ class Moment:
 
     Args:
         frame: the newest frame.
-        picture: the newest picture, new since the last moment, else None.
+        picture: the newest picture, new since the last moment, else None; of several a sheet.
         history: all metrics so far.
         left: estimated seconds to go; None where unknown.
     """
@@ -42,21 +43,22 @@ def follow(frames: Iterator[Frame], cancel: threading.Event) -> Iterator[Moment]
     `cancel` and closes `frames`.
     """
     history: History = {}
-    picture: np.ndarray | None = None
+    newest: Frame | None = None  # the last one with a picture, new since the last moment
     shown = 0.0
     began: tuple[float, int] | None = None
     try:
         for frame in frames:
             now = time.monotonic()
             if frame.images:
-                picture = frame.images[0]
+                newest = frame
             if frame.step and began is None:
                 began = (now, frame.step)
             for name, value in frame.metrics.items():
                 history.setdefault(name, []).append((frame.step, float(value)))
             if frame.final or now - shown >= EVERY:
+                picture = None if newest is None else overview(newest)
                 yield Moment(frame, picture, history, _left(frame, began, now))
-                picture, shown = None, time.monotonic()
+                newest, shown = None, time.monotonic()
     finally:
         cancel.set()
         if isinstance(frames, Generator):
@@ -69,6 +71,13 @@ def _left(frame: Frame, began: tuple[float, int] | None, now: float) -> float | 
         return None
     pace = (now - began[0]) / (frame.step - began[1])
     return pace * (frame.steps - frame.step)
+
+
+def overview(frame: Frame) -> np.ndarray:
+    """The pictures of a frame as one: a sheet no larger than a preview; an animation's newest."""
+    if frame.fps or len(frame.images) == 1:
+        return frame.images[-1]
+    return grid(frame.images, PREVIEW)
 
 
 def preview(picture: np.ndarray) -> np.ndarray:

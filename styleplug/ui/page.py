@@ -62,11 +62,13 @@ def _compose(
             padding=False,
         )
         tabs = []
-        with gr.Tabs():
+        with gr.Tabs() as shelf:
             for method in engine.catalogue.methods.values():
                 title = texts.add(f"{method.id}-title", method.title, method.zh[0])
                 with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
                     tabs.append(Tab(method, engine, texts, page, CONCURRENCY, settings))
+            for tab in tabs:
+                tab.pass_on(tabs, shelf)
             for name, why in engine.catalogue.broken.items():
                 with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
                     gr.Markdown(texts.own("broken"), elem_classes="sp-summary")

@@ -72,6 +72,7 @@ def badge(report: Report, to: Language) -> str:
     pills = [
         say("by", to, backend=report.backend, provider=report.provider),
         *(f"{file['file']} ({file['source']})" for file in report.weights),
+        *([say("pictures", to, n=report.count)] if report.count > 1 else []),
         say("plan_size", to, width=report.width, height=report.height),
         duration(report.seconds, to),
         say("peak", to, memory=memory(report.peak_rss_mb)),

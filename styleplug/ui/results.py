@@ -13,9 +13,10 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from styleplug.core import image
+from styleplug.core import image, webptext
+from styleplug.core.frame import Frame
 from styleplug.core.image import Picture, fitted, scale
-from styleplug.core.recipe import Recipe
+from styleplug.core.sheet import write_all
 from styleplug.ui.live import preview
 
 BEFORE = 2048  # long side of what a result is compared with
@@ -35,6 +36,7 @@ class Folder:
         self._path.mkdir(parents=True)
         self._previews: list[Path] = []
         self._result: Path | None = None
+        self._singles: list[Path] = []
 
     def preview(self, picture: np.ndarray) -> Path:
         """A preview as a file; older ones are deleted."""
@@ -45,16 +47,29 @@ class Folder:
             self._previews.pop(0).unlink(missing_ok=True)
         return path
 
-    def keep(self, result: np.ndarray, recipe: Recipe) -> Path:
-        """The result as a PNG that holds its recipe.
+    def keep(self, final: Frame) -> Path:
+        """The result as one file that holds its recipe: a PNG, of an animation a WebP.
 
         Args:
-            result: (h, w, 3) or (h, w, 4) float32 in [0, 1].
-            recipe: what made it.
+            final: the engine's last frame.
         """
-        self._result = self._path / f"styleplug-{self._name}-{recipe.seed}.png"
-        image.write(result, self._result, recipe.to_json())
+        assert final.report is not None, "the engine's final frame carries its report"
+        recipe, ending = final.report.recipe, "webp" if final.fps else "png"
+        self._result = self._path / f"styleplug-{self._name}-{recipe.seed}.{ending}"
+        write_all(final.images, self._result, final.fps, recipe.to_json())
         return self._result
+
+    def singles(self, final: Frame) -> list[Path]:
+        """Each picture of a result of several, as a PNG."""
+        self._singles = [self._path / f"{number + 1}.png" for number in range(len(final.images))]
+        for path, picture in zip(self._singles, final.images, strict=True):
+            image.write(picture, path)
+        return self._singles
+
+    def single(self, number: int) -> Path:
+        """One picture of the result, counted from 0; the result itself where it is the only one."""
+        assert self._result is not None, "keep() comes first"
+        return self._singles[number] if self._singles else self._result
 
     def file(self, signed: bool) -> Path:
         """The result with its recipe, or a copy without (pixel for pixel the same)."""
@@ -64,7 +79,10 @@ class Folder:
         plain = self._path / "plain" / self._result.name
         if not plain.exists():
             plain.parent.mkdir(exist_ok=True)
-            image.write(image.read(self._result), plain)
+            if plain.suffix == ".webp":
+                plain.write_bytes(webptext.plain(self._result.read_bytes()))
+            else:
+                image.write(image.read(self._result), plain)
         return plain
 
     def before(self, picture: Picture, result: np.ndarray) -> Path:

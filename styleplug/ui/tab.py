@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from styleplug.core import image
 from styleplug.core.errors import BadRecipe, Cancelled, StyleplugError
-from styleplug.core.image import Picture
+from styleplug.core.frame import Report
+from styleplug.core.image import Picture, fitted
 from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe, Settings
+from styleplug.core.sheet import columns
 from styleplug.ui import examples, render
 from styleplug.ui.endpoint import publish
-from styleplug.ui.form import Form, uploaded
+from styleplug.ui.form import Form
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.live import Moment, follow
 from styleplug.ui.refusal import sentence, shown
 from styleplug.ui.results import Folder
+from styleplug.ui.uploads import uploaded
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
@@ -31,6 +35,7 @@ TO_RESULT = """(...values) => {
   if (result && innerWidth < 800) result.scrollIntoView({behavior: 'smooth'});
   return values;
 }"""  # on a phone the result lies below the controls
+TO_TOP = "(...values) => { scrollTo({top: 0, behavior: 'smooth'}); return values; }"
 
 
 class Tab:
@@ -92,7 +97,7 @@ class Tab:
 
     def _examples(self) -> None:
         """Pairs to start from: thumbnails that put their pictures into the slots."""
-        pairs = examples.pairs(len(self.form.slots))
+        pairs = examples.pairs(list(self.form.first_pictures))
         if not pairs:
             return
         chooser = gr.Dataset(
@@ -108,7 +113,7 @@ class Tab:
         chooser.click(
             lambda index: pairs[index].files(),
             chooser,
-            self.form.first_pictures,
+            list(self.form.first_pictures.values()),
             concurrency_limit=None,
             api_visibility="private",
         )
@@ -147,8 +152,19 @@ class Tab:
             elem_id=self._id("slider"),
             elem_classes="sp-picture",
         )
+        self.gallery = gr.Gallery(
+            label=own("result"),
+            format="png",
+            object_fit="contain",
+            interactive=False,
+            buttons=["fullscreen"],
+            visible=False,
+            elem_id=self._id("gallery"),
+            elem_classes="sp-gallery",
+        )
         self.waiting = gr.HTML(elem_id=self._id("waiting"), elem_classes="sp-waiting")
-        self.status = gr.HTML(own("idle"), elem_id=self._id("status"), padding=False)
+        idle = own("idle" if self.form.needed else "idle_free")
+        self.status = gr.HTML(idle, elem_id=self._id("status"), padding=False)
         self.badge = gr.HTML(elem_id=self._id("badge"), padding=False)
         with gr.Row(elem_classes="sp-save"):
             self.download = gr.DownloadButton(
@@ -162,6 +178,7 @@ class Tab:
                 container=False,
                 scale=2,
             )
+        self.passes = self._passes()
         with gr.Accordion(own("losses"), open=True, visible=False) as self.losses:
             self.plot = gr.HTML(elem_id=self._id("plot"), padding=False)
         with gr.Accordion(own("recipe"), open=False):
@@ -176,30 +193,54 @@ class Tab:
             )
             gr.HTML(own("reload_help"), elem_classes="sp-help", padding=False)
 
+    def _passes(self) -> dict[str, gr.Button]:
+        """Buttons that make the result a style, by the id of the method that takes it."""
+        takers = [
+            other
+            for other in self.engine.catalogue.methods.values()
+            if other is not self.method and {"content", "style"} <= {s.id for s in other.inputs}
+        ]
+        if not self.method.result_is_style or not takers:
+            return {}
+        with gr.Row(elem_classes="sp-passes"):
+            gr.HTML(self._texts.own("as_style"), padding=False)
+            return {
+                other.id: gr.Button(
+                    self._texts.add(f"{other.id}-title", other.title, other.zh[0]),
+                    size="sm",
+                    interactive=False,
+                    min_width=80,
+                    elem_id=self._id(f"to-{other.id}"),
+                )
+                for other in takers
+            }
+
     # Events -----------------------------------------------------------------------------
 
     def _wire(self) -> None:
         form = self.form
         cancel = gr.State(None)  # of this visitor's run: a threading.Event
         self._folder = folder = gr.State(None)  # of this visitor's result
+        self._picked = gr.State(0)  # which of its pictures was looked at last
         quiet: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
         unseen: dict[str, Any] = {**quiet, "show_progress": "hidden"}
 
         (
             self.run.click(
                 self._start,
-                form.first_pictures,
+                form.needed,
                 [cancel, self.run, self.stop, self.status],
-                validator=self._validate if form.slots else None,
+                validator=self._validate if form.needed else None,
                 js=TO_RESULT,
                 **unseen,
             )
             .success(
                 self._run,
-                [*form.components, self.signed, cancel],
+                [*form.sent, self.signed, cancel],
                 [
                     self.preview,
                     self.slider,
+                    self.gallery,
                     self.status,
                     self.badge,
                     self.losses,
@@ -207,6 +248,8 @@ class Tab:
                     self.recipe,
                     self.download,
                     folder,
+                    self._picked,
+                    *self.passes.values(),
                     self.run,
                     self.stop,
                 ],
@@ -218,6 +261,7 @@ class Tab:
             .failure(self._rest, None, [self.run, self.stop], queue=False, **unseen)
         )
         self.stop.click(self._stop, cancel, self.status, queue=False, **unseen)
+        self.gallery.select(self._pick, None, self._picked, queue=False, **unseen)
         self.signed.change(self._sign, [self.signed, folder], self.download, **unseen)
         self.reload.upload(
             self._restore, self.reload, [*form.parameter_components, self.reload], **unseen
@@ -231,6 +275,25 @@ class Tab:
             concurrency_limit=None,
             **unseen,
         )
+
+    def pass_on(self, tabs: Sequence[Tab], shelf: gr.Tabs) -> None:
+        """Let the result be the style of other tabs, once all are built.
+
+        Args:
+            tabs: all of the page.
+            shelf: what they stand in.
+        """
+        for other in tabs:
+            if other.method.id in self.passes:
+                self.passes[other.method.id].click(
+                    partial(self._pass, other.method.id),
+                    [self._folder, self._picked],
+                    [other.form.first_pictures["style"], shelf],
+                    js=TO_TOP,
+                    api_visibility="private",
+                    queue=False,
+                    show_progress="hidden",
+                )
 
     # Handlers ---------------------------------------------------------------------------
 
@@ -260,9 +323,9 @@ class Tab:
 
     def _run(self, request: gr.Request, *values: Any) -> Iterator[Updates]:
         """Run and show; on Stop the engine's last frame holds the picture so far."""
-        *controls, signed, cancel = values
+        *sent, signed, cancel = values
         cancel = cancel or threading.Event()
-        given = dict(zip(self.form.names, controls, strict=True))
+        given = self.form.given(sent)
         to = language(request)
         try:
             yield from self._show(given, bool(signed), cancel, to)
@@ -280,13 +343,15 @@ class Tab:
         previews = Folder(self.method.id)
         yield {
             self.slider: gr.update(visible=False),
+            self.gallery: gr.update(visible=False, value=None),
             self.preview: gr.update(visible=True, value=None),
             self.status: render.line(say("starting", to)),
             self.badge: "",
             self.losses: gr.update(visible=False),
             self.download: gr.update(interactive=False),
         }
-        before = next(iter(pictures.values()))[0] if pictures else None
+        first = self.method.inputs[:1]
+        before = pictures[first[0].id][0] if any(slot.least for slot in first) else None
         for moment in follow(self.engine.run(recipe, pictures, cancel), cancel):
             if moment.frame.final:
                 yield self._finished(moment, before, signed, to)
@@ -305,9 +370,19 @@ class Tab:
         frame, report = moment.frame, moment.frame.report
         assert report is not None, "the engine's final frame carries a report"
         folder = Folder(self.method.id)
-        result = folder.keep(frame.images[0], report.recipe)
-        if before is None:
+        result = folder.keep(frame)
+        if frame.fps:
             shown_at: Updates = {self.preview: str(result)}
+        elif len(frame.images) > 1:
+            singles = [str(path) for path in folder.singles(frame)]
+            shown_at = {
+                self.preview: gr.update(visible=False),
+                self.gallery: gr.update(
+                    visible=True, value=singles, columns=columns(frame.images), selected_index=None
+                ),
+            }
+        elif before is None or not _alike(before, report):
+            shown_at = {self.preview: str(result)}
         else:
             compared = (str(folder.before(before, frame.images[0])), str(result))
             shown_at = {
@@ -315,6 +390,8 @@ class Tab:
                 self.slider: gr.update(visible=True, value=compared),
             }
         return shown_at | {
+            **{button: gr.update(interactive=not frame.fps) for button in self.passes.values()},
+            self._picked: 0,
             self.status: render.outcome(frame.step, report, to),
             self.badge: render.badge(report, to),
             self.plot: render.plot(moment.history),
@@ -323,6 +400,16 @@ class Tab:
             self._folder: folder,
             **self._rest(),
         }
+
+    def _pick(self, event: gr.SelectData) -> int:
+        """Remember which picture is looked at."""
+        return int(event.index)
+
+    def _pass(self, other: str, folder: Folder | None, picked: int) -> Any:
+        """The picture for the style of another tab, and that tab to the front."""
+        if folder is None:
+            return gr.skip(), gr.skip()
+        return str(folder.single(picked)), gr.update(selected=other)
 
     def _sign(self, signed: bool, folder: Folder | None) -> Any:
         """Offer the file with or without its recipe."""
@@ -352,3 +439,9 @@ class Tab:
         except StyleplugError:
             return ""
         return render.plan(expected, language(request))
+
+
+def _alike(before: Picture, report: Report) -> bool:
+    """Whether the result has the shape of what it was made from, and can be laid over it."""
+    side = max(report.width, report.height)
+    return fitted(before.width, before.height, side) == (report.width, report.height)

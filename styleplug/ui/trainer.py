@@ -29,9 +29,9 @@ from styleplug.training.pictures import SUFFIXES
 from styleplug.training.progress import Progress
 from styleplug.training.setup import FILE, Setup
 from styleplug.training.task import Task
-from styleplug.ui.form import uploaded
 from styleplug.ui.i18n import Language, say
 from styleplug.ui.live import History
+from styleplug.ui.uploads import uploaded
 
 MOST = 5000  # files taken for one run, and as many styles
 BYTES = 4 * 10**9  # of all of them

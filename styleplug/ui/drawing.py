@@ -1,0 +1,99 @@
+"""A mask drawn with the mouse over an uploaded picture."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from gradio.components import Component
+
+from styleplug.core import image
+from styleplug.core.errors import BadImage, StyleplugError
+from styleplug.core.image import Picture
+from styleplug.ui.uploads import uploaded
+
+LARGEST = 1024  # long side of what is drawn on; the mask is brought to the size of the picture
+INK = "#ff2d55"
+
+
+class Drawing:
+    """A place to draw on the picture of another place; hidden while there is none.
+
+    Args:
+        label: what it says.
+        element: its id.
+    """
+
+    def __init__(self, label: str, element: str) -> None:
+        self.editor = gr.ImageEditor(
+            label=label,
+            type="filepath",
+            format="png",
+            sources=(),
+            layers=False,
+            transforms=(),
+            brush=gr.Brush(colors=[INK], color_mode="fixed"),
+            height=340,
+            buttons=[],
+            visible=False,
+            elem_id=element,
+            elem_classes="sp-drawing",
+        )
+
+    def follow(self, picture: Component) -> None:
+        """Draw on whatever stands in this place; what was drawn on another picture is gone."""
+        picture.change(  # type: ignore[attr-defined]
+            self._below,
+            picture,
+            self.editor,
+            preprocess=False,
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
+    def _below(self, upload: Any) -> Any:
+        """The editor with a picture to draw on, small enough for any browser."""
+        try:
+            path = uploaded(upload)
+            small = image.read(path, longest=LARGEST)
+        except StyleplugError:  # nothing, or no picture: the run will say what is wrong with it
+            return gr.update(visible=False, value=None)
+        below = path.parent / f"{secrets.token_hex(8)}.png"
+        image.write(small, below)
+        value: dict[str, Any] = {"background": str(below), "layers": [], "composite": None}
+        return gr.update(visible=True, value=value)
+
+    def mask(self, payload: Any) -> Picture | None:
+        """What was drawn, white on black; None where nothing was.
+
+        Args:
+            payload: what the editor sends, not preprocessed.
+
+        Raises:
+            BadImage: it is not what an editor sends.
+        """
+        layers = self._layers(payload)
+        if not layers:
+            return None
+        drawn = image.read(layers[0], longest=LARGEST)
+        if drawn.alpha is not None and not drawn.alpha.any():
+            return None
+        marks = np.ones_like(drawn.pixels) if drawn.alpha is None else drawn.alpha[:, :, None]
+        return Picture(np.broadcast_to(marks, drawn.pixels.shape))
+
+    def _layers(self, payload: Any) -> list[Path | bytes]:
+        """The files of what was drawn: sent beforehand under an id, or uploaded."""
+        if not isinstance(payload, Mapping):
+            return []
+        blobs = self.editor.blob_storage.pop(str(payload.get("id")), None)
+        if blobs is not None:
+            return [bytes(layer) for layer in blobs.layers if layer]
+        layers = payload.get("layers") or []
+        if not isinstance(layers, list):
+            raise BadImage("this is no drawing; expected what the page sends")
+        return [uploaded(layer) for layer in layers]

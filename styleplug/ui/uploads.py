@@ -1,0 +1,30 @@
+"""Files that visitors uploaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gradio.utils import get_upload_folder
+
+from styleplug.core.errors import BadImage
+
+
+def uploaded(payload: Any) -> Path:
+    """The file of an upload.
+
+    A request may name any path; only what was uploaded (or painted by us as an example) is
+    touched.  Those files lie in folders whose names cannot be guessed.
+
+    Args:
+        payload: what a component sends: a mapping with a "path".
+
+    Raises:
+        BadImage: the path is not that of an upload.
+    """
+    path = payload.get("path") if isinstance(payload, Mapping) else None
+    folder = Path(get_upload_folder()).resolve()
+    if not isinstance(path, str) or not Path(path).resolve().is_relative_to(folder):
+        raise BadImage("this is no uploaded picture; expected a file uploaded to this page")
+    return Path(path).resolve()
