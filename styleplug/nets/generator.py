@@ -19,10 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleplug.core.classes import CLASSES, LETTERS
+from styleplug.core.mapped import NOISE
 from styleplug.nets.layers import double
 from styleplug.nets.shapes import free
 
-NOISE = 128  # numbers that a picture is made of
 STYLE = 128  # numbers that they are mapped to
 SIDE = 128  # pixels of a picture
 PACE = 0.1  # of the mapping beside all else: what moves it moves everything

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from styleplug.core.classes import CLASSES, spell
 from styleplug.core.errors import UsageError
+from styleplug.core.mapped import NOISE
 from styleplug.core.params import Params, field
-from styleplug.nets.generator import NOISE
 from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, augment, fool, r1, tell
 from styleplug.training.bank import Bank
 from styleplug.training.perception import Perception

@@ -1,0 +1,35 @@
+"""Faces out of noise, by convolutions.
+
+Radford, Metz & Chintala 2016, "Unsupervised Representation Learning with Deep Convolutional
+Generative Adversarial Networks", arXiv:1511.06434.  What departs from the paper is said in
+`styleplug/nets/generator.py` and `styleplug/training/generation.py`.
+"""
+
+from __future__ import annotations
+
+from styleplug.core.generator import GeneratorParams
+from styleplug.core.mapped import KEY, Mapped
+from styleplug.core.weight import Embedded
+
+
+class DcganParams(GeneratorParams):
+    """What a visitor can set."""
+
+
+class Dcgan(Mapped[DcganParams]):
+    """Convolutions."""
+
+    id = "dcgan"
+    title = "DCGAN"
+    summary = "Makes faces in the manner of Japanese scrolls out of noise, 128 × 128 pixels."
+    zh = ("DCGAN", "用卷积网络从噪声生成日本绘卷风格的面孔（128 × 128 像素）。")
+    paper = (
+        "Radford, Metz & Chintala 2016, Unsupervised Representation Learning with Deep "
+        "Convolutional Generative Adversarial Networks"
+    )
+    rank = 61
+    params = DcganParams
+    weights = {KEY: (Embedded("dcgan", "dcgan.safetensors"),)}  # noqa: RUF012
+
+
+METHOD = Dcgan()

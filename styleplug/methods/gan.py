@@ -1,0 +1,31 @@
+"""Faces out of noise, by dense layers.
+
+Goodfellow et al. 2014, "Generative Adversarial Nets", arXiv:1406.2661.  What departs from the
+paper is said in `styleplug/nets/gan.py` and `styleplug/training/generation.py`.
+"""
+
+from __future__ import annotations
+
+from styleplug.core.generator import GeneratorParams
+from styleplug.core.mapped import KEY, Mapped
+from styleplug.core.weight import Embedded
+
+
+class GanParams(GeneratorParams):
+    """What a visitor can set."""
+
+
+class Gan(Mapped[GanParams]):
+    """Dense layers."""
+
+    id = "gan"
+    title = "GAN"
+    summary = "Makes small faces, 64 × 64 pixels, in the manner of Japanese scrolls out of noise."
+    zh = ("GAN", "用全连接网络从噪声生成日本绘卷风格的小面孔（64 × 64 像素）。")
+    paper = "Goodfellow et al. 2014, Generative Adversarial Nets"
+    rank = 60
+    params = GanParams
+    weights = {KEY: (Embedded("gan", "gan.safetensors"),)}  # noqa: RUF012
+
+
+METHOD = Gan()
