@@ -44,7 +44,7 @@ def main(
     error = np.abs(made[0] - made[1]) * 255
     near = np.zeros(error.shape[:2], bool)
     for length, lines in zip(error.shape, (near, near.T), strict=False):
-        for place in tiles._cores(length, usual, 1)[1:]:
+        for place in tiles.cores(length, usual, 1)[1:]:
             lines[place - STRIP : place + STRIP] = True
     table = Table(title=f"{method}, {shape[0]} × {shape[1]}, tiles of {usual}, in 255ths")
     for name in ("mean", "mean near borders", "largest near borders", "largest"):

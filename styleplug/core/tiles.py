@@ -49,7 +49,7 @@ def by_tiles(
     margin += -margin % multiple
     side = max(multiple, (side or SIDE) // multiple * multiple)
     height, width = picture.shape[:2]
-    rows, columns = (_cores(length, side, multiple) for length in (height, width))
+    rows, columns = (cores(length, side, multiple) for length in (height, width))
     result: np.ndarray | None = None
     places = [(top, left) for top in rows for left in columns]
     for done, (top, left) in enumerate(places, 1):
@@ -88,8 +88,14 @@ def thumbnail(picture: np.ndarray, longest: int) -> np.ndarray:
     return resize(picture, *fitted(width, height, longest))
 
 
-def _cores(length: int, side: int, multiple: int) -> range:
-    """Where the cores along a side begin; the step is their length, and the last hangs over."""
+def cores(length: int, side: int, multiple: int) -> range:
+    """Where the cores along a side begin; the step is their length, and the last hangs over.
+
+    Args:
+        length: of the side.
+        side: longest that a core may be.
+        multiple: of which their length is a multiple.
+    """
     count = -(-length // side)
     return range(0, length, -(-length // (count * multiple)) * multiple)
 

@@ -32,7 +32,7 @@ def paint(method, tmp_path, monkeypatch):
         slot.id: [make_photo(SIZE, SIZE * 3 // 4 - 5, seed=3 * place)]
         for place, slot in enumerate(method.inputs)
     }
-    begin = tiles._cores
+    begin = tiles.cores
 
     def run(backend, side):
         begun = []
@@ -42,7 +42,7 @@ def paint(method, tmp_path, monkeypatch):
             return begun[-1]
 
         monkeypatch.setattr(tiles, "SIDE", side)
-        monkeypatch.setattr(tiles, "_cores", seen)
+        monkeypatch.setattr(tiles, "cores", seen)
         usual = {"method": method.id, "backend": backend, "device": "cpu", "seed": 7}
         asked = Recipe(size=SIZE, parameters=short(method, 1), **usual)
         return list(host.run(asked, given))[-1].images[0], begun

@@ -1,0 +1,230 @@
+"""Textures from a variational autoencoder: new ones, and those of pictures, varied and mixed.
+
+After Kingma & Welling 2014, "Auto-Encoding Variational Bayes", arXiv:1312.6114.  A latent says
+what kind of texture it is: it is drawn from the prior, or read from pictures and drawn towards
+the prior as far as variation says.  Noise, from the seed, says where its marks lie.  The decoder's
+sides wrap around, and so does whatever is done here: results can be laid side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from styleplug.core import tiles
+from styleplug.core.backend import Net
+from styleplug.core.frame import Frame
+from styleplug.core.generator import FPS, GeneratorParams, walk, wanted
+from styleplug.core.latent import slerp
+from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.params import Numbers, field, shares_of
+from styleplug.core.picture import resize
+from styleplug.core.transfer import style_blend, style_scale
+from styleplug.core.weight import Embedded
+
+_LATENT = 128
+_STRIDES, _GRAINS = (16, 8, 4, 2, 1), (16, 4, 2, 1, 1)  # of the decoder's noises
+_UNIT = _STRIDES[0]
+_MARGIN = 64  # pixels that the decoder sees around one, 62, in units
+_SEEN = 224  # short side, in pixels, of a picture whose marks are as large as in training
+
+
+class TextureParams(GeneratorParams):
+    """What a visitor can set."""
+
+    variation: float = field(
+        0.3,
+        ge=0.0,
+        le=1.0,
+        step=0.05,
+        label="Variation",
+        help="With pictures: how far textures stray from theirs. At 0 only the places of the "
+        "marks differ, 1 is as without pictures.",
+        zh=("变化", "使用图片时，纹理偏离原图的程度：0 仅改变笔触的位置，1 等同于不用图片。"),
+    )
+    temperature: float = field(
+        1.0,
+        ge=0.0,
+        le=2.0,
+        step=0.05,
+        label="Temperature",
+        help="How unruly the marks lie: less gives calmer, more even textures.",
+        zh=("温度", "笔触分布的随意程度：调低则更平静、更均匀。"),
+    )
+    style_scale: float = style_scale()
+    style_blend: Numbers = style_blend()
+
+
+class Texture(Method[TextureParams]):
+    """Sample, read, vary and mix textures."""
+
+    id = "texture"
+    title = "Texture"
+    summary = "Makes textures that tile: new ones, or after one to four pictures, varied or mixed."
+    zh = ("纹理", "生成可无缝拼接的纹理：全新的，或取自一至四张图片并加以变化、混合。")
+    paper = "Kingma & Welling 2014, Auto-Encoding Variational Bayes"
+    params = TextureParams
+    inputs = (
+        Slot(
+            "style",
+            "Pictures",
+            "Up to four pictures whose textures are taken and mixed; none for new textures.",
+            ("图片", "至多四张图片，取其纹理并混合；不放则生成全新的纹理。"),
+            most=4,
+            least=0,
+        ),
+    )
+    weights = {"net": (Embedded("texture", "texture.safetensors"),)}  # noqa: RUF012
+    rank = 50
+    tiled = True
+    result_is_style = True
+
+    def shape(self, params: TextureParams, width: int, height: int) -> tuple[int, int]:
+        """A square, whatever the pictures are."""
+        return max(width, height), max(width, height)
+
+    def count(self, params: TextureParams) -> int:
+        """Textures, or pictures of the walk."""
+        return params.walk or params.count
+
+    def animated(self, params: TextureParams) -> bool:
+        """Whether it walks."""
+        return params.walk > 0
+
+    def work(self, params: TextureParams, pixels: int) -> float:
+        """A step of the pixels of each texture, and what the rest takes."""
+        return 0.1 + self.count(params) * pixels / 1e6
+
+    def run(self, images: Images, params: TextureParams, ctx: Context) -> Iterator[Frame]:
+        """Up to four pictures (h w 3) to textures (size size 3)."""
+        styles, given = images["style"], params.style_blend
+        shares = shares_of("style_blend", given, ["style"] * len(styles)) if styles or given else []
+        prior = wanted(params, ctx.rng, _LATENT)
+        known = [_read(ctx.net("net", "encode"), one, params) for one in styles]
+        latents = _mixed(known, shares, prior, params)
+        decode, chance = ctx.net("net", "decode"), ctx.rng.spawn(1)[0]
+        side = ctx.size + -ctx.size % _UNIT
+        noises = _noises(side, chance, params.temperature)
+        made: tuple[np.ndarray, ...] = ()
+        for latent in latents:
+            if made and not params.walk:
+                noises = _noises(side, chance, params.temperature)
+            picture = _wrapped_to(_decoded(decode, latent, noises, ctx), ctx.size)
+            made += (picture,)
+            yield Frame(
+                len(made),
+                len(latents),
+                made,
+                metrics={"seam": seam(picture)},
+                final=len(made) == len(latents),
+                fps=FPS if params.walk else 0.0,
+            )
+
+
+METHOD = Texture()
+
+
+def seam(picture: np.ndarray) -> float:
+    """How rough it is where the sides of a texture (h w c) meet, relative to elsewhere: near 1."""
+    across, inside = [], []
+    for axis in (0, 1):
+        steps = np.abs(np.diff(picture, axis=axis, append=picture.take([0], axis)))
+        across.append(steps.take(-1, axis).mean())
+        inside.append(steps.mean())
+    return float(sum(across) / max(1e-6, sum(inside)))
+
+
+def _read(encode: Net, picture: np.ndarray, params: TextureParams) -> np.ndarray:
+    """The latent (128) of a picture (h w 3)."""
+    unit, short = encode.spec.multiple, min(picture.shape[:2])
+    scale = min(1.0, _SEEN / short) * params.style_scale
+    height, width = (max(4 * unit, round(n * scale / unit) * unit) for n in picture.shape[:2])
+    seen = resize(picture, width, height).transpose(2, 0, 1)[None]
+    return encode(picture=np.ascontiguousarray(seen))["mean"][0]
+
+
+def _mixed(
+    known: Sequence[np.ndarray],
+    shares: Sequence[float],
+    prior: np.ndarray,
+    params: TextureParams,
+) -> np.ndarray:
+    """The latents (n 128) of a run, from those of pictures (128) and samples of the prior (n 128).
+
+    A walk of several pictures passes by each in turn.
+    """
+    if not known:
+        return prior
+    if params.walk and len(known) > 1:
+        base = _round(known, params.walk)
+    else:
+        base = np.asarray(sum(np.float32(s) * z for s, z in zip(shares, known, strict=True)))[None]
+        # A mean of several lies nearer to the origin than each: a duller texture.
+        length = sum(s * np.linalg.norm(z) for s, z in zip(shares, known, strict=True))
+        base = base * np.float32(length / max(1e-6, float(np.linalg.norm(base))))
+    strength = np.float32(params.variation)
+    # Variances add up, so that what is near N(0, 1) stays so.
+    return np.asarray(np.sqrt(1 - strength**2) * base + strength * prior)
+
+
+def _round(known: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """Latents (count 128) on a way that passes by all known ones, and ends where it began."""
+    way = []
+    for step in range(count):
+        place = step * len(known) / count
+        near = int(place)
+        share = walk(1024)[round((place - near) * 512)]  # slow where a picture is
+        way.append(slerp(known[near], known[(near + 1) % len(known)], share))
+    return np.stack(way)
+
+
+def _noises(side: int, rng: np.random.Generator, temperature: float) -> list[np.ndarray]:
+    """What the decoder starts from, (g side/s side/s) for each of its levels, coarse to fine."""
+    return [
+        np.float32(temperature) * rng.standard_normal((g, side // s, side // s), np.float32)
+        for g, s in zip(_GRAINS, _STRIDES, strict=True)
+    ]
+
+
+def _decoded(
+    decode: Net, latent: np.ndarray, noises: Sequence[np.ndarray], ctx: Context
+) -> np.ndarray:
+    """A texture (side side 3), by windows where it is large; they wrap around with the noise."""
+    side = noises[-1].shape[1]
+    places = tiles.cores(side, tiles.SIDE, _UNIT)
+    margin = _MARGIN if len(places) > 1 else 0  # a single window wraps around by itself
+    picture = np.empty((side, side, 3), np.float32)
+    for top in places:
+        for left in places:
+            ctx.check()
+            length = places.step + 2 * margin
+            found = _window(decode, latent, noises, top - margin, left - margin, length)
+            place = picture[top : top + places.step, left : left + places.step]
+            place[:] = found[margin:, margin:][: place.shape[0], : place.shape[1]]
+    return picture
+
+
+def _window(
+    decode: Net, latent: np.ndarray, noises: Sequence[np.ndarray], top: int, left: int, side: int
+) -> np.ndarray:
+    """A square (side side 3) of a texture, which goes on and on in both directions."""
+    cut = {}
+    for noise, stride in zip(noises, _STRIDES, strict=True):
+        rows, columns = (np.arange(n // stride, (n + side) // stride) for n in (top, left))
+        there = noise.take(rows, 1, mode="wrap").take(columns, 2, mode="wrap")
+        cut[f"noise{stride}"] = there[None]
+    painted: np.ndarray = decode(latent=latent[None], **cut)["picture"][0].transpose(1, 2, 0)
+    return painted
+
+
+def _wrapped_to(picture: np.ndarray, side: int) -> np.ndarray:
+    """A texture (n n 3) at a side a little shorter, by its spectrum, in which all wraps around."""
+    if picture.shape[0] == side:
+        return picture.clip(0, 1)
+    kept = np.fft.fftfreq(side, 1 / side).round().astype(int)
+    found = np.empty((side, side, 3), np.float32)
+    for channel in range(3):
+        spectrum = np.fft.fft2(picture[..., channel], norm="forward")[kept[:, None], kept]
+        found[..., channel] = np.fft.ifft2(spectrum, norm="forward").real
+    return found.clip(0, 1)
