@@ -270,10 +270,12 @@ class CycleGanLesson(Lesson):
         told, steep = [], []
         for direction, judge in self.critics["critic"].items():
             goal = BACK[direction]  # under which stand the real ones of what is made
-            seen = {tap: part.detach() for tap, part in after[direction].items()}
-            trues = judge(real[goal], before[goal])
-            falses = judge(made[direction].detach(), seen)
-            told += [tell(true, false) for true, false in zip(trues, falses, strict=True)]
+            seen = {
+                tap: torch.cat((part, after[direction][tap].detach()))
+                for tap, part in before[goal].items()
+            }
+            judged = judge(torch.cat((real[goal], made[direction].detach())), seen)
+            told += [tell(*logits.chunk(2)) for logits in judged]
             if self.params.r1 and step % R1_EVERY == 0:
                 steep.append(judge.steepness(real[goal]))
         terms = {"critic": torch.stack(told).sum() / 3}

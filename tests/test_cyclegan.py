@@ -1,0 +1,270 @@
+"""CycleGAN: what its losses ask for, that its directions are not confused, and its pictures."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_photo
+from torch import nn
+
+from styleplug.methods import cyclegan as method
+from styleplug.nets import cyclegan
+from styleplug.training import cyclegan as training
+from styleplug.training.pictures import Pictures
+from styleplug.training.task import Materials
+
+SIZE = 64
+MOST_PARAMETERS = 3_000_000
+
+
+# Nets
+
+
+def test_a_pair_is_small():
+    count = sum(parameter.numel() for parameter in cyclegan.build().parameters())
+    assert count <= MOST_PARAMETERS
+
+
+def test_functions_are_the_two_directions():
+    net = cyclegan.build().eval().requires_grad_(False)
+    functions = cyclegan.functions(net)
+    assert set(functions) == set(method._FUNCTIONS.values()) == set(cyclegan.DIRECTIONS)
+    assert functions["paint"].generator is net.paint
+    assert functions["photograph"].generator is net.photograph
+    picture, grain = (part * 3 for part in functions["paint"].examples())
+    (found,) = functions["paint"](picture, grain)
+    assert found.shape == picture.shape
+    assert float(found.min()) >= 0 and float(found.max()) <= 1
+
+
+def test_no_pixel_sees_beyond_the_margin():
+    net = cyclegan.build().paint
+    for unit in net.units:  # which start at nothing
+        nn.init.normal_(unit.second.weight, std=0.05)
+    far = method._MARGIN + 16
+    given = [torch.rand(1, channels, 2 * far, 2 * far, requires_grad=True) for channels in (3, 1)]
+    for place in range(far, far + cyclegan.STRIDE):
+        for axis in (2, 3):
+            seen = net(*given).select(axis, place).sum()
+            for slope in torch.autograd.grad(seen, given):
+                where = slope.abs().sum(dim=(0, 1, 5 - axis)).nonzero()
+                assert place - method._MARGIN <= int(where.min())
+                assert int(where.max()) <= place + method._MARGIN
+
+
+# Training
+
+
+def flat(light, seed):
+    """Small pictures around one lightness."""
+    noise = np.random.default_rng(seed).normal(0, 20, (6, 70, 80, 3))
+    return Pictures.of(list(np.clip(light + noise, 0, 255).astype(np.uint8)))
+
+
+def a_lesson(pictures, styles, **parameters):
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    materials = Materials(pictures, pictures, styles, styles)
+    params = training.CycleGanTraining(**{"size": SIZE, "batch": 2, **parameters})
+    return training.TASK.lesson(materials, params, torch.device("cpu"), 1)
+
+
+DARK, LIGHT = 70, 190
+APART = (LIGHT - DARK) / 255
+
+
+@pytest.fixture
+def lesson():
+    """Dark photographs, light paintings."""
+    return a_lesson(flat(DARK, 0), flat(LIGHT, 1))
+
+
+class Lighter(nn.Module):
+    """Stands in for a generator: adds a constant to the picture."""
+
+    def __init__(self, light):
+        super().__init__()
+        self.light = nn.Parameter(torch.tensor(light))
+
+    def forward(self, picture, grain):
+        return picture + self.light
+
+
+def stand_in(lesson, paint=0.0, photograph=0.0):
+    net = nn.Module()
+    net.paint, net.photograph = Lighter(paint), Lighter(photograph)
+    lesson.net = net
+
+
+def terms(lesson, step=0, seed=3):
+    """Terms of both losses."""
+    torch.manual_seed(seed)
+    found = list(lesson.losses(step, 0.0, np.random.default_rng(seed)))
+    assert [loss.trains for loss in found] == ["critic", "net"]
+    return tuple({k: float(v.detach()) for k, v in loss.terms.items()} for loss in found)
+
+
+def test_who_changes_nothing_loses_nothing_by_cycle_and_identity(lesson, monkeypatch):
+    monkeypatch.setattr(training, "HIDING", 0.0)
+    stand_in(lesson)
+    _, found = terms(lesson)
+    for name in ("cycle", "cycle_features", "identity", "content"):
+        assert found[name] == pytest.approx(0, abs=2e-3), name
+    assert found["texture"] > 0.5 and found["adversarial"] > 0
+
+
+def test_the_cycle_closes_where_one_undoes_the_other(lesson, monkeypatch):
+    monkeypatch.setattr(training, "HIDING", 0.0)
+    stand_in(lesson, paint=0.2, photograph=-0.2)
+    _, found = terms(lesson)
+    assert found["cycle"] == pytest.approx(0, abs=2e-3)
+    assert found["identity"] > 0.1
+    stand_in(lesson, paint=0.2, photograph=0.2)
+    assert terms(lesson)[1]["cycle"] > 0.5
+
+
+def test_a_generator_that_reaches_the_other_kind_has_the_texture(lesson):
+    stand_in(lesson)
+    unmoved = terms(lesson)[1]["texture"]
+    stand_in(lesson, paint=APART, photograph=-APART)
+    assert terms(lesson)[1]["texture"] < 0.5 * unmoved
+    stand_in(lesson, paint=-APART, photograph=APART)
+    assert terms(lesson)[1]["texture"] > unmoved
+
+
+def descend(lesson, which, steps, rate):
+    """The sum of one loss at each of some steps on it."""
+    nets = {"net": lesson.net, **lesson.critics}
+    optimiser = torch.optim.Adam(nets[which].parameters(), rate, (0.5, 0.99))
+    found = []
+    for step in range(1, steps + 1):
+        torch.manual_seed(step)
+        losses = lesson.losses(step, 0.0, np.random.default_rng(step))
+        loss = next(loss for loss in losses if loss.trains == which)
+        optimiser.zero_grad()
+        loss.total().backward()
+        optimiser.step()
+        found.append(float(loss.total().detach()))
+    return found
+
+
+def test_critics_learn_to_tell_and_are_not_steep_for_nothing(lesson):
+    stand_in(lesson)
+    found = descend(lesson, "critic", 6, 3e-3)
+    assert found[-1] < 0.8 * found[0]
+    told, _ = terms(lesson, step=training.R1_EVERY)
+    assert told["r1"] > 0 and "r1" not in terms(lesson, step=1)[0]
+
+
+def test_generators_learn_to_fool_and_take_their_own_directions():
+    """Critics that have learned what is dark and what is light turn each into the other."""
+    none = dict.fromkeys(("cycle", "cycle_features", "identity", "texture", "content"), 0.0)
+    lesson = a_lesson(flat(DARK, 0), flat(LIGHT, 1), **none)
+    real = lesson.net
+    stand_in(lesson)
+    descend(lesson, "critic", 6, 3e-3)
+    lesson.net = real
+    found = descend(lesson, "net", 5, 2e-3)
+    assert found[-1] < found[0]
+    with torch.no_grad():
+        for direction, sign in (("paint", 1), ("photograph", -1)):
+            given = lesson.held[direction]
+            made = lesson._repaint(lesson.net, direction, given)
+            assert sign * float((made - given).mean()) > 0.02, direction
+
+
+def test_each_loss_trains_its_own_nets(lesson):
+    for loss in lesson.losses(0, 0.0, np.random.default_rng(0)):
+        for net in (lesson.net, *lesson.critics.values()):
+            net.zero_grad(set_to_none=True)
+        loss.total().backward()
+        nets = {"net": lesson.net, **lesson.critics}
+        moved = {
+            name: [p.grad is not None and bool(p.grad.any()) for p in net.parameters()]
+            for name, net in nets.items()
+        }
+        assert sum(moved.pop(loss.trains)) > 10
+        assert not any(any(grads) for grads in moved.values())
+
+
+def test_scores_and_sheet(lesson):
+    stand_in(lesson)
+    with torch.no_grad():
+        scores = lesson.score(lesson.net)
+        shown = lesson.sample(lesson.net)
+    assert scores["paint"] == pytest.approx(1, abs=0.05)  # nothing gained
+    assert scores["photograph"] == pytest.approx(1, abs=0.05)
+    assert scores["cycle"] == pytest.approx(0, abs=1e-3)
+    assert shown.shape == (6 * SIZE, training.SHOWN * SIZE, 3)
+    assert 0 <= shown.min() and shown.max() <= 1
+
+
+# Pictures
+
+
+class Adding:
+    """A net that adds a constant to the picture."""
+
+    spec = SimpleNamespace(multiple=cyclegan.STRIDE)
+
+    def __init__(self, light):
+        self.light = np.float32(light)
+
+    def __call__(self, picture, grain):
+        assert picture.shape[1] == 3 and grain.shape[1] == 1
+        return {"repainted": picture + self.light}
+
+
+class Lent:
+    """A Context whose nets add what is given by their names."""
+
+    size = SIZE
+
+    def __init__(self, **lighter):
+        self.lighter, self.asked = lighter, []
+        self.rng = np.random.default_rng(0)
+
+    def net(self, key, function):
+        self.asked.append((key, function))
+        return Adding(self.lighter[function])
+
+    def check(self):
+        """Nobody stops."""
+
+
+def repaint(ctx, **parameters):
+    content = 0.25 + 0.5 * make_photo(61, 47).pixels
+    params = method.CycleGanParams(**parameters)
+    *before, last = method.METHOD.run({"content": (content,)}, params, ctx)
+    assert last.final and not any(frame.final for frame in before)
+    assert last.step == last.steps == len(before)
+    return last.images[0] - content, last.metrics
+
+
+def test_who_changes_nothing_has_no_cycle_error():
+    change, metrics = repaint(Lent(paint=0.0, photograph=0.0))
+    assert not change.any() and metrics == {"cycle_error": 0.0}
+
+
+def test_the_cycle_error_is_that_of_the_way_back():
+    change, metrics = repaint(Lent(paint=0.1, photograph=-0.1))
+    np.testing.assert_allclose(change, 0.1, atol=1e-6)
+    assert metrics["cycle_error"] == pytest.approx(0, abs=1e-6)
+    change, metrics = repaint(Lent(paint=0.1, photograph=-0.03))
+    np.testing.assert_allclose(change, 0.1, atol=1e-6)
+    assert metrics["cycle_error"] == pytest.approx(0.07, abs=1e-5)
+
+
+def test_directions_painters_and_repeats_use_their_own_nets():
+    ctx = Lent(paint=0.1, photograph=-0.05)
+    change, metrics = repaint(ctx, direction="photograph", painter="ukiyoe", repeat=2)
+    np.testing.assert_allclose(change, -0.1, atol=1e-6)
+    assert metrics["cycle_error"] == pytest.approx(0.1, abs=1e-5)
+    assert ctx.asked == [("ukiyoe", name) for name in (["photograph"] * 2 + ["paint"] * 2)]
+    assert method.METHOD.nets(method.CycleGanParams(painter="ukiyoe")) == ("ukiyoe",)
+    ctx = Lent(paint=0.1)
+    assert repaint(ctx, cycle=False)[1] == {}
+    assert ctx.asked == [("impressionism", "paint")]
