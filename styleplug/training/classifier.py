@@ -1,8 +1,8 @@
 """Train `classifier`: tell the classes of real pictures, to judge by it those that `cgan` makes.
 
 It never sees a made picture.  Cross-entropy with smoothed labels (Szegedy et al. 2016,
-arXiv:1512.00567); all classes are drawn as often; pictures are cropped, mirrored and changed as
-before a critic.
+arXiv:1512.00567); all classes are drawn as often; pictures are cropped and mirrored, and half
+of them changed as before a critic.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class ClassifierLesson(Lesson):
         """As many pictures of each class."""
         chosen = rng.integers(len(self.members), size=self.params.batch)
         numbers = np.array([rng.choice(self.members[one]) for one in chosen])
-        pictures = augment(self.bank.draw(rng, self.params.batch, of=numbers))
+        pictures = self.bank.draw(rng, self.params.batch, of=numbers)
+        half = len(pictures) // 2  # the others as they are: those made will come so
+        pictures = torch.cat((augment(pictures[:half]), pictures[half:]))
         logits = self.net(pictures.contiguous(memory_format=torch.channels_last))
         labels = self.bank.labels[self.bank.chosen]
         yield Loss({"error": F.cross_entropy(logits.float(), labels, label_smoothing=SMOOTHING)})
