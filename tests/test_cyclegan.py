@@ -102,7 +102,7 @@ def stand_in(lesson, paint=0.0, photograph=0.0):
 def terms(lesson, step=0, seed=3):
     """Terms of both losses."""
     torch.manual_seed(seed)
-    found = list(lesson.losses(step, 0.0, np.random.default_rng(seed)))
+    found = list(lesson.losses(step, 1.0, np.random.default_rng(seed)))
     assert [loss.trains for loss in found] == ["critic", "net"]
     return tuple({k: float(v.detach()) for k, v in loss.terms.items()} for loss in found)
 
@@ -142,7 +142,7 @@ def descend(lesson, which, steps, rate):
     found = []
     for step in range(1, steps + 1):
         torch.manual_seed(step)
-        losses = lesson.losses(step, 0.0, np.random.default_rng(step))
+        losses = lesson.losses(step, 1.0, np.random.default_rng(step))
         loss = next(loss for loss in losses if loss.trains == which)
         optimiser.zero_grad()
         loss.total().backward()
@@ -177,7 +177,7 @@ def test_generators_learn_to_fool_and_take_their_own_directions():
 
 
 def test_each_loss_trains_its_own_nets(lesson):
-    for loss in lesson.losses(0, 0.0, np.random.default_rng(0)):
+    for loss in lesson.losses(0, 1.0, np.random.default_rng(0)):
         for net in (lesson.net, *lesson.critics.values()):
             net.zero_grad(set_to_none=True)
         loss.total().backward()

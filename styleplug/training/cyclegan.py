@@ -43,6 +43,7 @@ FINE = 4  # stride of the coarsest features that are judged
 COUNTED = 512  # pictures of each kind whose statistics are taken
 HELD = 64  # pictures of each kind that are judged
 SHOWN = 6
+BEGUN = 0.04  # of the run, by when critics count in full; first is learned what a picture is
 HIDING = 0.02  # deviation of the noise that a made picture is given before it goes back
 BACK = {PAINT: PHOTOGRAPH, PHOTOGRAPH: PAINT}
 CHUNK = 32  # pictures looked at together
@@ -173,6 +174,7 @@ class CycleGanLesson(Lesson):
 
     betas = (0.5, 0.99)
     clip = 10.0
+    rates = {"net": 0.4, "critic": 0.4}  # noqa: RUF012
 
     def __init__(
         self, materials: Materials, params: CycleGanTraining, device: torch.device, seed: int
@@ -215,8 +217,9 @@ class CycleGanLesson(Lesson):
         ]
         back = {d: self._repaint(self.net, BACK[d], self._noisy(made[d])) for d in DIRECTIONS}
         params = self.params
+        begun = min(1.0, progress / BEGUN)
         terms = {
-            "adversarial": params.adversarial * torch.stack(fooled).sum() / 3,
+            "adversarial": begun * params.adversarial * torch.stack(fooled).sum() / 3,
             "cycle": params.cycle * _both(lambda d: _apart(back[d], real[d])),
             "identity": params.identity
             * _both(lambda d: _apart(same[d], real[BACK[d]][: len(same[d])])),
