@@ -28,6 +28,7 @@ SIDE = 128  # pixels of a picture
 PACE = 0.1  # of the mapping beside all else: what moves it moves everything
 _WIDTHS = (192, 192, 192, 128, 96, 48)  # channels at 4, 8 … 128 pixels
 _SLOPE = 0.2
+_CONTRAST = 0.15  # of what one depth adds to an untrained net's picture
 
 
 class Dense(nn.Module):
@@ -110,14 +111,13 @@ class Level(nn.Module):
     def __init__(self, before: int, after: int):
         super().__init__()
         self.first, self.second = Modulated(before, after), Modulated(after, after)
-        self.colours = nn.Conv2d(after, 3, 1)
-        nn.init.normal_(self.colours.weight, std=0.2 / after**0.5)
-        nn.init.zeros_(self.colours.bias)
+        self.colours = Dense(after, 3)
 
     def forward(self, x: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
         """(b before h w) and styles (b s) to (b after 2h 2w) and colours (b 3 2h 2w)."""
         x = self.second(self.first(double(x), style), style)
-        return x, self.colours(x)
+        weight = (self.colours.weight * self.colours.scale)[:, :, None, None]
+        return x, F.conv2d(x, weight, self.colours.bias)
 
 
 class Generator(nn.Module):
@@ -159,7 +159,7 @@ class Generator(nn.Module):
             x, colours = level(x, style)
             colours = colours.float()  # half the precision would show as steps
             picture = colours if picture is None else _doubled(picture) + colours
-        return picture + 0.5
+        return picture * _CONTRAST + 0.5
 
 
 def _doubled(picture: Tensor) -> Tensor:
