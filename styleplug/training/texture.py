@@ -34,7 +34,7 @@ CELLS = 4  # a patch is compared with itself by so many rows and columns of cell
 BUSY = 0.08  # mean difference of neighbours above which a patch is no more of a texture
 SLICES = 32  # directions of the sliced distance
 JUDGED = 256  # samples of the prior, and held-out patches, for the score
-R1_WEIGHT = 4.0
+R1_WEIGHT = 0.3
 
 
 class TextureTraining(Params):
@@ -303,13 +303,13 @@ class TextureLesson(Lesson):
 
     def sample(self, net: nn.Module) -> np.ndarray:
         """Held-out patches, twice given back, two rows of the prior, and a way between two."""
-        held = self.held[:: len(self.held) // 10][:10]
+        held = self.held[:10]
         mean, _ = self._encode(net, held)
-        prior = torch.randn(20, texture.LATENT, device=self.device)
-        share = torch.linspace(0, 1, 10, device=self.device)[:, None]
+        prior = torch.randn(2 * len(held), texture.LATENT, device=self.device)
+        share = torch.linspace(0, 1, len(held), device=self.device)[:, None]
         way = mean[:1] * (1 - share) + mean[1:2] * share
         rows = torch.cat((mean, mean, prior, way))
-        return sheet(held, *self._decode(net, rows).split(10))
+        return sheet(held, *self._decode(net, rows).split(len(held)))
 
 
 TASK = Task(
