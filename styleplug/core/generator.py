@@ -52,6 +52,7 @@ class GeneratorParams(Params):
         label="Position",
         help="How far on the way from the pictures of this seed (0) to those of the other (1).",
         zh=("位置", "从当前种子的图片（0）到另一种子的图片（1）之间的位置。"),
+        advanced=True,
     )
     walk: int = field(
         0,

@@ -16,7 +16,7 @@ from styleplug.core.errors import BadImage, StyleplugError
 from styleplug.core.image import Picture
 from styleplug.ui.uploads import uploaded
 
-LARGEST = 1024  # long side of what is drawn on; the mask is brought to the size of the picture
+SIDE = 640  # long side of what is drawn on; the mask is brought to the size of the picture
 INK = "#ff2d55"
 
 
@@ -24,20 +24,19 @@ class Drawing:
     """A place to draw on the picture of another place; hidden while there is none.
 
     Args:
-        label: what it says.
         element: its id.
     """
 
-    def __init__(self, label: str, element: str) -> None:
+    def __init__(self, element: str) -> None:
         self.editor = gr.ImageEditor(
-            label=label,
+            show_label=False,
             type="filepath",
             format="png",
             sources=(),
             layers=False,
             transforms=(),
-            brush=gr.Brush(colors=[INK], color_mode="fixed"),
-            height=340,
+            brush=gr.Brush(default_size=SIDE // 16, colors=[INK], color_mode="fixed"),
+            height=400,
             buttons=[],
             visible=False,
             elem_id=element,
@@ -57,10 +56,10 @@ class Drawing:
         )
 
     def _below(self, upload: Any) -> Any:
-        """The editor with a picture to draw on, small enough for any browser."""
+        """The editor with a picture to draw on, of a size that suits any browser and mouse."""
         try:
             path = uploaded(upload)
-            small = image.read(path, longest=LARGEST)
+            small = image.fit(image.read(path, longest=SIDE), SIDE)
         except StyleplugError:  # nothing, or no picture: the run will say what is wrong with it
             return gr.update(visible=False, value=None)
         below = path.parent / f"{secrets.token_hex(8)}.png"
@@ -80,7 +79,7 @@ class Drawing:
         layers = self._layers(payload)
         if not layers:
             return None
-        drawn = image.read(layers[0], longest=LARGEST)
+        drawn = image.read(layers[0], longest=SIDE)
         if drawn.alpha is not None and not drawn.alpha.any():
             return None
         marks = np.ones_like(drawn.pixels) if drawn.alpha is None else drawn.alpha[:, :, None]

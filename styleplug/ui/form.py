@@ -71,16 +71,15 @@ class Form:
             return
         with gr.Row(elem_classes="sp-inputs"):
             for slot, (first, *_) in self.slots.items():
+                if slot.drawn_on:
+                    continue
                 words = self._words(slot)
                 with gr.Column(min_width=140, elem_classes="sp-slot"):
-                    if slot.drawn_on:
-                        self._mask(slot)
-                    else:
-                        self._made[first] = _upload(words[0], f"{self.method.id}-{first}", 230)
+                    self._made[first] = _upload(words[0], f"{self.method.id}-{first}", 230)
                     gr.HTML(words[1], elem_classes="sp-help", padding=False)
-        for slot_id, drawing in self.drawings.items():
-            below = next(slot.drawn_on for slot in self.slots if slot.id == slot_id)
-            drawing.follow(self._made[below])
+        for slot in self.slots:
+            if slot.drawn_on:
+                self._mask(slot)
         for slot, (_, *others) in self.slots.items():
             with gr.Row(elem_classes="sp-others"):
                 for name in others:
@@ -91,10 +90,12 @@ class Form:
 
     def _mask(self, slot: Slot) -> None:
         """Make a place to draw a mask, and one for a file in its place."""
-        element = f"{self.method.id}-{slot.id}"
-        self.drawings[slot.id] = Drawing(self._texts.own("draw"), f"{element}-drawn")
-        label = self._texts.own("mask_file")
-        self._made[slot.id] = _upload(label, element, 92, extra=True, visible=True)
+        element, words = f"{self.method.id}-{slot.id}", self._words(slot)
+        self.drawings[slot.id] = Drawing(f"{element}-drawn")
+        self.drawings[slot.id].follow(self._made[slot.drawn_on])
+        gr.HTML(words[1], elem_classes="sp-help", padding=False)
+        with gr.Row(elem_classes="sp-others"):
+            self._made[slot.id] = _upload(words[0], element, 92, extra=True, visible=True)
 
     def parameters(self, *, advanced: bool) -> None:
         """Make the controls of the parameters, either those in sight or the others.

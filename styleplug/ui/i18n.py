@@ -27,8 +27,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "losses": ("Losses", "损失曲线"),
     "download": ("Download", "下载"),
     "as_style": ("Use as style in", "用作风格图："),
-    "draw": ("Paint over what is to be filled", "涂抹要填补的部分"),
-    "mask_file": ("Or a mask as a file", "或上传蒙版文件"),
     "pictures": ("{n} pictures", "{n} 张图片"),
     "signed": ("Recipe in the file", "文件内含配方"),
     "signed_help": (

@@ -4,38 +4,33 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from styleplug.core import image
 from styleplug.core.errors import BadRecipe, Cancelled, StyleplugError
-from styleplug.core.frame import Report
-from styleplug.core.image import Picture, fitted
 from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe, Settings
-from styleplug.core.sheet import columns
 from styleplug.ui import examples, render
 from styleplug.ui.endpoint import publish
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Language, Texts, language, say
-from styleplug.ui.live import Moment, follow
+from styleplug.ui.live import follow
 from styleplug.ui.refusal import sentence, shown
 from styleplug.ui.results import Folder
+from styleplug.ui.stage import UNSEEN, Stage, Updates
 from styleplug.ui.uploads import uploaded
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
 
-Updates = dict[Any, Any]  # component -> what becomes of it
 QUEUE = "engine"  # all runs of all tabs wait in one line
 TO_RESULT = """(...values) => {
   const result = [...document.querySelectorAll('.sp-right')].find(one => one.offsetParent);
   if (result && innerWidth < 800) result.scrollIntoView({behavior: 'smooth'});
   return values;
 }"""  # on a phone the result lies below the controls
-TO_TOP = "(...values) => { scrollTo({top: 0, behavior: 'smooth'}); return values; }"
 
 
 class Tab:
@@ -69,7 +64,8 @@ class Tab:
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
                 self._inputs()
             with gr.Column(scale=7, min_width=320, elem_classes="sp-right"):
-                self._outputs()
+                idle = "idle" if self.form.needed else "idle_free"
+                self.stage = Stage(method, self._takers(), texts, idle)
         self._wire()
         publish(self.form, engine, self._line)
 
@@ -131,149 +127,53 @@ class Tab:
             api_visibility="private",
         )
 
-    def _outputs(self) -> None:
-        own = self._texts.own
-        self.preview = gr.Image(
-            label=own("result"),
-            format="png",
-            interactive=False,
-            buttons=["fullscreen"],
-            elem_id=self._id("preview"),
-            elem_classes="sp-picture",
-        )
-        self.slider = gr.ImageSlider(
-            label=own("compare"),
-            format="png",
-            type="filepath",
-            interactive=False,
-            buttons=["fullscreen"],
-            visible=False,
-            max_height=720,
-            elem_id=self._id("slider"),
-            elem_classes="sp-picture",
-        )
-        self.gallery = gr.Gallery(
-            label=own("result"),
-            format="png",
-            object_fit="contain",
-            interactive=False,
-            buttons=["fullscreen"],
-            visible=False,
-            elem_id=self._id("gallery"),
-            elem_classes="sp-gallery",
-        )
-        self.waiting = gr.HTML(elem_id=self._id("waiting"), elem_classes="sp-waiting")
-        idle = own("idle" if self.form.needed else "idle_free")
-        self.status = gr.HTML(idle, elem_id=self._id("status"), padding=False)
-        self.badge = gr.HTML(elem_id=self._id("badge"), padding=False)
-        with gr.Row(elem_classes="sp-save"):
-            self.download = gr.DownloadButton(
-                own("download"), interactive=False, elem_id=self._id("download"), scale=1
-            )
-            self.signed = gr.Checkbox(
-                True,
-                label=own("signed"),
-                info=own("signed_help"),
-                elem_id=self._id("signed"),
-                container=False,
-                scale=2,
-            )
-        self.passes = self._passes()
-        with gr.Accordion(own("losses"), open=True, visible=False) as self.losses:
-            self.plot = gr.HTML(elem_id=self._id("plot"), padding=False)
-        with gr.Accordion(own("recipe"), open=False):
-            self.recipe = gr.JSON(
-                label=own("recipe"), elem_id=self._id("recipe"), buttons=["copy"], show_label=False
-            )
-            self.reload = gr.File(
-                label=own("reload"),
-                file_types=[".png", ".json"],
-                height=110,
-                elem_id=self._id("reload"),
-            )
-            gr.HTML(own("reload_help"), elem_classes="sp-help", padding=False)
-
-    def _passes(self) -> dict[str, gr.Button]:
-        """Buttons that make the result a style, by the id of the method that takes it."""
-        takers = [
+    def _takers(self) -> list[Method[Any]]:
+        """The other methods that give a picture a style."""
+        return [
             other
             for other in self.engine.catalogue.methods.values()
             if other is not self.method and {"content", "style"} <= {s.id for s in other.inputs}
         ]
-        if not self.method.result_is_style or not takers:
-            return {}
-        with gr.Row(elem_classes="sp-passes"):
-            gr.HTML(self._texts.own("as_style"), padding=False)
-            return {
-                other.id: gr.Button(
-                    self._texts.add(f"{other.id}-title", other.title, other.zh[0]),
-                    size="sm",
-                    interactive=False,
-                    min_width=80,
-                    elem_id=self._id(f"to-{other.id}"),
-                )
-                for other in takers
-            }
 
     # Events -----------------------------------------------------------------------------
 
     def _wire(self) -> None:
         form = self.form
         cancel = gr.State(None)  # of this visitor's run: a threading.Event
-        self._folder = folder = gr.State(None)  # of this visitor's result
-        self._picked = gr.State(0)  # which of its pictures was looked at last
-        quiet: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
-        unseen: dict[str, Any] = {**quiet, "show_progress": "hidden"}
 
         (
             self.run.click(
                 self._start,
                 form.needed,
-                [cancel, self.run, self.stop, self.status],
+                [cancel, self.run, self.stop, self.stage.status],
                 validator=self._validate if form.needed else None,
                 js=TO_RESULT,
-                **unseen,
+                **UNSEEN,
             )
             .success(
                 self._run,
-                [*form.sent, self.signed, cancel],
-                [
-                    self.preview,
-                    self.slider,
-                    self.gallery,
-                    self.status,
-                    self.badge,
-                    self.losses,
-                    self.plot,
-                    self.recipe,
-                    self.download,
-                    folder,
-                    self._picked,
-                    *self.passes.values(),
-                    self.run,
-                    self.stop,
-                ],
+                [*form.sent, self.stage.signed, cancel],
+                [*self.stage.changing, self.run, self.stop],
                 show_progress="minimal",
-                show_progress_on=[self.waiting],
+                show_progress_on=[self.stage.waiting],
                 **self._line,
-                **quiet,
+                api_visibility="private",
+                preprocess=False,
             )
-            .failure(self._rest, None, [self.run, self.stop], queue=False, **unseen)
+            .failure(self._rest, None, [self.run, self.stop], queue=False, **UNSEEN)
         )
-        self.stop.click(self._stop, cancel, self.status, queue=False, **unseen)
-        self.gallery.select(self._pick, None, self._picked, queue=False, **unseen)
-        self.signed.change(self._sign, [self.signed, folder], self.download, **unseen)
-        self.reload.upload(
-            self._restore, self.reload, [*form.parameter_components, self.reload], **unseen
-        )
+        self.stop.click(self._stop, cancel, self.stage.status, queue=False, **UNSEEN)
+        reload = self.stage.reload
+        reload.upload(self._restore, reload, [*form.parameter_components, reload], **UNSEEN)
+        changes = [component.change for component in form.components]  # type: ignore[attr-defined]
         gr.on(
-            [component.change for component in form.components],  # type: ignore[attr-defined]
+            changes if form.needed else [*changes, self._page.load],
             self._plan,
             form.components,
             self.plan,
             trigger_mode="always_last",
             concurrency_limit=None,
-            **unseen,
+            **UNSEEN,
         )
 
     def pass_on(self, tabs: Sequence[Tab], shelf: gr.Tabs) -> None:
@@ -283,17 +183,8 @@ class Tab:
             tabs: all of the page.
             shelf: what they stand in.
         """
-        for other in tabs:
-            if other.method.id in self.passes:
-                self.passes[other.method.id].click(
-                    partial(self._pass, other.method.id),
-                    [self._folder, self._picked],
-                    [other.form.first_pictures["style"], shelf],
-                    js=TO_TOP,
-                    api_visibility="private",
-                    queue=False,
-                    show_progress="hidden",
-                )
+        forms = {tab.method.id: tab.form for tab in tabs}
+        self.stage.pass_on(lambda id: forms[id].first_pictures["style"], shelf)
 
     # Handlers ---------------------------------------------------------------------------
 
@@ -330,9 +221,12 @@ class Tab:
         try:
             yield from self._show(given, bool(signed), cancel, to)
         except Cancelled:
-            yield {self.status: render.line(say("stopped_early", to), "sp-warn"), **self._rest()}
+            yield {
+                self.stage.status: render.line(say("stopped_early", to), "sp-warn"),
+                **self._rest(),
+            }
         except Exception as error:
-            yield {self.status: render.line(sentence(error, to), "sp-error"), **self._rest()}
+            yield {self.stage.status: render.line(sentence(error, to), "sp-error"), **self._rest()}
             raise shown(error, to) from error
 
     def _show(
@@ -341,79 +235,14 @@ class Tab:
         recipe = self.form.recipe(given)
         pictures = self.form.read(given)
         previews = Folder(self.method.id)
-        yield {
-            self.slider: gr.update(visible=False),
-            self.gallery: gr.update(visible=False, value=None),
-            self.preview: gr.update(visible=True, value=None),
-            self.status: render.line(say("starting", to)),
-            self.badge: "",
-            self.losses: gr.update(visible=False),
-            self.download: gr.update(interactive=False),
-        }
+        yield self.stage.cleared(to)
         first = self.method.inputs[:1]
         before = pictures[first[0].id][0] if any(slot.least for slot in first) else None
         for moment in follow(self.engine.run(recipe, pictures, cancel), cancel):
             if moment.frame.final:
-                yield self._finished(moment, before, signed, to)
+                yield self.stage.finished(moment, before, signed, to) | self._rest()
                 return
-            changes: Updates = {self.status: render.progress(moment, to)}
-            if moment.picture is not None:
-                changes[self.preview] = str(previews.preview(moment.picture))
-            if drawn := render.plot(moment.history):
-                changes |= {self.losses: gr.update(visible=True), self.plot: drawn}
-            yield changes
-
-    def _finished(
-        self, moment: Moment, before: Picture | None, signed: bool, to: Language
-    ) -> Updates:
-        """The result, or what there is of it after Stop."""
-        frame, report = moment.frame, moment.frame.report
-        assert report is not None, "the engine's final frame carries a report"
-        folder = Folder(self.method.id)
-        result = folder.keep(frame)
-        if frame.fps:
-            shown_at: Updates = {self.preview: str(result)}
-        elif len(frame.images) > 1:
-            singles = [str(path) for path in folder.singles(frame)]
-            shown_at = {
-                self.preview: gr.update(visible=False),
-                self.gallery: gr.update(
-                    visible=True, value=singles, columns=columns(frame.images), selected_index=None
-                ),
-            }
-        elif before is None or not _alike(before, report):
-            shown_at = {self.preview: str(result)}
-        else:
-            compared = (str(folder.before(before, frame.images[0])), str(result))
-            shown_at = {
-                self.preview: gr.update(visible=False),
-                self.slider: gr.update(visible=True, value=compared),
-            }
-        return shown_at | {
-            **{button: gr.update(interactive=not frame.fps) for button in self.passes.values()},
-            self._picked: 0,
-            self.status: render.outcome(frame.step, report, to),
-            self.badge: render.badge(report, to),
-            self.plot: render.plot(moment.history),
-            self.recipe: report.recipe.model_dump(mode="json"),
-            self.download: gr.update(value=str(folder.file(signed)), interactive=True),
-            self._folder: folder,
-            **self._rest(),
-        }
-
-    def _pick(self, event: gr.SelectData) -> int:
-        """Remember which picture is looked at."""
-        return int(event.index)
-
-    def _pass(self, other: str, folder: Folder | None, picked: int) -> Any:
-        """The picture for the style of another tab, and that tab to the front."""
-        if folder is None:
-            return gr.skip(), gr.skip()
-        return str(folder.single(picked)), gr.update(selected=other)
-
-    def _sign(self, signed: bool, folder: Folder | None) -> Any:
-        """Offer the file with or without its recipe."""
-        return gr.skip() if folder is None else gr.update(value=str(folder.file(signed)))
+            yield self.stage.moved(moment, previews, to)
 
     def _restore(self, request: gr.Request, file: Any) -> list[Any]:
         """Set every control as a recipe says; the file is let go."""
@@ -439,9 +268,3 @@ class Tab:
         except StyleplugError:
             return ""
         return render.plan(expected, language(request))
-
-
-def _alike(before: Picture, report: Report) -> bool:
-    """Whether the result has the shape of what it was made from, and can be laid over it."""
-    side = max(report.width, report.height)
-    return fitted(before.width, before.height, side) == (report.width, report.height)

@@ -66,6 +66,11 @@ CSS = """
   max-height: min(720px, 68vh); object-fit: contain; }
 .sp-picture .slider-wrap img, .sp-picture .slider-wrap { max-height: min(720px, 68vh) !important; }
 .sp-picture { min-height: min(62vh, 560px); }
+.sp-gallery, .sp-gallery .gallery-container { min-height: min(62vh, 560px); }
+.sp-gallery .grid-wrap { max-height: none !important; }
+.sp-drawing { overflow: hidden; }
+.sp-passes { align-items: center; gap: .4rem !important; flex-wrap: wrap; }
+.sp-passes > * { flex: 0 0 auto !important; width: auto !important; min-width: 0 !important; }
 .sp-sheet { min-height: 160px; }
 .gradio-container .html-container { padding: 0 !important; }
 .sp-waiting { min-height: 0 !important; padding: 0 !important; }

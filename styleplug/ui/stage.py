@@ -1,0 +1,259 @@
+"""Where a method's results are shown: while they come about, finished, and to be taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from styleplug.core.frame import Frame, Report
+from styleplug.core.image import Picture, fitted
+from styleplug.core.method import Method
+from styleplug.core.sheet import columns
+from styleplug.ui import render
+from styleplug.ui.i18n import Language, Texts, say
+from styleplug.ui.live import Moment
+from styleplug.ui.results import Folder
+
+Updates = dict[Any, Any]  # component -> what becomes of it
+UNSEEN: dict[str, Any] = {
+    "api_visibility": "private",
+    "preprocess": False,
+    "show_progress": "hidden",
+}
+TO_TOP = "(...values) => { scrollTo({top: 0, behavior: 'smooth'}); return values; }"
+
+
+class Stage:
+    """The right half of a tab.  Build it where it is to stand.
+
+    Args:
+        method: whose results.
+        takers: the methods that could take them for a style.
+        texts: collects its words.
+        idle: key of what it says before the first run.
+    """
+
+    def __init__(
+        self, method: Method[Any], takers: Sequence[Method[Any]], texts: Texts, idle: str
+    ) -> None:
+        self._method = method
+        self._texts = texts
+        self._folder = gr.State(None)  # of this visitor's result
+        self._picked = gr.State(0)  # which of its pictures was looked at last
+        self._pictures()
+        own = texts.own
+        self.waiting = gr.HTML(elem_id=self._id("waiting"), elem_classes="sp-waiting")
+        self.status = gr.HTML(own(idle), elem_id=self._id("status"), padding=False)
+        self._badge = gr.HTML(elem_id=self._id("badge"), padding=False)
+        with gr.Row(elem_classes="sp-save"):
+            self._download = gr.DownloadButton(
+                own("download"), interactive=False, elem_id=self._id("download"), scale=1
+            )
+            self.signed = gr.Checkbox(
+                True,
+                label=own("signed"),
+                info=own("signed_help"),
+                elem_id=self._id("signed"),
+                container=False,
+                scale=2,
+            )
+        self._passes = self._offer(takers) if method.result_is_style and takers else {}
+        with gr.Accordion(own("losses"), open=True, visible=False) as self._losses:
+            self._plot = gr.HTML(elem_id=self._id("plot"), padding=False)
+        with gr.Accordion(own("recipe"), open=False):
+            self._recipe = gr.JSON(
+                label=own("recipe"), elem_id=self._id("recipe"), buttons=["copy"], show_label=False
+            )
+            self.reload = gr.File(
+                label=own("reload"),
+                file_types=[".png", ".webp", ".json"],
+                height=110,
+                elem_id=self._id("reload"),
+            )
+            gr.HTML(own("reload_help"), elem_classes="sp-help", padding=False)
+        self._gallery.select(self._pick, None, self._picked, queue=False, **UNSEEN)
+        self.signed.change(self._sign, [self.signed, self._folder], self._download, **UNSEEN)
+
+    def _id(self, name: str) -> str:
+        return f"{self._method.id}-{name}"
+
+    def _pictures(self) -> None:
+        """One of these is in sight: the preview, the result beside its origin, or several."""
+        own = self._texts.own
+        self._preview = gr.Image(
+            label=own("result"),
+            format="png",
+            interactive=False,
+            buttons=["fullscreen"],
+            elem_id=self._id("preview"),
+            elem_classes="sp-picture",
+        )
+        self._slider = gr.ImageSlider(
+            label=own("compare"),
+            format="png",
+            type="filepath",
+            interactive=False,
+            buttons=["fullscreen"],
+            visible=False,
+            max_height=720,
+            elem_id=self._id("slider"),
+            elem_classes="sp-picture",
+        )
+        self._gallery = gr.Gallery(
+            label=own("result"),
+            show_label=False,
+            format="png",
+            object_fit="contain",
+            interactive=False,
+            buttons=["fullscreen"],
+            visible=False,
+            elem_id=self._id("gallery"),
+            elem_classes="sp-gallery",
+        )
+
+    def _offer(self, takers: Sequence[Method[Any]]) -> dict[str, gr.Button]:
+        """Buttons that make the result a style, by the id of the method that takes it."""
+        with gr.Row(elem_classes="sp-passes"):
+            gr.HTML(self._texts.own("as_style"), padding=False)
+            return {
+                taker.id: gr.Button(
+                    self._texts.add(f"{taker.id}-title", taker.title, taker.zh[0]),
+                    size="sm",
+                    interactive=False,
+                    min_width=80,
+                    elem_id=self._id(f"to-{taker.id}"),
+                )
+                for taker in takers
+            }
+
+    def pass_on(self, styles: Callable[[str], Component], shelf: gr.Tabs) -> None:
+        """Let the result be the style of other tabs, once all are built.
+
+        Args:
+            styles: the place of the style on the tab of a method, by its id.
+            shelf: what the tabs stand in.
+        """
+        for id, button in self._passes.items():
+            button.click(
+                partial(self._pass, id),
+                [self._folder, self._picked],
+                [styles(id), shelf],
+                js=TO_TOP,
+                queue=False,
+                **UNSEEN,
+            )
+
+    # What becomes of it -----------------------------------------------------------------
+
+    @property
+    def changing(self) -> list[Any]:
+        """All that a run changes."""
+        return [
+            self._preview,
+            self._slider,
+            self._gallery,
+            self.status,
+            self._badge,
+            self._losses,
+            self._plot,
+            self._recipe,
+            self._download,
+            self._folder,
+            self._picked,
+            *self._passes.values(),
+        ]
+
+    def cleared(self, to: Language) -> Updates:
+        """As it is when a run begins."""
+        return {
+            self._slider: gr.update(visible=False),
+            self._gallery: gr.update(visible=False, value=None),
+            self._preview: gr.update(visible=True, value=None),
+            self.status: render.line(say("starting", to)),
+            self._badge: "",
+            self._losses: gr.update(visible=False),
+            self._download: gr.update(interactive=False),
+        }
+
+    def moved(self, moment: Moment, previews: Folder, to: Language) -> Updates:
+        """As it is on the way."""
+        changes: Updates = {self.status: render.progress(moment, to)}
+        if moment.picture is not None:
+            changes[self._preview] = str(previews.preview(moment.picture))
+        if drawn := render.plot(moment.history):
+            changes |= {self._losses: gr.update(visible=True), self._plot: drawn}
+        return changes
+
+    def finished(
+        self, moment: Moment, before: Picture | None, signed: bool, to: Language
+    ) -> Updates:
+        """The result, or what there is of it after Stop.
+
+        Args:
+            moment: the last of the run.
+            before: what it began with, to be compared; None where there is nothing.
+            signed: the file is offered with its recipe.
+            to: language.
+        """
+        frame, report = moment.frame, moment.frame.report
+        assert report is not None, "the engine's final frame carries a report"
+        folder = Folder(self._method.id)
+        folder.keep(frame)
+        usable = gr.update(interactive=not frame.fps)
+        changes = self._at_rest(folder, frame, report, before)
+        return (
+            changes
+            | dict.fromkeys(self._passes.values(), usable)
+            | {
+                self.status: render.outcome(frame.step, report, to),
+                self._badge: render.badge(report, to),
+                self._plot: render.plot(moment.history),
+                self._recipe: report.recipe.model_dump(mode="json"),
+                self._download: gr.update(value=str(folder.file(signed)), interactive=True),
+                self._folder: folder,
+                self._picked: 0,
+            }
+        )
+
+    def _at_rest(
+        self, folder: Folder, frame: Frame, report: Report, before: Picture | None
+    ) -> Updates:
+        """What fits the result: a gallery, a comparison, or the picture or animation alone."""
+        if len(frame.images) > 1 and not frame.fps:
+            singles = [str(path) for path in folder.singles(frame)]
+            several = gr.update(visible=True, value=singles, columns=columns(frame.images))
+            return {self._preview: gr.update(visible=False), self._gallery: several}
+        result = str(folder.file(signed=True))
+        if frame.fps or before is None or not _alike(before, report):
+            return {self._preview: result}
+        compared = (str(folder.before(before, frame.images[0])), result)
+        return {
+            self._preview: gr.update(visible=False),
+            self._slider: gr.update(visible=True, value=compared),
+        }
+
+    # Handlers ---------------------------------------------------------------------------
+
+    def _sign(self, signed: bool, folder: Folder | None) -> Any:
+        """Offer the file with or without its recipe."""
+        return gr.skip() if folder is None else gr.update(value=str(folder.file(signed)))
+
+    def _pick(self, event: gr.SelectData) -> int:
+        """Remember which picture is looked at."""
+        return int(event.index)
+
+    def _pass(self, other: str, folder: Folder | None, picked: int) -> Any:
+        """The picture for the style of another tab, and that tab to the front."""
+        if folder is None:
+            return gr.skip(), gr.skip()
+        return str(folder.single(picked)), gr.update(selected=other)
+
+
+def _alike(before: Picture, report: Report) -> bool:
+    """Whether the result has the shape of what it was made from, and can be laid over it."""
+    side = max(report.width, report.height)
+    return fitted(before.width, before.height, side) == (report.width, report.height)
