@@ -29,7 +29,8 @@ from styleplug.training.vae import kl, reparameterise
 
 ROOM = 32  # pixels by which patches are larger than the crops that are taken of them
 CHUNK = 32  # pictures at once, while patches are looked for
-TRIED, KEPT = 4.0, 0.17  # patches looked at, in areas of the picture; the share kept of them
+TRIED = 4.0  # patches looked at, in areas of the picture
+KEPT, LEARNED = 0.17, 0.3  # share kept of those of a picture; and of these, of all pictures
 CELLS = 4  # a patch is compared with itself by so many rows and columns of cells
 BUSY = 0.08  # mean difference of neighbours above which a patch is no more of a texture
 SLICES = 32  # directions of the sliced distance
@@ -117,8 +118,8 @@ class Patches:
                 scores.append(best.values)
                 found.append(patches[first + best.indices])
                 first += len(judged)
-        order = torch.cat(scores).topk(-(-sum(map(len, scores)) // 2)).indices
-        self.patches = torch.cat(found)[order]
+        judged, found = torch.cat(scores), torch.cat(found)
+        self.patches = found[judged.topk(max(1, round(LEARNED * len(judged)))).indices]
 
     def __len__(self) -> int:
         return len(self.patches)
@@ -158,9 +159,11 @@ def textured(patches: Tensor) -> Tensor:
     mean, square = F.avg_pool2d(x, cell), F.avg_pool2d(x.square(), cell)
     within = (square - mean.square()).clamp_min(0).sum(1).mean((1, 2))
     between = mean.flatten(2).var(2).sum(1)
-    edges = x.diff(dim=2)[..., 1:].abs() + x.diff(dim=3)[..., 1:, :].abs()
-    calmest = F.avg_pool2d(edges.mean(1, keepdim=True), cell - 1).flatten(1).quantile(0.1, dim=1)
-    return calmest.clamp_max(BUSY) * (within / (within + between + 1e-6)).square()
+    steps = x.diff(dim=2)[..., 1:].abs() + x.diff(dim=3)[..., 1:, :].abs()
+    edges = F.avg_pool2d(steps.mean(1, keepdim=True), cell - 1).flatten(1)
+    calmest = edges.quantile(0.1, dim=1)
+    even = calmest / (edges.mean(1) + 1e-6) * (within / (within + between + 1e-6)).square()
+    return even * calmest.clamp_max(BUSY).sqrt()
 
 
 def noises(count: int, height: int, width: int, device: torch.device) -> list[Tensor]:
