@@ -40,7 +40,7 @@ class Classifier(nn.Module):
     """Logits of the classes.
 
     Attributes:
-        names: of the classes, as `styleplug.core.classes.spell` writes them.
+        letters: names of the classes, as `styleplug.core.classes.spell` writes them.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Classifier(nn.Module):
         self.units = nn.Sequential(*(Unit(*p, s) for p, s in zip(pairs, strides, strict=True)))
         self.norm = nn.GroupNorm(_GROUPS, _WIDTHS[-1])
         self.last = nn.Linear(_WIDTHS[-1], CLASSES)
-        self.register_buffer("names", torch.zeros(CLASSES, LETTERS))
+        self.register_buffer("letters", torch.zeros(CLASSES, LETTERS))
 
     def forward(self, picture: Tensor) -> Tensor:
         """Logits (b CLASSES) of pictures (b 3 SIDE SIDE) in [0, 1]."""
@@ -72,7 +72,7 @@ class Classify(nn.Module):
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (b CLASSES) of pictures (b 3 SIDE SIDE) in [0, 1]; the names."""
-        return self.net(picture), self.net.names * 1.0
+        return self.net(picture), self.net.letters * 1.0
 
     def examples(self) -> tuple[Tensor, ...]:
         """A batch of pictures."""

@@ -42,7 +42,7 @@ class Gan(nn.Module):
 
     Attributes:
         side: pixels of its pictures.
-        mean: styles' mean (1 s), in the long run of training.
+        centre: styles' mean (1 s), in the long run of training.
     """
 
     side = SIDE
@@ -61,7 +61,7 @@ class Gan(nn.Module):
         sizes = (STYLE, *_WIDTHS)
         self.hidden = nn.ModuleList(Dense(*pair) for pair in zip(sizes, sizes[1:], strict=False))
         self.last = Dense(_WIDTHS[-1], len(amplitude))
-        self.register_buffer("mean", torch.zeros(1, STYLE))
+        self.register_buffer("centre", torch.zeros(1, STYLE))
         self.register_buffer("amplitude", amplitude, persistent=False)
         self.register_buffer("numbers", numbers.flatten(), persistent=False)
         self.register_buffer("waves", waves(SIDE), persistent=False)

@@ -128,8 +128,8 @@ class Generator(nn.Module):
 
     Attributes:
         side: pixels of its pictures.
-        mean: styles' mean, in the long run of training; (1 s), or of each class (CLASSES s).
-        names: of the classes, as `styleplug.core.classes.spell` writes them.
+        centre: styles' mean, in the long run of training; (1 s), or of each class (CLASSES s).
+        letters: names of the classes, as `styleplug.core.classes.spell` writes them.
     """
 
     side = SIDE
@@ -142,9 +142,9 @@ class Generator(nn.Module):
         self.levels = nn.ModuleList(
             Level(*pair) for pair in zip(_WIDTHS, _WIDTHS[1:], strict=False)
         )
-        self.register_buffer("mean", torch.zeros(CLASSES if classes else 1, STYLE))
+        self.register_buffer("centre", torch.zeros(CLASSES if classes else 1, STYLE))
         if classes:
-            self.register_buffer("names", torch.zeros(CLASSES, LETTERS))
+            self.register_buffer("letters", torch.zeros(CLASSES, LETTERS))
 
     def map(self, noise: Tensor, shares: Tensor | None = None) -> Tensor:
         """Styles (b s) of noise (b n), and of shares of classes (b CLASSES) that add up to 1."""
@@ -180,7 +180,7 @@ class Map(nn.Module):
 
     def forward(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Styles (b s) of noise (b n), and their mean (1 s)."""
-        return self.net.map(noise), self.net.mean * 1.0
+        return self.net.map(noise), self.net.centre * 1.0
 
     def examples(self) -> tuple[Tensor, ...]:
         """A batch of noise."""
@@ -204,7 +204,7 @@ class MapClasses(nn.Module):
 
     def forward(self, noise: Tensor, shares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Styles (b s) of noise (b n) and shares (b CLASSES); their means (b s); the names."""
-        return self.net.map(noise, shares), shares @ self.net.mean, self.net.names * 1.0
+        return self.net.map(noise, shares), shares @ self.net.centre, self.net.letters * 1.0
 
     def examples(self) -> tuple[Tensor, ...]:
         """A batch of noise, and of shares."""

@@ -49,7 +49,7 @@ class ClassifierLesson(Lesson):
         self.net = classifier.build()
         self.bank = Bank(materials.pictures, classifier.SIDE, device)
         classes = self.bank.classes
-        self.net.names.copy_(torch.from_numpy(spelled(classes)))
+        self.net.letters.copy_(torch.from_numpy(spelled(classes)))
         self.net.to(device, memory_format=torch.channels_last)
         labels = self.bank.labels.cpu().numpy()
         self.members = [np.flatnonzero(labels == number) for number in range(len(classes))]

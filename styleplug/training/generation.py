@@ -96,7 +96,7 @@ class GeneratorLesson(Lesson):
 
     Args:
         arch: module of `styleplug.nets` with `build()`, a net with `side`, `map`, `paint`
-            and `mean`; one with an `embedding` learns classes.
+            and `centre`; one with an `embedding` learns classes.
         materials: what to learn from.
         params: what decides the run.
         device: where.
@@ -124,7 +124,7 @@ class GeneratorLesson(Lesson):
         self.classes = 0
         if hasattr(self.net, "embedding") and self.net.embedding is not None:
             self.classes = len(self.bank.classes)
-            self.net.names.copy_(torch.from_numpy(spelled(self.bank.classes)))
+            self.net.letters.copy_(torch.from_numpy(spelled(self.bank.classes)))
         self.labels = self.bank.labels.cpu().numpy()
         self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
         critics = Critics(self.net.side, self.perception, self.classes)
@@ -201,7 +201,7 @@ class GeneratorLesson(Lesson):
     @torch.no_grad()
     def _follow(self, style: Tensor, labels: Tensor) -> None:
         """Let the means of the styles, of each class its own, follow those of a step."""
-        shares, mean = self._shares(labels), self.net.mean
+        shares, mean = self._shares(labels), self.net.centre
         with torch.autocast(self.device.type, enabled=False):
             apart = shares.T @ (style - shares @ mean)
         mean += FOLLOWING * apart / shares.sum(0)[:, None].clamp_min(1)
