@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -22,6 +21,8 @@ INK = "#ff2d55"
 
 class Drawing:
     """A place to draw on the picture of another place; hidden while there is none.
+
+    Nobody listens to its changes: it would then send every stroke in another way (`id`).
 
     Args:
         element: its id.
@@ -76,23 +77,13 @@ class Drawing:
         Raises:
             BadImage: it is not what an editor sends.
         """
-        layers = self._layers(payload)
+        layers = payload.get("layers") if isinstance(payload, Mapping) else None
         if not layers:
             return None
-        drawn = image.read(layers[0], longest=SIDE)
+        if not isinstance(layers, list):
+            raise BadImage("this is no drawing; expected what the page sends")
+        drawn = image.read(uploaded(layers[0]), longest=SIDE)
         if drawn.alpha is not None and not drawn.alpha.any():
             return None
         marks = np.ones_like(drawn.pixels) if drawn.alpha is None else drawn.alpha[:, :, None]
         return Picture(np.broadcast_to(marks, drawn.pixels.shape))
-
-    def _layers(self, payload: Any) -> list[Path | bytes]:
-        """The files of what was drawn: sent beforehand under an id, or uploaded."""
-        if not isinstance(payload, Mapping):
-            return []
-        blobs = self.editor.blob_storage.pop(str(payload.get("id")), None)
-        if blobs is not None:
-            return [bytes(layer) for layer in blobs.layers if layer]
-        layers = payload.get("layers") or []
-        if not isinstance(layers, list):
-            raise BadImage("this is no drawing; expected what the page sends")
-        return [uploaded(layer) for layer in layers]
