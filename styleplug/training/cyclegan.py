@@ -157,11 +157,10 @@ class Critics(nn.Module):
         ]
 
     def steepness(self, pictures: Tensor) -> Tensor:
-        """R1 of both critics of pixels (), for each patch as if it were alone."""
+        """R1 of both critics of pixels ()."""
         found = []
         for critic, seen in ((self.fine, pictures), (self.coarse, F.avg_pool2d(pictures, 2))):
-            patches = seen.shape[-1] * seen.shape[-2] * 16 / PATCH**2
-            found.append(patches * r1(critic, seen))
+            found.append(r1(critic, seen))
         return torch.stack(found).sum()
 
 

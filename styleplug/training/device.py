@@ -52,7 +52,6 @@ def accelerator_of(loop: Loop) -> Accelerator:
             "choose that, or auto"
         )
     if accelerator.device.type == "cuda":
-        torch.backends.cudnn.benchmark = True  # shapes hardly vary: try out what is fastest
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.allow_tf32 = True
     return accelerator

@@ -35,7 +35,7 @@ CELLS = 4  # a patch is compared with itself by so many rows and columns of cell
 BUSY = 0.08  # mean difference of neighbours above which a patch is no more of a texture
 SLICES = 32  # directions of the sliced distance
 JUDGED = 256  # samples of the prior, and held-out patches, for the score
-R1_WEIGHT = 0.3
+R1_WEIGHT = 0.05
 
 
 class TextureTraining(Params):
