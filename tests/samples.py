@@ -9,6 +9,7 @@ import numpy as np
 
 from styleplug.core.errors import OutOfMemory
 from styleplug.core.frame import Frame
+from styleplug.core.generator import Generator, GeneratorParams, painted, wanted
 from styleplug.core.image import resize
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Params, field
@@ -105,6 +106,83 @@ class Hungry(Sample):
         if ctx.size > self.most:
             raise self.error("the card is full")
         return super().draw(images, params, ctx)
+
+
+class DreamParams(GeneratorParams):
+    hue: float = field(0.5, ge=0, le=1, label="Hue", help="Which.", zh=("色相", "哪一种。"))
+
+
+class Dream(Generator[DreamParams]):
+    """Clouds of chance: a generator whose nets are a line of arithmetic."""
+
+    id = "dream"
+    title = "Dream"
+    summary = "Makes clouds."
+    zh = ("云", "生成云彩。")
+    paper = "none"
+    params = DreamParams
+    weights: dict[str, tuple[()]] = {}  # noqa: RUF012
+    result_is_style = True
+
+    def work(self, params: DreamParams, pixels: int) -> float:
+        return self.count(params) * pixels / 1e6
+
+    def run(self, images: Images, params: DreamParams, ctx: Context) -> Iterator[Frame]:
+        def paint(some: np.ndarray) -> np.ndarray:
+            clouds = 0.5 + 0.2 * some.reshape(-1, 3, 4, 4)
+            return clouds + np.float32(params.hue - 0.5)
+
+        yield from painted(wanted(params, ctx.rng, 48), paint, params, ctx)
+
+
+class FillParams(Params):
+    count: int = field(1, ge=1, le=9, label="Count", help="How many.", zh=("数量", "多少。"))
+    margin: float = field(0.0, ge=0, le=1, label="Margin", help="Round it.", zh=("边", "外扩。"))
+
+
+class Fill(Method[FillParams]):
+    """Fills what is masked, and a margin, with a colour of chance."""
+
+    id = "fill"
+    title = "Fill"
+    summary = "Fills holes."
+    zh = ("填补", "填补空洞。")
+    paper = "none"
+    params = FillParams
+    inputs = (
+        Slot("content", "Picture", "What to mend.", ("图片", "要修补的图。")),
+        Slot("mask", "Mask", "White is filled.", ("蒙版", "白色处填补。"), 1, 0, "content"),
+    )
+    weights: dict[str, tuple[()]] = {}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.masks: list[np.ndarray] = []
+
+    def work(self, params: FillParams, pixels: int) -> float:
+        return pixels / 1e6
+
+    def count(self, params: FillParams) -> int:
+        return params.count
+
+    def shape(self, params: FillParams, width: int, height: int) -> tuple[int, int]:
+        return width + 2 * self._margin(params, width), height + 2 * self._margin(params, height)
+
+    def _margin(self, params: FillParams, side: int) -> int:
+        return round(params.margin * side)
+
+    def run(self, images: Images, params: FillParams, ctx: Context) -> Iterator[Frame]:
+        content = images["content"][0]
+        self.masks = list(images["mask"])
+        holes = self.masks[0] if self.masks else np.zeros_like(content)
+        pads = [(self._margin(params, side),) * 2 for side in content.shape[:2]]
+        made: tuple[np.ndarray, ...] = ()
+        for step in range(1, params.count + 1):
+            ctx.check()
+            colour = ctx.rng.random(3).astype(np.float32)
+            filled = np.where(holes > 0, colour, content)
+            layers = [np.pad(filled[:, :, c], pads, constant_values=colour[c]) for c in range(3)]
+            made += (np.stack(layers, axis=2),)
+            yield Frame(step, params.count, made, final=step == params.count)
 
 
 class StubStore:

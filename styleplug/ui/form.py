@@ -100,9 +100,9 @@ class Form:
     def parameters(self, *, advanced: bool) -> None:
         """Make the controls of the parameters, either those in sight or the others.
 
-        Where there is no picture to begin with, the seed is what a visitor plays with.
+        Where no picture is needed to begin with, the seed is what a visitor plays with.
         """
-        in_sight = () if self.method.inputs else ("seed",)
+        in_sight = () if any(slot.least for slot in self.method.inputs) else ("seed",)
         for owner, params in self.groups.items():
             prefix = owner if owner == self.method.id else f"{self.method.id}-{owner}"
             for name, info in params.model_fields.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samples import Descent, Sample
+from samples import Descent, Dream, Fill, Sample
 
 from styleplug.backends.choose import installed
 from styleplug.core.method import Method
@@ -35,7 +35,7 @@ def _example() -> Method[Any]:
 def all_methods() -> Catalogue:
     """Whatever is installed, and the samples that keep this suite honest."""
     methods = dict(discover().methods)
-    for extra in (Sample(), Descent(), _example()):
+    for extra in (Sample(), Descent(), Dream(), Fill(), _example()):
         methods.setdefault(extra.id, extra)
     return Catalogue(methods, {})
 

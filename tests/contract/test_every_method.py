@@ -10,6 +10,7 @@ from cases import BACKENDS, METHODS, quickest, require, short
 from conftest import make_photo
 
 from styleplug.core.errors import BadParameter, UsageError
+from styleplug.core.generator import GeneratorParams
 from styleplug.core.params import bounds_of, choices_of
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
@@ -69,6 +70,9 @@ def test_previews_then_one_final_picture(method, backend, host):
     assert report.backend == backend and not report.cancelled
     assert report.steps == final.step == final.steps
     assert {weight["file"] for weight in report.weights} or not method.weights
+    params = method.params.of(recipe(method, backend).parameters)
+    assert len(final.images) == report.count == method.count(params)
+    assert bool(final.fps) is bool(report.fps) is method.animated(params)
     for image in final.images:
         assert image.dtype == np.float32 and image.min() >= 0 and image.max() <= 1
         assert image.shape == (*shaped(method, 64, 48 if method.inputs else SIZE), 3)
@@ -88,10 +92,10 @@ def test_same_seed_same_picture_and_the_recipe_repeats_it(method, backend, host)
     given = pictures(method)
     first = list(host.run(recipe(method, backend), given))[-1]
     second = list(host.run(recipe(method, backend), given))[-1]
-    assert np.array_equal(first.images[0], second.images[0])
+    assert np.array_equal(first.images, second.images)
     again = Recipe.from_json(first.report.recipe.to_json())
     third = list(host.run(again, given))[-1]
-    assert np.array_equal(first.images[0], third.images[0])
+    assert np.array_equal(first.images, third.images)
     assert third.report.recipe == again
 
 
@@ -117,6 +121,28 @@ def test_closing_early(method, backend, host):
 def test_as_many_pictures_as_its_slots_take(method, backend, host):
     frames = list(host.run(recipe(method, backend), pictures(method, count=9)))
     assert frames[-1].final
+
+
+def test_as_few_pictures_as_its_slots_need(method, backend, host):
+    needed = {slot.id for slot in method.inputs if slot.least}
+    few = {name: given for name, given in pictures(method).items() if name in needed}
+    final = list(host.run(recipe(method, backend), few))[-1]
+    assert final.final and (few or final.report.width == final.report.height)
+    assert host.plan(recipe(method, backend), {name: [(80, 60)] for name in few}).width
+
+
+def test_a_generator_walks_and_its_samples_do_not_depend_on_their_number(method, backend, host):
+    if not issubclass(method.params, GeneratorParams):
+        pytest.skip("is no generator")
+    given = pictures(method)
+    one, two, walk = (
+        list(host.run(recipe(method, backend, **asked), given))[-1]
+        for asked in ({"count": 1}, {"count": 2}, {"walk": 3, "walk_to": 5})
+    )
+    assert (len(one.images), len(two.images), len(walk.images)) == (1, 2, 3)
+    assert np.abs(one.images[0] - two.images[0]).max() < 1 / 255
+    assert np.abs(two.images[0] - two.images[1]).max() > 1 / 255
+    assert walk.fps > 0 == one.fps and not np.array_equal(walk.images[0], walk.images[1])
 
 
 def test_every_choice_runs(method, host):
