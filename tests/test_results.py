@@ -1,0 +1,474 @@
+"""Several results, animations, masks and results of another shape, at every border but the page."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import make_photo
+from PIL import Image
+from samples import Dream, Fill, Sample
+
+import styleplug
+from styleplug import cli, engine, methods
+from styleplug.core import webptext
+from styleplug.core.encode import encode_animation
+from styleplug.core.errors import BadParameter, BadRecipe, MethodError, OutputError, UsageError
+from styleplug.core.frame import Frame
+from styleplug.core.generator import GeneratorParams, latents, walk, wanted
+from styleplug.core.image import Picture, encode, read, read_recipe
+from styleplug.core.method import Slot
+from styleplug.core.pngtext import MAX_RECIPE
+from styleplug.core.recipe import Finish, Recipe
+from styleplug.core.sheet import GAP, columns, grid, write_all
+from styleplug.engine import Engine
+from styleplug.methods import Catalogue, admit
+
+
+@pytest.fixture
+def fill():
+    return Fill()
+
+
+@pytest.fixture
+def host(fill, calibration):
+    return Engine(Catalogue({"dream": Dream(), "fill": fill}, {}), calibration=calibration)
+
+
+def recipe(method, **values):
+    finish = values.pop("finish", Finish())
+    given = {"size": 64, "backend": "fake", "seed": 3, "finish": finish}
+    return Recipe(method=method, parameters=values, **given)
+
+
+def last(frames):
+    return list(frames)[-1]
+
+
+def plain(count, height=6, width=6):
+    """Pictures of one colour each."""
+    return [np.full((height, width, 3), (n + 1) / (count + 1), np.float32) for n in range(count)]
+
+
+# The sheet ----------------------------------------------------------------------------------
+
+
+def test_a_sheet_is_rows_on_white():
+    pictures = plain(5, 4, 6)
+    sheet = grid(pictures)
+    assert columns(pictures) == 2 and sheet.shape == (3 * 4 + 2 * GAP, 2 * 6 + GAP, 3)
+    assert np.array_equal(sheet[:4, :6], pictures[0])
+    assert np.array_equal(sheet[4 + GAP : 8 + GAP, 6 + GAP :], pictures[3])
+    assert (sheet[:4, 6 : 6 + GAP] == 1).all() and (sheet[8 + 2 * GAP :, 6 + GAP :] == 1).all()
+    assert grid(pictures[:1]) is pictures[0]
+
+
+@pytest.mark.parametrize(("count", "across"), [(1, 1), (2, 2), (4, 2), (9, 3), (16, 4), (64, 8)])
+def test_a_sheet_is_nearly_square(count, across):
+    assert columns(plain(count)) == across
+
+
+def test_a_sheet_is_no_larger_than_it_may_be():
+    sheet = grid(plain(9, 40, 40), most=100)
+    assert sheet.shape == (98, 98, 3) and np.abs(sheet[:30, :30] - 0.1).max() < 1e-6
+    assert grid([np.zeros((40, 80, 4), np.float32)], most=20).shape == (10, 20, 4)
+
+
+# Animations ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["webp", "png"])
+def test_an_animation_keeps_its_pictures_pace_and_recipe(ending, tmp_path):
+    pictures = [make_photo(32, 24, seed).pixels for seed in range(5)]
+    file = tmp_path / f"walk.{ending}"
+    write_all(pictures, file, fps=20, recipe='{"ünder": "SPLG"}')
+    assert read_recipe(file) == '{"ünder": "SPLG"}'
+    with Image.open(file) as moving:
+        assert moving.n_frames == 5 and moving.size == (32, 24) and moving.info["loop"] == 0
+        for place, picture in enumerate(pictures):
+            moving.seek(place)
+            moving.load()
+            shown = np.asarray(moving.convert("RGB")) / 255
+            assert moving.info["duration"] == 50
+            assert np.abs(shown - picture).mean() < (0.03 if ending == "webp" else 0.003)
+
+
+def test_an_animation_without_recipe_and_a_signed_one_differ_by_the_recipe_only():
+    bare = encode_animation(plain(3, 16, 16), 10)
+    signed = encode_animation(plain(3, 16, 16), 10, recipe="odd")
+    assert webptext.plain(signed) == bare == webptext.plain(bare) and bare != signed
+    assert read_recipe(signed) == "odd" and read_recipe(bare) is None
+    assert int.from_bytes(signed[4:8], "little") == len(signed) - 8
+    with Image.open(io.BytesIO(signed)) as moving:
+        assert moving.n_frames == 3
+
+
+@pytest.mark.parametrize("name", ["walk.jpg", "walk.gif", "walk"])
+def test_an_animation_goes_into_some_formats_only(name, tmp_path):
+    with pytest.raises(OutputError, match=r"animation.*\.png, \.webp"):
+        write_all(plain(2), tmp_path / name, fps=5)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_hostile_webp_says_of_itself_is_not_believed():
+    head = b"RIFF\x00\x00\x00\x00WEBP"
+    endless = head + b"SPLG" + (2**32 - 1).to_bytes(4, "little") + b"x" * (MAX_RECIPE + 9)
+    with pytest.raises(BadRecipe, match="longer"):
+        read_recipe(endless)
+    assert read_recipe(head + b"VP8X\xff\xff\xff\xff") is None
+    assert read_recipe(head + b"\x00" * 7) is None
+    assert read_recipe(b"RIFF\x00\x00\x00\x00WAVESPLG\x01\x00\x00\x00x\x00") is None
+    assert read_recipe(encode(plain(1)[0], "webp")) is None
+
+
+# Generators ---------------------------------------------------------------------------------
+
+
+def test_latents_do_not_depend_on_their_number():
+    few, many = (latents(np.random.default_rng(5), count, 7) for count in (2, 40))
+    assert np.array_equal(few, many[:2]) and many.dtype == np.float32
+    assert abs(many.mean()) < 0.2 and abs(many.std() - 1) < 0.2
+
+
+def test_the_way_between_two_seeds():
+    def at(**values):
+        return wanted(GeneratorParams(walk_to=8, **values), np.random.default_rng(5), 64)
+
+    start, half, end = (at(count=3, position=place) for place in (0, 0.5, 1))
+    other = wanted(GeneratorParams(count=3), np.random.default_rng(8), 64)
+    assert np.allclose(end, other) and not np.allclose(start, end)
+    assert np.linalg.norm(half) > 0.9 * np.linalg.norm(start), "a straight way would be shorter"
+    assert np.allclose(at(count=3, truncation=0.25), start / 4)
+    way = at(count=3, walk=8)
+    assert way.shape == (8, 64)
+    assert np.allclose(way[0], start[0]) and np.allclose(way[4], end[0], atol=1e-5)
+    assert np.allclose(way[1:4], way[:4:-1], atol=1e-5), "it comes back the way it went"
+
+
+def test_a_walk_closes():
+    places = walk(16)
+    steps = np.diff([*places, places[0]])
+    assert places[0] == 0 and max(places) == 1 and abs(steps).max() < 0.21
+
+
+# The engine ---------------------------------------------------------------------------------
+
+
+def test_a_run_of_several_is_repeated_by_its_recipe(host):
+    first = last(host.run(recipe("dream", count=5), {}))
+    assert [image.shape for image in first.images] == [(64, 64, 3)] * 5
+    assert (first.report.count, first.report.width, first.report.fps) == (5, 64, 0)
+    again = last(host.run(Recipe.from_json(first.report.recipe.to_json()), {}))
+    assert np.array_equal(grid(first.images), grid(again.images))
+    assert not np.array_equal(first.images[0], first.images[1])
+
+
+def test_previews_of_several_are_small_together(calibration):
+    class Many(Dream):
+        def run(self, images, params, ctx):
+            whole = (np.zeros((512, 512, 3), np.float32),) * 64
+            yield Frame(1, 2, whole)
+            yield Frame(2, 2, whole, final=True)
+
+    run = Engine(Catalogue({"dream": Many()}, {}), calibration=calibration).run
+    asked = recipe("dream", count=64).model_copy(update={"size": 512})
+    seen = [frame for frame in run(asked, {}) if frame.images]
+    assert [len(frame.images) for frame in seen] == [64, 64]
+    assert sum(image.size for image in seen[0].images) <= 3 * 2048**2
+    assert seen[1].images[0].shape == (512, 512, 3)
+
+
+def test_more_pictures_take_more_memory(host):
+    one, many = (host.plan(recipe("dream", count=count), {}) for count in (1, 64))
+    assert many.peak_mb > one.peak_mb + 5 and many.seconds > one.seconds
+    assert (one.width, one.height) == (64, 64)
+
+
+def test_a_mask_arrives_in_the_size_of_its_picture(host, fill):
+    marks = np.zeros((30, 40), np.float32)
+    marks[:15] = 1
+    white = Picture(np.repeat(marks[:, :, None], 3, axis=2))
+    opaque = Picture(np.zeros((30, 40, 3), np.float32), marks)
+    photo = make_photo(160, 120)
+    for mask in (white, opaque):
+        last(host.run(recipe("fill"), {"content": [photo], "mask": [mask]}))
+        (seen,) = fill.masks
+        assert seen.shape == (48, 64, 3) and set(np.unique(seen)) == {0.0, 1.0}
+        assert (seen[:24] == 1).all() and (seen[24:] == 0).all()
+    last(host.run(recipe("fill"), {"content": [photo]}))
+    assert fill.masks == []
+
+
+def test_a_mask_must_have_the_proportions_of_its_picture(host):
+    photo = make_photo(160, 120)
+    for shape in ((160, 120), (80, 60), (40, 31), (641, 480)):
+        host.run(recipe("fill"), {"content": [photo], "mask": [make_photo(*shape)]})
+    for shape in ((120, 160), (100, 100), (160, 110)):
+        with pytest.raises(UsageError, match=f"'mask' is {shape[0]} × {shape[1]}.*160 × 120"):
+            host.run(recipe("fill"), {"content": [photo], "mask": [make_photo(*shape)]})
+
+
+def test_the_result_may_have_another_shape(host):
+    photo = make_photo(80, 60)
+    final = last(host.run(recipe("fill", margin=0.25), {"content": [photo]}))
+    assert final.images[0].shape == (72, 96, 3)
+    assert (final.report.width, final.report.height) == (96, 72)
+    plan = host.plan(recipe("fill", margin=0.25), {"content": [(80, 60)]})
+    assert (plan.width, plan.height) == (96, 72)
+    tiny = last(host.run(recipe("fill", margin=0.5), {"content": [make_photo(1, 300)]}))
+    assert tiny.images[0].shape == (128, 1, 3), "made of 16 pixels at least, and brought back"
+
+
+def test_a_result_of_another_shape_gets_no_transparency(host):
+    seen = make_photo(80, 60)
+    glass = Picture(seen.pixels, np.full((60, 80), 0.5, np.float32))
+    final = last(host.run(recipe("fill", margin=0.25), {"content": [glass]}))
+    assert final.images[0].shape == (72, 96, 3)
+
+
+def test_a_result_that_would_be_too_large_is_refused(host):
+    asked = recipe("fill", margin=1.0).model_copy(update={"size": 8192})
+    with pytest.raises(UsageError, match="24576 × 24576.*8192"):
+        host.plan(asked, {"content": [(10, 10)]})
+    with pytest.raises(UsageError, match="24576 × 24576"):
+        list(host.run(asked, {"content": [make_photo(10, 10)]}))
+
+
+@pytest.mark.parametrize("method", ["dream", "fill"])
+def test_nothing_is_kept_of_a_picture_where_the_result_is_no_other_look_of_it(method, host):
+    given = {"content": [make_photo(20, 20)]} if method == "fill" else {}
+    for finish in (Finish(keep_colours=True), Finish(strength=0.5)):
+        with pytest.raises(
+            BadParameter, match=next(iter(finish.model_dump(exclude_defaults=True)))
+        ):
+            host.run(recipe(method, finish=finish), given)
+
+
+class Odd(Dream):
+    """Breaks one promise, as the test says."""
+
+    def shape(self, params, width, height):
+        return self.promised(width)
+
+    def run(self, images, params, ctx):
+        yield from self.made(ctx)
+
+
+@pytest.mark.parametrize(
+    ("promised", "made", "says"),
+    [
+        (lambda side: (side, side), [(32, 32)], "32 × 32 pixels; expected 64 × 64, as shape"),
+        (lambda side: (side, side), [(64, 64), (64, 63)], "63 × 64 pixels"),
+        (lambda side: (0, side), [(64, 64)], "wants to make 0 × 64"),
+        (lambda side: 1 / 0, [(64, 64)], "shape.*ZeroDivisionError"),
+    ],
+)
+def test_a_broken_promise_of_shape_is_named(promised, made, says, calibration):
+    odd = Odd()
+    odd.promised = promised
+    odd.made = lambda ctx: iter([Frame(1, 1, tuple(np.zeros((*m, 3)) for m in made), final=True)])
+    run = Engine(Catalogue({"dream": odd}, {}), calibration=calibration).run
+    with pytest.raises(MethodError, match=says):
+        list(run(recipe("dream"), {}))
+
+
+@pytest.mark.parametrize("fps", [-1.0, float("nan"), 1e9])
+def test_a_pace_that_is_none_is_named(fps, calibration):
+    odd = Odd()
+    odd.promised = lambda side: (side, side)
+    odd.made = lambda ctx: iter([Frame(1, 1, (np.zeros((64, 64, 3)),), final=True, fps=fps)])
+    run = Engine(Catalogue({"dream": odd}, {}), calibration=calibration).run
+    with pytest.raises(MethodError, match="pictures a second"):
+        list(run(recipe("dream"), {}))
+
+
+def test_stop_keeps_the_samples_so_far(host):
+    import threading
+
+    stop = threading.Event()
+    for frame in host.run(recipe("dream", count=64), {}, stop):
+        if frame.images:
+            stop.set()
+    assert frame.report.cancelled and frame.report.count == len(frame.images) == 8
+    assert all(image.shape == (64, 64, 3) for image in frame.images)
+
+
+CONTENT = Slot("content", "Content", "Here.", ("内容", "这里。"))
+WORDS = ("Mask", "There.", ("蒙版", "那里。"))
+
+
+@pytest.mark.parametrize(
+    ("slots", "says"),
+    [
+        ((CONTENT, Slot("mask", *WORDS, drawn_on="nothing")), "'mask' is drawn on 'nothing'"),
+        ((CONTENT, Slot("mask", *WORDS, 2, 0, "content")), "expected one mask"),
+        ((Slot("mask", *WORDS, drawn_on="mask"),), "drawn on 'mask'"),
+        (
+            (Slot("content", *WORDS, least=0), Slot("mask", *WORDS, 1, 0, "content")),
+            "exactly one picture",
+        ),
+        ((Slot("content", *WORDS, least=2),), "needs 2 pictures; expected 0 to 1"),
+        ((Slot("content", *WORDS, least=-1),), "needs -1"),
+    ],
+)
+def test_slots_that_cannot_work_are_not_admitted(slots, says):
+    class Wrong(Sample):
+        inputs = slots
+
+    with pytest.raises(MethodError, match=says):
+        admit(Wrong())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("shape", lambda self, params, width, height: (width, height / 2), "shape gives"),
+        ("shape", lambda self, params, width, height: 512, "shape gives 512"),
+        ("shape", lambda self, params, width, height: params.no, "shape.* fails"),
+        ("count", lambda self, params: 0, "count gives 0"),
+        ("count", lambda self, params: "many", "count gives 'many'"),
+    ],
+)
+def test_declarations_that_cannot_work_are_not_admitted(name, value, says):
+    with pytest.raises(MethodError, match=says):
+        admit(type("Wrong", (Sample,), {name: value})())
+
+
+# Python and the command line ----------------------------------------------------------------
+
+
+@pytest.fixture
+def known(host, monkeypatch):
+    """The only methods there are."""
+    from styleplug.cli import method
+
+    monkeypatch.setattr(methods, "catalogue", lambda: host.catalogue)
+    monkeypatch.setattr(method, "shared", lambda: host)
+    monkeypatch.setattr(engine, "shared", lambda: host)
+    return host
+
+
+def test_python_gets_all(known, tmp_path):
+    given = {"count": 3, "size": 64, "backend": "fake", "seed": 4}
+    result = styleplug.generate("dream", **given)
+    assert len(result.images) == 3 and result.array.shape == grid(result.images).shape
+    assert result.image.size == result.array.shape[1::-1]
+    result.save(tmp_path / "sheet.png")
+    again = styleplug.generate("dream", recipe=tmp_path / "sheet.png")
+    assert np.array_equal(again.array, result.array)
+
+    moving = styleplug.generate("dream", walk=4, **given)
+    moving.save(tmp_path / "walk.webp")
+    with Image.open(tmp_path / "walk.webp") as file:
+        assert file.n_frames == 4
+    again = styleplug.generate("dream", recipe=tmp_path / "walk.webp")
+    assert np.array_equal(again.images, moving.images)
+    moving.save(tmp_path / "bare.webp", with_recipe=False)
+    with pytest.raises(BadRecipe, match=r"bare\.webp"):
+        styleplug.generate("dream", recipe=tmp_path / "bare.webp")
+
+
+def test_python_takes_a_mask(known, fill):
+    content = make_photo(40, 40).pixels
+    mask = np.zeros((40, 40), bool)
+    mask[10:30, 10:30] = True
+    result = styleplug.generate("fill", content=content, mask=mask, size=64, backend="fake")
+    assert fill.masks[0].mean() == pytest.approx(0.25, abs=0.02)
+    assert result.array.shape == (64, 64, 3)
+    with pytest.raises(UsageError, match="'content'"):
+        styleplug.generate("fill", mask=mask)
+
+
+@pytest.fixture
+def command(known, monkeypatch, capsys):
+    """Runs a command in this process; its exit status and both outputs."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["styleplug", "run", *map(str, arguments)])
+        with pytest.raises(SystemExit) as leaving:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in out + err
+        return int(leaving.value.code or 0), out, err
+
+    return run
+
+
+QUICK = ("--size", 64, "--backend", "fake")
+
+
+def test_a_command_writes_the_sheet(command, tmp_path):
+    out = tmp_path / "sheet.png"
+    status, said, err = command("dream", "--seed", 7, "--count", 16, "--out", out, "--json", *QUICK)
+    assert status == 0, err
+    report = json.loads(said)
+    assert (report["count"], report["width"], report["height"]) == (16, 64, 64)
+    made = read(out)
+    assert made.width == made.height == 4 * 64 + 3 * GAP
+    status, _, err = command("dream", "--recipe", out, "--out", tmp_path / "again.png")
+    assert status == 0 and "16 pictures of 64×64 px" in err
+    assert np.array_equal(read(tmp_path / "again.png").pixels, made.pixels)
+
+
+def test_a_command_writes_an_animation(command, tmp_path):
+    out = tmp_path / "walk.webp"
+    status, said, err = command("dream", "--walk", 6, "--out", out, "--json", *QUICK)
+    assert status == 0, err
+    assert json.loads(said)["fps"] > 0
+    with Image.open(out) as file:
+        assert file.n_frames == 6
+    assert Recipe.from_json(read_recipe(out)).parameters["walk"] == 6
+
+
+def test_an_ending_for_no_animation_is_refused_before_the_run(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(Dream, "run", None)
+    status, _, err = command("dream", "--walk", 5, "--out", tmp_path / "walk.jpg", *QUICK)
+    assert status == 1 and ".webp" in " ".join(err.split()) and not list(tmp_path.iterdir())
+
+
+def test_a_command_takes_a_mask(command, fill, tmp_path):
+    for name, pixels in (("photo", make_photo(40, 30).pixels), ("mask", np.ones((30, 40, 3)))):
+        (tmp_path / f"{name}.png").write_bytes(encode(pixels))
+    files = ("--content", tmp_path / "photo.png", "--out", tmp_path / "out.png", *QUICK)
+    assert command("fill", *files)[0] == 0 and fill.masks == []
+    assert command("fill", *files, "--mask", tmp_path / "mask.png")[0] == 0
+    assert (fill.masks[0] == 1).all()
+    status, _, err = command("fill", "--mask", tmp_path / "mask.png", "--out", tmp_path / "o.png")
+    assert status == 2 and "'content'" in err
+
+
+def test_help_offers_what_there_is_to_offer(command):
+    _, dream, _ = command("dream", "--help")
+    _, fill, _ = command("fill", "--help")
+    assert "--content" not in dream and "--count" in dream and "--seed" in dream
+    assert "--mask" in fill and "May be left out" in fill
+    for text in (dream, fill):
+        assert "--strength" not in text and "--keep-colours" not in text
+
+
+def test_the_files_of_the_page_are_as_the_engine_gave_them(host):
+    from styleplug.ui.results import Folder
+
+    final = last(host.run(recipe("dream", count=3), {}))
+    folder = Folder("dream")
+    kept = folder.keep(final)
+    expected = read(encode(grid(final.images))).pixels
+    assert np.array_equal(read(kept).pixels, expected) and read_recipe(kept)
+    assert np.array_equal(read(folder.file(signed=False)).pixels, expected)
+    assert read_recipe(folder.file(signed=False)) is None
+    singles = folder.singles(final)
+    assert [Path(folder.single(n)) for n in range(3)] == singles
+    assert np.array_equal(read(singles[2]).pixels, read(encode(final.images[2])).pixels)
+
+    moving = last(host.run(recipe("dream", walk=4), {}))
+    folder = Folder("dream")
+    kept, bare = folder.keep(moving), folder.file(signed=False)
+    assert kept.suffix == ".webp" and read_recipe(kept) and read_recipe(bare) is None
+    for file in (kept, bare):
+        with Image.open(file) as frames:
+            assert frames.n_frames == 4
