@@ -200,7 +200,6 @@ def test_it_learns_what_a_texture_looks_like(lesson):
             loss.total().backward()
             optimisers[loss.trains].step()
         unlike.append(sum(float(loss.terms[n].detach()) for n in ("covariance", "mean", "sliced")))
-
     assert sum(unlike[-3:]) < 0.9 * sum(unlike[:3])
     with torch.no_grad():
         scores, sheet = lesson.score(lesson.net), lesson.sample(lesson.net)
