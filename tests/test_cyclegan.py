@@ -111,7 +111,7 @@ def test_who_changes_nothing_loses_nothing_by_cycle_and_identity(lesson, monkeyp
     monkeypatch.setattr(training, "HIDING", 0.0)
     stand_in(lesson)
     _, found = terms(lesson)
-    for name in ("cycle", "cycle_features", "identity", "content"):
+    for name in ("cycle", "identity", "content"):
         assert found[name] == pytest.approx(0, abs=2e-3), name
     assert found["texture"] > 0.5 and found["adversarial"] > 0
 
@@ -161,7 +161,7 @@ def test_critics_learn_to_tell_and_are_not_steep_for_nothing(lesson):
 
 def test_generators_learn_to_fool_and_take_their_own_directions():
     """Critics that have learned what is dark and what is light turn each into the other."""
-    none = dict.fromkeys(("cycle", "cycle_features", "identity", "texture", "content"), 0.0)
+    none = dict.fromkeys(("cycle", "identity", "texture", "content"), 0.0)
     lesson = a_lesson(flat(DARK, 0), flat(LIGHT, 1), **none)
     real = lesson.net
     stand_in(lesson)

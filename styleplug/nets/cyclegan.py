@@ -85,10 +85,10 @@ class Generator(nn.Module):
         """
         x = F.relu(self.entry(torch.cat((picture * 4 - 2, grain), dim=1)))
         for conv in self.halve:
-            x = F.relu(normalised(conv(x)))
+            x = F.relu(conv(x))
         x = F.relu(normalised(self.units(x)))
         for conv in self.rise:
-            x = F.relu(normalised(conv(double(x))))
+            x = F.relu(conv(double(x)))
         blurred = F.interpolate(F.avg_pool2d(picture, STRIDE), scale_factor=4.0, mode="bilinear")
         return blurred + self.picture(x)
 

@@ -7,8 +7,8 @@ them so that a short training gives brush marks instead of a tint, and leaves th
   heads on the finer perceptual features.  Coarser ones would see what is shown, and ask for
   landscapes where photographs show animals.
 - The adversarial loss is the non-saturating logistic one, with R1.
-- The cycle is closed in perceptual features too, and through a little noise, since generators
-  hide the photograph in a pattern too faint to see (Chu et al. 2017, arXiv:1712.02950).
+- The cycle is closed through a little noise, since generators hide the photograph in a pattern
+  too faint to see (Chu et al. 2017, arXiv:1712.02950).
 - The mean Gram matrices of a batch are drawn to those of all paintings.
 """
 
@@ -43,6 +43,8 @@ FINE = 4  # stride of the coarsest features that are judged
 COUNTED = 512  # pictures of each kind whose statistics are taken
 HELD = 64  # pictures of each kind that are judged
 SHOWN = 6
+VIEW = 1.6  # of a crop's side: that of the part of a picture that it is cut from
+HEADS = 3  # layers that the heads on features judge
 BEGUN = 0.04  # of the run, by when critics count in full; first is learned what a picture is
 HIDING = 0.02  # deviation of the noise that a made picture is given before it goes back
 BACK = {PAINT: PHOTOGRAPH, PHOTOGRAPH: PAINT}
@@ -55,7 +57,7 @@ class CycleGanTraining(Params):
     """What decides a run."""
 
     size: int = field(
-        160,
+        128,
         label="Crop",
         help="Side of the training crops in pixels.",
         zh=("裁剪", "训练用裁剪的边长（像素）。"),
@@ -87,15 +89,6 @@ class CycleGanTraining(Params):
         zh=("循环权重", "往返后还原图片的比重：内容走样时调高。"),
         ge=0,
         le=100,
-    )
-    cycle_features: float = field(
-        0.5,
-        label="Cycle features",
-        help="The same for perceptual features instead of pixels.",
-        zh=("循环特征", "同上，比较感知特征而非像素。"),
-        ge=0,
-        le=20,
-        advanced=True,
     )
     identity: float = field(
         2.0,
@@ -144,9 +137,9 @@ class Critics(nn.Module):
         with torch.no_grad():
             device = next(perception.parameters()).device
             taps = perception(torch.zeros(1, 3, size, size, device=device))
-        for tap in [*self.heads.heads]:
-            if taps[tap].shape[-1] < size // FINE:
-                del self.heads.heads[tap]
+        fine = [tap for tap in self.heads.heads if taps[tap].shape[-1] >= size // FINE]
+        for tap in {*self.heads.heads} - {*fine[:HEADS]}:
+            del self.heads.heads[tap]
 
     def forward(self, pictures: Tensor, features: Features) -> list[Tensor]:
         """Logits (b n) of each critic, of pictures (b 3 h w) and their features."""
@@ -187,10 +180,27 @@ class CycleGanLesson(Lesson):
         self.critics = {"critic": nn.ModuleDict(judges)}
         kinds = dict(zip(DIRECTIONS, (materials.pictures, materials.styles), strict=True))
         held = dict(zip(DIRECTIONS, (materials.held_pictures, materials.held_styles), strict=True))
-        self.banks = {d: Bank(kind, params.size, device) for d, kind in kinds.items()}
-        self.held = {d: _some(Bank(held[d], params.size, device), HELD, seed) for d in DIRECTIONS}
+        side = round(VIEW * params.size)
+        self.banks = {d: Bank(kind, side, device) for d, kind in kinds.items()}
+        self.held = {d: self._some(Bank(held[d], side, device), HELD, seed) for d in DIRECTIONS}
         self.described = {d: descriptor(self.perception, self.held[d]) for d in DIRECTIONS}
-        self.grams = {d: self._mean_grams(_some(self.banks[d], COUNTED, seed)) for d in DIRECTIONS}
+        self.grams = {
+            d: self._mean_grams(self._some(self.banks[d], COUNTED, seed)) for d in DIRECTIONS
+        }
+
+    def _crops(
+        self, bank: Bank, rng: np.random.Generator, count: int, of: np.ndarray | None = None
+    ) -> Tensor:
+        """Parts (count 3 size size) of pictures, at about the size that they have."""
+        views = bank.draw(rng, count, of)
+        top, left = rng.integers(views.shape[-1] - self.params.size + 1, size=2)
+        return views[..., top : top + self.params.size, left : left + self.params.size]
+
+    def _some(self, bank: Bank, most: int, seed: int) -> Tensor:
+        """Such parts, each of another picture as long as there are any."""
+        count = min(most, max(SHOWN, len(bank)))
+        numbers = np.arange(count) % len(bank)
+        return self._crops(bank, np.random.default_rng(seed), count, numbers)
 
     @torch.no_grad()
     def _mean_grams(self, pictures: Tensor) -> Grams:
@@ -203,7 +213,7 @@ class CycleGanLesson(Lesson):
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
         """The critics of both kinds, then both generators."""
-        real = {d: self.banks[d].draw(rng, self.params.batch) for d in DIRECTIONS}
+        real = {d: self._crops(self.banks[d], rng, self.params.batch) for d in DIRECTIONS}
         made, same = self._first_way(real)
         before, after = self._features(real), self._features(made)
         judges = self.critics["critic"].requires_grad_(True)
@@ -214,23 +224,19 @@ class CycleGanLesson(Lesson):
             for direction in DIRECTIONS
             for logits in judges[direction](made[direction], after[direction])
         ]
-        back = {d: self._repaint(self.net, BACK[d], self._noisy(made[d])) for d in DIRECTIONS}
+        some = (self.params.batch + 1) // 2  # enough for a loss that says so much
+        back = {d: self._repaint(self.net, BACK[d], _noisy(made[d][:some])) for d in DIRECTIONS}
         params = self.params
         begun = min(1.0, progress / BEGUN)
         terms = {
             "adversarial": begun * params.adversarial * torch.stack(fooled).sum() / 3,
-            "cycle": params.cycle * _both(lambda d: _apart(back[d], real[d])),
+            "cycle": params.cycle * _both(lambda d: _apart(back[d], real[d][:some])),
             "identity": params.identity
             * _both(lambda d: _apart(same[d], real[BACK[d]][: len(same[d])])),
             "texture": params.texture * _both(lambda d: self._texture(after[d], d)),
             "content": params.content
             * _both(lambda d: relative(after[d][CONTENT], before[d][CONTENT]).mean()),
         }
-        if params.cycle_features:
-            found = self._features(back)
-            terms["cycle_features"] = params.cycle_features * _both(
-                lambda d: self._unlike(found[d], before[d])
-            )
         yield Loss(terms)
         judges.requires_grad_(True)
 
@@ -239,7 +245,7 @@ class CycleGanLesson(Lesson):
         made, same = {}, {}
         for direction in DIRECTIONS:
             count = len(real[direction])
-            given = torch.cat((real[direction], real[BACK[direction]][: (count + 1) // 2]))
+            given = torch.cat((real[direction], real[BACK[direction]][: (count + 3) // 4]))
             out = self._repaint(self.net, direction, given)
             made[direction], same[direction] = out[:count], out[count:]
         return made, same
@@ -248,9 +254,6 @@ class CycleGanLesson(Lesson):
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             return net.get_submodule(direction)(pictures, torch.randn_like(pictures[:, :1])).float()
-
-    def _noisy(self, pictures: Tensor) -> Tensor:
-        return pictures + HIDING * torch.randn_like(pictures)
 
     def _features(self, pictures: Pair) -> dict[str, Features]:
         """Of both directions, looked at together."""
@@ -294,11 +297,6 @@ class CycleGanLesson(Lesson):
             found.append(relative(now[None], goal) / (relative(source[tap][None], goal) + FLOOR))
         return torch.cat(found).mean()
 
-    def _unlike(self, found: Features, wanted: Features) -> Tensor:
-        """Relative error () of features."""
-        taps = (*self.perception.style_taps, CONTENT)
-        return torch.stack([relative(found[tap], wanted[tap]).mean() for tap in taps]).mean()
-
     def score(self, net: nn.Module) -> dict[str, float]:
         """How far made pictures still are from their goal (1: nothing gained), and the cycle."""
         scores, cycles = {}, []
@@ -323,10 +321,8 @@ class CycleGanLesson(Lesson):
         return sheet(*rows)
 
 
-def _some(bank: Bank, most: int, seed: int) -> Tensor:
-    """Crops (n 3 size size), each of another picture as long as there are any."""
-    count = min(most, max(SHOWN, len(bank)))
-    return bank.draw(np.random.default_rng(seed), count, np.arange(count) % len(bank))
+def _noisy(pictures: Tensor) -> Tensor:
+    return pictures + HIDING * torch.randn_like(pictures)
 
 
 def _both(term: Callable[[str], Tensor]) -> Tensor:
