@@ -138,13 +138,14 @@ def _free() -> int:
 
 @contextmanager
 def served(folder: Path) -> Iterator[Site]:
-    """Serve the page while the block runs; examples are few, for they take time to paint."""
+    """Serve the page while the block runs; what takes time, examples and drawing, is small."""
     import gradio as gr
 
-    from styleplug.ui import examples
+    from styleplug.ui import drawing, examples
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(examples, "MOST", 2)
+        patch.setattr(drawing, "SIDE", 160)
         site = Site(folder)
         try:
             yield site

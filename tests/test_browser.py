@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from serve import THIRD_PARTY, Site, picture, served, wait
 
 from styleplug.core import image
 from styleplug.core.recipe import Recipe
+from styleplug.core.sheet import grid
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
@@ -56,11 +59,17 @@ class Visitor:
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.method = "blend"
         self.page.goto(site.url)
         expect(self.at("run")).to_be_visible()
 
     def at(self, name: str) -> Any:
-        return self.page.locator(f"#blend-{name}")
+        return self.page.locator(f"#{self.method}-{name}")
+
+    def open(self, title: str) -> None:
+        self.page.get_by_role("tab", name=title).click()
+        self.method = title.lower()
+        expect(self.at("run")).to_be_visible()
 
     def give(self, slot: str, path: Path) -> None:
         self.at(slot).locator("input[type=file]").set_input_files(path)
@@ -147,8 +156,92 @@ def _download(guest: Visitor, path: Path) -> Path:
     with guest.page.expect_download() as coming:
         guest.at("download").click()
     coming.value.save_as(path)
-    assert path.read_bytes().startswith(b"\x89PNG")
+    assert path.read_bytes().startswith((b"\x89PNG", b"RIFF"))
     return path
+
+
+def test_several_results_and_one_of_them_as_a_style(
+    visit: Any, site: Site, photo_file: Path, tmp_path: Path
+) -> None:
+    """A gallery; its sheet downloaded and dropped again; the picture looked at goes to a tab."""
+    guest = visit()
+    guest.open("Dream")
+    expect(guest.at("settings-seed")).to_be_visible()
+    expect(guest.at("plan")).to_contain_text("512 × 512")
+    guest.set("count", 4)
+    guest.set("settings-size", 96)
+    expect(guest.at("to-blend")).to_be_disabled()
+    guest.at("run").click()
+    guest.say("Done in")
+    shown = guest.at("gallery").locator("button img")
+    expect(shown).to_have_count(4)
+    expect(guest.at("badge")).to_contain_text("4 pictures")
+    file = _download(guest, tmp_path / "sheet.png")
+    *_, final = site.engine.run(Recipe.from_json(image.read_recipe(file) or ""), {})
+    assert (image.read(file).pixels == image.read(image.encode(grid(final.images))).pixels).all()
+
+    shown.nth(2).click()
+    guest.page.wait_for_timeout(500)
+    guest.at("to-blend").click()
+    guest.method = "blend"
+    style = guest.at("style").locator("img")
+    expect(style).to_be_visible()
+    answer = guest.page.request.get(style.get_attribute("src"))
+    passed = image.read(answer.body()).pixels
+    assert (passed == image.read(image.encode(final.images[2])).pixels).all()
+    guest.give("content", photo_file)
+    guest.set("settings-size", 96)
+    guest.at("run").click()
+    guest.say("Done in")
+
+
+def test_a_walk_moves(visit: Any, tmp_path: Path) -> None:
+    guest = visit()
+    guest.open("Dream")
+    guest.set("walk", 6)
+    guest.set("settings-size", 96)
+    guest.at("run").click()
+    guest.say("Done in")
+    expect(guest.at("gallery")).to_have_count(0)
+    expect(guest.at("preview").locator("img")).to_have_attribute("src", re.compile(r"\.webp$"))
+    expect(guest.at("to-blend")).to_be_disabled()
+    with Image.open(_download(guest, tmp_path / "walk.webp")) as file:
+        assert file.n_frames == 6  # type: ignore[attr-defined]
+    guest.page.get_by_role("button", name="Recipe", exact=False).first.click()
+    guest.set("walk", 2)
+    guest.at("reload").locator("input[type=file]").set_input_files(tmp_path / "walk.webp")
+    expect(guest.at("walk").locator("input[type=number]")).to_have_value("6")
+
+
+def test_a_mask_is_drawn(visit: Any, site: Site, photo_file: Path) -> None:
+    guest = visit()
+    guest.open("Fill")
+    expect(guest.at("mask-drawn")).to_have_count(0)
+    guest.give("content", photo_file)
+    canvas = guest.at("mask-drawn").locator("canvas").first
+    expect(canvas).to_be_visible()
+    guest.page.wait_for_timeout(1500)
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    middle = box["y"] + 0.4 * box["height"]
+    guest.page.mouse.move(box["x"] + 0.4 * box["width"], middle)
+    guest.page.mouse.down()
+    guest.page.mouse.move(box["x"] + 0.6 * box["width"], middle, steps=3)
+    guest.page.mouse.up()
+    guest.page.wait_for_timeout(500)
+    guest.set("settings-size", 96)
+    guest.at("run").click()
+    guest.say("Done in")
+    (mask,) = site.fill.masks
+    assert mask.shape == (96, 96, 3) and 0.01 < mask.mean() < 0.5
+    expect(guest.at("slider").locator("img").first).to_be_visible()
+
+    guest.set("count", 2)
+    guest.set("margin", 0.25)
+    guest.at("run").click()
+    expect(guest.at("gallery").locator("button img")).to_have_count(2)
+    expect(guest.at("badge")).to_contain_text("144 × 144")
+    expect(guest.at("slider")).to_have_count(0)
 
 
 def test_stop_keeps_the_picture(

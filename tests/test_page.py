@@ -27,9 +27,11 @@ from styleplug.core.errors import BadImage, BadParameter
 from styleplug.core.frame import Frame
 from styleplug.core.params import Params, field
 from styleplug.core.recipe import LARGEST, Recipe, Settings
+from styleplug.core.sheet import GAP, grid
 from styleplug.engine import longest
-from styleplug.ui import render
+from styleplug.ui import examples, render
 from styleplug.ui.controls import control
+from styleplug.ui.drawing import Drawing
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import WORDS, Texts, duration, language, memory
 from styleplug.ui.live import follow
@@ -149,12 +151,36 @@ def test_a_recipe_survives_the_form() -> None:
 
 def test_names_and_defaults_are_the_declaration(site: Site) -> None:
     endpoints = site.client().view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/blend", "/crash"}
+    assert set(endpoints) == {"/blend", "/crash", "/dream", "/fill"}
     given = {p["parameter_name"]: p["parameter_default"] for p in endpoints["/blend"]["parameters"]}
     assert list(given)[:4] == ["content", "style", "style_2", "style_3"]
     assert given["steps"] == 4 and given["blend"] == "1, 0.5"
     assert given["size"] == 512 and given["strength"] == 1.0
     assert all(p["parameter_has_default"] for p in endpoints["/blend"]["parameters"])
+
+
+def test_what_does_not_apply_is_not_offered(site: Site) -> None:
+    endpoints = site.client().view_api(return_format="dict")["named_endpoints"]
+    dream, fill = (
+        [p["parameter_name"] for p in endpoints[name]["parameters"]] for name in ("/dream", "/fill")
+    )
+    assert dream[0] == "count" and fill[:3] == ["content", "mask", "count"]
+    assert not {"strength", "keep_colours"} & {*dream, *fill}
+    props = [one["props"] for one in httpx.get(f"{site.url}config").json()["components"]]
+    ids = {one.get("elem_id") for one in props}
+    assert {"dream-examples", "blend-to-dream", "fill-to-blend"}.isdisjoint(ids)
+    assert {"fill-examples", "dream-to-blend", "dream-to-crash", "fill-mask-drawn"} <= ids
+
+
+def test_examples_suit_the_slots() -> None:
+    assert examples.pairs([]) == []
+    photographs, styles = examples.pairs(["content"]), examples.pairs(["style"])
+    assert all(pair.photograph and not pair.swatches for pair in photographs)
+    assert all(not pair.photograph and len(pair.swatches) == 1 for pair in styles)
+    both = examples.pairs(["content", "style"])[0]
+    assert len(both.files()) == 2 and len(styles[0].files()) == 1
+    plain, painted = styles[0].card(plain=True), styles[0].card()
+    assert image.read(plain).pixels.std() < 0.01 < image.read(painted).pixels.std()
 
 
 def test_a_broken_plug_in_is_a_tab_that_says_why(site: Site) -> None:
@@ -196,6 +222,39 @@ def test_http_gives_the_picture_and_its_report(site: Site, content: Any, style: 
     *_, last = site.engine.run(recipe, pictures)
     expected = image.read(image.encode(last.images[0])).pixels
     assert np.array_equal(image.read(path).pixels, expected), "same recipe, another picture"
+
+
+def test_http_gives_several_as_a_sheet_and_a_walk_as_an_animation(site: Site) -> None:
+    path, report = site.client().predict(
+        count=4, size=64, seed=5, backend="fake", api_name="/dream"
+    )
+    assert report["count"] == 4 and report["width"] == 64
+    text = image.read_recipe(path)
+    assert text is not None
+    *_, final = site.engine.run(Recipe.from_json(text), {})
+    expected = image.read(image.encode(grid(final.images))).pixels
+    assert np.array_equal(image.read(path).pixels, expected)
+
+    path, report = site.client().predict(walk=6, size=64, backend="fake", api_name="/dream")
+    assert report["fps"] > 0 and report["count"] == 6 and image.read_recipe(path)
+    with Image.open(path) as moving:
+        assert moving.format == "WEBP" and moving.n_frames == 6  # type: ignore[attr-defined]
+
+
+def test_a_mask_over_http_is_a_picture(site: Site, content: Any, tmp_path: Path) -> None:
+    half = np.zeros((96, 96, 3), np.uint8)
+    half[:48] = 255
+    Image.fromarray(half).save(tmp_path / "mask.png")
+    mask = handle_file(tmp_path / "mask.png")
+    path, _ = site.client().predict(
+        content=content, mask=mask, size=64, backend="fake", api_name="/fill"
+    )
+    assert image.read(path).pixels.shape == (64, 64, 3)
+    assert site.fill.masks[0].mean() == pytest.approx(0.5, abs=0.02)
+    tall = handle_file(picture(tmp_path, "tall.png", RED))
+    Image.open(tmp_path / "tall.png").crop((0, 0, 40, 96)).save(tmp_path / "tall.png")
+    with pytest.raises(AppError, match="'mask' is .* proportions of 'content'"):
+        site.client().predict(content=content, mask=tall, size=64, api_name="/fill")
 
 
 def test_several_styles_by_name(site: Site, content: Any, style: Any, tmp_path: Path) -> None:
@@ -359,6 +418,38 @@ def test_only_uploads_count(tmp_path: Path) -> None:
         uploaded("x.png")
 
 
+def test_only_what_was_uploaded_counts_as_drawn(tmp_path: Path) -> None:
+    from gradio.utils import get_upload_folder
+
+    with gr.Blocks():
+        drawing = Drawing("some")
+    folder = Path(get_upload_folder()) / "drawn"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, alpha in (("some", 255), ("none", 0), ("all", 255)):
+        layer = np.full((20, 30, 4), 200, np.uint8)
+        layer[:, :, 3] = alpha
+        if name == "some":
+            layer[:10, :, 3] = 0
+        Image.fromarray(layer).save(folder / f"{name}.png")
+
+    def drawn(path: object) -> Any:
+        return drawing.mask({"background": None, "layers": [{"path": str(path)}]})
+
+    some, whole = drawn(folder / "some.png"), drawn(folder / "all.png")
+    assert some is not None and some.pixels.shape == (20, 30, 3) and some.alpha is None
+    assert (some.pixels[:10] == 0).all() and (some.pixels[10:] == 1).all()
+    assert (whole.pixels == 1).all() and drawn(folder / "none.png") is None
+    for nothing in (None, {}, {"layers": []}, {"layers": None}, "x", {"id": "a"}):
+        assert drawing.mask(nothing) is None
+    secret = picture(tmp_path, "secret.png", RED)
+    for path in (secret, "/etc/passwd", None):
+        with pytest.raises(BadImage, match="upload"):
+            drawn(path)
+    for layers in ("abc", {"path": 1}, 7):
+        with pytest.raises(BadImage):
+            drawing.mask({"layers": layers})
+
+
 def test_what_is_said_is_escaped() -> None:
     history = {"<script>": [(1, 2.0), (2, 1.0)], "bad": [(1, math.nan)], "zero": [(1, 0.0)]}
     drawn = render.plot(history)
@@ -386,6 +477,15 @@ def test_a_run_is_thinned_out_but_ends_with_its_last_frame() -> None:
     assert moments[-1].frame.final and moments[-1].picture is not None
     assert len(moments[-1].history["loss"]) == 50
     assert closed
+
+
+def test_a_preview_shows_several_as_a_sheet_and_the_newest_of_a_walk() -> None:
+    shades = [np.full((8, 8, 3), shade, np.float32) for shade in (0.1, 0.9)]
+    for fps, shape, shade in ((0.0, (8, 8 + 8 + GAP, 3), 0.1), (5.0, (8, 8, 3), 0.9)):
+        frames = iter([Frame(1, 2, tuple(shades), fps=fps)])
+        (moment,) = follow(frames, threading.Event())
+        assert moment.picture is not None and moment.picture.shape == shape
+        assert moment.picture[0, 0, 0] == np.float32(shade)
 
 
 def test_who_leaves_stops_the_run() -> None:
