@@ -31,7 +31,8 @@ def render() -> str:
     for method in methods:
         parts += _method(method)
     parts += ["## Settings", "Every method takes these; the engine heeds them.", _table(Settings)]
-    parts += ["## Finish", "And these, which are applied to every result.", _table(Finish)]
+    about = "And these, where a result is the picture that came in another look."
+    parts += ["## Finish", about, _table(Finish)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -42,7 +43,7 @@ def _method(method: Method[Any]) -> Iterator[str]:
     yield f"After: {method.paper}"
     rows = []
     for slot in method.inputs:
-        pictures = f"1 to {slot.most}" if slot.most > 1 else "1"
+        pictures = str(slot.most) if slot.least == slot.most else f"{slot.least} to {slot.most}"
         rows.append((f"`{slot.id}`", pictures, slot.help))
     if rows:
         yield _rows(("input", "pictures", "what to put there"), rows)

@@ -190,3 +190,18 @@ def test_the_front_matter_is_a_space() -> None:
     lowest = re.search(r"gradio>=([\d.]+)", requirements)
     assert lowest is not None
     assert front["sdk_version"].startswith(lowest[1]), "the version that requirements.txt admits"
+
+
+def test_the_generator_of_the_manual_works(calibration: Any) -> None:
+    from styleplug.core.recipe import Recipe
+    from styleplug.engine import Engine
+    from styleplug.methods import Catalogue, admit
+
+    there: dict[str, Any] = {}
+    exec(block(section(PLUGINS, "A generator"), "python"), there)
+    method = there["METHOD"]
+    admit(method)
+    engine = Engine(Catalogue({method.id: method}, {}), calibration=calibration)
+    asked = Recipe(method=method.id, backend="fake", size=64, parameters={"count": 3})
+    *_, final = engine.run(asked, {})
+    assert [image.shape for image in final.images] == [(64, 64, 3)] * 3
