@@ -144,9 +144,9 @@ def test_small_pictures_are_enlarged():
 
 def test_the_sliced_distance_is_that_of_sorted_values():
     """Of one channel it is exact: values in order, however they lie."""
-    one, other = torch.rand(2, 1, 5, 6), torch.rand(2, 1, 5, 6)
+    one, other = torch.rand(2, 1, 30), torch.rand(2, 1, 30)
     found = training.sliced(one, other, torch.ones(1, 1))
-    ordered = [part.flatten(1).sort().values for part in (one, other)]
+    ordered = [part[:, 0].sort().values for part in (one, other)]
     torch.testing.assert_close(found, (ordered[0] - ordered[1]).square().mean(1))
 
 

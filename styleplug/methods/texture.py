@@ -104,7 +104,7 @@ class Texture(Method[TextureParams]):
         known = [_read(ctx.net("net", "encode"), one, params) for one in styles]
         latents = _mixed(known, shares, prior, params)
         decode, chance = ctx.net("net", "decode"), ctx.rng.spawn(1)[0]
-        side = ctx.size + -ctx.size % _UNIT
+        side = max(2 * _UNIT, ctx.size + -ctx.size % _UNIT)
         noises = _noises(side, chance, params.temperature)
         made: tuple[np.ndarray, ...] = ()
         for latent in latents:

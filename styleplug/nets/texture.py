@@ -6,8 +6,8 @@ convolutional generator from noise (as in Ulyanov et al. 2016, "Texture Networks
 arXiv:1603.03417) whose channels the latent scales and shifts at every depth (Karras et al. 2019,
 arXiv:1812.04948).  Noise enters at every scale, so that marks of all sizes differ.
 
-Sides wrap around in every convolution of the decoder: what it paints can be laid side by side.
-It norms over channels only, so that a window of the noise gives a window of the picture.
+In the decoder all sides wrap around: what it paints can be laid side by side.  It norms over
+channels only, so that a window of the noise gives a window of the picture.
 
 Trained by `styleplug train texture`.
 """
@@ -81,22 +81,24 @@ class Level(nn.Module):
 
     def __init__(self, inner: int, outer: int, grains: int):
         super().__init__()
-        self.first, self.second = _wrapping(inner, outer), _wrapping(outer, outer)
+        self.first = nn.Conv2d(inner, outer, 3, bias=False)
+        self.second = nn.Conv2d(outer, outer, 3, bias=False)
         self.grain = nn.Conv2d(grains, outer, 1, bias=False)
         self.styles = nn.ModuleList(Style(outer) for _ in range(2))
+        for conv in (self.first, self.second):
+            nn.init.kaiming_normal_(conv.weight, _SLOPE)
         nn.init.normal_(self.grain.weight, std=0.5 * grains**-0.5)
 
     def forward(self, x: Tensor, code: Tensor, noise: Tensor) -> Tensor:
-        """(b i h w), code (b k) and noise (b g h w) to (b o h w)."""
-        x = self.styles[0](self.first(x) + self.grain(noise), code)
+        """(b i h+4 w+4), that wraps around by 2, code (b k) and noise (b g h w) to (b o h w)."""
+        x = self.styles[0](self.first(x) + self.grain(wrapped(noise, 1)), code)
         return self.styles[1](self.second(x), code)
 
 
-def _wrapping(inner: int, outer: int) -> nn.Conv2d:
-    """A 3×3 convolution that sees the left side beyond the right."""
-    conv = nn.Conv2d(inner, outer, 3, padding=1, padding_mode="circular", bias=False)
-    nn.init.kaiming_normal_(conv.weight, _SLOPE)
-    return conv
+def wrapped(x: Tensor, border: int) -> Tensor:
+    """(b c h w) to (b c h+2n w+2n): beyond each side, what lies within the opposite one."""
+    x = torch.cat((x[:, :, -border:], x, x[:, :, :border]), dim=2)
+    return torch.cat((x[..., -border:], x, x[..., :border]), dim=3)
 
 
 class Decoder(nn.Module):
@@ -120,12 +122,17 @@ class Decoder(nn.Module):
 
         Args:
             latent: (b 128), near N(0, 1).
-            noises: N(0, 1), coarse to fine: (b g h/s w/s) of `GRAINS` and `STRIDES`.
+            noises: N(0, 1), coarse to fine: (b g h/s w/s) of `GRAINS` and `STRIDES`, with h and w
+                32 or more.
         """
         code = self.mapping(latent)
-        x = self.entry(noises[0])
-        for index, (level, noise) in enumerate(zip(self.levels, noises, strict=True)):
-            x = level(double(x) if index else x, code, noise)
+        x = wrapped(self.entry(noises[0]), 2)
+        *coarser, last = zip(self.levels, noises, strict=True)
+        for level, noise in coarser:
+            # What wraps around by 1 wraps around by 2 once it is doubled.
+            x = double(wrapped(level(x, code, noise), 1))
+        level, noise = last
+        x = level(x, code, noise)
         return torch.sigmoid(self.colours(x) + self.tint(code)[:, :, None, None])
 
 

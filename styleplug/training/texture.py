@@ -33,7 +33,7 @@ TRIED = 4.0  # patches looked at, in areas of the picture
 KEPT, LEARNED = 0.17, 0.3  # share kept of those of a picture; and of these, of all pictures
 CELLS = 4  # a patch is compared with itself by so many rows and columns of cells
 BUSY = 0.08  # mean difference of neighbours above which a patch is no more of a texture
-SLICES = 32  # directions of the sliced distance
+SLICES, PLACES = 24, 1024  # directions and positions of the sliced distance
 JUDGED = 256  # samples of the prior, and held-out patches, for the score
 R1_WEIGHT = 0.05
 
@@ -175,10 +175,9 @@ def noises(count: int, height: int, width: int, device: torch.device) -> list[Te
 
 
 def sliced(found: Tensor, wanted: Tensor, directions: Tensor) -> Tensor:
-    """Squared Wasserstein distance (b) of features (b c h w), mean over directions (c k)."""
+    """Squared Wasserstein distance (b) of features (b c n), mean over directions (c k)."""
     one, other = (
-        torch.einsum("bcn,ck->bkn", part.flatten(2), directions).sort(dim=2).values
-        for part in (found, wanted)
+        torch.einsum("bcn,ck->bkn", part, directions).sort(dim=2).values for part in (found, wanted)
     )
     return (one - other).square().mean((1, 2))
 
@@ -195,8 +194,10 @@ def unlike(found: Tensor, wanted: Tensor) -> dict[str, Tensor]:
     squares = second[1].square().sum((1, 2))
     squares = squares + FLOOR * squares.mean()
     directions = F.normalize(torch.randn(found.shape[1], SLICES, device=found.device), dim=0)
+    places = torch.rand(found[0, 0].numel(), device=found.device).argsort()[:PLACES]
+    some = (part.flatten(2)[:, :, places] for part in (found, wanted))
     # In a random direction lies a c-th of the variance.
-    apart = sliced(found, wanted, directions) * found.shape[1]
+    apart = sliced(*some, directions) * found.shape[1]
     return {
         "covariance": ((second[0] - second[1]).square().sum((1, 2)) / squares).mean(),
         "mean": ((means[0] - means[1]).square().sum((1, 2, 3)) / size).mean(),
@@ -216,8 +217,9 @@ class TextureLesson(Lesson):
         self.params, self.device = params, device
         self.net = texture.build().to(device, memory_format=torch.channels_last)
         self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
-        self.taps = tuple(dict.fromkeys((COLOUR, *self.perception.style_taps)))
-        pixels = Critic(params.size, channels=48, most=256, patches=True)
+        taps = tuple(dict.fromkeys((COLOUR, *self.perception.style_taps)))
+        self.taps = taps[:2] + taps[2::2]  # neighbours say much the same
+        pixels = Critic(params.size, channels=32, most=256, patches=True)
         features = FeatureCritic(self.perception)
         critic = nn.ModuleDict({"pixels": pixels, "features": features}).to(device)
         self.critics = {"critic": critic}
@@ -259,12 +261,14 @@ class TextureLesson(Lesson):
         """The critics' losses."""
         critic = self.critics["critic"]
         with torch.autocast(self.device.type, torch.bfloat16):
-            shown = [critic["pixels"](part.detach()).float() for part in (real, made)]
-            known = [
-                critic["features"]({tap: part.detach() for tap, part in features.items()}).float()
-                for features in (wanted, found)
-            ]
-        terms = {"pixel critic": tell(*shown), "feature critic": tell(*known)}
+            pixels = critic["pixels"](torch.cat((real, made.detach()))).float()
+            both = {tap: torch.cat((part, found[tap].detach())) for tap, part in wanted.items()}
+            features = critic["features"](both).float()
+        counts = (len(real), len(made))
+        terms = {
+            "pixel critic": tell(*pixels.split(counts)),
+            "feature critic": tell(*features.split(counts)),
+        }
         if step % R1_EVERY == 0:
             terms["slope"] = R1_WEIGHT * R1_EVERY * r1(critic["pixels"], real)
         return terms
