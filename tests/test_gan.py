@@ -285,6 +285,11 @@ def test_critics_learn_to_tell(materials):
         optimiser.step()
         losses.append(float(loss.total().detach()))
     assert sum(losses[-2:]) < 0.6 * sum(losses[:2])
+    real, labels = lesson.bank.draw(np.random.default_rng(0), 8), torch.zeros(8, dtype=torch.long)
+    with torch.no_grad():
+        made = lesson.net.paint(lesson.net.map(torch.randn(8, NOISE)))
+        verdicts = [lesson._judged(pictures, labels) for pictures in (real, made)]
+    assert all(float(a.mean()) > float(b.mean()) for a, b in zip(*verdicts, strict=True))
 
 
 def test_the_net_learns_to_fool(lesson):
