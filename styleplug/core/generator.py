@@ -61,7 +61,6 @@ class GeneratorParams(Params):
         label="Walk",
         help="Pictures of an animation from this seed to the other and back; 0 for none.",
         zh=("漫步", "在两个种子之间往返的动画帧数；0 表示不生成动画。"),
-        unit="pictures",
     )
     walk_to: int = field(
         1,

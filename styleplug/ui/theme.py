@@ -116,6 +116,7 @@ CSS = """
   .sp-head { flex-wrap: wrap; gap: 0 .6rem; }
   .sp-right { position: static; }
   .sp-picture { min-height: 280px; }
+  .sp-gallery, .sp-gallery .gallery-container { min-height: 340px; }
   .sp-inputs { flex-wrap: nowrap !important; gap: .6rem !important; }
 }
 """
