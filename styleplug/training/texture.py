@@ -221,6 +221,8 @@ class TextureLesson(Lesson):
         self.taps = taps[:2] + taps[2::2]  # neighbours say much the same
         pixels = Critic(params.size, channels=32, most=256, patches=True)
         features = FeatureCritic(self.perception)
+        heads = {tap: head for tap, head in features.heads.items() if tap in self.taps}
+        features.heads = nn.ModuleDict(heads)
         critic = nn.ModuleDict({"pixels": pixels, "features": features}).to(device)
         self.critics = {"critic": critic}
         self.patches = Patches(materials.pictures, params.size, device, seed)
