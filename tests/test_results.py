@@ -119,6 +119,7 @@ def test_what_a_hostile_webp_says_of_itself_is_not_believed():
     endless = head + b"SPLG" + (2**32 - 1).to_bytes(4, "little") + b"x" * (MAX_RECIPE + 9)
     with pytest.raises(BadRecipe, match="longer"):
         read_recipe(endless)
+    assert len(webptext.chunk(io.BytesIO(endless[12:]), 10) or b"") == 11
     assert read_recipe(head + b"VP8X\xff\xff\xff\xff") is None
     assert read_recipe(head + b"\x00" * 7) is None
     assert read_recipe(b"RIFF\x00\x00\x00\x00WAVESPLG\x01\x00\x00\x00x\x00") is None
@@ -201,6 +202,7 @@ def test_a_mask_arrives_in_the_size_of_its_picture(host, fill):
         assert (seen[:24] == 1).all() and (seen[24:] == 0).all()
     last(host.run(recipe("fill"), {"content": [photo]}))
     assert fill.masks == []
+    assert engine.longest(fill, 64) == {"content": 64, "mask": 64}
 
 
 def test_a_mask_must_have_the_proportions_of_its_picture(host):
@@ -295,6 +297,18 @@ def test_stop_keeps_the_samples_so_far(host):
             stop.set()
     assert frame.report.cancelled and frame.report.count == len(frame.images) == 8
     assert all(image.shape == (64, 64, 3) for image in frame.images)
+
+
+def test_what_a_method_says_at_the_end_is_reported(calibration):
+    class Talker(Sample):
+        def run(self, images, params, ctx):
+            picture = images["content"][0]
+            yield Frame(1, 2, (picture,), note="half done")
+            yield Frame(2, 2, (picture,), note="the mask was empty", final=True)
+
+    run = Engine(Catalogue({"sample": Talker()}, {}), calibration=calibration).run
+    notes = last(run(recipe("sample"), {"content": [make_photo(20, 20)]})).report.notes
+    assert "the mask was empty" in notes and "half done" not in notes
 
 
 CONTENT = Slot("content", "Content", "Here.", ("内容", "这里。"))

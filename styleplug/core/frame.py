@@ -43,7 +43,8 @@ class Frame:
         steps: steps in all; 0 where unknown.
         images: previews, or the results where final: (h, w, 3) float32 in [0, 1], or
             (h, w, 4) from the engine where the content had transparency.  All of one size.
-        note: a word for the visitor ("downloading vgg19 41 of 80 MB").
+        note: a word for the visitor ("downloading vgg19 41 of 80 MB"); that of a method's final
+            frame goes into the report.
         metrics: losses and scores by name.
         final: this is the result.
         fps: where greater than 0, the images are those of an animation, so many a second.

@@ -280,7 +280,8 @@ class Run:
         images = tuple(self._in_shape(image) for image in frame.images)
         backend, files = self.backend, list(self.files.values())
         recipe = record.completed(self.recipe, self.params, self._size, backend.name, files)
-        notes = (*backend.notes, *self._notes, *record.differences(self.recipe, recipe))
+        said = [frame.note] if frame.note and not cancelled else []
+        notes = (*backend.notes, *self._notes, *said, *record.differences(self.recipe, recipe))
         height, width = images[0].shape[:2]
         report = Report(
             method=self.method.id,

@@ -100,12 +100,16 @@ class Form:
     def parameters(self, *, advanced: bool) -> None:
         """Make the controls of the parameters, either those in sight or the others.
 
-        Where no picture is needed to begin with, the seed is what a visitor plays with.
+        Those that a method declares itself come before those that it shares.  Where no picture
+        is needed to begin with, the seed is in sight: it is what a visitor plays with.
         """
         in_sight = () if any(slot.least for slot in self.method.inputs) else ("seed",)
         for owner, params in self.groups.items():
             prefix = owner if owner == self.method.id else f"{self.method.id}-{owner}"
-            for name, info in params.model_fields.items():
+            own = params.__annotations__
+            for name, info in sorted(
+                params.model_fields.items(), key=lambda one: one[0] not in own
+            ):
                 if (hint_of(info).advanced and name not in in_sight) is advanced:
                     offered = self._offered if name == "trained" else None
                     self._made[name] = control(name, info, prefix, self._texts, offered)
