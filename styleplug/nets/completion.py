@@ -24,8 +24,8 @@ from styleplug.nets.shapes import EXAMPLE, free
 
 MULTIPLE = 16  # of the picture's sides
 NOISE = 64  # numbers in a code of noise
-_SIDES = (32, 64, 96, 128, 160)  # channels at each halving of the sides
-_SQUEEZED = 88
+_SIDES = (24, 48, 96, 128, 160)  # channels at each halving of the sides
+_SQUEEZED = 96
 _DILATIONS = (1, 2, 4, 1, 2, 4)
 _HEADS = 4
 _BLIND = -20.0  # added to the affinity of positions that are wholly unknown

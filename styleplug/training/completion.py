@@ -30,6 +30,7 @@ LEAST, MOST = 0.08, 0.6  # share of the picture that a mask covers
 WALKS, POINTS = 3, 5  # strokes of a mask, corners of a stroke
 BOXES = 4
 NEAR = 33  # pixels, a window: how far from the known a pixel is still held to the true one
+WINDOW = 96  # side in pixels of the part of all pictures that is shown to the critic of patches
 PATCH = 64  # pixels that the critic of patches judges at once, about
 R1 = 0.3  # weight of the critic of patches' squared gradient
 LIKENESS = 0.1  # weight of proposals that are too much alike
@@ -160,7 +161,7 @@ class CompletionLesson(Lesson):
 
     betas = (0.5, 0.99)
     clip = 10.0
-    rates = {"net": 0.4, "critic": 0.4}  # noqa: RUF012
+    rates = {"net": 0.7, "critic": 0.5}  # noqa: RUF012
 
     def __init__(
         self, materials: Materials, params: CompletionTraining, device: torch.device, seed: int
@@ -169,7 +170,7 @@ class CompletionLesson(Lesson):
         self.net = completion.build().to(device, memory_format=torch.channels_last)
         self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
         judges = {
-            "patches": Critic(PATCH, channels=32, most=256, patches=True),
+            "patches": Critic(PATCH, channels=24, most=192, patches=True),
             "features": FeatureCritic(self.perception),
         }
         self.critic = nn.ModuleDict(judges).to(device)
@@ -191,48 +192,52 @@ class CompletionLesson(Lesson):
         found = self.perception(out)
         with torch.no_grad():
             wanted = self.perception(pictures)
-        yield Loss(self._telling(step, pictures, out.detach(), wanted, found), trains="critic")
-        yield Loss(self._making(progress, pictures, mask, made, out, wanted, found))
+        side = min(WINDOW, self.params.size)
+        top, left = rng.integers(self.params.size - side + 1, size=2)
+        window = [part[:, :, top : top + side, left : left + side] for part in (pictures, out)]
+        yield Loss(self._telling(step, *window, wanted, found), trains="critic")
+        fooling = progress / CRITICS_FROM, window[1]
+        yield Loss(self._making(pictures, mask, made, wanted, found, *fooling))
 
     def _telling(
-        self, step: int, pictures: Tensor, out: Tensor, wanted: Features, found: Features
+        self, step: int, real: Tensor, fake: Tensor, wanted: Features, found: Features
     ) -> dict[str, Tensor]:
         """What the critics learn: to tell completed pictures from whole ones."""
         made = {name: part.detach() for name, part in found.items()}
         with torch.autocast(self.device.type, torch.bfloat16):
-            real, fake = self.critic["patches"](torch.cat((pictures, out))).chunk(2)
+            logits = self.critic["patches"](torch.cat((real, fake.detach()))).chunk(2)
             seen = self.critic["features"](wanted), self.critic["features"](made)
         terms = {
-            "patches": tell(real.float(), fake.float()),
+            "patches": tell(logits[0].float(), logits[1].float()),
             "heads": tell(seen[0].float(), seen[1].float()),
         }
         if step % R1_EVERY == 0:
-            terms["r1"] = R1 * R1_EVERY * r1(self.critic["patches"], pictures)
+            terms["r1"] = R1 * R1_EVERY * r1(self.critic["patches"], real)
         return terms
 
     def _making(
         self,
-        progress: float,
         pictures: Tensor,
         mask: Tensor,
         made: Tensor,
-        out: Tensor,
         wanted: Features,
         found: Features,
+        risen: float,
+        window: Tensor,
     ) -> dict[str, Tensor]:
-        """What the net learns."""
+        """What the net learns; the critics count in full once they have `risen` to 1."""
         params, twice = self.params, self.params.batch // 4
         self.critic.requires_grad_(False)  # its gradients would be computed in vain
         with torch.autocast(self.device.type, torch.bfloat16):
-            logits = [self.critic["patches"](out), self.critic["features"](found)]
+            logits = [self.critic["patches"](window), self.critic["features"](found)]
         self.critic.requires_grad_(True)
+        fooling = sum(fool(part.float()) for part in logits)
         # Deep in a hole many pictures are right, and their mean, which pixels ask for, is blurred.
         held = 1 - 0.95 * F.avg_pool2d(mask, NEAR, 1, NEAR // 2)
-        risen = min(1.0, progress / CRITICS_FROM)
         terms = {
             "pixels": params.pixel_weight * (held * (made - pictures).abs()).mean(),
             "features": params.feature_weight * self._apart(found, wanted),
-            "fooling": params.critic_weight * risen * sum(fool(part.float()) for part in logits),
+            "fooling": params.critic_weight * min(1.0, risen) * fooling,
         }
         if params.diversity:
             one, two = found[CONTENT][-2 * twice : -twice], found[CONTENT][-twice:]
