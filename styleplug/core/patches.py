@@ -24,9 +24,10 @@ import numpy as np
 
 from styleplug.core.patchmatch import SIDE, Level, depth, touched
 from styleplug.core.picture import resize
-from styleplug.core.seam import grown
+from styleplug.core.seam import grown, smoothest
 
 _DEPTH = 5  # pixels; the hole of the coarsest size is no deeper
+_COARSEST, _STARTED = 16, 1  # halvings at most: without, and with a picture to start from
 _LEAST = 24  # pixels; the coarsest size has no shorter side
 _SEARCHES = 3  # rounds of search before each vote
 _ROUNDS = (8, 6, 5, 4, 3, 3)  # votes by level, coarse to fine; further ones as the last
@@ -63,7 +64,6 @@ def fill(
     rng: np.random.Generator,
     check: Callable[[], None],
     start: np.ndarray | None = None,
-    levels: int | None = None,
 ) -> Patched:
     """Fill a hole.  Time grows with the hole, memory with the picture.
 
@@ -73,9 +73,9 @@ def fill(
         rng: chooses among what fits.
         check: called before each round of search; what it raises ends it.
         start: (h w 3) what the hole looks like to begin with, instead of its coarsest filling.
-        levels: how many times the sides are halved at most.
     """
-    sizes = _pyramid(np.concatenate((picture, roughness(picture, mask)), axis=2), mask, levels)
+    whole = np.concatenate((picture, roughness(picture, mask)), axis=2)
+    sizes = _pyramid(whole, mask, most=_COARSEST if start is None else _STARTED)
     level = Level(*sizes[-1], rng)
     if start is None:
         level.peel(check)
@@ -92,7 +92,7 @@ def fill(
 
 
 def roughness(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """How much neighbours differ down and across (h w 2), around each pixel that is known."""
+    """How much neighbours differ down and across (h w 2), around each pixel, by what is known."""
     height, width = mask.shape
     grey, known = picture.mean(2), (~mask).astype(np.float32)
     found = []
@@ -103,7 +103,7 @@ def roughness(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
         small = (max(1, -(-width // _AROUND)), max(1, -(-height // _AROUND)))
         sums, counts = (resize(resize(x, *small), width, height) for x in (apart, both))
         found.append(np.minimum(1, _ROUGH * sums / np.maximum(counts, 0.05)))
-    return np.stack(found, axis=2).astype(np.float32)
+    return smoothest(np.stack(found, axis=2).astype(np.float32), ~mask, mask)
 
 
 def enlarged(picture: np.ndarray, mask: np.ndarray, sources: np.ndarray) -> np.ndarray:
@@ -157,11 +157,11 @@ def _bands(height: int, width: int) -> Iterator[slice]:
 
 
 def _pyramid(
-    picture: np.ndarray, mask: np.ndarray, levels: int | None
+    picture: np.ndarray, mask: np.ndarray, most: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pictures and masks, each half as large as the one before."""
     sizes = [(picture, mask)]
-    while levels is None or len(sizes) <= levels:
+    while len(sizes) <= most:
         picture, mask = sizes[-1]
         height, width = (max(1, side // 2) for side in mask.shape)
         deep = int(depth(mask, _DEPTH + 1).max())

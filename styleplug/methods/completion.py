@@ -137,12 +137,14 @@ class Completion(Method[CompletionParams]):
             return
         window = _window(mask)
         part, hole = picture[window], mask[window]
-        note = "" if patches.suits(_shrunk(part, hole)[1]) else _TOO_LITTLE
+        detail, note = params.detail, ""
+        if detail != "net" and not patches.suits(_shrunk(part, hole)[1]):
+            detail, note = _INSTEAD[detail]
         results: tuple[np.ndarray, ...] = ()
         shown = []
         for done, rng in enumerate(ctx.rng.spawn(count), 1):
             ctx.check()
-            piece = _piece(part, hole, params.detail if not note else "net", rng, ctx)
+            piece = _piece(part, hole, detail, rng, ctx)
             result = picture.copy()
             result[window] = seam.put(part, piece, hole)
             shown.append(seam.visible(result[window], hole))
@@ -154,7 +156,11 @@ class Completion(Method[CompletionParams]):
 METHOD = Completion()
 
 _EMPTY = "the mask marks nothing, so nothing was filled: paint over what is to be replaced"
-_TOO_LITTLE = "too little of the picture is left to take pieces from: the net alone has filled it"
+_LITTLE = "too little of the picture is left to take pieces from: "
+_INSTEAD = {  # by what was asked for: what is done where there are no pieces
+    "both": ("net", _LITTLE + "the net alone has filled it"),
+    "patches": ("shades", _LITTLE + "it was filled with shades of what is around"),
+}
 
 
 def _margins(params: CompletionParams, width: int, height: int) -> tuple[int, int, int, int]:
@@ -232,10 +238,11 @@ def _piece(
     picture: np.ndarray, mask: np.ndarray, detail: str, rng: np.random.Generator, ctx: Context
 ) -> np.ndarray:
     """A picture (h w 3), good under the mask (h w) and a little around it."""
-    height, width = mask.shape
+    if detail == "shades":
+        return seam.smoothest(picture, ~mask, mask)
     imagined = None if detail == "patches" else _imagined(picture, mask, rng, ctx)
     if imagined is not None and detail == "net":
-        return resize(imagined, width, height)
+        return resize(imagined, *mask.shape[::-1])
     small, hole = _shrunk(picture, mask)
     found = patches.fill(small, hole, rng, ctx.check, imagined)
     if hole.shape == mask.shape:

@@ -1,0 +1,460 @@
+"""Completion: its masks and lesson, the patches, the border, and the pictures of the method."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_photo
+
+import styleplug
+from styleplug.core import patches, seam
+from styleplug.core.errors import Cancelled, UsageError
+from styleplug.core.method import Context
+from styleplug.methods import completion as method
+from styleplug.nets import completion
+from styleplug.store import weights_folder
+from styleplug.training import completion as training
+from styleplug.training.pictures import Pictures
+from styleplug.training.task import Materials
+
+trained = pytest.mark.skipif(
+    not (weights_folder() / "completion.safetensors").is_file(), reason="not trained yet"
+)
+
+
+def photo(width=120, height=90, seed=0):
+    return make_photo(width, height, seed).pixels
+
+
+def box(height, width, top, bottom, left, right):
+    """A mask (h w)."""
+    mask = np.zeros((height, width), bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def stripes(height=64, width=80):
+    """A picture that repeats itself, so that what is missing is known."""
+    y, x = np.mgrid[:height, :width]
+    bands = np.stack([(x % 8 < 4), (y % 16 < 8), (x + y) % 8 < 4], axis=2)
+    return (0.2 + 0.6 * bands).astype(np.float32)
+
+
+def unchecked():
+    """A run that nobody stops."""
+
+
+# Net
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return completion.build().eval().requires_grad_(False)
+
+
+def test_the_net_is_small_enough_to_be_embedded(net):
+    assert sum(value.numel() for value in net.state_dict().values()) < 3_000_000
+
+
+def test_what_is_masked_is_not_looked_at(net):
+    (fill,) = completion.functions(net).values()
+    picture, mask, noise, grain = fill.examples()
+    other = picture + mask * (0.5 - picture)
+    torch.testing.assert_close(fill(picture, mask, noise, grain), fill(other, mask, noise, grain))
+    seen = picture + (1 - mask) * (0.5 - picture)
+    assert not torch.equal(fill(picture, mask, noise, grain)[0], fill(seen, mask, noise, grain)[0])
+
+
+def test_both_noises_matter(net):
+    (fill,) = completion.functions(net).values()
+    picture, mask, noise, grain = fill.examples()
+    first = fill(picture, mask, noise, grain)[0]
+    assert first.shape == picture.shape and 0 <= float(first.min()) <= float(first.max()) <= 1
+    for other in (fill(picture, mask, -noise, grain), fill(picture, mask, noise, 1 - grain)):
+        assert float((other[0] - first).abs().mean()) > 1e-4
+
+
+def test_a_far_corner_is_seen(net):
+    """Through the attention, however far."""
+    picture, mask = torch.rand(1, 3, 256, 256), torch.zeros(1, 1, 256, 256)
+    mask[:, :, :32, :32] = 1
+    given = mask, torch.zeros(1, completion.NOISE), torch.zeros_like(mask)
+    other = picture.clone()
+    other[:, :, -16:, -16:] = 1
+    apart = (net(picture, *given) - net(other, *given)).abs()
+    assert float(apart[:, :, :16, :16].max()) > 0
+
+
+def test_the_method_knows_how_long_a_code_of_noise_is():
+    assert method._NOISE == completion.NOISE
+
+
+# Training
+
+
+def test_masks_cover_what_they_should():
+    torch.manual_seed(1)
+    masks = training.masks(60, 48, "cpu")
+    assert masks.shape == (60, 1, 48, 48) and set(masks.unique().tolist()) == {0.0, 1.0}
+    shares = masks.mean((1, 2, 3))
+    assert float(shares.min()) >= training.LEAST - 0.01
+    assert float(shares.max()) <= training.MOST + 0.05
+    assert float(shares.std()) > 0.1
+    sides = torch.stack([masks[..., 0], masks[..., -1], masks[:, :, 0], masks[:, :, -1]])
+    outpainted = sides.mean(3).amax(0).flatten() == 1
+    assert 0.1 < float(outpainted.float().mean()) < 0.6
+    assert len({mask.numpy().tobytes() for mask in masks}) == 60
+
+
+def test_margins_lie_at_a_side():
+    torch.manual_seed(0)
+    apart = training._sides(20, 32, "cpu")
+    nearest = apart.flatten(1).argmin(1)
+    rows, columns = nearest // 32, nearest % 32
+    assert all(r in (0, 31) or c in (0, 31) for r, c in zip(rows, columns, strict=True))
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    pictures = Pictures.of(
+        [(make_photo(90, 80, seed).pixels * 255).astype(np.uint8) for seed in range(4)]
+    )
+    materials = Materials(pictures, pictures, pictures, pictures)
+    params = training.CompletionTraining(size=64, batch=4)
+    return training.TASK.lesson(materials, params, torch.device("cpu"), 1)
+
+
+def losses(lesson, step=1, progress=1.0):
+    torch.manual_seed(5)
+    return list(lesson.losses(step, progress, np.random.default_rng(3)))
+
+
+def test_a_step_depends_on_its_generators_alone(lesson):
+    one, two = (losses(lesson)[1].terms for _ in range(2))
+    for name in {*one} - {"fooling"}:  # spectral norms of the critic go on with each use
+        assert float(one[name].detach()) == float(two[name].detach())
+
+
+def test_critics_and_net_learn_each_from_their_own_loss(lesson):
+    telling, making = losses(lesson, step=0)
+    assert telling.trains == "critic" and making.trains == "net"
+    assert set(telling.terms) == {"patches", "heads", "r1"}
+    assert set(making.terms) == {"pixels", "features", "fooling", "likeness"}
+    lesson.net.zero_grad()
+    lesson.critic.zero_grad()
+    telling.total().backward(retain_graph=True)
+    assert all(p.grad is None for p in lesson.net.parameters())
+    assert any(p.grad is not None for p in lesson.critic.parameters())
+    lesson.critic.zero_grad()
+    making.total().backward()
+    assert all(p.grad is None for p in lesson.critic.parameters())
+    assert all(p.grad is not None for p in lesson.net.parameters())
+    lesson.net.zero_grad()
+
+
+def test_critics_come_in_slowly(lesson):
+    early, late = (losses(lesson, progress=p)[1].terms["fooling"] for p in (0.0, 1.0))
+    assert float(early.detach()) == 0 < float(late.detach())
+
+
+def test_proposals_that_are_alike_are_a_loss(lesson):
+    found = float(losses(lesson)[1].terms["likeness"].detach())
+    assert 0 < found <= training.LIKENESS * lesson.params.diversity
+
+
+def test_what_is_known_is_put_back():
+    made, picture = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
+    mask = torch.tensor([0.0, 1.0]).repeat(2, 1, 4, 2)
+    torch.testing.assert_close(training.composed(made, picture, mask), (1 - mask) * picture)
+
+
+def test_scores_and_samples_are_of_held_out_pictures(lesson):
+    with torch.no_grad():
+        scores, sheet = lesson.score(lesson.net), lesson.sample(lesson.net)
+    assert next(iter(scores)) == "kernel" and np.isfinite(list(scores.values())).all()
+    assert sheet.shape == (5 * 64, 4 * 64, 3) and 0 <= sheet.min() and sheet.max() <= 1
+    known = lesson.held_masks[0, 0].numpy() == 0
+    np.testing.assert_array_equal(sheet[:64, :64][known], sheet[128:192, :64][known])
+
+
+# Border
+
+
+def test_a_mask_grows_by_steps():
+    mask = box(7, 9, 3, 4, 4, 5)
+    y, x = np.mgrid[:7, :9]
+    np.testing.assert_array_equal(seam.grown(mask, 2), abs(y - 3) + abs(x - 4) <= 2)
+    assert not seam.grown(np.zeros((3, 3), bool), 5).any()
+
+
+def test_the_smoothest_values_are_a_plane_where_the_border_is_one():
+    y, x = np.mgrid[:40, :50]
+    plane = np.stack([x / 50, y / 40, (x + y) / 90], axis=2).astype(np.float32)
+    mask = box(40, 50, 10, 30, 12, 40)
+    found = seam.smoothest(plane, seam.grown(mask, 1) & ~mask, mask)
+    assert np.abs(found - plane)[mask].max() < 0.02
+
+
+def test_values_fade_within_their_reach():
+    known, wanted = box(64, 64, 0, 64, 0, 1), box(64, 64, 0, 64, 1, 64)
+    found = seam.smoothest(np.ones((64, 64, 1), np.float32), known, wanted, reach=8.0)[32, :, 0]
+    assert np.all(np.diff(found) <= 1e-3) and 0.25 < found[8] < 0.5 and found[40] < 0.05
+
+
+def test_a_piece_takes_the_shades_around_it_and_nothing_else_changes():
+    picture, mask = photo(), box(90, 120, 65, 85, 80, 110)
+    result = seam.put(picture, np.clip(picture + 0.15, 0, 1), mask)
+    np.testing.assert_array_equal(result[~mask], picture[~mask])
+    pasted = np.where(mask[:, :, None], np.clip(picture + 0.15, 0, 1), picture)
+    assert seam.visible(picture, mask) < 1.3 < 2 < seam.visible(pasted, mask)
+    assert seam.visible(result, mask) < 1.3
+
+
+def test_a_border_without_neighbours_shows_nothing():
+    assert seam.visible(photo(), np.zeros((90, 120), bool)) == 1
+    assert np.isfinite(seam.visible(np.zeros((9, 9, 3), np.float32), box(9, 9, 3, 6, 3, 6)))
+
+
+# Patches
+
+
+def test_a_pattern_goes_on():
+    picture, mask = stripes(), box(64, 80, 20, 40, 30, 50)
+    spoilt = np.where(mask[:, :, None], np.float32(0.9), picture)
+    found = patches.fill(spoilt, mask, np.random.default_rng(0), unchecked)
+    assert np.abs(found.picture - picture)[mask].mean() < 0.03
+    np.testing.assert_array_equal(found.picture[:13], picture[:13])
+
+
+def test_what_is_masked_is_never_a_source():
+    picture, mask = photo(), box(90, 120, 30, 60, 40, 80)
+    one, two = (
+        patches.fill(
+            np.where(mask[:, :, None], value, picture).astype(np.float32), mask, rng, unchecked
+        )
+        for value, rng in ((0.0, np.random.default_rng(2)), (1.0, np.random.default_rng(2)))
+    )
+    np.testing.assert_array_equal(one.picture, two.picture)
+    rows, columns = one.sources[mask].T
+    assert not mask[rows, columns].any()
+
+
+def test_another_seed_fills_differently():
+    picture, mask = photo(), box(90, 120, 30, 60, 40, 80)
+    one, same, other = (
+        patches.fill(picture, mask, np.random.default_rng(seed), unchecked).picture
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one - other)[mask].mean() > 0.005
+
+
+def test_a_start_is_kept_to():
+    """Of two colours that would both do, the one that is begun with."""
+    red, blue = stripes() * (1, 0.3, 0.3), stripes() * (0.3, 0.3, 1)
+    picture = np.concatenate([red, blue], axis=1).astype(np.float32)
+    mask, inner = box(64, 160, 16, 48, 64, 96), box(64, 160, 22, 42, 70, 90)
+    for colour, start in ((0, red), (2, blue)):
+        start = np.tile(start, (1, 2, 1)).astype(np.float32)
+        found = patches.fill(picture, mask, np.random.default_rng(0), unchecked, start).picture
+        assert found[inner].mean(0).argmax() == colour
+        assert np.abs(found - start)[inner].mean() < 0.15
+
+
+def test_a_larger_picture_is_filled_from_the_same_places():
+    small, mask = stripes(), box(64, 80, 20, 40, 30, 50)
+    found = patches.fill(small, mask, np.random.default_rng(0), unchecked)
+    large, hole = (part.repeat(3, 0).repeat(3, 1) for part in (small, mask))
+    spoilt = np.where(hole[:, :, None], np.float32(0.9), large)
+    result = patches.enlarged(spoilt, hole, found.sources)
+    assert np.abs(result - large)[hole].mean() < 0.06
+    np.testing.assert_array_equal(result[:57], large[:57])
+
+
+def test_too_little_suits_nothing():
+    assert not patches.suits(np.zeros((6, 50), bool))
+    assert not patches.suits(np.ones((50, 50), bool))
+    assert not patches.suits(np.indices((50, 50)).sum(0) % 7 == 0)
+    assert patches.suits(box(50, 50, 0, 50, 0, 35))
+
+
+def test_a_stop_ends_it():
+    def stop():
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        patches.fill(photo(), box(90, 120, 30, 60, 40, 80), np.random.default_rng(0), stop)
+
+
+# Method
+
+
+def run(content=None, mask=None, **values):
+    """The result of a run that needs no weights, unless they are asked for."""
+    content = photo() if content is None else content
+    given = {"size": max(content.shape[:2]), "detail": "patches", "backend": "fake", "count": 2}
+    if mask is not None:
+        values["mask"] = np.repeat(mask[:, :, None], 3, axis=2).astype(np.float32)
+    return styleplug.generate("completion", content=content, **{**given, **values})
+
+
+@pytest.fixture(scope="module")
+def hole():
+    return box(90, 120, 35, 60, 40, 75)
+
+
+@pytest.mark.parametrize(
+    ("detail", "backend"),
+    [
+        ("patches", "fake"),
+        *(
+            pytest.param(detail, backend, marks=trained)
+            for detail in ("net", "both")
+            for backend in ("torch", "onnx")
+        ),
+    ],
+)
+def test_nothing_outside_the_mask_changes(hole, detail, backend):
+    found = run(mask=hole, detail=detail, backend=backend, widen=0)
+    assert len(found.images) == 2
+    for image in found.images:
+        np.testing.assert_array_equal(image[~hole], photo()[~hole])
+        assert np.abs(image - photo())[hole].max() > 0.02
+        assert seam.visible(image, hole) < 1.5
+    assert found.metrics["border"] < 1.5
+    assert np.abs(found.images[0] - found.images[1])[hole].mean() > 0.002
+
+
+def test_seeds_differ_and_more_proposals_begin_with_the_same(hole):
+    one, more, other = (
+        run(mask=hole, **values).images for values in ({}, {"count": 3}, {"seed": 5})
+    )
+    assert len(more) == 3
+    np.testing.assert_array_equal(one[0], more[0])
+    np.testing.assert_array_equal(one[1], more[1])
+    assert np.abs(one[0] - other[0])[hole].mean() > 0.002
+
+
+def test_the_mask_is_widened_by_so_much(hole):
+    result = run(mask=hole, widen=5, count=1).images[0]
+    wider = seam.grown(hole, 5)
+    np.testing.assert_array_equal(result[~wider], photo()[~wider])
+    assert (result != photo()).any(2)[wider & ~hole].mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("sides", "pads"),
+    [
+        ("all", (18, 18, 18, 18)),
+        ("left_right", (0, 0, 18, 18)),
+        ("top_bottom", (18, 18, 0, 0)),
+        ("left", (0, 0, 18, 0)),
+        ("bottom", (0, 18, 0, 0)),
+    ],
+)
+def test_margins_grow_the_picture_where_they_should(sides, pads):
+    result = run(margin=20, sides=sides, count=1, widen=0).images[0]
+    top, bottom, left, right = pads
+    assert result.shape == (90 + top + bottom, 120 + left + right, 3)
+    inside = result[top : 90 + top, left : 120 + left]
+    np.testing.assert_array_equal(inside, photo())
+    around = np.ones(result.shape[:2], bool)
+    around[top : 90 + top, left : 120 + left] = False
+    assert result[around].std() > 0.02 and seam.visible(result, around) < 1.6
+
+
+def test_mask_and_margin_go_together(hole):
+    result = run(mask=hole, margin=10, widen=0, count=1).images[0]
+    inside = result[9:-9, 9:-9]
+    np.testing.assert_array_equal(inside[~hole], photo()[~hole])
+    assert (inside != photo()).any(2)[hole].mean() > 0.9
+
+
+def test_a_mask_of_another_size_is_scaled(hole):
+    mask = hole.repeat(3, 0).repeat(3, 1)
+    result = run(mask=mask, widen=0, count=1).images[0]
+    np.testing.assert_array_equal(result, run(mask=hole, widen=0, count=1).images[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "no mask came and the margin is 0"),
+        ({"mask": np.ones((90, 120), bool)}, "covers the whole picture"),
+        ({"mask": box(90, 120, 1, 89, 1, 119), "widen": 4}, "widen the mask less"),
+        ({"mask": np.ones((90, 60), bool)}, "proportions"),
+    ],
+)
+def test_what_cannot_be_completed_is_refused_in_a_sentence(values, words):
+    with pytest.raises(UsageError, match=words):
+        run(**values)
+
+
+def test_an_empty_mask_changes_nothing():
+    for image in run(mask=np.zeros((90, 120), bool)).images:
+        np.testing.assert_array_equal(image, photo())
+
+
+class Alone(Context):
+    """What a run without an engine gets."""
+
+    def __init__(self, size):
+        self.size, self.rng = size, np.random.default_rng(0)
+
+    def check(self):
+        pass
+
+
+def alone(content, mask):
+    """The one proposal of a run without an engine."""
+    params = method.CompletionParams(detail="patches", count=1, widen=0)
+    given = np.repeat(mask[:, :, None], 3, axis=2).astype(np.float32)
+    context = Alone(max(mask.shape))
+    *_, frame = method.METHOD.run({"content": (content,), "mask": (given,)}, params, context)
+    assert frame.final and len(frame.images) == 1
+    return frame.images[0]
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 300), (64, 24)])
+def test_tiny_pictures_and_shattered_masks_are_filled(shape):
+    content = photo(shape[1], shape[0])
+    noise = np.random.default_rng(0).random(shape) < 0.4
+    for mask in (noise, box(*shape, 2, shape[0], 1, shape[1])):
+        result = alone(content, mask)
+        np.testing.assert_array_equal(result[~mask], content[~mask])
+        assert np.isfinite(result).all()
+
+
+def test_a_small_hole_in_a_large_picture_takes_little():
+    content = photo(400, 300).repeat(10, 0).repeat(10, 1)
+    mask = box(3000, 4000, 1500, 1560, 2000, 2080)
+    tracemalloc.start()
+    result = alone(content, mask)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result.shape == content.shape
+    # The mask as given, the picture with its margins, the result; all else is of the surroundings.
+    assert peak < 3.6 * content.nbytes
+
+
+def test_a_large_hole_is_worked_on_at_a_bounded_size(monkeypatch):
+    monkeypatch.setattr(method, "_HOLE", 1500)
+    sizes = []
+    fill = patches.fill
+
+    def watched(picture, *rest):
+        sizes.append(picture.shape[0] * picture.shape[1])
+        return fill(picture, *rest)
+
+    monkeypatch.setattr(patches, "fill", watched)
+    content, mask = photo(240, 180), box(180, 240, 40, 140, 60, 180)
+    result = run(content, mask, widen=0, count=1).images[0]
+    assert 1500 < sizes[0] < 8000
+    np.testing.assert_array_equal(result[~mask], content[~mask])
+    assert seam.visible(result, mask) < 1.6 and result[mask].std() > 0.02
