@@ -131,8 +131,8 @@ def test_dense_layers_paint_in_waves_without_the_finest(nets):
     found = table @ picture @ table.T
     light, colour = found.sum(0), found[0] - found[2]
     sums = torch.arange(gan.SIDE)[:, None] + torch.arange(gan.SIDE)
-    assert float(light[sums >= 64].abs().max()) < 1e-4 < float(light[sums == 63].abs().max())
-    assert float(colour[sums >= 24].abs().max()) < 1e-4 < float(colour[sums == 23].abs().max())
+    assert float(light[sums >= 48].abs().max()) < 1e-4 < float(light[sums == 47].abs().max())
+    assert float(colour[sums >= 20].abs().max()) < 1e-4 < float(colour[sums == 19].abs().max())
 
 
 # What is made of noise

@@ -2,8 +2,9 @@
 
 Departures from that paper, without which dense layers paint speckle at 64×64 pixels in colour:
 the last layer gives not pixels but the weights of cosine waves, as JPEG holds pictures.  What
-hardly shows is left out: the finest diagonal waves, and all but the coarse waves of colour.  So
-it gives 2,680 numbers instead of 12,288, and each unit of it draws smoothly.
+hardly shows is left out: the finest waves, and all but the coarse waves of colour.  So it gives
+1,596 numbers instead of 12,288, each unit of it draws smoothly, and from the start the waves are
+as strong as those of paintings: the finer the weaker.
 
 Trained by `styleplug train gan`.
 """
@@ -19,9 +20,10 @@ from torch import Tensor, nn
 from styleplug.nets.generator import STYLE, Dense, Map, Mapping, Paint, leaky
 
 SIDE = 64  # pixels of a picture
-_FINEST = (64, 24, 24)  # sums of the two frequencies, of light and of two contrasts of colour
-_WIDTHS = (512, 768)
-_CONTRAST = 0.25  # deviation of the pixels of an untrained net
+_FINEST = (48, 20, 20)  # sums of the two frequencies, of light and of two contrasts of colour
+_STRENGTHS = (11.0, 3.0, 1.2)  # deviations of their coarsest waves
+_FALL = 1.25  # how fast finer ones are weaker
+_WIDTHS = (768, 1024)
 _COLOURS = (  # light, red against blue, green against both: a basis of unit vectors
     (3**-0.5, 3**-0.5, 3**-0.5),
     (2**-0.5, 0.0, -(2**-0.5)),
@@ -53,8 +55,7 @@ class Gan(nn.Module):
         kept = [frequencies[:, None] + frequencies < finest for finest in _FINEST]
         used = torch.stack(kept)
         size = torch.hypot(*torch.meshgrid(frequencies, frequencies, indexing="ij")) + 1
-        amplitude = (used / size)[used]  # as of natural pictures: the finer the weaker
-        amplitude *= _CONTRAST * SIDE * 3**0.5 / amplitude.norm()
+        amplitude = (torch.tensor(_STRENGTHS)[:, None, None] * size**-_FALL)[used]
         numbers = torch.full(used.shape, len(amplitude))  # the number after the last is zero
         numbers[used] = torch.arange(len(amplitude))
         self.mapping = Mapping()

@@ -26,7 +26,7 @@ from styleplug.nets.shapes import free
 STYLE = 128  # numbers that they are mapped to
 SIDE = 128  # pixels of a picture
 PACE = 0.1  # of the mapping beside all else: what moves it moves everything
-_WIDTHS = (192, 192, 192, 128, 96, 48)  # channels at 4, 8 … 128 pixels
+_WIDTHS = (224, 224, 192, 128, 64, 32)  # channels at 4, 8 … 128 pixels
 _SLOPE = 0.2
 _CONTRAST = 0.15  # of what one depth adds to an untrained net's picture
 

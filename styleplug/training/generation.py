@@ -28,6 +28,7 @@ from styleplug.training.quality import descriptor, diversity, kernel_distance
 from styleplug.training.task import Lesson, Loss, Materials
 
 SCORED = 256  # pictures made to be judged
+NARROW = 16  # channels of the critic's first layer: most of a step's time would be spent there
 FOLLOWING = 0.01  # by how much of a step's styles their mean is moved
 ROWS, COLUMNS = 4, 8  # of a sheet
 
@@ -47,7 +48,7 @@ class Generation(Params):
     """What decides a run."""
 
     batch: int = field(
-        64,
+        32,
         label="Batch",
         help="Real pictures, and as many made ones, in a step.",
         zh=("批量", "每一步的真实图片数，生成图片数与之相同。"),
@@ -87,7 +88,7 @@ class Critics(nn.Module):
 
     def __init__(self, size: int, perception: Perception, classes: int):
         super().__init__()
-        self.pixels = Critic(size, classes=classes)
+        self.pixels = Critic(size, channels=NARROW, classes=classes)
         self.features = FeatureCritic(perception, classes=classes)
 
 
