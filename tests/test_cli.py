@@ -178,7 +178,10 @@ def test_methods(tint: type[Tint], styleplug: Command) -> None:
     assert described["broken"] == {"lost": "no module named x"}
     (method,) = described["methods"]
     assert method["id"] == "tint"
-    assert method["inputs"] == [{"id": "content", "most": 1}, {"id": "style", "most": 2}]
+    assert method["inputs"] == [
+        {"id": "content", "least": 1, "most": 1},
+        {"id": "style", "least": 1, "most": 2},
+    ]
     amount = method["parameters"]["amount"]
     assert (amount["default"], amount["minimum"], amount["maximum"]) == (0.25, 0.0, 1.0)
 

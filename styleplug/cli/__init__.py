@@ -127,7 +127,10 @@ def methods(json: Json = False) -> None:
                 "title": method.title,
                 "summary": method.summary,
                 "paper": method.paper,
-                "inputs": [{"id": slot.id, "most": slot.most} for slot in method.inputs],
+                "inputs": [
+                    {"id": slot.id, "least": slot.least, "most": slot.most}
+                    for slot in method.inputs
+                ],
                 "parameters": method.params.model_json_schema().get("properties", {}),
             }
             for method in found.methods.values()
