@@ -1,6 +1,6 @@
 """What `dcgan` and `cgan` paint with: noise becomes a style, and the style becomes a picture.
 
-A pyramid of convolutions from 4×4 to 128×128 pixels, as of Radford et al. 2016
+A pyramid of convolutions from 4×4 to 64×64 pixels, as of Radford et al. 2016
 (arXiv:1511.06434).  Departures from that paper, each because it learns sooner or better: nearest
 neighbours and a convolution instead of transposed convolutions, which leave checkerboards; no
 batch norm, which lets pictures of a batch depend on each other; the noise enters at every depth,
@@ -24,9 +24,9 @@ from styleplug.nets.layers import double
 from styleplug.nets.shapes import free
 
 STYLE = 128  # numbers that they are mapped to
-SIDE = 128  # pixels of a picture
+SIDE = 64  # pixels of a picture
 PACE = 0.1  # of the mapping beside all else: what moves it moves everything
-_WIDTHS = (224, 224, 192, 128, 64, 32)  # channels at 4, 8 … 128 pixels
+_WIDTHS = (224, 224, 192, 128, 64)  # channels at 4, 8 … 64 pixels
 _SLOPE = 0.2
 _CONTRAST = 0.15  # of what one depth adds to an untrained net's picture
 

@@ -22,9 +22,9 @@ class CganTraining(Generation):
 TASK = Task(
     id="cgan",
     title="Conditional GAN",
-    summary="Learns to make pictures of 128 × 128 pixels of several classes: the sub-folders of "
+    summary="Learns to make pictures of 64 × 64 pixels of several classes: the sub-folders of "
     "the folder given.",
-    zh=("条件 GAN", "学习生成多个类别的 128 × 128 图片；所给文件夹的子文件夹即类别。"),
+    zh=("条件 GAN", "学习生成多个类别的 64 × 64 图片；所给文件夹的子文件夹即类别。"),
     params=CganTraining,
     lesson=partial(GeneratorLesson, cgan),
 )
