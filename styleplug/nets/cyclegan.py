@@ -6,9 +6,9 @@ there, and back by nearest neighbours.  Departures from the paper:
 - Instance norm measures the whole picture, so that tiles would not agree; here a position's
   channels are divided by their root mean square (pixel norm, Karras et al. 2018,
   arXiv:1710.10196).
-- The result is added to a blurred copy of the picture.  Colours and places come for free, but
-  all that is finer than a brush mark has to be painted: what is added to the sharp picture ends
-  as a tint.
+- What is painted is added to the picture, blurred as far as the net decides, place by place.  So
+  colours and places come for free, from the first step on; but the finer detail of a photograph,
+  under which all painting would end as a tint, can make way for brush marks.
 - Noise goes in beside the picture, since of a flat surface alone nothing but a flat surface can
   be made.
 
@@ -69,11 +69,11 @@ class Generator(nn.Module):
                 nn.Conv2d(_MIDDLE, _ENTRY, 3, padding=1),
             ]
         )
-        self.picture = nn.Conv2d(_ENTRY, 3, 7, padding=3)
+        self.picture = nn.Conv2d(_ENTRY, 3 + 1, 7, padding=3)  # and how much detail stays
         for conv in (self.entry, *self.halve, *self.rise):
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
             nn.init.zeros_(conv.bias)
-        nn.init.normal_(self.picture.weight, std=0.005)
+        nn.init.normal_(self.picture.weight, std=0.001)
         nn.init.zeros_(self.picture.bias)
 
     def forward(self, picture: Tensor, grain: Tensor) -> Tensor:
@@ -90,7 +90,8 @@ class Generator(nn.Module):
         for conv in self.rise:
             x = F.relu(conv(double(x)))
         blurred = F.interpolate(F.avg_pool2d(picture, STRIDE), scale_factor=4.0, mode="bilinear")
-        return blurred + self.picture(x)
+        painted, kept = self.picture(x).split([3, 1], dim=1)
+        return blurred + torch.sigmoid(kept) * (picture - blurred) + painted
 
 
 class CycleGan(nn.Module):
