@@ -154,19 +154,20 @@ class GeneratorLesson(Lesson):
 
         # In turn real and made: of a batch that four divides, the critic compares like with like.
         seen = augment(torch.stack((real, made.detach()), dim=1).flatten(0, 1))
-        logits = self._judged(seen, labels.repeat_interleave(2))
-        pixels, features = (tell(part[0::2], part[1::2]) for part in logits)
-        terms = {"critic": pixels, "feature critic": features}
+        pixels, *heads = (
+            tell(logits[0::2], logits[1::2])
+            for logits in self._judged(seen, labels.repeat_interleave(2))
+        )
+        terms = {"critic": pixels, "feature critic": torch.stack(heads).mean()}
         if step % R1_EVERY == 0 and self.params.r1_weight:
             steady = r1(critics.pixels, seen[0::2], self._told(labels))
             terms["r1"] = self.params.r1_weight / 2 * R1_EVERY * steady
         yield Loss(terms, trains="critic")
 
         critics.requires_grad_(False)  # spares the work of gradients that nobody needs
-        logits = self._judged(augment(made), labels)
-        yield Loss(
-            {"pixels": fool(logits[0]), "features": self.params.feature_weight * fool(logits[1])}
-        )
+        pixels, *heads = map(fool, self._judged(augment(made), labels))
+        features = self.params.feature_weight * torch.stack(heads).mean()
+        yield Loss({"pixels": pixels, "features": features})
         critics.requires_grad_(True)
         self._follow(style.detach().float(), labels)
 
@@ -180,10 +181,16 @@ class GeneratorLesson(Lesson):
         chosen = rng.permutation(np.arange(count) + rng.integers(self.classes)) % self.classes
         return order[starts[chosen] + (rng.random(count) * sizes[chosen]).astype(np.int64)]
 
-    def _judged(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (b 1) of the pictures and (b n) of their features."""
+    def _judged(self, pictures: Tensor, labels: Tensor) -> Iterator[Tensor]:
+        """Logits (b 1) of the pictures, then (b n) of each tap of their features.
+
+        Taps count the same: the finest have most positions, and would drown what is seen at large.
+        """
         critics, told = self.critics["critic"], self._told(labels)
-        return critics.pixels(pictures, told), critics.features(self.perception(pictures), told)
+        yield critics.pixels(pictures, told)
+        features = self.perception(pictures)
+        for tap, head in critics.features.heads.items():
+            yield head(features[tap], told)
 
     def _told(self, labels: Tensor) -> Tensor | None:
         """Labels, where there are classes."""
