@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gradio.utils import get_upload_folder
 from PIL import Image
 from serve import THIRD_PARTY, Site, picture, served, wait
 
@@ -193,6 +194,12 @@ def test_several_results_and_one_of_them_as_a_style(
     guest.set("settings-size", 96)
     guest.at("run").click()
     guest.say("Done in")
+
+    guest.open("Dream")
+    for kept in Path(get_upload_folder()).glob("*/3.png"):
+        kept.unlink()  # as is done an hour later
+    guest.at("to-blend").click()
+    expect(guest.page.get_by_text("no longer kept")).to_be_visible()
 
 
 def test_a_walk_moves(visit: Any, tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "losses": ("Losses", "损失曲线"),
     "download": ("Download", "下载"),
     "as_style": ("Use as style in", "用作风格图："),
+    "gone": (
+        "This result is no longer kept: files are deleted after an hour. Run again.",
+        "结果已不再保存：文件一小时后会被删除。请重新运行。",
+    ),
     "pictures": ("{n} pictures", "{n} 张图片"),
     "signed": ("Recipe in the file", "文件内含配方"),
     "signed_help": (

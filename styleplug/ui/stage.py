@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from styleplug.core.errors import UsageError
 from styleplug.core.frame import Frame, Report
 from styleplug.core.image import Picture, fitted
 from styleplug.core.method import Method
 from styleplug.core.sheet import columns
 from styleplug.ui import render
-from styleplug.ui.i18n import Language, Texts, say
+from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.live import Moment
+from styleplug.ui.refusal import shown
 from styleplug.ui.results import Folder
 
 Updates = dict[Any, Any]  # component -> what becomes of it
@@ -139,7 +140,7 @@ class Stage:
         """
         for id, button in self._passes.items():
             button.click(
-                partial(self._pass, id),
+                self._passing(id),
                 [self._folder, self._picked],
                 [styles(id), shelf],
                 js=TO_TOP,
@@ -246,11 +247,19 @@ class Stage:
         """Remember which picture is looked at."""
         return int(event.index)
 
-    def _pass(self, other: str, folder: Folder | None, picked: int) -> Any:
-        """The picture for the style of another tab, and that tab to the front."""
-        if folder is None:
-            return gr.skip(), gr.skip()
-        return str(folder.single(picked)), gr.update(selected=other)
+    def _passing(self, other: str) -> Callable[..., Any]:
+        """What gives a picture to the style of another tab, and brings that to the front."""
+
+        def give(request: gr.Request, folder: Folder | None, picked: int) -> Any:
+            if folder is None:
+                return gr.skip(), gr.skip()
+            path = folder.single(picked)
+            if not path.is_file():
+                to = language(request)
+                raise shown(UsageError(say("gone", to)), to)
+            return str(path), gr.update(selected=other)
+
+        return give
 
 
 def _alike(before: Picture, report: Report) -> bool:
