@@ -255,16 +255,16 @@ def test_another_seed_fills_differently():
     assert np.abs(one - other)[mask].mean() > 0.005
 
 
-def test_a_start_is_kept_to():
-    """Of two colours that would both do, the one that is begun with."""
+def test_a_likeness_is_kept_to():
+    """Of two colours that would both do, the one that is asked for; with the picture's pattern."""
     red, blue = stripes() * (1, 0.3, 0.3), stripes() * (0.3, 0.3, 1)
     picture = np.concatenate([red, blue], axis=1).astype(np.float32)
     mask, inner = box(64, 160, 16, 48, 64, 96), box(64, 160, 22, 42, 70, 90)
-    for colour, start in ((0, red), (2, blue)):
-        start = np.tile(start, (1, 2, 1)).astype(np.float32)
-        found = patches.fill(picture, mask, np.random.default_rng(0), unchecked, start).picture
+    for colour, like in ((0, red), (2, blue)):
+        like = np.tile(like.mean((0, 1)), (32, 40, 1)).astype(np.float32)
+        found = patches.fill(picture, mask, np.random.default_rng(0), unchecked, like).picture
         assert found[inner].mean(0).argmax() == colour
-        assert np.abs(found - start)[inner].mean() < 0.15
+        assert found[inner].std(0).max() > 0.2
 
 
 def test_a_larger_picture_is_filled_from_the_same_places():

@@ -27,12 +27,12 @@ from styleplug.core.picture import resize
 from styleplug.core.seam import grown, smoothest
 
 _DEPTH = 5  # pixels; the hole of the coarsest size is no deeper
-_COARSEST, _STARTED = 16, 1  # halvings at most: without, and with a picture to start from
 _LEAST = 24  # pixels; the coarsest size has no shorter side
 _SEARCHES = 3  # rounds of search before each vote
 _ROUNDS = (8, 6, 5, 4, 3, 3)  # votes by level, coarse to fine; further ones as the last
 _AROUND = 12  # pixels around one within which roughness is measured
 _ROUGH = 4.0  # how much it counts
+_GUIDE = 0.6  # how much a guide counts beside the colours
 _FEW = 16  # a picture with fewer whole known patches gives nothing to fill a hole with
 
 
@@ -63,7 +63,7 @@ def fill(
     mask: np.ndarray,
     rng: np.random.Generator,
     check: Callable[[], None],
-    start: np.ndarray | None = None,
+    like: np.ndarray | None = None,
 ) -> Patched:
     """Fill a hole.  Time grows with the hole, memory with the picture.
 
@@ -72,23 +72,37 @@ def fill(
         mask: (h w) bool, True where it is to be filled; `suits` must say that it can be.
         rng: chooses among what fits.
         check: called before each round of search; what it raises ends it.
-        start: (h w 3) what the hole looks like to begin with, instead of its coarsest filling.
+        like: (h' w' 3) of any size, what the whole picture should look like from afar.
     """
     whole = np.concatenate((picture, roughness(picture, mask)), axis=2)
-    sizes = _pyramid(whole, mask, most=_COARSEST if start is None else _STARTED)
-    level = Level(*sizes[-1], rng)
-    if start is None:
-        level.peel(check)
-    else:
-        level.begin(resize(start, level.width, level.height))
-    for number, rounds in zip(range(len(sizes)), _rounds(len(sizes)), strict=True):
+    guide = np.zeros((*mask.shape, 0), np.float32)
+    if like is not None:
+        near = resize(like, mask.shape[1], mask.shape[0])
+        guide = _GUIDE * _soft(np.where(mask[:, :, None], near, picture))
+    sizes = _pyramid(whole, mask)
+    level = Level(*sizes[-1], rng, _at(guide, sizes[-1]))
+    level.peel(check)
+    for number in range(len(sizes)):
         if number:
-            level = level.finer(*sizes[-1 - number])
+            size = sizes[-1 - number]
+            level = level.finer(*size, _at(guide, size))
+        rounds = _ROUNDS[min(number, len(_ROUNDS) - 1)]
         for left in reversed(range(rounds)):
             check()
             level.search(_SEARCHES if number or left < rounds - 1 else 3 * _SEARCHES)
             level.vote(sharp=left == 0)
     return Patched(np.ascontiguousarray(level.made[:, :, :3]), level.sources())
+
+
+def _soft(picture: np.ndarray) -> np.ndarray:
+    """A picture (h w c) from afar: its means over about `_AROUND` pixels."""
+    height, width = picture.shape[:2]
+    return resize(resize(picture, -(-width // _AROUND), -(-height // _AROUND)), width, height)
+
+
+def _at(guide: np.ndarray, size: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """A guide (h w d) at a size of the pyramid."""
+    return resize(guide, *size[1].shape[::-1])
 
 
 def roughness(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -143,12 +157,6 @@ def enlarged(picture: np.ndarray, mask: np.ndarray, sources: np.ndarray) -> np.n
     return result
 
 
-def _rounds(levels: int) -> Iterator[int]:
-    """Votes of each level, coarse to fine."""
-    for number in range(levels):
-        yield _ROUNDS[min(number, len(_ROUNDS) - 1)]
-
-
 def _bands(height: int, width: int) -> Iterator[slice]:
     """Rows, a quarter of a megapixel at a time."""
     rows = max(1, 2**18 // width)
@@ -156,12 +164,10 @@ def _bands(height: int, width: int) -> Iterator[slice]:
         yield slice(top, min(top + rows, height))
 
 
-def _pyramid(
-    picture: np.ndarray, mask: np.ndarray, most: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
+def _pyramid(picture: np.ndarray, mask: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Pictures and masks, each half as large as the one before."""
     sizes = [(picture, mask)]
-    while len(sizes) <= most:
+    while True:
         picture, mask = sizes[-1]
         height, width = (max(1, side // 2) for side in mask.shape)
         deep = int(depth(mask, _DEPTH + 1).max())

@@ -53,11 +53,20 @@ class Level:
     """One size: its picture, the patches that touch the hole, and the match of each.
 
     Places are numbers: row · width + column, of a patch's middle.
+
+    Args:
+        picture: (h w c) float32.
+        mask: (h w) bool, True in the hole.
+        rng: decides what is tried.
+        guide: (h w d) float32, what the middle of a patch should be like, in the hole as well.
     """
 
-    def __init__(self, picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator):
+    def __init__(
+        self, picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator, guide: np.ndarray
+    ):
         self.picture, self.mask, self.rng = picture.copy(), mask, rng
         self.height, self.width = mask.shape
+        self.guide = guide.reshape(self.height * self.width, guide.shape[2])
         touches = touched(mask)
         self.targets, self.known = (
             self._places(np.argwhere(part) + RADIUS) for part in (touches, ~touches)
@@ -94,12 +103,13 @@ class Level:
         self.basis = np.ascontiguousarray(vectors[:, -_COMPONENTS:])
 
     def _described(self, places: np.ndarray) -> np.ndarray:
-        """Principal components (n 24) of patches."""
+        """Principal components of patches and what guides them (n 24+d)."""
         parts = [
             (self._patches(places[i : i + _CHUNK]) - self.mean) @ self.basis
             for i in range(0, len(places), _CHUNK)
         ]
-        return np.concatenate(parts).astype(np.float32)
+        guides = SIDE * self.guide[places]  # as if each pixel of the patch had it
+        return np.concatenate((np.concatenate(parts), guides), axis=1).astype(np.float32)
 
     def peel(self, check: Callable[[], None]) -> None:
         """Fill the hole from its border inwards."""
@@ -127,6 +137,8 @@ class Level:
             apart = weight @ squares.T - 2 * wanted @ sources.T
             apart += (wanted**2).sum(1, keepdims=True)
             apart = np.maximum(apart, 0) / weight.sum(1, keepdims=True)
+            wished = self.guide[front[:, 0] * self.width + front[:, 1]]
+            apart += ((wished[:, None] - self.guide[some]) ** 2).mean(2) if wished.size else 0
             chosen = self._drawn(apart)
             self.picture[front[:, 0], front[:, 1]] = middles[chosen]
             empty[front[:, 0], front[:, 1]] = False
@@ -139,11 +151,6 @@ class Level:
         least = apart.min(1, keepdims=True)
         good = apart <= least * (1 + _CHOICE) + 1e-4
         return np.asarray(np.where(good, self.rng.random(apart.shape), -1.0).argmax(1))
-
-    def begin(self, start: np.ndarray) -> None:
-        """Fill the hole with a given picture."""
-        self.picture[self.mask, :3] = start[self.mask]
-        self._acquire_taste()
 
     def _acquire_taste(self) -> None:
         """Let sources cost differently, by chance, smoothly over the picture."""
@@ -212,9 +219,9 @@ class Level:
         pixels[hole] = made[hole]
         self.made = made.reshape(self.picture.shape)
 
-    def finer(self, picture: np.ndarray, mask: np.ndarray) -> Level:
+    def finer(self, picture: np.ndarray, mask: np.ndarray, guide: np.ndarray) -> Level:
         """The next level, its matches and so its picture following this one's."""
-        level = Level(picture, mask, self.rng)
+        level = Level(picture, mask, self.rng, guide)
         y, x = level.targets // level.width, level.targets % level.width
         ends = self.height - RADIUS - 1, self.width - RADIUS - 1
         above = np.clip(y // 2, RADIUS, ends[0]) * self.width + np.clip(x // 2, RADIUS, ends[1])
