@@ -1,6 +1,6 @@
 """Tells which class a picture belongs to: the judge of `cgan`, which never learns from it.
 
-Residual units with a norm over groups of channels, from 128×128 pixels down to 8×8, and the mean
+Residual units with a norm over groups of channels, from 64×64 pixels down to 8×8, and the mean
 over all positions.  Trained by `styleplug train classifier` on real pictures only.
 """
 
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from styleplug.core.classes import CLASSES, LETTERS
 from styleplug.nets.shapes import free
 
-SIDE = 128  # pixels of a picture
-_WIDTHS = (24, 48, 72, 96, 112)  # channels at 64, 32, 16, 8 and 8 pixels
+SIDE = 64  # pixels of a picture, as `cgan` makes them
+_WIDTHS = (24, 48, 72, 96, 112)  # channels at 32, 32, 16, 8 and 8 pixels
 _GROUPS = 8
 
 
@@ -47,7 +47,7 @@ class Classifier(nn.Module):
         super().__init__()
         self.entry = nn.Conv2d(3, _WIDTHS[0], 4, 2, 1)
         pairs = list(zip(_WIDTHS, _WIDTHS[1:], strict=False))
-        strides = (2, 2, 2, 1)
+        strides = (1, 2, 2, 1)
         self.units = nn.Sequential(*(Unit(*p, s) for p, s in zip(pairs, strides, strict=True)))
         self.norm = nn.GroupNorm(_GROUPS, _WIDTHS[-1])
         self.last = nn.Linear(_WIDTHS[-1], CLASSES)

@@ -28,7 +28,6 @@ from styleplug.training.quality import descriptor, diversity, kernel_distance
 from styleplug.training.task import Lesson, Loss, Materials
 
 SCORED = 256  # pictures made to be judged
-NARROW = 16  # channels of the critic's first layer: most of a step's time would be spent there
 FOLLOWING = 0.01  # by how much of a step's styles their mean is moved
 ROWS, COLUMNS = 4, 8  # of a sheet
 
@@ -88,7 +87,7 @@ class Critics(nn.Module):
 
     def __init__(self, size: int, perception: Perception, classes: int):
         super().__init__()
-        self.pixels = Critic(size, channels=NARROW, classes=classes)
+        self.pixels = Critic(size, classes=classes)
         self.features = FeatureCritic(perception, classes=classes)
 
 
