@@ -144,7 +144,7 @@ class Stage:
                 [self._folder, self._picked],
                 [styles(id), shelf],
                 js=TO_TOP,
-                queue=False,
+                concurrency_limit=None,
                 **UNSEEN,
             )
 
