@@ -148,11 +148,11 @@ def test_a_seed_gives_its_pictures_however_many(arch, run):
 
 @pytest.mark.parametrize("arch", METHODS)
 def test_truncation_draws_pictures_to_the_mean(arch, run, nets):
-    none, half, whole = (run(arch, truncation=t) for t in (0, 0.5, 1))
+    none, little, whole = (run(arch, truncation=t) for t in (0, 0.2, 1))
     mean = nets[arch].centre[[MOVEMENTS.index("Impressionism")] if arch == "cgan" else [0]]
     expected = nets[arch].paint(mean).clamp(0, 1)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(none, [expected] * 2, atol=1e-4)
-    assert np.abs(half - none).mean() < 0.9 * np.abs(whole - none).mean()
+    assert np.abs(little - none).mean() < 0.8 * np.abs(whole - none).mean()
 
 
 @pytest.mark.parametrize("arch", ["gan", "cgan"])
@@ -273,7 +273,7 @@ def test_each_loss_moves_its_own_net_and_no_other(lesson):
 
 
 def test_critics_learn_to_tell(materials):
-    lesson = taught("gan", materials, batch=8)
+    lesson = taught("gan", materials)
     critic = lesson.critics["critic"]
     optimiser = torch.optim.Adam(critic.parameters(), 5e-4, lesson.betas)
     losses = []
@@ -284,7 +284,7 @@ def test_critics_learn_to_tell(materials):
         loss.total().backward()
         optimiser.step()
         losses.append(float(loss.total().detach()))
-    assert sum(losses[-2:]) < 0.6 * sum(losses[:2])
+    assert sum(losses[-2:]) < 0.75 * sum(losses[:2])
     real, labels = lesson.bank.draw(np.random.default_rng(0), 8), torch.zeros(8, dtype=torch.long)
     with torch.no_grad():
         made = lesson.net.paint(lesson.net.map(torch.randn(8, NOISE)))
