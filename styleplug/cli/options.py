@@ -73,6 +73,8 @@ RESULT_OPTIONS = (
 def slot_option(slot: Slot) -> Parameter:
     """`--style FILE`; repeatable, so that too many are an error and not silently dropped."""
     many = f" Give it up to {slot.most} times." if slot.most > 1 else ""
+    if slot.drawn_on:
+        many += f" White, or opaque, marks it, in the proportions of --{slot.drawn_on}."
     many += "" if slot.least else " May be left out."
     option = typer.Option(
         f"--{slot.id}",
