@@ -122,7 +122,7 @@ class GeneratorLesson(Lesson):
         self.net = arch.build().to(device, memory_format=torch.channels_last)
         self.bank = Bank(materials.pictures, self.net.side, device, whole=params.whole)
         self.classes = 0
-        if hasattr(self.net, "embedding") and self.net.embedding is not None:
+        if getattr(self.net, "embedding", None) is not None:
             self.classes = len(self.bank.classes)
             self.net.letters.copy_(torch.from_numpy(spelled(self.bank.classes)))
         self.labels = self.bank.labels.cpu().numpy()
@@ -137,7 +137,7 @@ class GeneratorLesson(Lesson):
         rng = np.random.default_rng((seed, 1))
         pictures = held.draw(rng, len(held), of=np.arange(len(held)))
         self.held = descriptor(self.perception, pictures)
-        chosen = np.arange(SCORED) % len(held)
+        chosen = np.arange(SCORED) * len(held) // SCORED  # of all classes, which lie in order
         named = [materials.held_pictures.labels[i] for i in chosen]
         known = {name: number for number, name in enumerate(self.bank.classes)}
         numbers = [known.get(name, 0) for name in named]
