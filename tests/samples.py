@@ -182,7 +182,8 @@ class Fill(Method[FillParams]):
             filled = np.where(holes > 0, colour, content)
             layers = [np.pad(filled[:, :, c], pads, constant_values=colour[c]) for c in range(3)]
             made += (np.stack(layers, axis=2),)
-            yield Frame(step, params.count, made, final=step == params.count)
+            scores = {"filled": float(holes.mean())}
+            yield Frame(step, params.count, made, "", scores, step == params.count)
 
 
 class StubStore:

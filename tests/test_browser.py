@@ -242,6 +242,8 @@ def test_a_mask_is_drawn(visit: Any, site: Site, photo_file: Path) -> None:
     (mask,) = site.fill.masks
     assert mask.shape == (96, 96, 3) and 0.01 < mask.mean() < 0.5
     expect(guest.at("slider").locator("img").first).to_be_visible()
+    expect(guest.at("badge")).to_contain_text("filled 0.")
+    expect(guest.at("plot")).to_have_count(0)
 
     guest.set("count", 2)
     guest.set("margin", 0.25)

@@ -72,6 +72,10 @@ def test_a_sheet_is_nearly_square(count, across):
     assert columns(plain(count)) == across
 
 
+def test_three_broad_pictures_are_no_tower():
+    assert columns(plain(3, 20, 30)) == columns(plain(3, 30, 20)) == 2
+
+
 def test_a_sheet_is_no_larger_than_it_may_be():
     sheet = grid(plain(9, 40, 40), most=100)
     assert sheet.shape == (98, 98, 3) and np.abs(sheet[:30, :30] - 0.1).max() < 1e-6

@@ -72,6 +72,6 @@ def columns(images: Sequence[np.ndarray]) -> int:
     def oblong(across: int) -> float:
         down = -(-count // across)
         shape = abs(math.log(across * width / (down * height)))
-        return shape + (across * down - count) / count
+        return shape + (across * down - count) / (2 * count)
 
     return min(range(count, 0, -1), key=oblong)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -67,8 +67,8 @@ def outcome(step: int, report: Report, to: Language) -> str:
     return line(say("done", to, time=duration(report.seconds, to)), "sp-done")
 
 
-def badge(report: Report, to: Language) -> str:
-    """What was really used, and every warning in full sight."""
+def badge(report: Report, to: Language, scores: Mapping[str, float]) -> str:
+    """What was really used, these scores, and every warning in full sight."""
     pills = [
         say("by", to, backend=report.backend, provider=report.provider),
         *(f"{file['file']} ({file['source']})" for file in report.weights),
@@ -76,6 +76,7 @@ def badge(report: Report, to: Language) -> str:
         say("plan_size", to, width=report.width, height=report.height),
         duration(report.seconds, to),
         say("peak", to, memory=memory(report.peak_rss_mb)),
+        *(f"{name} {value:.3g}" for name, value in scores.items()),
     ]
     notes = "".join(line(note, "sp-warn") for note in report.notes)
     spans = "".join(f"<span>{escape(pill)}</span>" for pill in pills)

@@ -15,10 +15,11 @@ from styleplug.core.method import Method
 from styleplug.core.sheet import columns
 from styleplug.ui import render
 from styleplug.ui.i18n import Language, Texts, language, say
-from styleplug.ui.live import Moment
+from styleplug.ui.live import History, Moment
 from styleplug.ui.refusal import shown
 from styleplug.ui.results import Folder
 
+CURVE = 4  # metrics of fewer steps are numbers and no curve
 Updates = dict[Any, Any]  # component -> what becomes of it
 UNSEEN: dict[str, Any] = {
     "api_visibility": "private",
@@ -185,7 +186,7 @@ class Stage:
         changes: Updates = {self.status: render.progress(moment, to)}
         if moment.picture is not None:
             changes[self._preview] = str(previews.preview(moment.picture))
-        if drawn := render.plot(moment.history):
+        if drawn := _curves(moment.history):
             changes |= {self._losses: gr.update(visible=True), self._plot: drawn}
         return changes
 
@@ -204,21 +205,19 @@ class Stage:
         assert report is not None, "the engine's final frame carries a report"
         folder = Folder(self._method.id)
         folder.keep(frame)
-        usable = gr.update(interactive=not frame.fps)
+        drawn = _curves(moment.history)
         changes = self._at_rest(folder, frame, report, before)
-        return (
-            changes
-            | dict.fromkeys(self._passes.values(), usable)
-            | {
-                self.status: render.outcome(frame.step, report, to),
-                self._badge: render.badge(report, to),
-                self._plot: render.plot(moment.history),
-                self._recipe: report.recipe.model_dump(mode="json"),
-                self._download: gr.update(value=str(folder.file(signed)), interactive=True),
-                self._folder: folder,
-                self._picked: 0,
-            }
-        )
+        changes |= dict.fromkeys(self._passes.values(), gr.update(interactive=not frame.fps))
+        return changes | {
+            self.status: render.outcome(frame.step, report, to),
+            self._badge: render.badge(report, to, {} if drawn else report.metrics),
+            self._losses: gr.update(visible=bool(drawn)),
+            self._plot: drawn,
+            self._recipe: report.recipe.model_dump(mode="json"),
+            self._download: gr.update(value=str(folder.file(signed)), interactive=True),
+            self._folder: folder,
+            self._picked: 0,
+        }
 
     def _at_rest(
         self, folder: Folder, frame: Frame, report: Report, before: Picture | None
@@ -260,6 +259,11 @@ class Stage:
             return str(path), gr.update(selected=other)
 
         return give
+
+
+def _curves(history: History) -> str:
+    """The metrics as curves, once there are enough steps to make one."""
+    return render.plot(history) if max(map(len, history.values()), default=0) >= CURVE else ""
 
 
 def _alike(before: Picture, report: Report) -> bool:

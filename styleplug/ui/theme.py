@@ -68,6 +68,8 @@ CSS = """
 .sp-picture { min-height: min(62vh, 560px); }
 .sp-gallery, .sp-gallery .gallery-container { min-height: min(62vh, 560px); }
 .sp-gallery .grid-wrap { max-height: none !important; }
+.sp-gallery .grid-container .thumbnail-item { aspect-ratio: auto; height: auto; }
+.sp-gallery .grid-container .thumbnail-item img { height: auto; }
 .sp-drawing { overflow: hidden; }
 .sp-passes { align-items: center; gap: .4rem !important; flex-wrap: wrap; }
 .sp-passes > * { flex: 0 0 auto !important; width: auto !important; min-width: 0 !important; }
