@@ -245,11 +245,13 @@ def test_a_mask_is_drawn(visit: Any, site: Site, photo_file: Path) -> None:
     expect(guest.at("badge")).to_contain_text("filled 0.")
     expect(guest.at("plot")).to_have_count(0)
 
-    guest.set("count", 2)
+    guest.set("count", 5)
     guest.set("margin", 0.25)
     guest.at("run").click()
-    expect(guest.at("gallery").locator("button img")).to_have_count(2)
+    expect(guest.at("gallery").locator("button img")).to_have_count(5)
     expect(guest.at("badge")).to_contain_text("144 × 144")
+    expect(guest.at("badge")).to_contain_text("filled 0.")
+    expect(guest.at("plot")).to_have_count(0)
     expect(guest.at("slider")).to_have_count(0)
 
 

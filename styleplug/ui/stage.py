@@ -15,7 +15,7 @@ from styleplug.core.method import Method
 from styleplug.core.sheet import columns
 from styleplug.ui import render
 from styleplug.ui.i18n import Language, Texts, language, say
-from styleplug.ui.live import History, Moment
+from styleplug.ui.live import Moment
 from styleplug.ui.refusal import shown
 from styleplug.ui.results import Folder
 
@@ -186,7 +186,7 @@ class Stage:
         changes: Updates = {self.status: render.progress(moment, to)}
         if moment.picture is not None:
             changes[self._preview] = str(previews.preview(moment.picture))
-        if drawn := _curves(moment.history):
+        if drawn := _curves(moment):
             changes |= {self._losses: gr.update(visible=True), self._plot: drawn}
         return changes
 
@@ -205,7 +205,7 @@ class Stage:
         assert report is not None, "the engine's final frame carries a report"
         folder = Folder(self._method.id)
         folder.keep(frame)
-        drawn = _curves(moment.history)
+        drawn = _curves(moment)
         changes = self._at_rest(folder, frame, report, before)
         changes |= dict.fromkeys(self._passes.values(), gr.update(interactive=not frame.fps))
         return changes | {
@@ -261,9 +261,11 @@ class Stage:
         return give
 
 
-def _curves(history: History) -> str:
-    """The metrics as curves, once there are enough steps to make one."""
-    return render.plot(history) if max(map(len, history.values()), default=0) >= CURVE else ""
+def _curves(moment: Moment) -> str:
+    """The metrics as curves, once there are enough steps; not where each is of another picture."""
+    steps = max(map(len, moment.history.values()), default=0)
+    single = len(moment.frame.images) <= 1
+    return render.plot(moment.history) if single and steps >= CURVE else ""
 
 
 def _alike(before: Picture, report: Report) -> bool:
