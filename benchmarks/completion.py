@@ -71,12 +71,13 @@ def shades(picture: Array, mask: Array) -> list[Array]:
 
 def by_method(detail: str, weights: Path | None, backend: str) -> Filler:
     """The method itself; margins are given as a mask, so that all are asked the same."""
+    trained = None if detail == "patches" else weights
 
     def filled(picture: Array, mask: Array) -> list[Array]:
         marks = np.repeat(mask[:, :, None], 3, axis=2).astype(np.float32)
         asked = {"detail": detail, "count": 2, "widen": 0, "size": max(mask.shape)}
         found = styleplug.generate(
-            "completion", content=picture, mask=marks, weights=weights, backend=backend, **asked
+            "completion", content=picture, mask=marks, weights=trained, backend=backend, **asked
         )
         return list(found.images)
 

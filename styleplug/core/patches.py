@@ -32,7 +32,7 @@ _SEARCHES = 3  # rounds of search before each vote
 _ROUNDS = (8, 6, 5, 4, 3, 3)  # votes by level, coarse to fine; further ones as the last
 _AROUND = 12  # pixels around one within which roughness is measured
 _ROUGH = 4.0  # how much it counts
-_GUIDE = 0.6  # how much a guide counts beside the colours
+_GUIDE = 0.35  # how much a guide counts beside the colours
 _FEW = 16  # a picture with fewer whole known patches gives nothing to fill a hole with
 
 

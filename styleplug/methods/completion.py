@@ -23,7 +23,7 @@ from styleplug.core.params import Params, field
 from styleplug.core.picture import fitted, resize
 from styleplug.core.weight import Embedded
 
-_NET_SIDE = 320  # long side in pixels at which the net sees what is missing and around it
+_NET_SIDE = 176  # long side in pixels at which the net sees what is missing, as in its training
 _AROUND = 1.0  # surroundings that are looked at, in long sides of what is missing
 _AROUND_LEAST = 96  # pixels
 _HOLE, _WINDOW = 80_000, 400_000  # pixels of a hole and around it at most that patches fill
@@ -63,12 +63,13 @@ class CompletionParams(Params):
     detail: Literal["both", "patches", "net"] = field(
         "both",
         label="Detail",
-        help="Net: what a trained net imagines, soft. Patches: put together from pieces of the "
-        "picture itself, sharp. Both: imagined by the net, then made of such pieces.",
+        help="Patches: put together from pieces of the picture itself, sharp. Both: the same, led "
+        "by what a trained net imagines there. Net: that alone, quick, but only a sketch where "
+        "much is missing.",
         zh=(
             "细节",
-            "net：由训练好的网络想象，较柔和。patches：用图片自身的碎片拼成，清晰。"
-            "both：先由网络想象，再用碎片重现。",
+            "patches：用图片自身的碎片拼成，清晰。both：同上，并以训练好的网络的想象为引导。"
+            "net：仅用网络，很快，但缺失较多时只是草图。",
         ),
     )
     widen: int = field(
