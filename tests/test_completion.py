@@ -333,11 +333,11 @@ def test_nothing_outside_the_mask_changes(hole, detail, backend):
 
 def test_seeds_differ_and_more_proposals_begin_with_the_same(hole):
     one, more, other = (
-        run(mask=hole, **values).images for values in ({}, {"count": 3}, {"seed": 5})
+        run(mask=hole, **values).images
+        for values in ({"count": 1}, {"count": 2}, {"count": 1, "seed": 5})
     )
-    assert len(more) == 3
+    assert len(more) == 2
     np.testing.assert_array_equal(one[0], more[0])
-    np.testing.assert_array_equal(one[1], more[1])
     assert np.abs(one[0] - other[0])[hole].mean() > 0.002
 
 
@@ -353,8 +353,6 @@ def test_the_mask_is_widened_by_so_much(hole):
     [
         ("all", (18, 18, 18, 18)),
         ("left_right", (0, 0, 18, 18)),
-        ("top_bottom", (18, 18, 0, 0)),
-        ("left", (0, 0, 18, 0)),
         ("bottom", (0, 18, 0, 0)),
     ],
 )
