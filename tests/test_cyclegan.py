@@ -10,6 +10,7 @@ import torch
 from conftest import make_photo
 from torch import nn
 
+from styleplug import generate
 from styleplug.methods import cyclegan as method
 from styleplug.nets import cyclegan
 from styleplug.training import cyclegan as training
@@ -210,11 +211,12 @@ class Adding:
 
     spec = SimpleNamespace(multiple=cyclegan.STRIDE)
 
-    def __init__(self, light):
-        self.light = np.float32(light)
+    def __init__(self, light, seen):
+        self.light, self.seen = np.float32(light), seen
 
     def __call__(self, picture, grain):
         assert picture.shape[1] == 3 and grain.shape[1] == 1
+        self.seen.append(picture.size)
         return {"repainted": picture + self.light}
 
 
@@ -224,19 +226,19 @@ class Lent:
     size = SIZE
 
     def __init__(self, **lighter):
-        self.lighter, self.asked = lighter, []
+        self.lighter, self.asked, self.seen = lighter, [], []
         self.rng = np.random.default_rng(0)
 
     def net(self, key, function):
         self.asked.append((key, function))
-        return Adding(self.lighter[function])
+        return Adding(self.lighter[function], self.seen)
 
     def check(self):
         """Nobody stops."""
 
 
 def repaint(ctx, **parameters):
-    content = 0.25 + 0.5 * make_photo(61, 47).pixels
+    content = 0.3 + 0.3 * make_photo(161, 147).pixels
     params = method.CycleGanParams(**parameters)
     *before, last = method.METHOD.run({"content": (content,)}, params, ctx)
     assert last.final and not any(frame.final for frame in before)
@@ -250,10 +252,10 @@ def test_who_changes_nothing_has_no_cycle_error():
 
 
 def test_the_cycle_error_is_that_of_the_way_back():
-    change, metrics = repaint(Lent(paint=0.1, photograph=-0.1))
+    change, metrics = repaint(Lent(paint=0.1, photograph=-0.1), repeat=1)
     np.testing.assert_allclose(change, 0.1, atol=1e-6)
     assert metrics["cycle_error"] == pytest.approx(0, abs=1e-6)
-    change, metrics = repaint(Lent(paint=0.1, photograph=-0.03))
+    change, metrics = repaint(Lent(paint=0.1, photograph=-0.03), repeat=1)
     np.testing.assert_allclose(change, 0.1, atol=1e-6)
     assert metrics["cycle_error"] == pytest.approx(0.07, abs=1e-5)
 
@@ -266,5 +268,56 @@ def test_directions_painters_and_repeats_use_their_own_nets():
     assert ctx.asked == [("ukiyoe", name) for name in (["photograph"] * 2 + ["paint"] * 2)]
     assert method.METHOD.nets(method.CycleGanParams(painter="ukiyoe")) == ("ukiyoe",)
     ctx = Lent(paint=0.1)
-    assert repaint(ctx, cycle=False)[1] == {}
+    assert repaint(ctx, cycle=False, repeat=1)[1] == {}
     assert ctx.asked == [("impressionism", "paint")]
+
+
+def test_a_larger_brush_paints_a_smaller_picture():
+    fine, coarse = (Lent(paint=0.1, photograph=-0.1) for _ in range(2))
+    repaint(fine, brush=1)
+    change, metrics = repaint(coarse, brush=4)
+    assert 3 * coarse.seen[0] < fine.seen[0]  # with their margins
+    assert change.mean() == pytest.approx(0.3, abs=5e-3)
+    assert metrics["cycle_error"] == pytest.approx(0, abs=1e-6)
+
+
+# The trained nets
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    return make_photo(96, 72).pixels
+
+
+def stylized(photograph, **parameters):
+    return generate("cyclegan", content=photograph, size=96, **{"backend": "onnx", **parameters})
+
+
+@pytest.mark.parametrize("painter", ["impressionism", "ukiyoe"])
+@pytest.mark.parametrize("direction", ["painting", "photograph"])
+def test_both_backends_paint_the_same(photograph, painter, direction):
+    asked = {"painter": painter, "direction": direction, "repeat": 1}
+    one, other = (stylized(photograph, backend=name, **asked) for name in ("onnx", "torch"))
+    assert np.abs(one.array - other.array).max() < 2 / 255
+    assert one.metrics["cycle_error"] == pytest.approx(other.metrics["cycle_error"], abs=1e-3)
+    assert one.report.weights[0]["file"] == f"cyclegan_{painter}.safetensors"
+    assert len(one.report.weights) == 1
+
+
+@pytest.mark.parametrize("painter", ["impressionism", "ukiyoe"])
+def test_the_way_back_leads_back(photograph, painter):
+    """What is painted differs from the photograph by more than what comes back."""
+    found = stylized(photograph, painter=painter)
+    change = float(np.abs(found.array - photograph).mean())
+    assert change > 0.04
+    assert found.metrics["cycle_error"] < 0.8 * change
+
+
+def test_repeats_paint_more_boldly_and_the_seed_decides_the_marks(photograph):
+    once, often = (stylized(photograph, painter="ukiyoe", repeat=n) for n in (1, 4))
+    near, far = (float(np.abs(one.array - photograph).mean()) for one in (once, often))
+    assert far > 1.3 * near
+    other = stylized(photograph, painter="ukiyoe", repeat=4, seed=1)
+    again = stylized(photograph, painter="ukiyoe", repeat=4)
+    assert np.array_equal(often.array, again.array)
+    assert np.abs(often.array - other.array).mean() > 1e-3

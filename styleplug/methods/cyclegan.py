@@ -16,6 +16,7 @@ from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Params, field
+from styleplug.core.picture import resize
 from styleplug.core.tiles import by_tiles
 from styleplug.core.weight import Embedded
 
@@ -40,13 +41,23 @@ class CycleGanParams(Params):
         zh=("转换为", "把照片变为绘画，或把该类绘画变为照片。"),
     )
     repeat: int = field(
-        1,
+        3,
         ge=1,
-        le=4,
+        le=8,
         label="Repeat",
-        help="How often the result is repainted: more than once makes bolder marks, and leaves "
-        "less of the picture.",
-        zh=("重复", "对结果再次重绘的次数：多次则笔触更大胆，原图保留更少。"),
+        help="How often it is painted over: once is hardly more than a tint, more often makes "
+        "bolder marks and leaves less of the picture.",
+        zh=("重复", "重绘的次数：一次近乎着色，多次则笔触更大胆，原图保留更少。"),
+    )
+    brush: float = field(
+        1.0,
+        ge=1.0,
+        le=4.0,
+        step=0.25,
+        label="Brush",
+        help="Size of the marks: the picture is painted so many times smaller and then enlarged, "
+        "so that it gets softer, too.",
+        zh=("笔触大小", "先缩小若干倍作画再放大：笔触更大，画面也更柔和。"),
     )
     grain: float = field(
         1.0,
@@ -100,11 +111,13 @@ class CycleGan(Method[CycleGanParams]):
 
     def work(self, params: CycleGanParams, pixels: int) -> float:
         """A step of its pixels for each time that it is repainted, there and back."""
-        return len(_ways(params)) * (0.05 + pixels / 1e6)
+        return len(_ways(params)) * (0.05 + pixels / params.brush**2 / 1e6)
 
     def run(self, images: Images, params: CycleGanParams, ctx: Context) -> Iterator[Frame]:
         """A picture (h w 3) to another of the same shape."""
-        content = images["content"][0]
+        height, width = images["content"][0].shape[:2]
+        sides = (max(1, round(side / params.brush)) for side in (width, height))
+        content = resize(images["content"][0], *sides)
         grain = params.grain * ctx.rng.standard_normal((*content.shape[:2], 1), np.float32)
         ways = _ways(params)
         reached = result = content
@@ -118,7 +131,7 @@ class CycleGan(Method[CycleGanParams]):
                 note = "" if number < params.repeat else "going back"
                 yield Frame(step, steps, (result,), note)
         found = {"cycle_error": _mean_error(reached, content)} if params.cycle else {}
-        yield Frame(step, steps, (result,), metrics=found, final=True)
+        yield Frame(step, steps, (resize(result, width, height),), metrics=found, final=True)
 
 
 METHOD = CycleGan()
