@@ -1,8 +1,8 @@
 """Train `classifier`: tell the classes of real pictures, to judge by it those that `cgan` makes.
 
-It never sees a made picture.  Cross-entropy with smoothed labels (Szegedy et al. 2016,
-arXiv:1512.00567); all classes are drawn as often; pictures are cropped and mirrored, and half
-of them changed as before a critic.
+It never sees a made picture.  What the frozen encoder makes of every picture, and of mirrored
+crops of it, is computed once; two dense layers then learn from that.  Cross-entropy with smoothed
+labels (Szegedy et al. 2016, arXiv:1512.00567); all classes are drawn as often.
 """
 
 from __future__ import annotations
@@ -12,30 +12,40 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
 from styleplug.nets import classifier
-from styleplug.training.adversary import augment
 from styleplug.training.bank import Bank
 from styleplug.training.generation import spelled
+from styleplug.training.perception import load_encoder
 from styleplug.training.pictures import sheet
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
 SMOOTHING = 0.1
-SHOWN = 8  # pictures of a sheet, and of each the nearest class in a row below
+CHUNK = 64  # pictures summed up at once
+SHOWN = 8  # pictures of a sheet
 
 
 class ClassifierTraining(Params):
     """What decides a run."""
 
     batch: int = field(
-        64,
+        128,
         label="Batch",
         help="Pictures in a step.",
         zh=("批量", "每一步的图片数。"),
         ge=2,
         le=512,
+    )
+    crops: int = field(
+        2,
+        label="Crops",
+        help="Random crops of each picture that are learned from.",
+        zh=("裁剪数", "每张图片用于学习的随机裁剪数。"),
+        ge=1,
+        le=16,
+        advanced=True,
     )
 
 
@@ -45,46 +55,67 @@ class ClassifierLesson(Lesson):
     def __init__(
         self, materials: Materials, params: ClassifierTraining, device: torch.device, seed: int
     ):
-        self.params, self.device = params, device
+        self.params = params
         self.net = classifier.build()
+        self.net.encoder.load_state_dict(load_encoder().state_dict())
+        self.net.encoder.requires_grad_(False)
         self.bank = Bank(materials.pictures, classifier.SIDE, device)
         classes = self.bank.classes
         self.net.letters.copy_(torch.from_numpy(spelled(classes)))
-        self.net.to(device, memory_format=torch.channels_last)
-        labels = self.bank.labels.cpu().numpy()
-        self.members = [np.flatnonzero(labels == number) for number in range(len(classes))]
+        self.net.to(device)
         held = Bank(materials.held_pictures, classifier.SIDE, device, whole=True, classes=classes)
         self.held, self.held_labels = held.squares.float() / 255, held.labels
+        self._sum_up(np.random.default_rng(seed))
+
+    @torch.no_grad()
+    def _sum_up(self, rng: np.random.Generator) -> None:
+        """Ask the encoder about all crops, once, and about what is held out."""
+        labels = self.bank.labels.cpu().numpy()
+        order = np.tile(np.arange(len(self.bank)), self.params.crops)
+        self.sums = torch.cat(
+            [
+                self.net.sums(self.bank.draw(rng, 0, of=order[start : start + CHUNK]))
+                for start in range(0, len(order), CHUNK)
+            ]
+        )
+        self.members = [
+            np.flatnonzero(labels[order] == number) for number in range(len(self.bank.classes))
+        ]
+        self.labels = self.bank.labels.repeat(self.params.crops)
+        self.net.centre.copy_(self.sums.mean(0))
+        self.net.spread.copy_(self.sums.std(0) + 1e-3)
+        self.held_sums = torch.cat([self.net.sums(part) for part in self.held.split(CHUNK)])
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
-        """As many pictures of each class."""
+        """As many pictures of each class, as a rule."""
         chosen = rng.integers(len(self.members), size=self.params.batch)
-        numbers = np.array([rng.choice(self.members[one]) for one in chosen])
-        pictures = self.bank.draw(rng, self.params.batch, of=numbers)
-        half = len(pictures) // 2  # the others as they are: those made will come so
-        pictures = torch.cat((augment(pictures[:half]), pictures[half:]))
-        logits = self.net(pictures.contiguous(memory_format=torch.channels_last))
-        labels = self.bank.labels[self.bank.chosen]
-        yield Loss({"error": F.cross_entropy(logits.float(), labels, label_smoothing=SMOOTHING)})
+        numbers = torch.tensor([int(rng.choice(self.members[one])) for one in chosen])
+        numbers = numbers.to(self.sums.device)
+        self.net.train()
+        logits = self.net.tell(self.sums[numbers]).float()
+        yield Loss(
+            {"error": F.cross_entropy(logits, self.labels[numbers], label_smoothing=SMOOTHING)}
+        )
 
     def score(self, net: nn.Module) -> dict[str, float]:
         """Share of held-out pictures whose class is told wrongly, each class counting the same."""
-        found = torch.cat([net(part).argmax(1) for part in self.held.split(64)])
-        wrong = (found != self.held_labels).float()
+        wrong = (self._taken(net) != self.held_labels).float()
         each = [
             float(wrong[self.held_labels == number].mean())
             for number in self.held_labels.unique().tolist()
         ]
         return {"error": sum(each) / len(each), "error of all": float(wrong.mean())}
 
+    def _taken(self, net: nn.Module) -> Tensor:
+        """Class (n) that each held-out picture is taken for."""
+        return net.tell(self.held_sums)[:, : len(self.members)].argmax(1)
+
     def sample(self, net: nn.Module) -> np.ndarray:
         """Held-out pictures; below each, one of the class that it is taken for."""
-        step = max(1, len(self.held) // SHOWN)
-        pictures = self.held[::step][:SHOWN]
-        taken = net(pictures).argmax(1).tolist()
-        like = [self.members[min(one, len(self.members) - 1)][0] for one in taken]
-        below = self.bank.draw(np.random.default_rng(0), len(like), of=np.array(like))
-        return sheet(pictures, below)
+        shown = np.arange(SHOWN) * len(self.held) // SHOWN
+        taken = self._taken(net)[torch.from_numpy(shown)].tolist()
+        like = np.array([self.members[one][0] for one in taken])
+        return sheet(self.held[shown], self.bank.draw(np.random.default_rng(0), SHOWN, of=like))
 
 
 TASK = Task(
