@@ -107,6 +107,21 @@ def test_a_latent_has_no_places():
         assert mean.shape == log_variance.shape == (3, texture.LATENT)
 
 
+def test_samples_have_the_moments_of_all_latents():
+    net = texture.build()
+    turned = torch.randn(texture.LATENT, texture.LATENT)
+    mean = torch.randn(4000, texture.LATENT) @ turned + 3
+    log_variance = torch.randn(4000, texture.LATENT)
+    net.fit(mean, log_variance)
+    drawn = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+    (found,) = texture.functions(net)["sample"](torch.randn(4000, texture.LATENT))
+    torch.testing.assert_close(found.mean(0), drawn.mean(0), atol=1.5, rtol=0)
+    wanted = drawn.T.cov()
+    assert float((found.T.cov() - wanted).norm() / wanted.norm()) < 0.3
+    (centre,) = texture.functions(net)["sample"](torch.zeros(1, texture.LATENT))
+    torch.testing.assert_close(centre[0], mean.mean(0))
+
+
 # Training
 
 
@@ -166,6 +181,7 @@ def test_a_texture_is_like_itself_wherever_its_marks_lie():
 def lesson():
     patch = pytest.MonkeyPatch()
     patch.setattr(training, "JUDGED", 8)
+    patch.setattr(training, "FITTED", 8)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     pictures = Pictures.of(

@@ -1,8 +1,8 @@
 """Textures from a variational autoencoder: new ones, and those of pictures, varied and mixed.
 
 After Kingma & Welling 2014, "Auto-Encoding Variational Bayes", arXiv:1312.6114.  A latent says
-what kind of texture it is: it is drawn from the prior, or read from pictures and drawn towards
-the prior as far as variation says.  Noise, from the seed, says where its marks lie.  The decoder's
+what kind of texture it is: it is drawn as those of paintings are spread, or read from pictures and
+then varied.  Noise, from the seed, says where its marks lie.  The decoder's
 sides wrap around, and so does whatever is done here: results can be laid side by side.
 """
 
@@ -45,12 +45,13 @@ class TextureParams(GeneratorParams):
     )
     temperature: float = field(
         1.0,
-        ge=0.0,
+        ge=0.2,
         le=2.0,
         step=0.05,
         label="Temperature",
-        help="How unruly the marks lie: less gives calmer, more even textures.",
-        zh=("温度", "笔触分布的随意程度：调低则更平静、更均匀。"),
+        help="Strength of the noise that marks are made of: less gives smoother paint, more a "
+        "rougher grain.",
+        zh=("温度", "生成笔触的噪声强度：调低则颜料更平滑，调高则颗粒更粗。"),
     )
     style_scale: float = style_scale()
     style_blend: Numbers = style_blend()
@@ -100,16 +101,18 @@ class Texture(Method[TextureParams]):
         """Up to four pictures (h w 3) to textures (size size 3)."""
         styles, given = images["style"], params.style_blend
         shares = shares_of("style_blend", given, ["style"] * len(styles)) if styles or given else []
-        prior = wanted(params, ctx.rng, _LATENT)
+        sample, chance = ctx.net("net", "sample"), wanted(params, ctx.rng, _LATENT)
+        centre, *prior = sample(chance=np.concatenate((0 * chance[:1], chance)))["latent"]
         known = [_read(ctx.net("net", "encode"), one, params) for one in styles]
-        latents = _mixed(known, shares, prior, params)
-        decode, chance = ctx.net("net", "decode"), ctx.rng.spawn(1)[0]
+        known = [latent - centre for latent in known]
+        latents = centre + _mixed(known, shares, np.stack(prior) - centre, params)
+        decode, places = ctx.net("net", "decode"), ctx.rng.spawn(1)[0]
         side = max(2 * _UNIT, ctx.size + -ctx.size % _UNIT)
-        noises = _noises(side, chance, params.temperature)
+        noises = _noises(side, places, params.temperature)
         made: tuple[np.ndarray, ...] = ()
         for latent in latents:
             if made and not params.walk:
-                noises = _noises(side, chance, params.temperature)
+                noises = _noises(side, places, params.temperature)
             picture = _wrapped_to(_decoded(decode, latent, noises, ctx), ctx.size)
             made += (picture,)
             yield Frame(
@@ -147,15 +150,17 @@ def _read(encode: Net, picture: np.ndarray, params: TextureParams) -> np.ndarray
 def _mixed(
     known: Sequence[np.ndarray],
     shares: Sequence[float],
-    prior: np.ndarray,
+    samples: np.ndarray,
     params: TextureParams,
 ) -> np.ndarray:
-    """The latents (n 128) of a run, from those of pictures (128) and samples of the prior (n 128).
+    """The latents (n 128) of a run, from those of pictures (128) and from samples (n 128).
+
+    All are taken from the mean of all latents.
 
     A walk of several pictures passes by each in turn.
     """
     if not known:
-        return prior
+        return samples
     if params.walk and len(known) > 1:
         base = _round(known, params.walk)
     else:
@@ -164,8 +169,8 @@ def _mixed(
         length = sum(s * np.linalg.norm(z) for s, z in zip(shares, known, strict=True))
         base = base * np.float32(length / max(1e-6, float(np.linalg.norm(base))))
     strength = np.float32(params.variation)
-    # Variances add up, so that what is near N(0, 1) stays so.
-    return np.asarray(np.sqrt(1 - strength**2) * base + strength * prior)
+    # Variances add up, so that textures stay as likely as they were.
+    return np.asarray(np.sqrt(1 - strength**2) * base + strength * samples)
 
 
 def _round(known: Sequence[np.ndarray], count: int) -> np.ndarray:

@@ -137,11 +137,22 @@ class Decoder(nn.Module):
 
 
 class Texture(nn.Module):
-    """Encoder and decoder."""
+    """Encoder, decoder, and the Gaussian that latents of pictures follow all in all."""
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder, self.decoder = Encoder(), Decoder()
+        self.register_buffer("centre", torch.zeros(LATENT))
+        self.register_buffer("spread", torch.eye(LATENT))
+
+    @torch.no_grad()
+    def fit(self, mean: Tensor, log_variance: Tensor) -> None:
+        """Take the moments of the Gaussians (n 128) of many pictures for those of all."""
+        covariance = mean.T.cov() + log_variance.exp().mean(0).diag()
+        values, vectors = torch.linalg.eigh(covariance.double())
+        root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+        self.centre.copy_(mean.mean(0))
+        self.spread.copy_(root)
 
 
 class Encode(nn.Module):
@@ -197,6 +208,33 @@ class Decode(nn.Module):
         return (free(), *(free(stride, multiple=MULTIPLE) for stride in STRIDES))
 
 
+class Sample(nn.Module):
+    """Function "sample": latents as those of pictures are (Ghosh et al. 2020, arXiv:1903.12436).
+
+    The KL term, at a weight at which textures are given back well, leaves them far from N(0, 1).
+    """
+
+    inputs = ("chance",)
+    outputs = ("latent",)
+    multiple = 1
+
+    def __init__(self, net: Texture):
+        super().__init__()
+        self.net = net
+
+    def forward(self, chance: Tensor) -> tuple[Tensor]:
+        """Latents (b 128) of chance (b 128) from N(0, 1)."""
+        return (self.net.centre + chance @ self.net.spread,)  # which is symmetric
+
+    def examples(self) -> tuple[Tensor, ...]:
+        """Chance."""
+        return (torch.randn(2, LATENT),)
+
+    def shapes(self) -> tuple[dict | None, ...]:
+        """The batch is free."""
+        return (free(),)
+
+
 def build() -> Texture:
     """The untrained net (2.9 million parameters)."""
     return Texture()
@@ -204,4 +242,4 @@ def build() -> Texture:
 
 def functions(net: Texture) -> dict[str, nn.Module]:
     """What backends can load."""
-    return {"encode": Encode(net), "decode": Decode(net)}
+    return {"encode": Encode(net), "decode": Decode(net), "sample": Sample(net)}

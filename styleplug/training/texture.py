@@ -34,7 +34,8 @@ KEPT, LEARNED = 0.17, 0.3  # share kept of those of a picture; and of these, of 
 CELLS = 4  # a patch is compared with itself by so many rows and columns of cells
 BUSY = 0.08  # mean difference of neighbours above which a patch is no more of a texture
 SLICES, PLACES = 24, 1024  # directions and positions of the sliced distance
-JUDGED = 256  # samples of the prior, and held-out patches, for the score
+JUDGED = 256  # samples, and held-out patches, for the score
+FITTED = 768  # patches whose latents samples follow
 R1_WEIGHT = 0.05
 
 
@@ -214,7 +215,7 @@ class TextureLesson(Lesson):
     def __init__(
         self, materials: Materials, params: TextureTraining, device: torch.device, seed: int
     ):
-        self.params, self.device = params, device
+        self.params, self.device, self.seed = params, device, seed
         self.net = texture.build().to(device, memory_format=torch.channels_last)
         self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
         taps = tuple(dict.fromkeys((COLOUR, *self.perception.style_taps)))
@@ -292,8 +293,13 @@ class TextureLesson(Lesson):
             return net.decoder(latents, *start).float()
 
     def score(self, net: nn.Module) -> dict[str, float]:
-        """Samples of the prior against held-out patches, and these given back."""
-        prior = torch.randn(len(self.held), texture.LATENT, device=self.device)
+        """Samples against held-out patches, and these given back."""
+        learned = self.patches.draw(np.random.default_rng(self.seed), FITTED)
+        fitted = [self._encode(net, part) for part in learned.split(CHUNK)]
+        for one in (net, self.net):  # whose buffers the average takes over
+            one.fit(*(torch.cat(part) for part in zip(*fitted, strict=True)))
+        chance = torch.randn(len(self.held), texture.LATENT, device=self.device)
+        prior = net.centre + chance @ net.spread
         samples = torch.cat([self._decode(net, part) for part in prior.split(32)])
         described = descriptor(self.perception, samples)
         mean, log_variance = self._encode(net, self.held)
@@ -311,10 +317,11 @@ class TextureLesson(Lesson):
         }
 
     def sample(self, net: nn.Module) -> np.ndarray:
-        """Held-out patches, twice given back, two rows of the prior, and a way between two."""
+        """Held-out patches, twice given back, two rows of samples, and a way between two."""
         held = self.held[:10]
         mean, _ = self._encode(net, held)
-        prior = torch.randn(2 * len(held), texture.LATENT, device=self.device)
+        chance = torch.randn(2 * len(held), texture.LATENT, device=self.device)
+        prior = net.centre + chance @ net.spread
         share = torch.linspace(0, 1, len(held), device=self.device)[:, None]
         way = mean[:1] * (1 - share) + mean[1:2] * share
         rows = torch.cat((mean, mean, prior, way))
