@@ -47,7 +47,7 @@ class Generation(Params):
     """What decides a run."""
 
     batch: int = field(
-        32,
+        64,
         label="Batch",
         help="Real pictures, and as many made ones, in a step.",
         zh=("批量", "每一步的真实图片数，生成图片数与之相同。"),
