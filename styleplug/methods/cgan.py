@@ -17,8 +17,7 @@ import numpy as np
 from styleplug.core.backend import Arrays, Net
 from styleplug.core.classes import CLASSES, read
 from styleplug.core.errors import BadParameter, WeightError
-from styleplug.core.generator import GeneratorParams
-from styleplug.core.mapped import KEY, NOISE, Mapped
+from styleplug.core.mapped import KEY, NOISE, Mapped, MappedParams
 from styleplug.core.params import Numbers, field, shares_of
 from styleplug.core.weight import Embedded
 
@@ -34,7 +33,7 @@ Movement = Literal[
 ]
 
 
-class CganParams(GeneratorParams):
+class CganParams(MappedParams):
     """What a visitor can set."""
 
     movement: Movement = field(

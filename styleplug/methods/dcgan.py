@@ -7,12 +7,11 @@ Generative Adversarial Networks", arXiv:1511.06434.  What departs from the paper
 
 from __future__ import annotations
 
-from styleplug.core.generator import GeneratorParams
-from styleplug.core.mapped import KEY, Mapped
+from styleplug.core.mapped import KEY, Mapped, MappedParams
 from styleplug.core.weight import Embedded
 
 
-class DcganParams(GeneratorParams):
+class DcganParams(MappedParams):
     """What a visitor can set."""
 
 

@@ -6,12 +6,11 @@ paper is said in `styleplug/nets/gan.py` and `styleplug/training/generation.py`.
 
 from __future__ import annotations
 
-from styleplug.core.generator import GeneratorParams
-from styleplug.core.mapped import KEY, Mapped
+from styleplug.core.mapped import KEY, Mapped, MappedParams
 from styleplug.core.weight import Embedded
 
 
-class GanParams(GeneratorParams):
+class GanParams(MappedParams):
     """What a visitor can set."""
 
 
