@@ -13,6 +13,8 @@ import styleplug
 from styleplug.core import patches, seam
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.method import Context
+from styleplug.core.recipe import Recipe
+from styleplug.engine import shared
 from styleplug.methods import completion as method
 from styleplug.nets import completion
 from styleplug.store import weights_folder
@@ -439,6 +441,12 @@ def test_a_small_hole_in_a_large_picture_takes_little():
     assert result.shape == content.shape
     # The mask as given, the picture with its margins, the result; all else is of the surroundings.
     assert peak < 3.6 * content.nbytes
+
+
+def test_the_plan_knows_that_memory_is_bounded():
+    recipe = Recipe(method="completion", size=4000, backend="onnx", parameters={"count": 1})
+    plan = shared().plan(recipe, {"content": [(4000, 3000)], "mask": [(4000, 3000)]})
+    assert plan.peak_mb < 2500
 
 
 def test_a_large_hole_is_worked_on_at_a_bounded_size(monkeypatch):

@@ -84,6 +84,7 @@ class Method(ABC, Generic[P]):
     weights: ClassVar[Mapping[str, tuple[WeightSource, ...]]]
     rank: ClassVar[int] = 100  # methods are shown in this order, then by id
     tiled: ClassVar[bool] = False  # paints by `core.tiles`: memory hardly grows with the picture
+    bounded: ClassVar[bool] = False  # the same holds, though it does not paint by tiles
     result_is_style: ClassVar[bool] = False  # the page offers to paint other pictures with it
 
     @abstractmethod

@@ -118,7 +118,9 @@ class Engine:
         work = plan.work_of(method, params, width * height)
         seen = self._shared.calibration.of(kind)
         count = plan.count_of(method, params)
-        return plan.predict(kind, seen, work, width, height, tiled=method.tiled, count=count)
+        return plan.predict(
+            kind, seen, work, width, height, tiled=method.tiled or method.bounded, count=count
+        )
 
     def add_trained(self, folder: Path) -> str:
         """Make a training result known; returns the name that recipes call it by (`trained`).

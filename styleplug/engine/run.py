@@ -165,7 +165,7 @@ class Run:
         width, height = self._shape()
         seen = self.shared.calibration.of(self._kind)
         megapixels, count = width * height / 1e6, plan.count_of(self.method, self.params)
-        need = plan.peak_mb(seen, megapixels, tiled=self.method.tiled)
+        need = plan.peak_mb(seen, megapixels, tiled=self.method.tiled or self.method.bounded)
         need += plan.more_mb(megapixels, count)
         if not plan.fits(need):
             raise OutOfMemory(

@@ -23,7 +23,7 @@ from styleplug.core.params import Params, field
 from styleplug.core.picture import fitted, resize
 from styleplug.core.weight import Embedded
 
-_NET_SIDE = 176  # long side in pixels at which the net sees what is missing, as in its training
+_NET_SIDE = 144  # long side in pixels at which the net sees what is missing, as in its training
 _AROUND = 1.0  # surroundings that are looked at, in long sides of what is missing
 _AROUND_LEAST = 96  # pixels
 _HOLE, _WINDOW = 80_000, 400_000  # pixels of a hole and around it at most that patches fill
@@ -110,7 +110,7 @@ class Completion(Method[CompletionParams]):
     )
     weights = {"net": (Embedded("completion", "completion.safetensors"),)}  # noqa: RUF012
     rank = 95
-    tiled = True  # in so far as a hole is worked on at a bounded size
+    bounded = True  # a hole is worked on at a bounded size, and only its surroundings
 
     def nets(self, params: CompletionParams) -> tuple[str, ...]:
         """None where the picture's own pieces suffice."""
@@ -138,7 +138,8 @@ class Completion(Method[CompletionParams]):
             return
         window = _window(mask)
         part, hole = picture[window], mask[window]
-        detail, note = params.detail, ""
+        detail: str = params.detail
+        note = ""
         if detail != "net" and not patches.suits(_shrunk(part, hole)[1]):
             detail, note = _INSTEAD[detail]
         results: tuple[np.ndarray, ...] = ()

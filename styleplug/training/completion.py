@@ -194,10 +194,10 @@ class CompletionLesson(Lesson):
             wanted = self.perception(pictures)
         side = min(WINDOW, self.params.size)
         top, left = rng.integers(self.params.size - side + 1, size=2)
-        window = [part[:, :, top : top + side, left : left + side] for part in (pictures, out)]
-        yield Loss(self._telling(step, *window, wanted, found), trains="critic")
-        fooling = progress / CRITICS_FROM, window[1]
-        yield Loss(self._making(pictures, mask, made, wanted, found, *fooling))
+        real, fake = (part[:, :, top : top + side, left : left + side] for part in (pictures, out))
+        yield Loss(self._telling(step, real, fake, wanted, found), trains="critic")
+        risen = min(1.0, progress / CRITICS_FROM)
+        yield Loss(self._making(pictures, mask, made, wanted, found, risen, fake))
 
     def _telling(
         self, step: int, real: Tensor, fake: Tensor, wanted: Features, found: Features
@@ -231,13 +231,13 @@ class CompletionLesson(Lesson):
         with torch.autocast(self.device.type, torch.bfloat16):
             logits = [self.critic["patches"](window), self.critic["features"](found)]
         self.critic.requires_grad_(True)
-        fooling = sum(fool(part.float()) for part in logits)
+        fooling = torch.stack([fool(part.float()) for part in logits]).sum()
         # Deep in a hole many pictures are right, and their mean, which pixels ask for, is blurred.
         held = 1 - 0.95 * F.avg_pool2d(mask, NEAR, 1, NEAR // 2)
         terms = {
             "pixels": params.pixel_weight * (held * (made - pictures).abs()).mean(),
             "features": params.feature_weight * self._apart(found, wanted),
-            "fooling": params.critic_weight * min(1.0, risen) * fooling,
+            "fooling": params.critic_weight * risen * fooling,
         }
         if params.diversity:
             one, two = found[CONTENT][-2 * twice : -twice], found[CONTENT][-twice:]
