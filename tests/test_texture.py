@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_photo
+from safetensors.torch import load_file
 
 from styleplug.core import tiles
 from styleplug.core.errors import BadParameter
 from styleplug.methods import texture as method
 from styleplug.nets import texture
+from styleplug.store import weights_folder
 from styleplug.swatches import SWATCHES
 from styleplug.training import texture as training
 from styleplug.training.pictures import Pictures
@@ -41,8 +43,21 @@ def functions():
     return {n: Function(f) for n, f in texture.functions(texture.build().eval()).items()}
 
 
+@pytest.fixture(scope="module")
+def trained():
+    """The same of the embedded weights."""
+    net = texture.build().eval()
+    state = load_file(weights_folder() / "texture.safetensors")
+    net.load_state_dict({name: value.float() for name, value in state.items()})
+    return {n: Function(f) for n, f in texture.functions(net).items()}
+
+
 @pytest.fixture
 def run(functions):
+    return runner(functions)
+
+
+def runner(functions):
     def run(*styles, size=64, seed=0, **parameters):
         context = SimpleNamespace(
             size=size,
@@ -312,6 +327,29 @@ def test_a_walk_passes_by_every_picture_and_comes_back(run):
     assert steps.max() < np.linalg.norm(known[0] - known[1])
     frame = run(make_photo(90, 60).pixels, make_photo(60, 60, seed=1).pixels, walk=4, variation=0)
     assert len(frame.images) == 4 and frame.fps > 0
+
+
+def test_trained_textures_tile_and_are_not_blurred(trained):
+    """A grid of the decoder's cells, or a seam, would show in the roughness of single lines."""
+    pictures = runner(trained)(size=128, count=4, seed=3).images
+    for picture in pictures:
+        assert 0.7 < method.seam(picture) < 1.4
+        assert np.abs(np.diff(picture, axis=0)).mean() > 0.015
+    steps = np.mean([np.abs(p - np.roll(p, 1, axis=1)).mean((0, 2)) for p in pictures], axis=0)
+    cells = steps.reshape(-1, 16).mean(0)
+    assert cells.max() < 1.25 * cells.mean()
+    assert min(apart(a, b) for a, b in itertools.combinations(pictures, 2)) > 0.05
+
+
+def test_a_trained_texture_has_the_colours_of_its_picture(trained):
+    waves, glass = (SWATCHES[name].paint() for name in ("waves", "glass"))
+    found = [runner(trained)(p, size=96, count=1, variation=0).images[0] for p in (waves, glass)]
+
+    def palette(picture):
+        return np.quantile(picture.reshape(-1, 3), np.linspace(0.05, 0.95, 16), axis=0)
+
+    for own, other, picture in ((waves, glass, found[0]), (glass, waves, found[1])):
+        assert apart(palette(picture), palette(own)) < apart(palette(picture), palette(other))
 
 
 def test_shares_of_no_pictures_are_refused(run):
