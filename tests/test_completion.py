@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from conftest import make_photo
 import styleplug
 from styleplug.core import patches, seam
 from styleplug.core.errors import Cancelled, UsageError
+from styleplug.core.image import read
 from styleplug.core.method import Context
 from styleplug.core.recipe import Recipe
 from styleplug.engine import shared
@@ -348,6 +350,16 @@ def test_the_mask_is_widened_by_so_much(hole):
     wider = seam.grown(hole, 5)
     np.testing.assert_array_equal(result[~wider], photo()[~wider])
     assert (result != photo()).any(2)[wider & ~hole].mean() > 0.9
+
+
+@trained
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+def test_the_golden_proposals(hole, backend):
+    """Those that somebody looked at; pieces may differ here and there by rounding."""
+    golden = read(Path(__file__).parent / "golden" / "completion.png").pixels
+    found = run(mask=hole, detail="both", backend=backend, seed=7).images
+    difference = np.abs(np.concatenate(found, axis=1) - golden) * 255
+    assert difference.mean() < 1.5
 
 
 @pytest.mark.parametrize(
