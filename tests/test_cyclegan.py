@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_photo
+from safetensors.torch import load_file
 from torch import nn
 
 from styleplug import generate
 from styleplug.methods import cyclegan as method
 from styleplug.nets import cyclegan
+from styleplug.store import weights_folder
 from styleplug.training import cyclegan as training
 from styleplug.training.pictures import Pictures
 from styleplug.training.task import Materials
@@ -189,6 +191,13 @@ def test_each_loss_trains_its_own_nets(lesson):
         }
         assert sum(moved.pop(loss.trains)) > 10
         assert not any(any(grads) for grads in moved.values())
+
+
+def test_a_run_may_go_on_from_a_pair_that_is_there():
+    lesson = a_lesson(flat(DARK, 0), flat(LIGHT, 1), start="ukiyoe")
+    state = load_file(weights_folder() / "cyclegan_ukiyoe.safetensors")
+    for name, value in lesson.net.state_dict().items():
+        assert torch.equal(value, state[name].float()), name
 
 
 def test_scores_and_sheet(lesson):

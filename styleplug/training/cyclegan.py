@@ -15,15 +15,18 @@ them so that a short training gives brush marks instead of a tint, and leaves th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
 from styleplug.nets import cyclegan
 from styleplug.nets.cyclegan import DIRECTIONS, PAINT, PHOTOGRAPH
+from styleplug.store import weights_folder
 from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, fool, r1, tell
 from styleplug.training.bank import Bank
 from styleplug.training.perception import (
@@ -56,6 +59,12 @@ Grams = dict[str, Tensor]  # by tap
 class CycleGanTraining(Params):
     """What decides a run."""
 
+    start: Literal["scratch", "impressionism", "ukiyoe"] = field(
+        "scratch",
+        label="Start from",
+        help="Nothing, or one of the pairs that come with styleplug, which already paint a little.",
+        zh=("起点", "从零开始，或从自带的某一对网络（已略会作画）开始。"),
+    )
     size: int = field(
         128,
         label="Crop",
@@ -173,6 +182,9 @@ class CycleGanLesson(Lesson):
     ):
         self.params, self.device = params, device
         self.net = cyclegan.build().to(device, memory_format=torch.channels_last)
+        if params.start != "scratch":
+            state = load_file(weights_folder() / f"cyclegan_{params.start}.safetensors")
+            self.net.load_state_dict({key: value.float() for key, value in state.items()})
         self.perception = Perception(materials.teacher, materials.styles, seed).to(device)
         judges = {
             direction: Critics(self.perception, params.size).to(device) for direction in DIRECTIONS
