@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,16 +12,20 @@ import torch.nn.functional as F
 from conftest import make_photo
 from safetensors.torch import save_file
 
+import styleplug
 from styleplug.backends.choose import choose
 from styleplug.core.classes import CLASSES, LETTERS, read, spell
 from styleplug.core.errors import BadParameter, UsageError, WeightError
+from styleplug.core.image import read as read_picture
 from styleplug.core.mapped import NOISE
-from styleplug.core.weight import WeightFile
+from styleplug.core.sheet import grid
+from styleplug.core.weight import Embedded, WeightFile
 from styleplug.methods.cgan import METHOD as CGAN
 from styleplug.methods.dcgan import METHOD as DCGAN
 from styleplug.methods.gan import METHOD as GAN
 from styleplug.nets import architecture, gan
 from styleplug.nets.generator import STYLE, Dense, Modulated
+from styleplug.store import Store
 from styleplug.training import classifier as judge
 from styleplug.training import generation as training
 from styleplug.training import load_task
@@ -28,6 +33,7 @@ from styleplug.training.pictures import Pictures
 from styleplug.training.task import Materials
 
 METHODS = {"gan": GAN, "dcgan": DCGAN, "cgan": CGAN}
+GOLDEN = Path(__file__).parent / "golden"
 MOVEMENTS = CGAN.params.model_fields["movement"].annotation.__args__
 
 
@@ -372,3 +378,32 @@ def test_the_judge_learns(materials):
         scores, sheet = lesson.score(lesson.net), lesson.sample(lesson.net)
     assert 0 <= scores["error"] <= 1 and sheet.shape[2] == 3
     assert judge.SMOOTHING < 1
+
+
+# What the embedded weights make
+
+
+def made(arch, **parameters):
+    """Pictures of the embedded weights (n h w 3)."""
+    given = {"seed": 7, "count": 4, "size": 64, "backend": "onnx", **parameters}
+    *_, last = styleplug.run(arch, **given)
+    return np.stack(last.images)
+
+
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+@pytest.mark.parametrize("arch", METHODS)
+def test_samples_are_those_that_somebody_looked_at(arch, backend):
+    golden = read_picture(GOLDEN / f"{arch}.png").pixels
+    assert np.abs(grid(made(arch, backend=backend)) - golden).mean() * 255 < 0.5
+
+
+def test_classes_are_recognised():
+    """By a net that never saw a made picture; one in eight would be chance."""
+    file = Store().file((Embedded("classifier", "classifier.safetensors"),))
+    judge, right = choose("onnx", "cpu").load(file, "classify"), []
+    for number, movement in enumerate(MOVEMENTS):
+        pictures = made("cgan", movement=movement, count=12).transpose(0, 3, 1, 2)
+        found = judge(picture=pictures)
+        assert read(found["names"]) == MOVEMENTS
+        right += list(found["logits"].argmax(1) == number)
+    assert np.mean(right) > 0.6
