@@ -40,6 +40,7 @@ from styleplug.training.pictures import SUFFIXES
 
 Array = np.ndarray
 Filler = Callable[[Array, Array], list[Array]]
+LEAST = 64  # pixels, side of a window of which patches are compared
 KINDS = ("strokes", "ellipse", "margin")
 
 
@@ -103,10 +104,13 @@ class Eyes:
 
 
 def texture(found: Array, wanted: Array, mask: Array) -> float:
-    """Distance of patches of what was missing."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return patch_distance(found[window], wanted[window])
+    """Distance of patches of what was missing, in a window that holds patches of all sizes."""
+    spans = []
+    for axis, length in ((1, mask.shape[0]), (0, mask.shape[1])):
+        places = np.flatnonzero(mask.any(axis))
+        stop = min(length, max(places[-1] + 1, places[0] + LEAST))
+        spans.append(slice(max(0, min(places[0], stop - LEAST)), stop))
+    return patch_distance(found[tuple(spans)], wanted[tuple(spans)])
 
 
 def scores(
