@@ -139,7 +139,7 @@ METHOD = CycleGan()
 
 def _ways(params: CycleGanParams) -> list[str]:
     """The directions in which the picture is taken, one after the other."""
-    there = [params.direction] * params.repeat
+    there: list[str] = [params.direction] * params.repeat
     return there + [_BACK[params.direction]] * params.repeat if params.cycle else there
 
 

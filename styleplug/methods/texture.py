@@ -144,7 +144,8 @@ def _read(encode: Net, picture: np.ndarray, params: TextureParams) -> np.ndarray
     scale = min(1.0, _SEEN / short) * params.style_scale
     height, width = (max(4 * unit, round(n * scale / unit) * unit) for n in picture.shape[:2])
     seen = resize(picture, width, height).transpose(2, 0, 1)[None]
-    return encode(picture=np.ascontiguousarray(seen))["mean"][0]
+    latent: np.ndarray = encode(picture=np.ascontiguousarray(seen))["mean"][0]
+    return latent
 
 
 def _mixed(

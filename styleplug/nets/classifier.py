@@ -32,6 +32,10 @@ class Classifier(nn.Module):
         letters: names of the classes, as `styleplug.core.classes.spell` writes them.
     """
 
+    centre: Tensor
+    spread: Tensor
+    letters: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.encoder = styleplug_encoder.build()

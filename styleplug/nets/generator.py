@@ -133,6 +133,8 @@ class Generator(nn.Module):
     """
 
     side = SIDE
+    centre: Tensor
+    letters: Tensor
 
     def __init__(self, *, classes: bool = False):
         super().__init__()
@@ -154,11 +156,11 @@ class Generator(nn.Module):
     def paint(self, style: Tensor) -> Tensor:
         """Pictures (b 3 SIDE SIDE), in [0, 1] but for overshoots, of styles (b s)."""
         x = leaky(self.start(style)).view(-1, _WIDTHS[0], 4, 4)
-        picture = None
-        for level in self.levels:
+        first, *others = self.levels
+        x, picture = first(x, style)
+        for level in others:
             x, colours = level(x, style)
-            colours = colours.float()  # half the precision would show as steps
-            picture = colours if picture is None else _doubled(picture) + colours
+            picture = _doubled(picture.float()) + colours  # half the precision shows as steps
         return picture * _CONTRAST + 0.5
 
 
@@ -180,7 +182,7 @@ class Map(nn.Module):
 
     def forward(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Styles (b s) of noise (b n), and their mean (1 s)."""
-        return self.net.map(noise), self.net.centre * 1.0
+        return self.net.map(noise), self.net.get_buffer("centre") * 1.0
 
     def examples(self) -> tuple[Tensor, ...]:
         """A batch of noise."""

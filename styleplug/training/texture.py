@@ -119,8 +119,8 @@ class Patches:
                 scores.append(best.values)
                 found.append(patches[first + best.indices])
                 first += len(judged)
-        judged, found = torch.cat(scores), torch.cat(found)
-        self.patches = found[judged.topk(max(1, round(LEARNED * len(judged)))).indices]
+        judged = torch.cat(scores)
+        self.patches = torch.cat(found)[judged.topk(max(1, round(LEARNED * len(judged)))).indices]
 
     def __len__(self) -> int:
         return len(self.patches)
@@ -196,9 +196,9 @@ def unlike(found: Tensor, wanted: Tensor) -> dict[str, Tensor]:
     squares = squares + FLOOR * squares.mean()
     directions = F.normalize(torch.randn(found.shape[1], SLICES, device=found.device), dim=0)
     places = torch.rand(found[0, 0].numel(), device=found.device).argsort()[:PLACES]
-    some = (part.flatten(2)[:, :, places] for part in (found, wanted))
+    one, other = (part.flatten(2)[:, :, places] for part in (found, wanted))
     # In a random direction lies a c-th of the variance.
-    apart = sliced(*some, directions) * found.shape[1]
+    apart = sliced(one, other, directions) * found.shape[1]
     return {
         "covariance": ((second[0] - second[1]).square().sum((1, 2)) / squares).mean(),
         "mean": ((means[0] - means[1]).square().sum((1, 2, 3)) / size).mean(),
