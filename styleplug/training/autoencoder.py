@@ -20,6 +20,7 @@ from styleplug.core import transforms
 from styleplug.core.params import Params, field
 from styleplug.nets import autoencoder
 from styleplug.store import weights_folder
+from styleplug.training.fields import batch, crop
 from styleplug.training.pictures import sheet
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
@@ -31,23 +32,8 @@ STARTING = 160  # pictures that the linear maps are found with
 class AutoencoderTraining(Params):
     """What decides a run."""
 
-    size: int = field(
-        128,
-        label="Crop",
-        help="Side of the training crops in pixels; a multiple of 8.",
-        zh=("裁剪", "训练用裁剪的边长(像素)，须为 8 的倍数。"),
-        ge=64,
-        le=512,
-        step=8,
-    )
-    batch: int = field(
-        3,
-        label="Batch",
-        help="Pictures in a step.",
-        zh=("批量", "每一步的图片数。"),
-        ge=2,
-        le=64,
-    )
+    size: int = crop(128)
+    batch: int = batch(3)
     perceptual: float = field(
         0.02,
         label="Features",

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from styleplug.core.params import Params, field
 from styleplug.nets import classifier
 from styleplug.training.bank import Bank
+from styleplug.training.fields import batch
 from styleplug.training.generation import spelled
 from styleplug.training.perception import load_encoder
 from styleplug.training.pictures import sheet
@@ -30,14 +31,7 @@ SHOWN = 8  # pictures of a sheet
 class ClassifierTraining(Params):
     """What decides a run."""
 
-    batch: int = field(
-        128,
-        label="Batch",
-        help="Pictures in a step.",
-        zh=("批量", "每一步的图片数。"),
-        ge=2,
-        le=512,
-    )
+    batch: int = batch(128, most=512)
     crops: int = field(
         2,
         label="Crops",

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from styleplug.core.params import Params, field
 from styleplug.nets import cnn, styleplug_encoder
 from styleplug.store import weights_folder
+from styleplug.training.fields import batch, crop
 from styleplug.training.perception import (
     CONTENT,
     FLOOR,
@@ -51,15 +52,7 @@ class CnnTraining(Params):
         help="The painter that comes with styleplug, which soon takes to new styles, or nothing.",
         zh=("起点", "从自带的网络开始，可较快学会新风格；或从零开始。"),
     )
-    size: int = field(
-        144,
-        label="Crop",
-        help="Side of the training crops in pixels.",
-        zh=("裁剪", "训练用裁剪的边长（像素）。"),
-        ge=64,
-        le=512,
-        step=8,
-    )
+    size: int = crop(144)
     fine_size: int = field(
         192,
         label="Late crop",
@@ -70,13 +63,8 @@ class CnnTraining(Params):
         step=8,
         advanced=True,
     )
-    batch: int = field(
-        4,
-        label="Batch",
-        help="Pairs of content and style in a step.",
-        zh=("批量", "每一步的内容与风格对数。"),
-        ge=1,
-        le=64,
+    batch: int = batch(
+        4, "Pairs of content and style in a step.", "每一步的内容与风格对数。", least=1
     )
     style_weight: float = field(
         3.5,

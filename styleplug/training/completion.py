@@ -21,6 +21,7 @@ from styleplug.core.params import Params, field
 from styleplug.nets import completion
 from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, fool, r1, tell
 from styleplug.training.bank import Bank
+from styleplug.training.fields import batch, crop
 from styleplug.training.perception import CONTENT, Features, Perception, gram, relative
 from styleplug.training.pictures import sheet
 from styleplug.training.quality import descriptor, kernel_distance
@@ -41,22 +42,12 @@ HELD, SHOWN, CHUNK = 256, 10, 32  # pictures judged by, shown, and completed at 
 class CompletionTraining(Params):
     """What decides a run."""
 
-    size: int = field(
-        176,
-        label="Crop",
-        help="Side of the training crops in pixels.",
-        zh=("裁剪", "训练用裁剪的边长（像素）。"),
-        ge=64,
-        le=512,
-        step=16,
-    )
-    batch: int = field(
+    size: int = crop(176, step=16)
+    batch: int = batch(
         16,
-        label="Batch",
-        help="Completions in a step; a quarter of them are second proposals.",
-        zh=("批量", "每一步的补全数，其中四分之一为第二个方案。"),
-        ge=4,
-        le=64,
+        "Completions in a step; a quarter of them are second proposals.",
+        "每一步的补全数，其中四分之一为第二个方案。",
+        least=4,
         step=4,
     )
     pixel_weight: float = field(

@@ -29,6 +29,7 @@ from styleplug.nets.cyclegan import DIRECTIONS, PAINT, PHOTOGRAPH
 from styleplug.store import weights_folder
 from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, fool, r1, tell
 from styleplug.training.bank import Bank
+from styleplug.training.fields import batch, crop
 from styleplug.training.perception import (
     CONTENT,
     FLOOR,
@@ -65,22 +66,12 @@ class CycleGanTraining(Params):
         help="Nothing, or one of the pairs that come with styleplug, which already paint a little.",
         zh=("起点", "从零开始，或从自带的某一对网络（已略会作画）开始。"),
     )
-    size: int = field(
-        128,
-        label="Crop",
-        help="Side of the training crops in pixels.",
-        zh=("裁剪", "训练用裁剪的边长（像素）。"),
-        ge=64,
-        le=512,
-        step=8,
-    )
-    batch: int = field(
+    size: int = crop(128)
+    batch: int = batch(
         8,
-        label="Batch",
-        help="Photographs, and as many paintings, in a step.",
-        zh=("批量", "每一步的照片数，绘画数与之相同。"),
-        ge=1,
-        le=64,
+        "Photographs, and as many paintings, in a step.",
+        "每一步的照片数，绘画数与之相同。",
+        least=1,
     )
     adversarial: float = field(
         1.0,

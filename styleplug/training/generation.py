@@ -22,6 +22,7 @@ from styleplug.core.mapped import NOISE
 from styleplug.core.params import Params, field
 from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, augment, fool, r1, tell
 from styleplug.training.bank import Bank
+from styleplug.training.fields import batch
 from styleplug.training.perception import Perception
 from styleplug.training.pictures import sheet
 from styleplug.training.quality import descriptor, diversity, kernel_distance
@@ -46,13 +47,11 @@ def whole(default: bool) -> Any:
 class Generation(Params):
     """What decides a run."""
 
-    batch: int = field(
+    batch: int = batch(
         64,
-        label="Batch",
-        help="Real pictures, and as many made ones, in a step.",
-        zh=("批量", "每一步的真实图片数，生成图片数与之相同。"),
-        ge=2,
-        le=512,
+        "Real pictures, and as many made ones, in a step.",
+        "每一步的真实图片数，生成图片数与之相同。",
+        most=512,
     )
     r1_weight: float = field(
         0.2,

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from styleplug.core.params import Params, field
 from styleplug.nets import texture
 from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, fool, r1, tell
+from styleplug.training.fields import batch
 from styleplug.training.perception import COLOUR, FLOOR, Features, Perception, gram
 from styleplug.training.pictures import Pictures, sheet
 from styleplug.training.quality import descriptor, diversity, kernel_distance
@@ -51,13 +52,12 @@ class TextureTraining(Params):
         le=256,
         step=16,
     )
-    batch: int = field(
+    batch: int = batch(
         24,
-        label="Batch",
-        help="Patches in a step; half as many samples of the prior are made beside them.",
-        zh=("批量", "每一步的图块数；另从先验生成其一半数量的样本。"),
-        ge=4,
-        le=128,
+        "Patches in a step; half as many samples of the prior are made beside them.",
+        "每一步的图块数；另从先验生成其一半数量的样本。",
+        least=4,
+        most=128,
         step=2,
     )
     beta: float = field(

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
 from styleplug.nets import vae
+from styleplug.training.fields import batch, crop
 from styleplug.training.perception import (
     CONTENT,
     FLOOR,
@@ -45,23 +46,8 @@ HALVES = (slice(0, 8), slice(8, 16))  # of the held-out pictures: contents, styl
 class VaeTraining(Params):
     """What decides a run."""
 
-    size: int = field(
-        128,
-        label="Crop",
-        help="Side of the training crops in pixels.",
-        zh=("裁剪", "训练用裁剪的边长（像素）。"),
-        ge=64,
-        le=512,
-        step=8,
-    )
-    batch: int = field(
-        4,
-        label="Batch",
-        help="Pictures in a step.",
-        zh=("批量", "每一步的图片数。"),
-        ge=2,
-        le=64,
-    )
+    size: int = crop(128)
+    batch: int = batch(4)
     beta: float = field(
         0.01,
         label="Beta",
