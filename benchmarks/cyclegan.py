@@ -10,8 +10,8 @@ no picture is the right answer, but all together:
 texture gain  1 - D(results, goal) / D(before, goal), D the relative squared error of mean Gram
               matrices, averaged over SqueezeNet's conv1 … fire7; goal are the held-out pictures of
               the kind that was asked for.
-patch gain    the same with the sliced Wasserstein distance of 7×7 patches (`judge.py`), each
-              picture against two of the goal's: no network at all.
+patch gain    the same with the sliced Wasserstein distance of 7×7 patches (`judge.py`), of the
+              first pictures, each against one of the goal's: no network at all.
 tint          in brackets behind both: what the same colours alone would gain, the picture before
               being given mean and covariance of its result's colours, and nothing else.
 content kept  1 - D(result, before) / D(another picture, before), D the relative squared error at
@@ -45,7 +45,7 @@ from styleplug.nets.perceptual import statistics
 from styleplug.training.gather import HELD_OUT
 from styleplug.training.pictures import SUFFIXES, Pictures
 
-RIVALS = 2  # pictures of the goal that each result is compared with by patches
+PATCHED = 3  # pictures that are compared by patches, each with one of the goal's: it is slow
 SHOWN, SIDE = 8, 256
 
 Array = np.ndarray
@@ -98,13 +98,9 @@ def texture_gain(found: Grams, before: Grams, goal: Grams) -> float:
 
 
 def patches(pictures: Sequence[Array], goal: Sequence[Array]) -> float:
-    """Mean distance of patches to some pictures of the goal."""
-    pairs = [
-        (picture, goal[(number * RIVALS + step) % len(goal)])
-        for number, picture in enumerate(pictures)
-        for step in range(RIVALS)
-    ]
-    return float(np.mean([patch_distance(one, other) for one, other in pairs]))
+    """Mean distance of patches to pictures of the goal."""
+    pairs = list(zip(pictures, goal, strict=False))[:PATCHED]
+    return float(np.mean([patch_distance(*pair) for pair in pairs]))
 
 
 def tinted(before: Array, result: Array) -> Array:
