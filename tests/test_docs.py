@@ -92,6 +92,33 @@ def test_the_commands_of_the_readme_run(
     assert served == [("0.0.0.0", 8000, False, ("user", "password"))]
 
 
+def test_pictures_from_nothing_are_made_as_the_readme_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its commands in their order, since one takes up the texture of another; then its Python."""
+    hole = np.zeros((72, 96), np.uint8)
+    hole[20:50, 30:60] = 255
+    Image.fromarray(hole).save(folder / "mask.png")
+    part = section(README, "Pictures from nothing")
+    for line in block(part, "bash").splitlines():
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [*shlex.split(line), "--size", "64"])
+            with pytest.raises(SystemExit) as leaving:
+                cli.main()
+        assert leaving.value.code in (0, None), f"{line}\n{capsys.readouterr().err}"
+    with Image.open(folder / "walk.webp") as walk:
+        assert walk.size == (64, 64)
+        assert getattr(walk, "n_frames", 1) == 48
+    with Image.open(folder / "wide.png") as wide:
+        assert wide.width > 64 > wide.height
+    (folder / "sheet.png").unlink()
+    exec(block(part, "python").replace(SLOW, "size=64"), {})
+    with Image.open(folder / "sheet.png") as sheet:
+        assert sheet.width == sheet.height > 4 * 64
+    with Image.open(folder / "painted.png") as painted:
+        assert painted.size == (64, 48)
+
+
 def test_the_python_example_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exec(quick(block(section(README, "In Python"), "python")), {})
     with Image.open(folder / "picture.png") as picture:
