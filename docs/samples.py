@@ -2,7 +2,7 @@
 
     python docs/samples.py [METHOD …]
 
-Without methods all of gan, dcgan, cgan, texture and completion; each goes to
+Without methods all that are declared here; each goes to
 docs/images/METHOD-sheet.jpg, made by the embedded weights from the seeds named here, none of
 which was chosen by looks.  The photographs come with gradio, the styles are painted by
 `styleplug.swatches`.
@@ -99,8 +99,19 @@ def completion(side: int = 280) -> Rows:
     return [*rows, [framed, *wide]]
 
 
+def cyclegan(side: int = 260) -> Rows:
+    """Photographs, as impressionist paintings, and as woodcuts."""
+    names = ("tower.jpg", "lion.jpg", "cheetah.jpg", "cheetah1.jpg")
+    contents = [_square(photograph(name, WHOLE), side) for name in names]
+    made = [
+        [_made("cyclegan", content=one, painter=painter, size=side)[0] for one in contents]
+        for painter in ("impressionism", "ukiyoe")
+    ]
+    return [contents, *made]
+
+
 MAKERS: dict[str, Callable[[], Rows]] = {
-    make.__name__: make for make in (gan, dcgan, cgan, texture, completion)
+    make.__name__: make for make in (gan, dcgan, cgan, texture, cyclegan, completion)
 }
 
 

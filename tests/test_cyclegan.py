@@ -278,7 +278,7 @@ def test_directions_painters_and_repeats_use_their_own_nets():
     assert method.METHOD.nets(method.CycleGanParams(painter="ukiyoe")) == ("ukiyoe",)
     ctx = Lent(paint=0.1)
     assert repaint(ctx, cycle=False, repeat=1)[1] == {}
-    assert ctx.asked == [("impressionism", "paint")]
+    assert ctx.asked == [("ukiyoe", "paint")]
 
 
 def test_a_larger_brush_paints_a_smaller_picture():

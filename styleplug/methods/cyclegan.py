@@ -28,8 +28,8 @@ _BACK = {"painting": "photograph", "photograph": "painting"}
 class CycleGanParams(Params):
     """What a visitor can set."""
 
-    painter: Literal["impressionism", "ukiyoe"] = field(
-        "impressionism",
+    painter: Literal["ukiyoe", "impressionism"] = field(
+        "ukiyoe",
         label="Painter",
         help="The pair of nets: of Monet and the impressionists, or of Japanese woodcuts.",
         zh=("画家", "所用的网络：莫奈与印象派，或浮世绘。"),
