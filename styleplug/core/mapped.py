@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,11 +17,10 @@ NOISE = 128  # numbers that a picture is made of
 KEY = "net"  # of `Method.weights`
 
 
-class MappedParams(GeneratorParams):
-    """What a visitor can set; styles bear to be drawn to their mean, and need it."""
-
-    truncation: float = field(
-        0.7,
+def truncation(default: float = 0.7) -> Any:
+    """Field: how far styles stray from their mean."""
+    return field(
+        default,
         ge=0.0,
         le=1.0,
         step=0.05,
@@ -30,6 +29,12 @@ class MappedParams(GeneratorParams):
         "alike, more gives stranger ones; 0 is the mean's picture.",
         zh=("截断", "风格偏离其平均的程度：调低则更干净而相似，调高则更奇特；0 为平均风格的图片。"),
     )
+
+
+class MappedParams(GeneratorParams):
+    """What a visitor can set; styles bear to be drawn to their mean, and need it."""
+
+    truncation: float = truncation()
 
 
 M = TypeVar("M", bound=MappedParams)
