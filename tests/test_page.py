@@ -183,6 +183,13 @@ def test_examples_suit_the_slots() -> None:
     assert image.read(plain).pixels.std() < 0.01 < image.read(painted).pixels.std()
 
 
+def test_examples_that_were_swept_away_are_made_again() -> None:
+    pair = examples.pairs(["style"])[1]
+    for path in (Path(pair.files()[0]), pair.card()):
+        path.unlink()
+    assert all(Path(path).exists() for path in (pair.files()[0], pair.card()))
+
+
 def test_a_broken_plug_in_is_a_tab_that_says_why(site: Site) -> None:
     config = httpx.get(f"{site.url}config").json()
     props = [one["props"] for one in config["components"]]

@@ -26,7 +26,7 @@ CARD = (240, 180)
 INSET = 96  # of a swatch on its card
 
 _painting = {id: threading.Lock() for id in SWATCHES}  # each only once
-_painted: dict[str, Path] = {}
+_painted: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,12 @@ def _ready(pair: Pair) -> bool:
 
 
 def _swatch(id: str) -> Path:
+    path = _folder() / f"{id}.png"
     with _painting[id]:
-        if id not in _painted:
-            path = _folder() / f"{id}.png"
+        if not path.exists():  # nor is it any more, once gradio has swept it away as an old upload
             image.write(SWATCHES[id].paint(), path)
-            _painted[id] = path
-        return _painted[id]
+        _painted.add(id)
+    return path
 
 
 @cache
