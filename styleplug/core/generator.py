@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from styleplug.core.frame import Frame
 from styleplug.core.latent import slerp
-from styleplug.core.method import Context, Method
+from styleplug.core.method import Context, Method, Slot
 from styleplug.core.params import Params, field
 from styleplug.core.picture import resize
 
@@ -77,9 +77,9 @@ G = TypeVar("G", bound=GeneratorParams)
 
 
 class Generator(Method[G]):
-    """A method without inputs, whose parameters are `GeneratorParams`."""
+    """A method whose parameters are `GeneratorParams`; without inputs, unless it declares some."""
 
-    inputs = ()
+    inputs: ClassVar[tuple[Slot, ...]] = ()
 
     def count(self, params: G) -> int:
         """Samples, or pictures of the walk."""

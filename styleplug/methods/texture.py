@@ -15,9 +15,9 @@ import numpy as np
 from styleplug.core import tiles
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
-from styleplug.core.generator import FPS, GeneratorParams, walk, wanted
+from styleplug.core.generator import FPS, Generator, GeneratorParams, walk, wanted
 from styleplug.core.latent import slerp
-from styleplug.core.method import Context, Images, Method, Slot
+from styleplug.core.method import Context, Images, Slot
 from styleplug.core.params import Numbers, field, shares_of
 from styleplug.core.picture import resize
 from styleplug.core.transfer import style_blend, style_scale
@@ -57,7 +57,7 @@ class TextureParams(GeneratorParams):
     style_blend: Numbers = style_blend()
 
 
-class Texture(Method[TextureParams]):
+class Texture(Generator[TextureParams]):
     """Sample, read, vary and mix textures."""
 
     id = "texture"
@@ -84,14 +84,6 @@ class Texture(Method[TextureParams]):
     def shape(self, params: TextureParams, width: int, height: int) -> tuple[int, int]:
         """A square, whatever the pictures are."""
         return max(width, height), max(width, height)
-
-    def count(self, params: TextureParams) -> int:
-        """Textures, or pictures of the walk."""
-        return params.walk or params.count
-
-    def animated(self, params: TextureParams) -> bool:
-        """Whether it walks."""
-        return params.walk > 0
 
     def work(self, params: TextureParams, pixels: int) -> float:
         """A step of the pixels of each texture, and what the rest takes."""

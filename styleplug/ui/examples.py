@@ -26,7 +26,6 @@ CARD = (240, 180)
 INSET = 96  # of a swatch on its card
 
 _painting = {id: threading.Lock() for id in SWATCHES}  # each only once
-_painted: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def pairs(slots: Sequence[str]) -> list[Pair]:
 
 def cards(offered: list[Pair]) -> Iterator[list[list[str]]]:
     """The cards of all pairs, again and again as swatches are painted, until all are."""
-    pending = [pair for pair in offered if pair.swatches and pair.swatches[0] not in _painted]
+    pending = [pair for pair in offered if not _ready(pair)]
     for pair in pending:
         pair.card()
         if pair is not pending[-1]:
@@ -98,16 +97,19 @@ def cards(offered: list[Pair]) -> Iterator[list[list[str]]]:
 
 
 def _ready(pair: Pair) -> bool:
-    return all(id in _painted for id in pair.swatches[:1])
+    return all(_file(id).exists() for id in pair.swatches[:1])
 
 
 def _swatch(id: str) -> Path:
-    path = _folder() / f"{id}.png"
+    path = _file(id)
     with _painting[id]:
         if not path.exists():  # nor is it any more, once gradio has swept it away as an old upload
             image.write(SWATCHES[id].paint(), path)
-        _painted.add(id)
     return path
+
+
+def _file(id: str) -> Path:
+    return _folder() / f"{id}.png"
 
 
 @cache
