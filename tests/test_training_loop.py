@@ -12,8 +12,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,7 @@ from tiny_task import STEPS, TINY, TinyLesson, tiny
 from styleplug import cli, training
 from styleplug.core.errors import Cancelled, OutputError, StyleplugError, UsageError, WeightError
 from styleplug.core.image import write
-from styleplug.training import pictures
+from styleplug.training import loop, pictures
 from styleplug.training.loop import factor, train
 from styleplug.training.pictures import Pictures
 from styleplug.training.progress import Progress
@@ -167,12 +169,19 @@ def test_a_damaged_checkpoint_is_an_error_of_one_sentence(
         end(Setup.resumed(TINY, tmp_path, options={"steps": 6}))
 
 
-def test_time_that_was_used_counts_on(data: Path, tmp_path: Path) -> None:
-    report = end(tiny(data, tmp_path, steps=0, minutes=0.005)).report
-    assert report is not None and report.seconds >= 0.3 and report.step > 1
+@pytest.mark.parametrize("limit", [30, 31, 32, 33])  # over while saving, or just after
+def test_time_that_was_used_counts_on(
+    limit: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = count()
+    clock = SimpleNamespace(monotonic=lambda: next(ticks))  # a second each time it is asked
+    monkeypatch.setattr(loop, "time", clock)
+    report = end(tiny(data, tmp_path, steps=0, minutes=limit / 60, save_every=1)).report
+    assert report is not None and report.seconds >= limit and report.step > 1
+    clock.monotonic = lambda: next(ticks) / 100
     assert end(Setup.resumed(TINY, tmp_path)).step == report.step, "its time is over"
     more = end(Setup.resumed(TINY, tmp_path, options={"steps": report.step + 2}))
-    assert more.step == report.step + 2 and more.seconds > 0.3
+    assert more.step == report.step + 2 and more.seconds >= limit
 
 
 # --- what is trained and kept ------------------------------------------------------------------

@@ -227,17 +227,12 @@ class Run:
         return "training" if saving else f"saved, {written(self.scores)}"
 
     def save(self) -> None:
-        """Judge; write weights, log and, last of all, the checkpoint that vouches for them."""
-        if self.saved == self.step:
-            return
-        with torch.no_grad():
-            torch.manual_seed(self.loop.seed)
-            self.scores = {k: float(v) for k, v in self.lesson.score(self.average).items()}
-        self.folder.weights(LAST, self.average, self.step)
-        if not self.best or _first(self.scores) < _first(self.best):
-            self.best, self.best_step = self.scores, self.step
-            self.folder.weights(BEST, self.average, self.step)
-        self._log(self.scores)
+        """Judge; write weights, log and, last of all, the checkpoint that vouches for them.
+
+        Of a step that was saved already only the checkpoint is written again: time went on.
+        """
+        if self.saved != self.step:
+            self._judge()
         seconds = self.seconds()
         if self.folder.writes:
             facts = {
@@ -250,6 +245,17 @@ class Run:
             nets = {**self.nets, "average": self.average}
             save_checkpoint(self.folder.checkpoint, nets, self.optimisers, {}, facts)
         self.saved = self.step
+
+    def _judge(self) -> None:
+        """Score the average; write it, as the best where it is, and what was found."""
+        with torch.no_grad():
+            torch.manual_seed(self.loop.seed)
+            self.scores = {k: float(v) for k, v in self.lesson.score(self.average).items()}
+        self.folder.weights(LAST, self.average, self.step)
+        if not self.best or _first(self.scores) < _first(self.best):
+            self.best, self.best_step = self.scores, self.step
+            self.folder.weights(BEST, self.average, self.step)
+        self._log(self.scores)
 
     def _log(self, scores: dict[str, float]) -> None:
         entry = {
