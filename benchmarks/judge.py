@@ -69,7 +69,7 @@ def patch_distance(a: np.ndarray, b: np.ndarray) -> float:
     """
     generator = torch.Generator().manual_seed(0)
     distances = []
-    for one, other in zip(_pyramid(a), _pyramid(b), strict=True):
+    for one, other in zip(pyramid(a), pyramid(b), strict=True):
         scale = other.std() + 1e-6
         directions = torch.randn(3 * PATCH * PATCH, DIRECTIONS, generator=generator)
         directions = directions / directions.norm(dim=0)
@@ -82,7 +82,7 @@ def patch_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.mean(distances))
 
 
-def _pyramid(picture: np.ndarray) -> list[Tensor]:
+def pyramid(picture: np.ndarray) -> list[Tensor]:
     """Band-pass levels, fine to coarse, the last one low-pass: (1 3 h w) each."""
     current = torch.from_numpy(picture.transpose(2, 0, 1)[None].copy())
     levels = []
