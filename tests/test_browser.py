@@ -387,6 +387,19 @@ def test_nothing_outside_is_asked_for(visit: Any, site: Site) -> None:
     assert not guest.errors
 
 
+def test_any_number_of_tabs_fits_any_width(visit: Any, site: Site) -> None:
+    """Tabs wrap: none is hidden, and none makes the page wider than the window."""
+    guest = visit(width=360)
+    titles = [one.title for one in site.engine.catalogue.methods.values()]
+    narrow = guest.page.get_by_role("tab")
+    expect(narrow).to_have_count(len(titles) + len(site.engine.catalogue.broken))
+    for title in titles:
+        expect(guest.page.get_by_role("tab", name=title)).to_be_visible()
+    guest.page.set_viewport_size({"width": 300, "height": 800})
+    wide = guest.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 300, f"{wide} pixels wide: it must be scrolled sideways"
+
+
 def test_it_fits_a_phone(visit: Any, photo_file: Path, style_file: Path, tmp_path: Path) -> None:
     guest = visit(width=390)
     ready(guest, photo_file, style_file, settings_size=96)

@@ -183,6 +183,13 @@ def test_examples_suit_the_slots() -> None:
     assert image.read(plain).pixels.std() < 0.01 < image.read(painted).pixels.std()
 
 
+def test_examples_can_be_served_wherever_the_page_was_started() -> None:
+    folder = Path(gr.utils.get_upload_folder()).resolve()
+    for pair in (examples.Pair("lion.jpg", ()), examples.pairs(["style"])[0]):
+        for file in pair.files():
+            assert Path(file).resolve().is_relative_to(folder) and image.read(file).width > 64
+
+
 def test_examples_that_were_swept_away_are_made_again() -> None:
     pair = examples.pairs(["style"])[1]
     for path in (Path(pair.files()[0]), pair.card()):

@@ -7,6 +7,7 @@ show the photograph alone until then.
 from __future__ import annotations
 
 import secrets
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,8 +43,8 @@ class Pair:
 
     def files(self) -> list[str]:
         """The pictures in full, in the order of the slots."""
-        first = [get_image(self.photograph)] if self.photograph else []
-        return [*first, *(str(_swatch(id)) for id in self.swatches)]
+        first = [_photograph(self.photograph)] if self.photograph else []
+        return [str(path) for path in (*first, *map(_swatch, self.swatches))]
 
     def card(self, *, plain: bool = False) -> Path:
         """The pair as one small picture; plain without the swatch in its corner."""
@@ -98,6 +99,16 @@ def cards(offered: list[Pair]) -> Iterator[list[list[str]]]:
 
 def _ready(pair: Pair) -> bool:
     return all(_file(id).exists() for id in pair.swatches[:1])
+
+
+def _photograph(name: str) -> Path:
+    """A copy that the page may serve, wherever it was started from."""
+    path = _folder() / name
+    if not path.exists():
+        part = path.with_suffix(f".{secrets.token_hex(4)}")  # other visitors make it as well
+        shutil.copyfile(get_image(name), part)
+        part.replace(path)
+    return path
 
 
 def _swatch(id: str) -> Path:

@@ -62,7 +62,7 @@ def _compose(
             padding=False,
         )
         tabs = []
-        with gr.Tabs() as shelf:
+        with gr.Tabs(overflow_behavior="wrap") as shelf:
             for method in engine.catalogue.methods.values():
                 title = texts.add(f"{method.id}-title", method.title, method.zh[0])
                 with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):

@@ -35,6 +35,7 @@ def theme() -> gr.themes.Base:
 
 CSS = """
 .gradio-container { max-width: 1440px !important; margin: 0 auto !important;
+  width: 100% !important;  /* else as wide as all tabs in a row */
   overflow: clip !important; }  /* hidden would keep things from sticking */
 .sp-head { display: flex; align-items: baseline; gap: .8rem; padding: .2rem .1rem 0; }
 .sp-head b { font-size: 1.45rem; letter-spacing: -.02em; }
@@ -66,6 +67,8 @@ CSS = """
   max-height: min(720px, 68vh); object-fit: contain; }
 .sp-picture .slider-wrap img, .sp-picture .slider-wrap { max-height: min(720px, 68vh) !important; }
 .sp-picture { min-height: min(62vh, 560px); }
+.sp-picture:has(> .empty) { display: flex; flex-direction: column; }
+.sp-picture > .empty { flex: 1; }
 .sp-gallery, .sp-gallery .gallery-container { min-height: min(62vh, 560px); }
 .sp-gallery .grid-wrap { max-height: none !important; }
 .sp-gallery .grid-container .thumbnail-item { aspect-ratio: auto; height: auto; }
