@@ -646,17 +646,37 @@ def test_plan_is_quick_and_imports_nothing(engine):
 
 
 def test_memory_is_a_line_through_what_was_seen():
-    seen = [plan.Observation(mp, 1.0, 500 + 2000 * mp) for mp in (0.1, 0.3, 1.0)]
+    seen = [plan.Observation(mp, 1.0, 1.0, 500 + 2000 * mp) for mp in (0.1, 0.3, 1.0)]
     assert plan.peak_mb(seen, 2.0, tiled=False) == pytest.approx(4500)
-    one = [plan.Observation(0.3, 1.0, 2000)]
+    one = [plan.Observation(0.3, 1.0, 1.0, 2000)]
     assert plan.peak_mb(one, 0.3, tiled=False) == pytest.approx(2000)
     assert plan.peak_mb(one, 1.3, tiled=False) == pytest.approx(2000 + plan.MB_PER_MEGAPIXEL)
 
 
-def test_time_comes_from_the_runs_nearest_in_size():
+@pytest.mark.parametrize(
+    ("seen", "work", "expected"),
+    [
+        ([(10, 20), (10, 20), (10, 400)], 10, 20),  # one that the machine was too busy for
+        ([(0.1, 2.1), (0.1, 2.1), (100, 102)], 200, 202),  # 2 s to begin, 1 s for each unit
+        ([(0.1, 2.1), (0.1, 2.1), (100, 102)], 0.2, 2.2),
+        ([(0.1, 2.1)], 100, 102),  # small runs alone tell little: the pace assumed at first
+        ([(100, 50)], 1, 0.5),
+    ],
+)
+def test_time_follows_the_work_beyond_what_any_run_takes(seen, work, expected):
     kind = plan.Kind("fake", "cpu", "sample", ())
-    seen = [plan.Observation(0.01, 50, 1), *[plan.Observation(1.0, r, 1) for r in (2, 2, 40)]]
-    assert plan.seconds(kind, seen, work=10, megapixels=1.0) == 20
+    runs = [plan.Observation(1.0, *one, 1.0) for one in seen]
+    assert plan.seconds(kind, runs, work) == pytest.approx(expected, rel=0.01)
+
+
+def test_processes_learn_from_each_other(tmp_path):
+    path, kind = tmp_path / "calibration.json", plan.Kind("fake", "cpu", "sample", ())
+    page, command = plan.Calibration(path), plan.Calibration(path)
+    seen = [plan.Observation(1, 1, took, 1) for took in (1, 2, 3)]
+    assert page.of(kind) == command.of(kind) == ()
+    for one, calibration in zip(seen, (page, command, page), strict=True):
+        calibration.observe(kind, "d", one)
+    assert page.of(kind) == command.of(kind) == tuple(seen)
 
 
 @pytest.mark.parametrize(
@@ -668,23 +688,23 @@ def test_a_damaged_calibration_is_no_obstacle(content, tmp_path):
     path.write_bytes(content)
     calibration = plan.Calibration(path)
     assert calibration.of(kind) == ()
-    calibration.observe(kind, "d", plan.Observation(1, 2, 3))
-    assert plan.Calibration(path).of(kind) == (plan.Observation(1, 2, 3),)
+    calibration.observe(kind, "d", plan.Observation(1, 2, 3, 4))
+    assert plan.Calibration(path).of(kind) == (plan.Observation(1, 2, 3, 4),)
 
 
 def test_a_calibration_that_cannot_be_written_is_kept_in_memory(tmp_path):
     (tmp_path / "file").write_text("")
     kind = plan.Kind("fake", "cpu", "sample", ())
     calibration = plan.Calibration(tmp_path / "file" / "calibration.json")
-    calibration.observe(kind, "d", plan.Observation(1, 2, 3))
-    assert calibration.of(kind) == (plan.Observation(1, 2, 3),)
+    calibration.observe(kind, "d", plan.Observation(1, 2, 3, 4))
+    assert calibration.of(kind) == (plan.Observation(1, 2, 3, 4),)
 
 
 def test_other_weights_forget_what_was_learnt(calibration):
     kind = plan.Kind("fake", "cpu", "sample", ("encoder",))
-    for digest, rate in (("d1", 1), ("d1", 2), ("d2", 3)):
-        calibration.observe(kind, digest, plan.Observation(1, rate, 1))
-    assert [one.rate for one in calibration.of(kind)] == [3]
+    for digest, took in (("d1", 1), ("d1", 2), ("d2", 3)):
+        calibration.observe(kind, digest, plan.Observation(1, 1, took, 1))
+    assert [one.seconds for one in calibration.of(kind)] == [3]
 
 
 def test_a_method_that_cannot_tell_its_work_has_no_time(photo, calibration):

@@ -104,11 +104,11 @@ def test_a_content_of_the_right_size_is_not_copied(catalogue):
 
 def test_memory_of_tiles_hardly_grows():
     """Small runs, whose tile is smaller, do not make believe that a large one does not fit."""
-    small = [plan.Observation(mp, 1.0, 400 + 900 * mp) for mp in (0.1, 0.2, 0.7)]
+    small = [plan.Observation(mp, 1.0, 1.0, 400 + 900 * mp) for mp in (0.1, 0.2, 0.7)]
     for seen in ((), small):
         assert plan.peak_mb(seen, 24.0, tiled=True) < 3000
         assert plan.peak_mb(seen, 24.0, tiled=False) > 20_000
-    large = [*small, plan.Observation(12.0, 1.0, 6000.0)]
+    large = [*small, plan.Observation(12.0, 1.0, 1.0, 6000.0)]
     assert plan.peak_mb(large, 12.0, tiled=True) == pytest.approx(6000)
 
 

@@ -9,7 +9,8 @@ import statistics
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ TILED_MB_PER_MEGAPIXEL = 60.0
 MORE_MB_PER_MEGAPIXEL = 40.0
 
 _KEPT = 24  # runs remembered of each kind
-_NEAREST = 3  # of which so many, the nearest in size, tell the time
+_NEAREST = 3  # of which so many, the nearest in work, tell the time
+_APART = 1.5  # times the work or size of another run: both together tell a slope
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,18 @@ class Observation:
 
     Args:
         megapixels: of one picture of its result.
-        rate: seconds by unit of the method's work (steps × megapixels).
+        work: the method's word for its work (steps × megapixels).
+        seconds: within the method.
         peak_mb: of memory of the process, less what further pictures took.
     """
 
     megapixels: float
-    rate: float
+    work: float
+    seconds: float
     peak_mb: float
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(x) and x > 0 for x in (self.megapixels, self.rate, self.peak_mb)):
+        if not all(math.isfinite(number) and number > 0 for number in astuple(self)):
             raise ValueError(f"expected positive numbers, got {self}")
 
 
@@ -96,6 +100,9 @@ class Kind:
 class Calibration:
     """Observations of earlier runs, kept on disk; a lost or damaged file only costs precision.
 
+    Processes share the file: what another one wrote meanwhile is read before anything is said or
+    added.
+
     Args:
         path: the file; by default in the user's cache folder.
     """
@@ -103,7 +110,8 @@ class Calibration:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or user_cache_path("styleplug", appauthor=False) / "calibration.json"
         self._lock = threading.Lock()
-        self._runs: dict[str, tuple[str, list[Observation]]] | None = None
+        self._runs: dict[str, tuple[str, list[Observation]]] = {}
+        self._known: tuple[int, ...] = ()  # stamp of the file that was read or written last
 
     def observe(self, kind: Kind, digest: str, observation: Observation) -> None:
         """Remember a run; runs of this kind with other weights are forgotten.
@@ -124,11 +132,12 @@ class Calibration:
                     for name, (digest, seen) in runs.items()
                 }
             )
-        temporary = self._path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
-        with suppress(OSError):  # a read-only home, a full disk
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(text)
-            temporary.replace(self._path)
+            temporary = self._path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+            with suppress(OSError):  # a read-only home, a full disk
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                temporary.write_text(text)
+                temporary.replace(self._path)
+                self._known = self._stamp()
 
     def of(self, kind: Kind) -> Sequence[Observation]:
         """What earlier runs of this kind took, oldest first."""
@@ -136,13 +145,22 @@ class Calibration:
             return tuple(self._load().get(str(kind), ("", []))[1])
 
     def _load(self) -> dict[str, tuple[str, list[Observation]]]:
-        """The file's content, read once."""
-        if self._runs is None:
-            self._runs = {}
+        """The file's content; one that could not be written is no reason to forget."""
+        stamp = self._stamp()
+        if stamp != self._known:
+            self._known, self._runs = stamp, {}
             with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
                 for name, (digest, seen) in json.loads(self._path.read_bytes()).items():
                     self._runs[str(name)] = (str(digest), [Observation(**one) for one in seen])
         return self._runs
+
+    def _stamp(self) -> tuple[int, ...]:
+        """Another one for every content of the file; () where there is none."""
+        try:
+            state = self._path.stat()
+        except OSError:
+            return ()
+        return state.st_ino, state.st_mtime_ns, state.st_size
 
 
 def predict(
@@ -173,16 +191,29 @@ def predict(
         note = f"from {len(seen)} earlier run{'s' if len(seen) > 1 else ''}"
     if not fits(need):
         note += f"; {need:.0f} MB are not free: {step_down(max(width, height))} px will be tried"
-    time = None if work is None else seconds(kind, seen, work, megapixels)
+    time = None if work is None else seconds(kind, seen, work)
     return Plan(time, need, width, height, note)
 
 
-def seconds(kind: Kind, seen: Sequence[Observation], work: float, megapixels: float) -> float:
-    """Time of a run: its work at the median rate of the runs nearest in size."""
+def seconds(kind: Kind, seen: Sequence[Observation], work: float) -> float:
+    """Time of a run: that of the runs nearest in work, each led on to this work at the pace of all.
+
+    So what any run takes to begin with, which is most of a small one, does not grow with the work.
+    """
+    pace = SECONDS.get(kind.device, SECONDS["cpu"])
     if not seen:
-        return work * SECONDS.get(kind.device, SECONDS["cpu"])
-    near = sorted(reversed(seen), key=lambda one: abs(math.log(one.megapixels / megapixels)))
-    return work * statistics.median(one.rate for one in near[:_NEAREST])
+        return work * pace
+    pace = min(pace, *(one.seconds / one.work for one in seen))
+    paces = [
+        (more.seconds - less.seconds) / (more.work - less.work)
+        for less, more in permutations(seen, 2)
+        if more.work > _APART * less.work
+    ]
+    if paces:
+        pace = max(0.0, statistics.median(paces))
+    near = sorted(reversed(seen), key=lambda one: abs(math.log(one.work / work)))[:_NEAREST]
+    led = statistics.median(one.seconds + pace * (work - one.work) for one in near)
+    return max(pace * work, led)
 
 
 def peak_mb(seen: Sequence[Observation], megapixels: float, *, tiled: bool) -> float:
@@ -201,7 +232,7 @@ def peak_mb(seen: Sequence[Observation], megapixels: float, *, tiled: bool) -> f
     sizes = [one.megapixels for one in seen]
     peaks = [one.peak_mb for one in seen]
     slope = min(MB_PER_MEGAPIXEL, *(peak / size for peak, size in zip(peaks, sizes, strict=True)))
-    if max(sizes) > 1.5 * min(sizes):
+    if max(sizes) > _APART * min(sizes):
         slope = max(0.0, float(np.polyfit(sizes, peaks, 1)[0]))
     base = statistics.fmean(peaks) - slope * statistics.fmean(sizes)
     return base + slope * megapixels

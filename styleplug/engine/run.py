@@ -321,7 +321,7 @@ class Run:
             digest = " ".join(file.sha256 for file in self.files.values())
             megapixels = width * height / 1e6
             single = max(1.0, peak_mb - plan.more_mb(megapixels, len(frame.images)))
-            seen = plan.Observation(megapixels, self._busy / work, single)
+            seen = plan.Observation(megapixels, work, self._busy, single)
             self.shared.calibration.observe(self._kind, digest, seen)
 
 
