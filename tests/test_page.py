@@ -271,6 +271,15 @@ def test_a_mask_over_http_is_a_picture(site: Site, content: Any, tmp_path: Path)
         site.client().predict(content=content, mask=tall, size=64, api_name="/fill")
 
 
+def test_what_is_transparent_is_the_mask(site: Site, tmp_path: Path) -> None:
+    pixels = np.full((96, 96, 4), 255, np.uint8)
+    pixels[:48, :, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "half.png")
+    half = handle_file(tmp_path / "half.png")
+    path, _ = site.client().predict(content=half, size=64, backend="fake", api_name="/fill")
+    assert site.fill.masks[0].mean() == 0.5 and image.read(path).alpha is None
+
+
 def test_several_styles_by_name(site: Site, content: Any, style: Any, tmp_path: Path) -> None:
     green = handle_file(picture(tmp_path, "green.png", (0, 220, 0)))
     path, _ = site.client().predict(

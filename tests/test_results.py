@@ -209,6 +209,44 @@ def test_a_mask_arrives_in_the_size_of_its_picture(host, fill):
     assert engine.longest(fill, 64) == {"content": 64, "mask": 64}
 
 
+def holed(width=160, height=120):
+    """A picture whose upper half is transparent, and its lower half a little so."""
+    alpha = np.full((height, width), 0.8, np.float32)
+    alpha[: height // 2] = 0
+    return Picture(make_photo(width, height).pixels, alpha)
+
+
+def test_without_a_mask_what_is_transparent_is_filled(host, fill):
+    final = last(host.run(recipe("fill"), {"content": [holed()]}))
+    (seen,) = fill.masks
+    assert seen.shape == (48, 64, 3) and set(np.unique(seen)) == {0.0, 1.0}
+    assert (seen[:24] == 1).all() and (seen[24:] == 0).all()
+    assert final.images[0].shape == (48, 64, 3), "it is filled, and yet transparent"
+    final = last(host.run(recipe("fill", margin=0.25), {"content": [holed()]}))
+    assert final.images[0].shape == (72, 96, 3) and len(fill.masks) == 1
+
+
+def test_a_mask_takes_the_place_of_transparency_which_stays(host, fill):
+    marks = np.zeros((120, 160, 3), np.float32)
+    marks[30:90] = 1
+    given = {"content": [holed()], "mask": [Picture(marks)]}
+    final = last(host.run(recipe("fill"), given))
+    assert fill.masks[0][12:36].all() and not fill.masks[0][:12].any()
+    (result,) = final.images
+    assert result.shape == (48, 64, 4)
+    assert (result[:11, :, 3] == 0).all() and (result[12:36, :, 3] == 1).all()
+    np.testing.assert_allclose(result[37:, :, 3], 0.8, atol=0.01)
+    final = last(host.run(recipe("fill", margin=0.25), given))
+    assert final.images[0].shape == (72, 96, 3)
+
+
+def test_a_picture_that_is_but_a_little_transparent_stays_so(host, fill):
+    veil = Picture(make_photo(160, 120).pixels, np.full((120, 160), 0.8, np.float32))
+    final = last(host.run(recipe("fill"), {"content": [veil]}))
+    assert fill.masks == []
+    np.testing.assert_allclose(final.images[0][:, :, 3], 0.8, atol=0.01)
+
+
 def test_a_mask_must_have_the_proportions_of_its_picture(host):
     photo = make_photo(160, 120)
     for shape in ((160, 120), (80, 60), (40, 31), (641, 480)):
@@ -458,6 +496,9 @@ def test_a_command_takes_a_mask(command, fill, tmp_path):
     assert (fill.masks[0] == 1).all()
     status, _, err = command("fill", "--mask", tmp_path / "mask.png", "--out", tmp_path / "o.png")
     assert status == 2 and "'content'" in err
+    (tmp_path / "photo.png").write_bytes(encode(holed(40, 30)))
+    assert command("fill", *files)[0] == 0
+    assert fill.masks[0].mean() == 0.5 and read(tmp_path / "out.png").alpha is None
 
 
 def test_help_offers_what_there_is_to_offer(command):

@@ -32,6 +32,7 @@ class Slot:
         drawn_on: id of another slot where this is a mask of that slot's picture, drawn over it
             on the page.  White, or opaque where the file has transparency, marks what is to be
             filled; the method gets 0 and 1, (h, w, 3), in the size of the picture it is drawn on.
+            Where none came, what is transparent in that picture is the mask.
     """
 
     id: str

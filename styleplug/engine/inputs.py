@@ -118,9 +118,9 @@ def prepare(
 
     Returns:
         The pictures by slot: those of the first have the long side `size`, those of the others
-        are only made smaller, and masks have the size of what they are drawn on; and the first
-        picture at its size, from which the result may keep colours and transparency (None
-        without inputs).
+        are only made smaller, and masks have the size of what they are drawn on (where none came,
+        what is transparent there is the mask); and the first picture at its size, from which the
+        result may keep colours and transparency, opaque where it is masked (None without inputs).
     """
     images: dict[str, tuple[np.ndarray, ...]] = {}
     content: Picture | None = None
@@ -131,9 +131,28 @@ def prepare(
         images[name] = tuple(_workable(picture) for picture in scaled)
     for slot in method.inputs:
         if slot.drawn_on:
+            below = pictures[slot.drawn_on][0]
+            given = pictures.get(slot.id, ())
             shape = images[slot.drawn_on][0].shape
-            images[slot.id] = tuple(_mask(one, shape) for one in pictures.get(slot.id, ()))
+            images[slot.id] = tuple(_mask(one, shape) for one in given or _gaps(below))
+            if content is not None and images[slot.id] and slot.drawn_on == method.inputs[0].id:
+                content = _opaque(content, images[slot.id][0] if given else None)
     return images, content
+
+
+def _gaps(picture: Picture) -> tuple[Picture, ...]:
+    """What of a picture is transparent, as a mask; nothing where it is but a little so."""
+    if picture.alpha is None or picture.alpha.min() > 0.5:
+        return ()
+    return (Picture(picture.pixels, 1 - picture.alpha),)
+
+
+def _opaque(picture: Picture, mask: np.ndarray | None) -> Picture:
+    """The picture, nothing of it transparent under a mask (h', w', 3), or anywhere."""
+    if picture.alpha is None or mask is None:
+        return Picture(picture.pixels)
+    marks = resize(mask[:, :, 0], picture.width, picture.height)
+    return Picture(picture.pixels, np.maximum(picture.alpha, marks))
 
 
 def _mask(picture: Picture, shape: tuple[int, ...]) -> np.ndarray:

@@ -184,7 +184,7 @@ class Run:
     def _attempt(self) -> Generator[Frame, None, Frame]:
         """Run the method once; its previews are passed on, its final frame is returned."""
         images, content = prepare(self.method, self.pictures, self._size)
-        self._content = content if self.method.finishes() else None
+        self._content = self._kept(content)
         context = RunContext(
             self._size, self.recipe.seed, self.files, self.backend, self.shared.cache, self.cancel
         )
@@ -212,6 +212,13 @@ class Run:
         if final is None:
             raise MethodError(f"{self._who} ended without a final frame")
         return final
+
+    def _kept(self, content: Picture | None) -> Picture | None:
+        """The first picture, where the result is that in another look or with its gaps filled."""
+        if content is None or self.method.finishes():
+            return content
+        masked = any(slot.drawn_on == self.method.inputs[0].id for slot in self.method.inputs)
+        return content if masked and self._shape() == (content.width, content.height) else None
 
     def _next(self, frames: Iterator[Frame], context: RunContext) -> Frame | None:
         """The method's next frame, timed; None at its end."""

@@ -102,8 +102,12 @@ class Completion(Method[CompletionParams]):
         Slot(
             "mask",
             "Mask",
-            "What to fill: paint over it. Not needed where only a margin is added.",
-            ("蒙版", "要填补的部分：直接涂抹即可。若只外扩画面则不需要。"),
+            "What to fill: paint over it. Without one, what is transparent in the picture is "
+            "filled. Not needed where only a margin is added.",
+            (
+                "蒙版",
+                "要填补的部分：直接涂抹即可。若无蒙版，则填补图片中透明的部分。若只外扩画面则不需要。",
+            ),
             least=0,
             drawn_on="content",
         ),
@@ -191,16 +195,16 @@ def _widened(images: Images, params: CompletionParams) -> tuple[np.ndarray, np.n
     given = images.get("mask", ())
     if not given and not top + bottom + left + right:
         raise UsageError(
-            "there is nothing to complete: no mask came and the margin is 0. Paint over what is "
-            "to be filled, or set a margin to widen the picture"
+            "there is nothing to complete: no mask came, nothing is transparent and the margin is "
+            "0. Paint over what is to be filled, or set a margin to widen the picture"
         )
     pads = ((top, bottom), (left, right))
     drawn = given[0][:, :, 0] >= 0.5 if given else np.zeros((height, width), bool)
     mask = seam.grown(np.pad(drawn, pads, constant_values=True), params.widen)
     if mask.all():
         raise UsageError(
-            "the mask covers the whole picture, so nothing is left to go by: leave a part of it "
-            "free" + (" or widen the mask less" if params.widen else "")
+            "the mask covers the whole picture, or all of it is transparent, so nothing is left to "
+            "go by: leave a part of it free" + (" or widen the mask less" if params.widen else "")
         )
     return np.pad(picture, (*pads, (0, 0)), mode="edge"), mask
 
