@@ -249,6 +249,13 @@ def test_what_is_masked_is_never_a_source():
     assert not mask[rows, columns].any()
 
 
+def test_what_is_made_is_as_sharp_as_its_sources():
+    grain = np.random.default_rng(3).random((64, 80, 3)).astype(np.float32)
+    mask = box(64, 80, 20, 44, 25, 55)
+    found = patches.fill(grain, mask, np.random.default_rng(0), unchecked).picture
+    assert found[mask].std() > 0.93 * grain.std()
+
+
 def test_another_seed_fills_differently():
     picture, mask = photo(), box(90, 120, 30, 60, 40, 80)
     one, same, other = (
@@ -396,9 +403,29 @@ def test_a_mask_of_another_size_is_scaled(hole):
 
 
 @pytest.mark.parametrize(
+    ("detail", "backend"),
+    [
+        ("patches", "fake"),
+        *(pytest.param("both", backend, marks=trained) for backend in ("torch", "onnx")),
+    ],
+)
+def test_what_is_transparent_is_filled_where_no_mask_came(hole, detail, backend):
+    content = np.dstack((photo(), (~hole).astype(np.float32)))
+    asked = {"detail": detail, "backend": backend, "count": 1}
+    (result,) = run(content, **asked).images
+    assert result.shape == (90, 120, 3), "it is not opaque"
+    np.testing.assert_array_equal(result, run(mask=hole, **asked).images[0])
+    other = box(90, 120, 5, 15, 5, 20)
+    (result,) = run(content, other, **asked).images
+    np.testing.assert_array_equal(result[:, :, 3] == 0, hole)
+    np.testing.assert_array_equal(result[hole, :3], photo()[hole])
+
+
+@pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({}, "no mask came and the margin is 0"),
+        ({}, "no mask came, nothing is transparent and the margin is 0"),
+        ({"content": np.zeros((90, 120, 4), np.float32)}, "all of it is transparent"),
         ({"mask": np.ones((90, 120), bool)}, "covers the whole picture"),
         ({"mask": box(90, 120, 1, 89, 1, 119), "widen": 4}, "widen the mask less"),
         ({"mask": np.ones((90, 60), bool)}, "proportions"),

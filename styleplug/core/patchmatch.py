@@ -20,6 +20,7 @@ _COMPONENTS = 24  # of the 147 numbers of a patch
 _SAMPLE = 8192  # patches that the principal components are taken of
 _CHUNK = 16384  # patches laid out at once
 _FADE = 1.3  # by how much a patch's vote weighs less a pixel deeper in the hole
+_SOFT, _SHARP = 2.0, 100.0  # how much less a worse match counts than a pixel's best; at the end
 _CHOICE = 0.2  # matches so much worse than the best may be drawn instead at the coarsest size
 _TASTE = 0.5  # deviation, by chance, of what a source costs, as a share of the median distance
 _NEAR = 3.0  # what a source a long side away costs, as a share of the same
@@ -205,14 +206,21 @@ class Level:
     def vote(self, *, sharp: bool) -> None:
         """Let the hole become what the matches say."""
         scale = np.percentile(self.distance, 75) + 1e-6
-        weight = self.trust * np.exp(-self.distance / scale * (8.0 if sharp else 2.0)) + 1e-9
+        doubt = self.distance / scale * (_SHARP if sharp else _SOFT) - np.log(self.trust)
+        ways = [
+            down * self.width + right
+            for down in range(-RADIUS, RADIUS + 1)
+            for right in range(-RADIUS, RADIUS + 1)
+        ]
         pixels = self.picture.reshape(-1, self.picture.shape[2])
+        least = np.full(len(pixels), np.inf, np.float32)
+        for way in ways:
+            least[self.targets + way] = np.minimum(least[self.targets + way], doubt)
         total = np.zeros((len(pixels), pixels.shape[1] + 1), np.float32)
         values = np.concatenate((pixels, np.ones_like(pixels[:, :1])), axis=1)
-        for down in range(-RADIUS, RADIUS + 1):
-            for right in range(-RADIUS, RADIUS + 1):
-                way = down * self.width + right
-                total[self.targets + way] += weight[:, None] * values[self.match + way]
+        for way in ways:
+            weight = np.exp(least[self.targets + way] - doubt)
+            total[self.targets + way] += weight[:, None] * values[self.match + way]
         seen, hole = total[:, -1] > 0, self.mask.ravel()
         made = pixels.copy()
         made[seen] = total[seen, :-1] / total[seen, -1:]
