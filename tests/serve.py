@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -108,13 +108,18 @@ class Crash(Blend):
 
 
 class Site:
-    """A served page: its address, and the methods on it."""
+    """A served page: its address, and the methods on it.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: for what it writes.
+        more: methods beside the small ones.
+    """
+
+    def __init__(self, folder: Path, *more: Method[Any]) -> None:
         from styleplug.ui import page
 
         self.blend, self.fill = Blend(), Fill()
-        methods = {one.id: one for one in (self.blend, Crash(), Dream(), self.fill)}
+        methods = {one.id: one for one in (self.blend, Crash(), Dream(), self.fill, *more)}
         for one in methods.values():
             admit(one)
         broken = {"acme": "acme.py cannot be imported: no module named <nothing>"}
@@ -137,7 +142,7 @@ def _free() -> int:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Site]:
+def served(folder: Path, *more: Method[Any]) -> Iterator[Site]:
     """Serve the page while the block runs; what takes time, examples and drawing, is small."""
     import gradio as gr
 
@@ -146,7 +151,7 @@ def served(folder: Path) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(examples, "MOST", 2)
         patch.setattr(drawing, "SIDE", 160)
-        site = Site(folder)
+        site = Site(folder, *more)
         try:
             yield site
         finally:

@@ -16,6 +16,7 @@ from serve import THIRD_PARTY, Site, picture, served, wait
 from styleplug.core import image
 from styleplug.core.recipe import Recipe
 from styleplug.core.sheet import grid
+from styleplug.methods import cyclegan
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
@@ -31,7 +32,7 @@ RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with served(tmp_path_factory.mktemp("site")) as site:
+    with served(tmp_path_factory.mktemp("site"), cyclegan.METHOD) as site:
         yield site
 
 
@@ -253,6 +254,26 @@ def test_a_mask_is_drawn(visit: Any, site: Site, photo_file: Path) -> None:
     expect(guest.at("badge")).to_contain_text("filled 0.")
     expect(guest.at("plot")).to_have_count(0)
     expect(guest.at("slider")).to_have_count(0)
+
+
+def test_the_cycle_error_is_shown(visit: Any, site: Site, photo_file: Path, tmp_path: Path) -> None:
+    """That of this very run; and none where the way back was not asked for."""
+    guest = visit()
+    guest.open("CycleGAN")
+    guest.give("content", photo_file)
+    guest.set("settings-size", 64)
+    guest.set("repeat", 1)
+    guest.at("run").click()
+    guest.say("Done in")
+    file = _download(guest, tmp_path / "painted.png")
+    recipe = Recipe.from_json(image.read_recipe(file) or "")
+    *_, final = site.engine.run(recipe, {"content": [image.read(photo_file)]})
+    expect(guest.at("badge")).to_contain_text(f"cycle_error {final.metrics['cycle_error']:.3g}")
+
+    guest.at("cycle").locator("input").uncheck()
+    guest.at("run").click()
+    expect(guest.at("badge")).to_contain_text("64 × 64")
+    expect(guest.at("badge")).not_to_contain_text("cycle_error")
 
 
 def test_stop_keeps_the_picture(
