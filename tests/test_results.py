@@ -487,6 +487,18 @@ def test_an_ending_for_no_animation_is_refused_before_the_run(command, tmp_path,
     assert status == 1 and ".webp" in " ".join(err.split()) and not list(tmp_path.iterdir())
 
 
+def test_who_wants_a_video_is_told_how(command, tmp_path, monkeypatch):
+    monkeypatch.setattr(Dream, "run", None)
+    status, _, err = command("dream", "--walk", 5, "--out", tmp_path / "a walk.mp4", *QUICK)
+    said = " ".join(err.split())
+    assert status == 1 and not list(tmp_path.iterdir())
+    assert "one of .png, .webp" in said
+    assert "ffmpeg -i 'a walk.png' -pix_fmt yuv420p 'a walk.mp4'" in said
+    with pytest.raises(OutputError) as refused:
+        write_all([np.zeros((4, 4, 3))], tmp_path / "a.mp4")
+    assert ".jpg" in str(refused.value) and "ffmpeg" not in str(refused.value)
+
+
 def test_a_command_takes_a_mask(command, fill, tmp_path):
     for name, pixels in (("photo", make_photo(40, 30).pixels), ("mask", np.ones((30, 40, 3)))):
         (tmp_path / f"{name}.png").write_bytes(encode(pixels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ ENDINGS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 """What is written."""
 MOVING = tuple(ending for ending, kind in ENDINGS.items() if kind != "JPEG")
 """What animations are written as."""
+_VIDEO = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi")  # what FFmpeg makes of an animated PNG
 _SAVING = {  # JPEG without chroma subsampling: strokes are as fine in colour as in light
     "PNG": {},
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -45,8 +47,16 @@ def format_of(path: Path, *, animated: bool = False) -> str:
     ending, known = path.suffix.lower(), MOVING if animated else tuple(ENDINGS)
     if ending not in known:
         what = f"an animation as {path.name!r}" if animated else repr(path.name)
-        raise OutputError(f"cannot write {what}: its ending must be one of {', '.join(known)}")
+        asked = f"cannot write {what}: its ending must be one of {', '.join(known)}"
+        raise OutputError(asked + (_as_video(path) if animated and ending in _VIDEO else ""))
     return ENDINGS[ending]
+
+
+def _as_video(path: Path) -> str:
+    """How a video is made of an animation, since that takes encoders which are not free to all."""
+    png = path.with_suffix(".png").name
+    command = shlex.join(["ffmpeg", "-i", png, "-pix_fmt", "yuv420p", path.name])
+    return f"; write {png!r}, and FFmpeg makes a video of it: {command}"
 
 
 def encode(picture: Picture | np.ndarray, format: str = "png", recipe: str | None = None) -> bytes:
