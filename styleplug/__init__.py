@@ -211,7 +211,8 @@ def run(
 
     found = shared().catalogue.get(method)
     slots = [slot.id for slot in found.inputs]
-    pictures = {name: values.pop(name) for name in slots if values.get(name) is not None}
+    pictures = {name: one for name in slots if (one := values.pop(name, None)) is not None}
+    _check_names(found, values)
     if weights is not None:
         values["trained"] = shared().add_trained(Path(weights))
     wanted = _recipe(method, _base(recipe), values)
@@ -221,6 +222,20 @@ def run(
         for name, value in pictures.items()
     }
     return shared().run(wanted, images)
+
+
+def _check_names(method: Method[Any], values: Mapping[str, Any]) -> None:
+    """Refuse what is no setting and no parameter of the method."""
+    from styleplug.core.recipe import Finish, Settings
+
+    own = method.params.model_fields
+    shared = Settings.model_fields | Finish.model_fields
+    if unknown := values.keys() - own.keys() - shared.keys():
+        pictures = ", ".join(slot.id for slot in method.inputs) or "none"
+        raise BadParameter(
+            f"unknown parameter {min(unknown)!r}; {method.id} takes these pictures: {pictures}; "
+            f"parameters: {', '.join(own) or 'none'}; settings: {', '.join(shared)}"
+        )
 
 
 def _several(value: Any) -> Sequence[Any]:

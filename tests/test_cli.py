@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from styleplug import cli, methods
+from styleplug import __version__, cli, methods
 from styleplug.core.frame import Frame
 from styleplug.core.image import read_recipe
 from styleplug.core.method import Context, Images, Method, Slot
@@ -279,10 +280,12 @@ def test_the_recipe_can_be_left_out(tinting: Command, tmp_path: Path) -> None:
         (["--amount", "2"], "0 to 1, default 0.25"),
         (["--steps", "many"], "steps = 'many'"),
         (["--kind", "quiet"], "'plain' or 'loud'"),
-        (["--blend", "1, x"], "blend"),
+        (["--blend", "1, x"], "blend = '1, x': expected numbers such as \"1, 0.5\""),
+        (["--seed", "-1"], "0 to 2147483647"),
         (["--strength", "-1"], "strength"),
         (["--nonsense", "1"], "No such option: --nonsense"),
         (["--content", "absent.png"], "absent.png"),
+        (["--content", "."], "'.' is a folder"),
     ],
 )
 def test_usage_errors(
@@ -318,6 +321,10 @@ def test_a_picture_without_recipe(tinting: Command, photo: Path) -> None:
     done = tinting("--recipe", photo)
     assert done.status == 2
     assert "no recipe" in done.err
+
+
+def test_version(styleplug: Command) -> None:
+    assert styleplug("--version").out == f"{__version__}\n"
 
 
 @pytest.mark.parametrize("given", [["--content"], ["--style"], []], ids=str)
@@ -365,6 +372,7 @@ def test_no_command_and_no_method(tint: type[Tint], styleplug: Command, tmp_path
         ("absent/out.png", "no folder"),
         ("out.gif", ".gif"),
         ("folder.png", "is a folder"),
+        (".", "is a folder"),
         ("locked/out.png", "cannot write into"),
     ],
 )
@@ -487,6 +495,13 @@ def test_a_second_ctrl_c_ends_at_once(
 # --- weights -----------------------------------------------------------------------------------
 
 
+def test_no_name_is_cut_short(styleplug: Command) -> None:
+    listed = styleplug("weights", "list", "--json")
+    names = [row["file"] for row in json.loads(listed.out)]
+    lines = styleplug("weights", "list").out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == names
+
+
 def test_weights(styleplug: Command) -> None:
     listed = styleplug("weights", "list", "--json")
     assert listed.status == 0
@@ -570,16 +585,48 @@ def test_a_password_is_not_dropped_for_its_form(
     assert "USER:PASSWORD" in done.err
 
 
-def test_a_port_in_use(styleplug: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from styleplug.ui import page
+def test_the_environment_names_address_and_port(
+    styleplug: Command, launched: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "7999")
+    assert styleplug("app").status == 0
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "http")
+    done = styleplug("app")
+    assert done.status == 2 and "GRADIO_SERVER_PORT" in done.err
+    assert launched == [("0.0.0.0", 7999, False, None)]
 
-    def launch(*_: object, **__: object) -> None:
-        raise OSError("Cannot find empty port in range: 80-80")
 
-    monkeypatch.setattr(page, "launch", launch)
-    done = styleplug("app", "--port", 80)
-    assert done.status == 1
-    assert "try another --port" in done.err
+@pytest.mark.parametrize("port", ["0", "65536", "-1"])
+def test_a_port_that_is_none(styleplug: Command, launched: list[Any], port: str) -> None:
+    done = styleplug("app", "--port", port)
+    assert (done.status, launched) == (2, [])
+    assert "--port" in done.err and port in done.err
+
+
+def test_a_port_in_use(styleplug: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = styleplug("app", "--port", port)
+    assert done.status == 2
+    assert f"port {port} of 127.0.0.1" in done.err and "--port" in done.err
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "nowhere.invalid"])
+def test_an_address_of_another_machine(styleplug: Command, host: str) -> None:
+    done = styleplug("app", "--host", host)
+    assert done.status == 2
+    assert host in done.err and "--host" in done.err
+
+
+def test_what_a_space_starts_says_what_is_wrong_in_a_sentence() -> None:
+    app = Path(__file__).parents[1] / "app.py"
+    wrong = {**os.environ, "GRADIO_SERVER_PORT": "http"}
+    done = subprocess.run(
+        [sys.executable, app], env=wrong, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "GRADIO_SERVER_PORT" in done.stderr and "Traceback" not in done.stderr
 
 
 # --- as a process ------------------------------------------------------------------------------

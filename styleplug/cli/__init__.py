@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,6 +17,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from styleplug import __version__
 from styleplug.cli.console import (
     ERR,
     print_json,
@@ -34,10 +35,14 @@ FAILED, USAGE = 1, 2
 INTERRUPTED = 130  # typer's status for Ctrl-C, which we count among the failures
 
 
-def main() -> NoReturn:
-    """Run the command of `sys.argv` and exit; errors become one sentence, never a traceback."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit; errors become one sentence, never a traceback.
+
+    Args:
+        arguments: what follows "styleplug"; by default those of this process.
+    """
     try:
-        command(prog_name="styleplug")
+        command(arguments, prog_name="styleplug")
     except SystemExit as leaving:
         if leaving.code != INTERRUPTED:
             raise
@@ -102,6 +107,24 @@ class _Tasks(TyperGroup):
 
 
 app = _group("Turn photographs into pictures in any style. Each method is a plug-in.")
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        say_result(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _about(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Tell the version."),
+    ] = False,
+) -> None:
+    """What stands before any command."""
+
+
 run = _group("Run a method. `styleplug run METHOD --help` lists its options.", _Methods)
 train = _group(
     "Train the net of a method on your own pictures. `styleplug train TASK --help` lists options.",
@@ -198,10 +221,18 @@ def _follow(steps: Generator[str, None, Any]) -> Any:
 def serve(
     host: Annotated[
         str | None,
-        typer.Option(help="Address to listen on. Else GRADIO_SERVER_NAME, else only this machine."),
+        typer.Option(
+            envvar="GRADIO_SERVER_NAME", help="Address to listen on; by default only this machine."
+        ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port to listen on. Else GRADIO_SERVER_PORT, else 7860.")
+        int | None,
+        typer.Option(
+            envvar="GRADIO_SERVER_PORT",
+            min=1,
+            max=65535,
+            help="Port to listen on; by default 7860, or the next that is free.",
+        ),
     ] = None,
     share: Annotated[bool, typer.Option("--share", help="Also make a public link.")] = False,
     auth: Annotated[
@@ -243,10 +274,7 @@ def serve(
     names = [shared().add_trained(folder) for folder in weights or ()]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"--weights: two folders are called {twice[0]}; rename one of them")
-    try:
-        launch(host, port, share, (user, password) if auth else None, train=train)
-    except OSError as error:
-        raise StyleplugError(f"the page cannot be served: {error}; try another --port") from None
+    launch(host, port, share, (user, password) if auth else None, train=train)
 
 
 command: Callable[..., Any] = typer.main.get_command(app)

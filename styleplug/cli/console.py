@@ -38,10 +38,13 @@ def print_json(value: Any) -> None:
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on standard output."""
-    table = Table(*heads, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")  # a name cut short is of no use
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
-    OUT.print(table, width=None if OUT.is_terminal else PIPED)
+    out = OUT if OUT.is_terminal else Console(file=OUT.file, width=PIPED)
+    out.print(table)
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], shown: Sequence[str], *, as_json: bool) -> None:

@@ -79,8 +79,9 @@ def _run(
     }
     sizes = {slot: [(p.width, p.height) for p in many] for slot, many in images.items()}
     with cancel_on_ctrl_c() as cancel:
+        frames = engine.run(recipe, images, cancel)
         say_note(_planned(engine.plan(recipe, sizes)))
-        last = _show(engine.run(recipe, images, cancel))
+        last = _show(frames)
     report = last.report
     assert report is not None, "the engine's final frame carries its report"
     if not last.images:
@@ -111,9 +112,9 @@ def _check_writable(out: Path, *, animated: bool) -> None:
         OutputError: unknown ending, or one that holds no animation, the folder is missing or
             read-only, or `out` is a folder.
     """
-    format_of(out, animated=animated)
     if out.is_dir():
         raise OutputError(f"--out {out} is a folder; give the name of a picture in it")
+    format_of(out, animated=animated)
     if not out.parent.is_dir():
         raise OutputError(f"--out {out}: there is no folder {out.parent}; make it first")
     try:

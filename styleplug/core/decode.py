@@ -89,6 +89,8 @@ def open_source(source: str | Path | bytes) -> Iterator[tuple[IO[bytes], str]]:
         return
     path = Path(source)
     try:
+        if path.is_dir():
+            raise BadImage(f"{path.name or str(path)!r} is a folder; expected a picture in it")
         if not path.is_file():  # a pipe or device could be read for ever
             raise BadImage(f"there is no file {path.name!r}")
         handle = path.open("rb")

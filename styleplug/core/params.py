@@ -22,7 +22,10 @@ from styleplug.core.errors import BadParameter
 def _numbers(value: Any) -> Any:
     """Accept "1, 0.5" from a text box or the command line where numbers are wanted."""
     if isinstance(value, str):
-        return tuple(float(part) for part in value.replace(",", " ").split())
+        try:
+            return tuple(float(part) for part in value.replace(",", " ").split())
+        except ValueError:
+            raise ValueError('expected numbers such as "1, 0.5"') from None
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -128,7 +131,9 @@ def _explain(params: type[Params], error: ValidationError) -> str:
             continue
         came = repr(problem["input"])
         came = came if len(came) < 80 else came[:77] + "…"
-        sentences.append(f"{name} = {came}: {problem['msg'].lower()}{_range(params, name)}")
+        why = problem["msg"].removeprefix("Value error, ")  # ours, raised by a validator
+        why = why[:1].lower() + why[1:]
+        sentences.append(f"{name} = {came}: {why}{_range(params, name)}")
     return "; ".join(sentences)
 
 
@@ -141,7 +146,7 @@ def _range(params: type[Params], name: str) -> str:
     if low is None and high is None:
         return ""
     ends = (-math.inf if low is None else low, math.inf if high is None else high)
-    return f" (allowed: {ends[0]:g} to {ends[1]:g}, default {info.default:g})"
+    return f" (allowed: {ends[0]:.10g} to {ends[1]:.10g}, default {info.default:.10g})"
 
 
 def narrowed(params: type[_P], name: str, most: float) -> type[_P]:
@@ -185,6 +190,7 @@ def shares_of(name: str, given: Sequence[float], things: Sequence[str]) -> list[
     if len(shares) != len(things) or min(shares) < 0 or sum(shares) <= 0:
         raise BadParameter(
             f"{name} = {', '.join(f'{share:g}' for share in shares)}: expected {len(things)} "
-            f"numbers ({', '.join(things)}), none negative and not all zero; or leave it empty"
+            f"number{'s' * (len(things) > 1)} ({', '.join(things)}), none negative and not all "
+            "zero; or leave it empty"
         )
     return [share / sum(shares) for share in shares]

@@ -142,6 +142,8 @@ class Store:
         weight = self._weight(source)
         path = self._embedded_folder() / weight.file
         remedy = "install styleplug again"
+        if not path.exists():
+            raise WeightError(f"the embedded weight file {path.name} is missing; {remedy}")
         if (size := size_of(path)) != weight.size:
             raise DigestMismatch(
                 f"{path.name} has {size} bytes, expected {weight.size} (sha256 {weight.sha256}): "

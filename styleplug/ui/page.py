@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from styleplug.core.errors import BadParameter, StyleplugError, UsageError, WeightError
+from styleplug.core.files import reason
 from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY, shared
@@ -55,6 +57,7 @@ def _compose(
         _learn(engine, folder)  # what was trained before
     texts = Texts()
     page = gr.Blocks(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
+    page.queue(max_size=WAITING)  # now, while that is quick: it describes all there is on the page
     with page:
         gr.HTML(
             f'<header class="sp-head"><b>style<i>plug</i></b><span>{texts.own("tagline")}</span>'
@@ -76,7 +79,6 @@ def _compose(
             if train is not None:
                 with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
                     _train(train, engine, tabs, texts, page)
-    page.queue(max_size=WAITING)
     return page, texts
 
 
@@ -170,8 +172,10 @@ def launch(
         the page's address.
 
     Raises:
-        UsageError: training where others can reach the page, and no password.
+        UsageError: training where others can reach the page, and no password; or the address
+            or the port cannot be listened on.
     """
+    _check_address(host or os.environ.get("GRADIO_SERVER_NAME"), port)
     engine = engine or shared()
     page, texts = _compose(engine, share, _training(train, host, share, auth))
     _, url, _ = page.launch(
@@ -194,6 +198,25 @@ def launch(
     if block:
         page.block_thread()
     return str(url)
+
+
+def _check_address(host: str | None, port: int | None) -> None:
+    """Listen for a moment: gradio, which tries a hundred ports, cannot tell what is wrong.
+
+    Raises:
+        UsageError: the address is none of this machine's, or the port is taken.
+    """
+    try:
+        name = (host or "127.0.0.1").strip("[]")  # an address of IPv6 may come in brackets
+        found = socket.getaddrinfo(name, port or 0, type=socket.SOCK_STREAM)[0]
+        socket.create_server(found[4][:2], family=found[0]).close()
+    except OSError as error:
+        where = f"port {port} of {name}" if port else name
+        other = "port (--port, GRADIO_SERVER_PORT)" if port else ""
+        raise UsageError(
+            f"the page cannot be served on {where} ({reason(error)}): choose another "
+            f"{other and f'{other} or '}address (--host, GRADIO_SERVER_NAME)"
+        ) from None
 
 
 def _warm(engine: Engine) -> None:
