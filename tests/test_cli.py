@@ -601,7 +601,7 @@ def test_the_environment_names_address_and_port(
 def test_a_port_that_is_none(styleplug: Command, launched: list[Any], port: str) -> None:
     done = styleplug("app", "--port", port)
     assert (done.status, launched) == (2, [])
-    assert "--port" in done.err and port in done.err
+    assert "Invalid value" in done.err
 
 
 def test_a_port_in_use(styleplug: Command) -> None:
