@@ -385,9 +385,13 @@ def test_the_page_speaks_the_visitors_language(
     expect(guest.at("steps")).to_contain_text(steps)
     expect(guest.page.get_by_role("tab", name=tab)).to_be_visible()
     assert "__i18n__" not in guest.page.locator("body").inner_text()
+    guest.at("advanced").locator("button").first.click()
+    computes = {"en-US": "automatic", "zh-CN": "自动"}[locale]
+    expect(guest.at("settings-backend")).to_contain_text(computes)
     ready(guest, photo_file, style_file, settings_size=96)
     guest.at("run").click()
     guest.say({"en-US": "Done in", "zh-CN": "完成"}[locale])
+    expect(guest.at("plan")).to_contain_text({"en-US": "earlier runs", "zh-CN": "以往"}[locale])
 
 
 def test_help_is_shown_as_written(visit: Any) -> None:

@@ -109,6 +109,8 @@ def test_a_bad_declaration_is_refused_with_its_reason(changes, words):
         ({"a": (int, knob(3, label=""))}, "'a' needs label"),
         ({"a": (int, knob(3, help=" "))}, "'a' needs label"),
         ({"a": (int, knob(3, zh=("一", "")))}, "'a' needs label"),
+        ({"a": (Literal["x", "y"], knob("x", words={"x": ("X", "甲")}))}, "'a' has words"),
+        ({"a": (Literal["x"], knob("x", words={"x": ("X", "")}))}, "'a' has words"),
         ({"a": (dict, knob({}))}, "is of type"),
         ({"a": (int | None, knob(None))}, "is of type"),
         ({"a": (Literal[1, 2], knob(1))}, "is of type"),

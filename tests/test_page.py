@@ -28,13 +28,13 @@ from styleplug.core.frame import Frame
 from styleplug.core.params import Params, field
 from styleplug.core.recipe import LARGEST, Recipe, Settings
 from styleplug.core.sheet import GAP, grid
-from styleplug.engine import longest
+from styleplug.engine import Plan, longest
 from styleplug.ui import examples, render
 from styleplug.ui.controls import control
 from styleplug.ui.drawing import Drawing
 from styleplug.ui.form import Form
-from styleplug.ui.i18n import WORDS, Texts, duration, language, memory
-from styleplug.ui.live import follow
+from styleplug.ui.i18n import WORDS, Texts, duration, language, memory, say
+from styleplug.ui.live import _left, follow
 from styleplug.ui.uploads import uploaded
 
 pytestmark = THIRD_PARTY
@@ -97,6 +97,16 @@ def test_a_field_becomes_a_control(
     for key in (f"some-{name}-label", f"some-{name}-help"):
         assert translations["en"][key] and translations["zh"][key]
     assert f"some-{name}-help" in str(made.info)  # every control has help
+
+
+def test_choices_are_shown_in_words_and_sent_as_they_are() -> None:
+    texts = Texts()
+    made = control("backend", Settings.model_fields["backend"], "some", texts)
+    assert isinstance(made, gr.Radio)
+    assert [value for _, value in made.choices] == ["auto", "torch", "onnx", "fake"]
+    assert "some-backend-auto" in str(made.choices[0][0])
+    shown_as = {to: table["some-backend-auto"] for to, table in texts.table().translations.items()}
+    assert shown_as == {"en": "automatic", "zh": "自动"}
 
 
 def test_words_say_the_same_in_both_languages() -> None:
@@ -481,6 +491,16 @@ def test_what_is_said_is_escaped() -> None:
     assert "<i>" not in render.line("<i>note")
 
 
+@pytest.mark.parametrize(("to", "words"), [("en", "earlier runs here (3)"), ("zh", "（3 次）")])
+def test_a_plan_is_told_in_one_language(to: Any, words: str) -> None:
+    told = render.plan(Plan(3.0, 900.0, 64, 48, 3), to)
+    assert words in told and "sp-warn" not in told
+    assert say("plan_guess", to) in render.plan(Plan(None, None, 64, 48), to)
+    short = render.plan(Plan(3.0, 9000.0, 512, 512, 3, 358), to)
+    assert "358" in short and "sp-warn" in short
+    assert render.plan(Plan(None, None, 0, 0, waiting="Content"), to) == ""
+
+
 # A run as the page shows it -----------------------------------------------------------------
 
 
@@ -509,6 +529,19 @@ def test_a_preview_shows_several_as_a_sheet_and_the_newest_of_a_walk() -> None:
         (moment,) = follow(frames, threading.Event())
         assert moment.picture is not None and moment.picture.shape == shape
         assert moment.picture[0, 0, 0] == np.float32(shade)
+
+
+def test_time_left_is_at_first_what_was_expected_and_at_last_by_the_pace() -> None:
+    def left(step: int, expected: float | None) -> float:
+        seconds = _left(Frame(step, 100), (0.0, 0), step / 10, expected)
+        assert seconds is not None
+        return seconds
+
+    assert left(20, None) == pytest.approx(8)
+    assert left(1, 60) == pytest.approx(60, rel=0.02)
+    assert left(99, 60) == pytest.approx(0.1 * 0.99 + 0.01 * (60 - 9.9))
+    assert left(50, 1) == pytest.approx(2.5)
+    assert _left(Frame(0, 100), (0.0, 0), 1.0, 60) is None
 
 
 def test_who_leaves_stops_the_run() -> None:

@@ -40,6 +40,7 @@ class Hint(BaseModel):
     label: str
     help: str
     zh: tuple[str, str]  # label and help in Chinese
+    words: dict[str, tuple[str, str]] = {}  # choice -> how it is shown, in English and Chinese
     unit: str = ""
     step: float | None = None
     advanced: bool = False
@@ -51,6 +52,7 @@ def field(
     label: str,
     help: str,
     zh: tuple[str, str],
+    words: Mapping[str, tuple[str, str]] | None = None,
     ge: float | None = None,
     le: float | None = None,
     step: float | None = None,
@@ -64,13 +66,16 @@ def field(
         label: short name on the page.
         help: what it does, for somebody who reads no code.
         zh: label and help in Chinese.
+        words: how the page shows each choice of a Literal, in English and Chinese; by default
+            as it is.
         ge: smallest value allowed.
         le: largest value allowed.
         step: granularity of the slider.
         unit: "px", "s" …, shown beside the value.
         advanced: kept out of sight until asked for.
     """
-    hint = Hint(label=label, help=help, zh=zh, unit=unit, step=step, advanced=advanced)
+    named = dict(words or {})
+    hint = Hint(label=label, help=help, zh=zh, words=named, unit=unit, step=step, advanced=advanced)
     extra: Any = {"hint": hint}  # the schema keeps it as plain data
     return Field(default, ge=ge, le=le, description=help, json_schema_extra=extra)
 

@@ -63,6 +63,12 @@ class Settings(Params):
         help="What computes: PyTorch, ONNX Runtime, or whichever is best here (auto). "
         "fake computes nothing and is for testing plug-ins.",
         zh=("后端", "计算引擎：PyTorch、ONNX Runtime，或自动选择。fake 仅用于测试插件。"),
+        words={
+            "auto": ("automatic", "自动"),
+            "torch": ("PyTorch", "PyTorch"),
+            "onnx": ("ONNX Runtime", "ONNX Runtime"),
+            "fake": ("fake, for tests", "fake（测试用）"),
+        },
         advanced=True,
     )
     # A list to choose from gives None where nothing is chosen.
@@ -79,6 +85,12 @@ class Settings(Params):
         label="Device",
         help="Where it computes. A graphics card that was asked for but is not used is reported.",
         zh=("设备", "计算设备。若指定的显卡未被使用，会给出提示。"),
+        words={
+            "auto": ("automatic", "自动"),
+            "cpu": ("processor", "处理器"),
+            "cuda": ("NVIDIA card", "NVIDIA 显卡"),
+            "mps": ("Apple GPU", "Apple GPU"),
+        },
         advanced=True,
     )
 

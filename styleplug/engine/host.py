@@ -112,7 +112,7 @@ class Engine:
         params = method.params.of(recipe.parameters)
         first = method.inputs[:1]
         if any(slot.least and not sizes.get(slot.id) for slot in first):
-            return plan.Plan(None, None, 0, 0, f"waiting for {method.inputs[0].label}")
+            return plan.Plan(None, None, 0, 0, waiting=method.inputs[0].label)
         kind = plan.Kind(*expect(recipe.backend, recipe.device), method.id, method.nets(params))
         width, height = result_shape(method, params, *base_shape(method, sizes, recipe.size))
         work = plan.work_of(method, params, width * height)

@@ -46,14 +46,30 @@ class Plan:
         peak_mb: of memory of this process; None where unknown.
         width: of each picture of the result; 0 while what it is made from is missing.
         height: the same.
-        note: how sure this is, and what will happen if memory is short.
+        runs: earlier ones that it is drawn from; 0 for a guess.
+        smaller: size that will be tried, as so much memory is not free; else 0.
+        waiting: label of the picture that it waits for.
     """
 
     seconds: float | None
     peak_mb: float | None
     width: int
     height: int
-    note: str
+    runs: int = 0
+    smaller: int = 0
+    waiting: str = ""
+
+    @property
+    def note(self) -> str:
+        """How sure this is, and what will happen if memory is short."""
+        if self.waiting:
+            return f"waiting for {self.waiting}"
+        note = "a guess: no such run was timed here yet"
+        if self.runs:
+            note = f"from {self.runs} earlier run{'s' if self.runs > 1 else ''}"
+        if self.smaller:
+            note += f"; {self.peak_mb:.0f} MB are not free: {self.smaller} px will be tried"
+        return note
 
 
 @dataclass(frozen=True)
@@ -186,13 +202,9 @@ def predict(
     """
     megapixels = width * height / 1e6
     need = peak_mb(seen, megapixels, tiled=tiled) + more_mb(megapixels, count)
-    note = "a guess: no such run was timed here yet"
-    if seen:
-        note = f"from {len(seen)} earlier run{'s' if len(seen) > 1 else ''}"
-    if not fits(need):
-        note += f"; {need:.0f} MB are not free: {step_down(max(width, height))} px will be tried"
+    smaller = 0 if fits(need) else step_down(max(width, height))
     time = None if work is None else seconds(kind, seen, work)
-    return Plan(time, need, width, height, note)
+    return Plan(time, need, width, height, len(seen), smaller)
 
 
 def seconds(kind: Kind, seen: Sequence[Observation], work: float) -> float:

@@ -227,6 +227,10 @@ def _about_field(info: FieldInfo) -> Iterable[str]:
         yield "must be declared by styleplug.core.params.field"
     elif _blank(hint.label, hint.help, *_pair(hint.zh)):
         yield "needs label and help, in English and Chinese"
+    elif hint.words and (
+        set(hint.words) != set(choices_of(info)) or any(_blank(*two) for two in hint.words.values())
+    ):
+        yield "has words that are not those of its choices, in English and Chinese"
     if not _supported(info):
         yield (
             f"is of type {info.annotation}; supported are bool, int, float, Numbers and "

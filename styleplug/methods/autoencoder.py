@@ -51,9 +51,15 @@ class AutoencoderParams(Params):
         "blends the two pictures and does not repaint.",
         zh=(
             "变换",
-            "特征的变换方式：transport 与 whitening（白化与着色）都匹配风格的相关性，前者改动最小，"
-            "后者更粗犷；adain 只匹配均值与标准差，较温和；mix 将两图特征相加，是叠加而非重绘。",
+            "特征的变换方式：最优传输与白化着色都匹配风格的相关性，前者改动最小，后者更粗犷；"
+            "AdaIN 只匹配均值与标准差，较温和；叠加将两图特征相加，而非重绘。",
         ),
+        words={
+            "transport": ("Transport", "最优传输"),
+            "whitening": ("Whitening", "白化着色"),
+            "adain": ("AdaIN", "AdaIN"),
+            "mix": ("Mix", "叠加"),
+        },
     )
     forms: float = field(
         0.7,

@@ -49,9 +49,15 @@ class VaeParams(Params):
         "other, along a straight line or an arc.",
         zh=(
             "模式",
-            "statistics 与 noise 迁移风格：以风格的色彩与笔触重绘，或叠加其纹理。"
-            "shift 与 slerp 混合：沿直线或圆弧使两图互相透出。",
+            "“统计”与“噪声”迁移风格：以风格的色彩与笔触重绘，或叠加其纹理。"
+            "“直线”与“圆弧”混合：沿直线或圆弧使两图互相透出。",
         ),
+        words={
+            "statistics": ("Statistics", "统计"),
+            "noise": ("Noise style", "噪声"),
+            "shift": ("Shift", "直线"),
+            "slerp": ("Slerp", "圆弧"),
+        },
     )
     style_weight: float = field(
         1.0,
@@ -85,7 +91,7 @@ class VaeParams(Params):
         label="Grain",
         help="In the mode statistics: noise of which brush marks are made where the content is "
         "flat. Another seed gives other marks.",
-        zh=("颗粒", "statistics 模式中的噪声，在内容平坦处化为笔触。换种子则笔触不同。"),
+        zh=("颗粒", "“统计”模式中的噪声，在内容平坦处化为笔触。换种子则笔触不同。"),
         advanced=True,
     )
     encoder: Literal["styleplug", "taesd"] = field(
@@ -102,9 +108,14 @@ class VaeParams(Params):
         "change, or by whitening and colouring, or means and deviations of the channels only.",
         zh=(
             "统计方式",
-            "匹配潜变量统计量的方式：以最小改动匹配均值与协方差（transport），"
-            "白化与着色（whitening），或仅各通道的均值与标准差（adain）。",
+            "匹配潜变量统计量的方式：以最小改动匹配均值与协方差（最优传输），"
+            "白化着色，或仅各通道的均值与标准差（AdaIN）。",
         ),
+        words={
+            "transport": ("Transport", "最优传输"),
+            "whitening": ("Whitening", "白化着色"),
+            "adain": ("AdaIN", "AdaIN"),
+        },
         advanced=True,
     )
     style_blend: Numbers = style_blend()

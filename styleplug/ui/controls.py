@@ -47,7 +47,11 @@ def control(
         return gr.Dropdown(offered or [("", "")], visible=bool(offered), **common)
     if choices := choices_of(info):
         kind = gr.Radio if len(choices) <= FEW else gr.Dropdown
-        return kind(list(choices), **common)
+        named = [
+            (texts.add(f"{key}-{one}", *hint.words[one]) if hint.words else one, one)
+            for one in choices
+        ]
+        return kind(named, **common)
     if info.annotation is bool:
         return gr.Checkbox(**common)
     if info.annotation in (int, float):

@@ -69,6 +69,12 @@ WORDS: dict[str, tuple[str, str]] = {
         "The time is known after the first run on this machine",
         "首次运行后即可预估时间",
     ),
+    "plan_guess": ("A guess: no such run was timed here yet", "粗略估计：本机尚未测过此类运行"),
+    "plan_runs": ("By earlier runs here ({n})", "根据本机以往的运行（{n} 次）"),
+    "plan_short": (
+        "Not so much memory is free: {size} px will be tried instead",
+        "可用内存不足：将改用 {size} 像素",
+    ),
     "by": ("{backend} on {provider}", "{backend}，{provider}"),
     "peak": ("peak {memory}", "峰值内存 {memory}"),
     "failed": ("That did not work", "未能完成"),

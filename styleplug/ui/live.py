@@ -36,11 +36,18 @@ class Moment:
     left: float | None
 
 
-def follow(frames: Iterator[Frame], cancel: threading.Event) -> Iterator[Moment]:
+def follow(
+    frames: Iterator[Frame], cancel: threading.Event, expected: float | None = None
+) -> Iterator[Moment]:
     """Thin out the frames of a run, keeping first and last.
 
     However this iterator ends, the run ends with it: a closed tab closes it, which sets
     `cancel` and closes `frames`.
+
+    Args:
+        frames: of the run.
+        cancel: stops it.
+        expected: seconds that it should take, where that is known.
     """
     history: History = {}
     newest: Frame | None = None  # the last one with a picture, new since the last moment
@@ -57,7 +64,7 @@ def follow(frames: Iterator[Frame], cancel: threading.Event) -> Iterator[Moment]
                 history.setdefault(name, []).append((frame.step, float(value)))
             if frame.final or now - shown >= EVERY:
                 picture = None if newest is None else overview(newest)
-                yield Moment(frame, picture, history, _left(frame, began, now))
+                yield Moment(frame, picture, history, _left(frame, began, now, expected))
                 newest, shown = None, time.monotonic()
     finally:
         cancel.set()
@@ -65,12 +72,22 @@ def follow(frames: Iterator[Frame], cancel: threading.Event) -> Iterator[Moment]
             frames.close()
 
 
-def _left(frame: Frame, began: tuple[float, int] | None, now: float) -> float | None:
-    """Seconds to go at the pace so far, once there is a pace."""
+def _left(
+    frame: Frame, began: tuple[float, int] | None, now: float, expected: float | None
+) -> float | None:
+    """Seconds to go at the pace so far, once there is a pace.
+
+    Steps need not be alike: from coarse to fine they get slower.  So at first what was expected
+    counts more, and towards the end the pace.
+    """
     if began is None or frame.step <= began[1] or not frame.steps:
         return None
-    pace = (now - began[0]) / (frame.step - began[1])
-    return pace * (frame.steps - frame.step)
+    elapsed = now - began[0]
+    left = elapsed / (frame.step - began[1]) * (frame.steps - frame.step)
+    if expected is None:
+        return left
+    done = frame.step / frame.steps
+    return done * left + (1 - done) * max(0.0, expected - elapsed)
 
 
 def overview(frame: Frame) -> np.ndarray:

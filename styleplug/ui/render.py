@@ -56,8 +56,13 @@ def plan(expected: Plan, to: Language) -> str:
     parts.append(say("plan_size", to, width=expected.width, height=expected.height))
     if expected.peak_mb is not None:
         parts.append(say("plan_memory", to, memory=memory(expected.peak_mb)))
-    note = line(expected.note, "sp-small") if expected.note else ""
-    return line(" · ".join(parts), "sp-plan") + note
+    basis = say("plan_runs", to, n=expected.runs) if expected.runs else say("plan_guess", to)
+    short = say("plan_short", to, size=expected.smaller) if expected.smaller else ""
+    return (
+        line(" · ".join(parts), "sp-plan")
+        + line(basis, "sp-small")
+        + (short and line(short, "sp-warn"))
+    )
 
 
 def outcome(step: int, report: Report, to: Language) -> str:

@@ -50,7 +50,6 @@ class Stage:
         own = texts.own
         self.waiting = gr.HTML(elem_id=self._id("waiting"), elem_classes="sp-waiting")
         self.status = gr.HTML(own(idle), elem_id=self._id("status"), padding=False)
-        self._badge = gr.HTML(elem_id=self._id("badge"), padding=False)
         with gr.Row(elem_classes="sp-save"):
             self._download = gr.DownloadButton(
                 own("download"), interactive=False, elem_id=self._id("download"), scale=1
@@ -63,6 +62,7 @@ class Stage:
                 container=False,
                 scale=2,
             )
+        self._badge = gr.HTML(elem_id=self._id("badge"), padding=False)
         self._passes = self._offer(takers) if method.result_is_style and takers else {}
         with gr.Accordion(own("losses"), open=True, visible=False) as self._losses:
             self._plot = gr.HTML(elem_id=self._id("plot"), padding=False)

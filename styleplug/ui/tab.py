@@ -141,39 +141,35 @@ class Tab:
         form = self.form
         cancel = gr.State(None)  # of this visitor's run: a threading.Event
 
-        (
-            self.run.click(
-                self._start,
-                form.needed,
-                [cancel, self.run, self.stop, self.stage.status],
-                validator=self._validate if form.needed else None,
-                js=TO_RESULT,
-                **UNSEEN,
-            )
-            .success(
-                self._run,
-                [*form.sent, self.stage.signed, cancel],
-                [*self.stage.changing, self.run, self.stop],
-                show_progress="minimal",
-                show_progress_on=[self.stage.waiting],
-                **self._line,
-                api_visibility="private",
-                preprocess=False,
-            )
-            .failure(self._rest, None, [self.run, self.stop], queue=False, **UNSEEN)
+        run = self.run.click(
+            self._start,
+            form.needed,
+            [cancel, self.run, self.stop, self.stage.status],
+            validator=self._validate if form.needed else None,
+            js=TO_RESULT,
+            **UNSEEN,
+        ).success(
+            self._run,
+            [*form.sent, self.stage.signed, cancel],
+            [*self.stage.changing, self.run, self.stop],
+            show_progress="minimal",
+            show_progress_on=[self.stage.waiting],
+            **self._line,
+            api_visibility="private",
+            preprocess=False,
         )
+        run.failure(self._rest, None, [self.run, self.stop], queue=False, **UNSEEN)
+        planned = {"fn": self._plan, "inputs": form.components, "outputs": self.plan, **UNSEEN}
+        run.success(concurrency_limit=None, **planned)  # it has learned from this run
         self.stop.click(self._stop, cancel, self.stage.status, queue=False, **UNSEEN)
         reload = self.stage.reload
         reload.upload(self._restore, reload, [*form.parameter_components, reload], **UNSEEN)
         changes = [component.change for component in form.components]  # type: ignore[attr-defined]
         gr.on(
             changes if form.needed else [*changes, self._page.load],
-            self._plan,
-            form.components,
-            self.plan,
             trigger_mode="always_last",
             concurrency_limit=None,
-            **UNSEEN,
+            **planned,
         )
 
     def pass_on(self, tabs: Sequence[Tab], shelf: gr.Tabs) -> None:
@@ -238,7 +234,10 @@ class Tab:
         yield self.stage.cleared(to)
         first = self.method.inputs[:1]
         before = pictures[first[0].id][0] if any(slot.least for slot in first) else None
-        for moment in follow(self.engine.run(recipe, pictures, cancel), cancel):
+        frames = self.engine.run(recipe, pictures, cancel)
+        planned = self.engine.plan(recipe, self.form.sizes(given))
+        expected = planned.seconds if planned.runs else None
+        for moment in follow(frames, cancel, expected):
             if moment.frame.final:
                 yield self.stage.finished(moment, before, signed, to) | self._rest()
                 return

@@ -64,12 +64,12 @@ CSS = """
   background: var(--body-background-fill);
   box-shadow: 0 -10px 12px 0 var(--body-background-fill); }
 .sp-picture .image-frame, .sp-picture .image-frame img { width: 100%; height: 100%;
-  max-height: min(720px, 68vh); object-fit: contain; }
-.sp-picture .slider-wrap img, .sp-picture .slider-wrap { max-height: min(720px, 68vh) !important; }
-.sp-picture { min-height: min(62vh, 560px); }
+  max-height: min(720px, 60vh); object-fit: contain; }
+.sp-picture .slider-wrap img, .sp-picture .slider-wrap { max-height: min(720px, 60vh) !important; }
+.sp-picture { min-height: min(60vh, 560px); }
 .sp-picture:has(> .empty) { display: flex; flex-direction: column; }
 .sp-picture > .empty { flex: 1; }
-.sp-gallery, .sp-gallery .gallery-container { min-height: min(62vh, 560px); }
+.sp-gallery, .sp-gallery .gallery-container { min-height: min(60vh, 560px); }
 .sp-gallery .grid-wrap { max-height: none !important; }
 .sp-gallery .grid-container .thumbnail-item { aspect-ratio: auto; height: auto; }
 .sp-gallery .grid-container .thumbnail-item img { height: auto; }
@@ -79,10 +79,12 @@ CSS = """
 .sp-sheet { min-height: 160px; }
 .gradio-container .html-container { padding: 0 !important; }
 .sp-waiting { min-height: 0 !important; padding: 0 !important; }
+.sp-waiting .error, .sp-waiting .clear-status { display: none; }  /* the status says it */
 .sp-line { margin: 0 !important; line-height: 1.5; font-variant-numeric: tabular-nums; }
 .sp-plan { color: var(--body-text-color-subdued); font-size: .86rem; }
 .sp-small { color: var(--body-text-color-subdued); font-size: .78rem; }
 .sp-done { color: var(--color-green-600, #16a34a); font-weight: 600; }
+footer .divider { display: none !important; }  /* nothing stands behind it */
 .sp-warn, .sp-error { border-left: 3px solid var(--ink); padding: .45rem .7rem;
   border-radius: 6px; margin: .2rem 0 !important; overflow-wrap: anywhere;
   background: color-mix(in srgb, var(--ink) 11%, transparent); }
@@ -97,6 +99,7 @@ CSS = """
   border: 1px solid var(--border-color-primary); background: var(--block-background-fill);
   overflow-wrap: anywhere; }
 .sp-save { align-items: center; }
+.sp-save .block { border: 0 !important; background: none !important; padding: 0 !important; }
 .sp-plot { display: grid; grid-template-columns: auto 1fr; gap: .15rem .5rem; margin: 0;
   font-size: .74rem; color: var(--body-text-color-subdued); }
 .sp-plot svg { width: 100%; height: 150px; overflow: visible; }
