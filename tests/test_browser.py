@@ -360,6 +360,10 @@ def test_more_styles_are_offered_one_by_one(visit: Any, photo_file: Path, style_
 
 def test_an_example_fills_the_slots(visit: Any) -> None:
     guest = visit()
+    guest.open("Fill")  # of one picture
+    guest.at("examples").locator("button.gallery-item").first.click()
+    expect(guest.at("content").locator("img")).to_be_visible()
+    guest.open("Blend")
     guest.at("examples").locator("button.gallery-item").first.click()
     expect(guest.at("content").locator("img")).to_be_visible()
     expect(guest.at("style").locator("img")).to_be_visible()

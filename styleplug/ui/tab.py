@@ -106,10 +106,11 @@ class Tab:
             elem_id=self._id("examples"),
             elem_classes="sp-examples",
         )
+        places = list(self.form.first_pictures.values())
         chooser.click(
-            lambda index: pairs[index].files(),
+            lambda index: dict(zip(places, pairs[index].files(), strict=True)),
             chooser,
-            list(self.form.first_pictures.values()),
+            places,
             concurrency_limit=None,
             api_visibility="private",
         )

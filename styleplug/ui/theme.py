@@ -42,7 +42,9 @@ CSS = """
 .sp-head b i { font-style: normal; color: var(--primary-500); }
 .sp-head span { color: var(--body-text-color-subdued); }
 .sp-tab { gap: 1.6rem !important; }
-.sp-right { position: sticky; top: .8rem; align-self: flex-start; }
+.sp-right { position: sticky; top: .8rem; align-self: flex-start; scrollbar-width: thin;
+  max-height: calc(100vh - 1.6rem); overflow: hidden auto; flex-wrap: nowrap !important; }
+.sp-right > * { flex-shrink: 0; }
 .sp-left, .sp-right { gap: .8rem !important; }
 .sp-summary, .sp-paper { color: var(--body-text-color-subdued); }
 .sp-paper { font-size: .8rem; padding: .3rem .2rem; }
@@ -122,7 +124,7 @@ footer .divider { display: none !important; }  /* nothing stands behind it */
 @media (max-width: 800px) {
   .gradio-container .fillable { padding: .8rem !important; }
   .sp-head { flex-wrap: wrap; gap: 0 .6rem; }
-  .sp-right { position: static; }
+  .sp-right { position: static; max-height: none; overflow: visible; }
   .sp-picture { min-height: 280px; }
   .sp-gallery, .sp-gallery .gallery-container { min-height: 340px; }
   .sp-inputs { flex-wrap: nowrap !important; gap: .6rem !important; }
