@@ -15,7 +15,13 @@ def sentence(error: Exception, to: Language) -> str:
     return say("unforeseen", to, error=type(error).__name__)
 
 
-def shown(error: Exception, to: Language) -> gr.Error:
-    """The error as a message on the page and over HTTP; what is not ours also goes to the log."""
-    ours = isinstance(error, StyleplugError)
-    return gr.Error(sentence(error, to), title=say("failed", to), print_exception=not ours)
+def shown(error: Exception, to: Language, *, said: bool = False) -> gr.Error:
+    """The error as a message on the page and over HTTP; what is not ours also goes to the log.
+
+    Args:
+        error: what went wrong.
+        to: language.
+        said: whether the page says it in another place, and needs no message above all.
+    """
+    ours, title = isinstance(error, StyleplugError), say("failed", to)
+    return gr.Error(sentence(error, to), title=title, visible=not said, print_exception=not ours)

@@ -224,7 +224,7 @@ class Tab:
             }
         except Exception as error:
             yield {self.stage.status: render.line(sentence(error, to), "sp-error"), **self._rest()}
-            raise shown(error, to) from error
+            raise shown(error, to, said=True) from error
 
     def _show(
         self, given: dict[str, Any], signed: bool, cancel: threading.Event, to: Language

@@ -126,6 +126,7 @@ footer .divider { display: none !important; }  /* nothing stands behind it */
   .sp-head { flex-wrap: wrap; gap: 0 .6rem; }
   .sp-right { position: static; max-height: none; overflow: visible; }
   .sp-picture { min-height: 280px; }
+  .sp-save { flex-direction: column !important; align-items: stretch !important; }
   .sp-gallery, .sp-gallery .gallery-container { min-height: 340px; }
   .sp-inputs { flex-wrap: nowrap !important; gap: .6rem !important; }
 }
