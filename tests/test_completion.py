@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +221,24 @@ def test_a_piece_takes_the_shades_around_it_and_nothing_else_changes():
     assert seam.visible(result, mask) < 1.3
 
 
+@pytest.mark.parametrize(("step", "left"), [(0.04, 0.01), (0.6, 0.55)])
+def test_pieces_meet_without_a_step_unless_it_is_an_edge(step, left):
+    """Two flat pieces side by side, each taken from beyond the hole on its own side."""
+    mask = box(60, 80, 10, 50, 20, 60)
+    picture = np.full((60, 80, 3), 0.2, np.float32)
+    picture[:, 40:] += np.float32(step)
+    sources = np.stack(np.indices(mask.shape), axis=2)
+    sources[:, 20:40, 1] = 10
+    sources[:, 40:60, 1] = 70
+    shades = seam.levelled(picture, sources, mask)
+    assert not shades[~mask].any()
+    result = (picture + shades)[30, :, 0]
+    steps = np.abs(np.diff(result))
+    assert (steps.max() < left) if step < 0.5 else (steps.max() > left)
+    whole = np.stack(np.indices(mask.shape), axis=2)
+    assert not seam.levelled(photo(80, 60), whole, mask).any(), "one piece has no seams"
+
+
 def test_a_border_without_neighbours_shows_nothing():
     assert seam.visible(photo(), np.zeros((90, 120), bool)) == 1
     assert np.isfinite(seam.visible(np.zeros((9, 9, 3), np.float32), box(9, 9, 3, 6, 3, 6)))
@@ -284,9 +303,12 @@ def test_a_larger_picture_is_filled_from_the_same_places():
     found = patches.fill(small, mask, np.random.default_rng(0), unchecked)
     large, hole = (part.repeat(3, 0).repeat(3, 1) for part in (small, mask))
     spoilt = np.where(hole[:, :, None], np.float32(0.9), large)
-    result = patches.enlarged(spoilt, hole, found.sources)
+    result = patches.enlarged(spoilt, hole, found)
     assert np.abs(result - large)[hole].mean() < 0.06
     np.testing.assert_array_equal(result[:57], large[:57])
+    darker = replace(found, shades=found.shades - np.float32(0.1))
+    away = (patches.enlarged(spoilt, hole, darker) - result)[hole]
+    np.testing.assert_allclose(away, -0.1, atol=1e-5)
 
 
 def test_too_little_suits_nothing():

@@ -24,7 +24,7 @@ import numpy as np
 
 from styleplug.core.patchmatch import SIDE, Level, depth, touched
 from styleplug.core.picture import resize
-from styleplug.core.seam import grown, smoothest
+from styleplug.core.seam import grown, levelled, smoothest
 
 _DEPTH = 5  # pixels; the hole of the coarsest size is no deeper
 _LEAST = 24  # pixels; the coarsest size has no shorter side
@@ -45,10 +45,12 @@ class Patched:
             it reaches; else the given one.
         sources: (h w 2) row and column of where each pixel was taken from; its own place where
             it was known and no patch around it was replaced.
+        shades: (h w 3) what was added to what was taken, so that pieces meet without a step.
     """
 
     picture: np.ndarray
     sources: np.ndarray
+    shades: np.ndarray
 
 
 def suits(mask: np.ndarray) -> bool:
@@ -91,7 +93,9 @@ def fill(
             check()
             level.search(_SEARCHES if number or left < rounds - 1 else 3 * _SEARCHES)
             level.vote(sharp=left == 0)
-    return Patched(np.ascontiguousarray(level.made[:, :, :3]), level.sources())
+    made, sources = np.ascontiguousarray(level.made[:, :, :3]), level.sources()
+    shades = levelled(made, sources, mask)
+    return Patched(np.clip(made + shades, 0, 1), sources, shades)
 
 
 def _soft(picture: np.ndarray) -> np.ndarray:
@@ -120,7 +124,7 @@ def roughness(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return smoothest(np.stack(found, axis=2).astype(np.float32), ~mask, mask)
 
 
-def enlarged(picture: np.ndarray, mask: np.ndarray, sources: np.ndarray) -> np.ndarray:
+def enlarged(picture: np.ndarray, mask: np.ndarray, found: Patched) -> np.ndarray:
     """A larger picture (h w 3), its hole filled from where `fill` filled that of a smaller one.
 
     A pixel around the hole is made as well, as by `fill`.  Every pixel is a mean of what four
@@ -129,9 +133,10 @@ def enlarged(picture: np.ndarray, mask: np.ndarray, sources: np.ndarray) -> np.n
     Args:
         picture: (h w 3) float32.
         mask: (h w) bool.
-        sources: (h' w' 2) of the smaller one.
+        found: of the smaller one.
     """
     height, width = mask.shape
+    sources, shades = found.sources, found.shades
     small = np.array(sources.shape[:2])
     factor = np.array(mask.shape) / small
     result, made = picture.copy(), grown(mask, 1)
@@ -144,16 +149,18 @@ def enlarged(picture: np.ndarray, mask: np.ndarray, sources: np.ndarray) -> np.n
         part = coarse - corner
         total = np.zeros((len(place), 3), np.float32)
         weights = np.full((len(place), 1), 1e-6, np.float32)
+        shade = np.zeros_like(total)
         for down in (0, 1):
             for right in (0, 1):
                 near = corner + (down, right)
                 way = (sources[near[:, 0], near[:, 1]] - near) * factor
                 y, x = np.clip(np.rint(place + way).astype(int), 0, (height - 1, width - 1)).T
-                weight = np.abs(1 - down - part[:, 0]) * np.abs(1 - right - part[:, 1])
-                weight = (weight * ~mask[y, x] + 1e-9).astype(np.float32)[:, None]
+                share = np.abs(1 - down - part[:, 0]) * np.abs(1 - right - part[:, 1])
+                weight = (share * ~mask[y, x] + 1e-9).astype(np.float32)[:, None]
                 total += weight * picture[y, x]
                 weights += weight
-        result[place[:, 0], place[:, 1]] = total / weights
+                shade += share[:, None].astype(np.float32) * shades[near[:, 0], near[:, 1]]
+        result[place[:, 0], place[:, 1]] = np.clip(total / weights + shade, 0, 1)
     return result
 
 

@@ -214,8 +214,11 @@ class Level:
         ]
         pixels = self.picture.reshape(-1, self.picture.shape[2])
         least = np.full(len(pixels), np.inf, np.float32)
+        self.source = np.arange(len(pixels))  # of each pixel, the place that its best match says
         for way in ways:
-            least[self.targets + way] = np.minimum(least[self.targets + way], doubt)
+            better = doubt < least[self.targets + way]
+            place = self.targets[better] + way
+            least[place], self.source[place] = doubt[better], self.match[better] + way
         total = np.zeros((len(pixels), pixels.shape[1] + 1), np.float32)
         values = np.concatenate((pixels, np.ones_like(pixels[:, :1])), axis=1)
         for way in ways:
@@ -255,14 +258,6 @@ class Level:
         return found.reshape(self.height, self.width)
 
     def sources(self) -> np.ndarray:
-        """Row and column (h w 2) of where each pixel was taken from."""
-        found = np.stack(tuple(np.mgrid[: self.height, : self.width]), axis=2)
-        flat = found.reshape(-1, 2)
-        flat[self.targets] = np.stack(np.divmod(self.match, self.width), axis=1)
-        # Too near to the picture's border to be the middle of a patch: as its neighbour.
-        rows = np.clip(np.arange(self.height), RADIUS, self.height - RADIUS - 1)
-        columns = np.clip(np.arange(self.width), RADIUS, self.width - RADIUS - 1)
-        inner = found[rows[:, None], columns]
-        shift = np.stack(tuple(np.mgrid[: self.height, : self.width]), axis=2)
-        shift -= np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=2)
-        return np.asarray(inner + shift)
+        """Row and column (h w 2) of where each pixel was taken from, by the last vote."""
+        places = np.stack(np.divmod(self.source, self.width), axis=1)
+        return np.asarray(places.reshape(self.height, self.width, 2))

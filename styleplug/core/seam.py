@@ -5,6 +5,8 @@ picture's values at the border.  The difference from the piece as it was is then
 there is between the differences at the border; it is found from coarse to fine, each size begun
 with the answer of the coarser one and relaxed a few times.
 
+Pieces put side by side are made to meet in the same way: what is added bends only at their seams.
+
 A departure: the difference fades with the distance from the border (a screened Poisson equation),
 else a line that happens to lie there would tint all of a large piece.
 """
@@ -16,6 +18,7 @@ import numpy as np
 _ROUNDS, _ROUNDS_LARGE, _LARGE = 16, 4, 2**20  # relaxations of a size; of one of so many pixels
 _BAND = 4  # pixels beside the border within which neighbours are compared
 _REACH = 0.04  # of a correction beyond 4 pixels, in sides of a square as large as the piece
+_STEP = 0.2  # length of a step between colours that is evened out but to a third; larger: less
 _MOST = 0.25  # largest correction: more would be a stain, not a shade
 
 
@@ -42,14 +45,57 @@ def put(picture: np.ndarray, piece: np.ndarray, mask: np.ndarray) -> np.ndarray:
     border = grown(mask, 1) & ~mask
     apart = np.zeros_like(picture)
     apart[border] = np.clip(picture[border] - piece[border], -_MOST, _MOST)
-    result, reach = picture.copy(), 4 + _REACH * float(mask.sum()) ** 0.5
-    fitted = piece[mask] + smoothest(apart, border, mask, reach)[mask]
+    result = picture.copy()
+    fitted = piece[mask] + smoothest(apart, border, mask, _reach(mask))[mask]
     result[mask] = np.clip(fitted, 0.0, 1.0)
     return result
 
 
+def levelled(picture: np.ndarray, sources: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """What to add (h w 3) to the pieces under a mask so that they meet without a step.
+
+    The step from one piece to the next becomes what it would be in one of them or between the
+    two, whatever is nearest.  Large ones stay: there an object ends.
+
+    Args:
+        picture: (h w 3).
+        sources: (h w 2) row and column of where each pixel of it was taken from.
+        mask: (h w) bool.
+    """
+    border, size = grown(mask, 1) & ~mask, np.array(mask.shape)
+    made, bends = mask | border, np.zeros_like(picture)
+
+    def at(places: np.ndarray) -> np.ndarray:
+        rows, columns = np.moveaxis(np.clip(places, 0, size - 1), 2, 0)
+        return np.asarray(picture[rows, columns])
+
+    for way in ((1, 0), (0, 1)):
+        one, two = np.s_[: -way[0] or None, : -way[1] or None], np.s_[way[0] :, way[1] :]
+        before = at(sources[one] + way) - at(sources[one])
+        after = at(sources[two]) - at(sources[two] - way)
+        step = picture[two] - picture[one]
+        wanted = np.clip(step, np.minimum(before, after), np.maximum(before, after)) - step
+        wanted *= np.exp(-np.square(wanted / _STEP).sum(2, keepdims=True))
+        apart = (sources[two] - sources[one] != way).any(2)
+        wanted *= (apart & made[one] & made[two] & (mask[one] | mask[two]))[:, :, None]
+        bends[one] += wanted
+        bends[two] -= wanted
+    reach = 2 * _reach(mask)
+    shades = smoothest(np.zeros_like(picture), border, mask, reach, bends)
+    return np.where(mask[:, :, None], shades, 0)
+
+
+def _reach(mask: np.ndarray) -> float:
+    """Pixels over which a correction fades to a third."""
+    return float(4 + _REACH * mask.sum() ** 0.5)
+
+
 def smoothest(
-    values: np.ndarray, known: np.ndarray, wanted: np.ndarray, reach: float = np.inf
+    values: np.ndarray,
+    known: np.ndarray,
+    wanted: np.ndarray,
+    reach: float = np.inf,
+    bends: np.ndarray | None = None,
 ) -> np.ndarray:
     """Values (h w c) everywhere wanted, each about the mean of its neighbours.
 
@@ -58,6 +104,8 @@ def smoothest(
         known: (h w) bool.
         wanted: (h w) bool, apart from `known`; what is neither does not count as a neighbour.
         reach: pixels over which values fade to a third, along a straight border.
+        bends: (h w c) by how much the neighbours shall be larger, in total, than all are alike;
+            0 unless given.
     """
     if not known.any():
         return np.zeros_like(values)
@@ -65,11 +113,13 @@ def smoothest(
     if min(wanted.shape) > 2 and wanted.any():
         coarse_known, coarse_values = _halved(known, values)
         coarse_wanted = _halved(wanted, values)[0] & ~coarse_known
-        coarse = smoothest(coarse_values, coarse_known, coarse_wanted, reach / 2)
+        # Over twice the way, both down and across, bends are four times their mean.
+        coarse_bends = None if bends is None else 4 * _halved(known | wanted, bends)[1]
+        coarse = smoothest(coarse_values, coarse_known, coarse_wanted, reach / 2, coarse_bends)
         height, width = wanted.shape
         doubled = coarse.repeat(2, 0)[:height].repeat(2, 1)[:, :width]
         found[wanted] = doubled[wanted]
-    return _relaxed(found, known | wanted, wanted, reach)
+    return _relaxed(found, known | wanted, wanted, reach, bends)
 
 
 def _halved(mask: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +133,11 @@ def _halved(mask: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _relaxed(
-    values: np.ndarray, counts: np.ndarray, moving: np.ndarray, reach: float
+    values: np.ndarray,
+    counts: np.ndarray,
+    moving: np.ndarray,
+    reach: float,
+    bends: np.ndarray | None,
 ) -> np.ndarray:
     """Values, those that move replaced by the mean of the neighbours that count, some times."""
     weight = np.pad(counts, 1).astype(np.float32)[:, :, None]
@@ -93,6 +147,8 @@ def _relaxed(
     around = np.maximum(around, 1) + np.float32(reach**-2)
     for _ in range(_ROUNDS if moving.size < _LARGE else _ROUNDS_LARGE):
         mean = whole[:-2, columns] + whole[2:, columns] + whole[rows, :-2] + whole[rows, 2:]
+        if bends is not None:
+            mean -= bends
         np.copyto(inner, mean / around, where=moving[:, :, None])
     return np.asarray(inner)
 

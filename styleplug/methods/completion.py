@@ -253,7 +253,7 @@ def _piece(
     found = patches.fill(small, hole, rng, ctx.check, imagined)
     if hole.shape == mask.shape:
         return found.picture
-    return patches.enlarged(picture, mask, found.sources)
+    return patches.enlarged(picture, mask, found)
 
 
 def _imagined(
