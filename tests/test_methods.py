@@ -233,7 +233,10 @@ def test_the_example_package_installs_from_its_folder_and_runs(tmp_path):
         "picture = numpy.linspace(0, 1, 64 * 64 * 3).reshape(64, 64, 3);"
         "frames = list(styleplug.run('posterise', content=picture, levels=3, size=64,"
         " backend='fake'));"
-        "print(sorted(set(frames[-1].images[0].ravel().tolist())))"
+        "print(sorted(set(frames[-1].images[0].ravel().tolist())));"
+        "from styleplug.ui.page import build;"
+        "parts = build().config['components'];"
+        "print('tab-posterise' in [part['props'].get('elem_id') for part in parts])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -242,7 +245,7 @@ def test_the_example_package_installs_from_its_folder_and_runs(tmp_path):
         text=True,
         check=False,
     )
-    assert done.stdout.strip() == "[0.0, 0.5, 1.0]", done.stderr
+    assert done.stdout.split("\n")[:2] == ["[0.0, 0.5, 1.0]", "True"], done.stderr
 
 
 # The catalogue

@@ -211,10 +211,11 @@ def _check_address(host: str | None, port: int | None) -> None:
         found = socket.getaddrinfo(name, port or 0, type=socket.SOCK_STREAM)[0]
         socket.create_server(found[4][:2], family=found[0]).close()
     except OSError as error:
+        why = os.strerror(error.errno) if (error.errno or 0) > 0 else reason(error)
         where = f"port {port} of {name}" if port else name
         other = "port (--port, GRADIO_SERVER_PORT)" if port else ""
         raise UsageError(
-            f"the page cannot be served on {where} ({reason(error)}): choose another "
+            f"the page cannot be served on {where} ({why}): choose another "
             f"{other and f'{other} or '}address (--host, GRADIO_SERVER_NAME)"
         ) from None
 
