@@ -22,7 +22,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from serve import THIRD_PARTY, Blend, BlendParams, Site, picture, served, wait
 
-from styleplug.core import image
+from styleplug.core import errors, image
 from styleplug.core.errors import BadImage, BadParameter
 from styleplug.core.frame import Frame
 from styleplug.core.params import Params, field
@@ -33,8 +33,9 @@ from styleplug.ui import examples, render
 from styleplug.ui.controls import control
 from styleplug.ui.drawing import Drawing
 from styleplug.ui.form import Form
-from styleplug.ui.i18n import WORDS, Texts, duration, language, memory, say
+from styleplug.ui.i18n import ERRORS_ZH, WORDS, Texts, duration, language, memory, say
 from styleplug.ui.live import _left, follow
+from styleplug.ui.refusal import sentence
 from styleplug.ui.uploads import uploaded
 
 pytestmark = THIRD_PARTY
@@ -107,6 +108,17 @@ def test_choices_are_shown_in_words_and_sent_as_they_are() -> None:
     assert "some-backend-auto" in str(made.choices[0][0])
     shown_as = {to: table["some-backend-auto"] for to, table in texts.table().translations.items()}
     assert shown_as == {"en": "automatic", "zh": "自动"}
+
+
+def test_errors_are_headed_in_chinese() -> None:
+    for name in ERRORS_ZH:
+        assert issubclass(getattr(errors, name), errors.StyleplugError)
+    bad = errors.BadImage("'照片.png' is empty; choose another file")
+    assert sentence(bad, "en") == str(bad)
+    assert sentence(bad, "zh") == f"图片无法使用：{bad}"
+    assert sentence(errors.DigestMismatch("x"), "zh") == "权重文件有问题：x"
+    assert sentence(errors.BadRecipe(say("no_recipe", "zh")), "zh") == say("no_recipe", "zh")
+    assert sentence(ValueError("secret"), "zh") == say("unforeseen", "zh", error="ValueError")
 
 
 def test_words_say_the_same_in_both_languages() -> None:

@@ -200,6 +200,21 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 
+ERRORS_ZH = {  # by class of `core.errors`, of which the first that fits counts
+    "BadImage": "图片无法使用",
+    "BadParameter": "参数有误",
+    "BadRecipe": "配方无法使用",
+    "UsageError": "输入有误",
+    "HubUnavailable": "无法访问 Hugging Face Hub",
+    "WeightError": "权重文件有问题",
+    "BackendError": "计算后端出错",
+    "OutOfMemory": "内存不足，请减小尺寸",
+    "OutputError": "无法写入结果",
+    "MethodError": "方法出错",
+    "StyleplugError": "未能完成",
+}
+
+
 class Texts:
     """Collects the standing texts of a page in both languages."""
 

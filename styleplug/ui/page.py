@@ -211,7 +211,8 @@ def _check_address(host: str | None, port: int | None) -> None:
         found = socket.getaddrinfo(name, port or 0, type=socket.SOCK_STREAM)[0]
         socket.create_server(found[4][:2], family=found[0]).close()
     except OSError as error:
-        why = os.strerror(error.errno) if (error.errno or 0) > 0 else reason(error)
+        number = error.errno or 0  # of names that nobody knows it is negative
+        why = os.strerror(number) if number > 0 else reason(error)
         where = f"port {port} of {name}" if port else name
         other = "port (--port, GRADIO_SERVER_PORT)" if port else ""
         raise UsageError(
