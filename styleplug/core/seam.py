@@ -18,7 +18,7 @@ import numpy as np
 _ROUNDS, _ROUNDS_LARGE, _LARGE = 16, 4, 2**20  # relaxations of a size; of one of so many pixels
 _BAND = 4  # pixels beside the border within which neighbours are compared
 _REACH = 0.04  # of a correction beyond 4 pixels, in sides of a square as large as the piece
-_STEP = 0.2  # length of a step between colours that is evened out but to a third; larger: less
+_STEP = 0.15  # length from which on a step between colours is an edge
 _MOST = 0.25  # largest correction: more would be a stain, not a shade
 
 
@@ -75,13 +75,12 @@ def levelled(picture: np.ndarray, sources: np.ndarray, mask: np.ndarray) -> np.n
         after = at(sources[two]) - at(sources[two] - way)
         step = picture[two] - picture[one]
         wanted = np.clip(step, np.minimum(before, after), np.maximum(before, after)) - step
-        wanted *= np.exp(-np.square(wanted / _STEP).sum(2, keepdims=True))
+        wanted *= np.maximum(0, 1 - np.square(wanted / _STEP).sum(2, keepdims=True)) ** 2
         apart = (sources[two] - sources[one] != way).any(2)
         wanted *= (apart & made[one] & made[two] & (mask[one] | mask[two]))[:, :, None]
         bends[one] += wanted
         bends[two] -= wanted
-    reach = 2 * _reach(mask)
-    shades = smoothest(np.zeros_like(picture), border, mask, reach, bends)
+    shades = smoothest(np.zeros_like(picture), border, mask, _reach(mask), bends)
     return np.where(mask[:, :, None], shades, 0)
 
 
