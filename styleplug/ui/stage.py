@@ -67,9 +67,6 @@ class Stage:
         with gr.Accordion(own("losses"), open=True, visible=False) as self._losses:
             self._plot = gr.HTML(elem_id=self._id("plot"), padding=False)
         with gr.Accordion(own("recipe"), open=False):
-            self._recipe = gr.JSON(
-                label=own("recipe"), elem_id=self._id("recipe"), buttons=["copy"], show_label=False
-            )
             self.reload = gr.File(
                 label=own("reload"),
                 file_types=[".png", ".webp", ".json"],
@@ -77,6 +74,13 @@ class Stage:
                 elem_id=self._id("reload"),
             )
             gr.HTML(own("reload_help"), elem_classes="sp-help", padding=False)
+            self._recipe = gr.JSON(
+                label=own("recipe"),
+                elem_id=self._id("recipe"),
+                buttons=["copy"],
+                show_label=False,
+                max_height=320,
+            )
         self._gallery.select(self._pick, None, self._picked, queue=False, **UNSEEN)
         self.signed.change(self._sign, [self.signed, self._folder], self._download, **UNSEEN)
 

@@ -71,7 +71,7 @@ CSS = """
 .sp-picture { min-height: min(60vh, 560px); }
 .sp-picture:has(> .empty) { display: flex; flex-direction: column; }
 .sp-picture > .empty { flex: 1; }
-.sp-gallery, .sp-gallery .gallery-container { min-height: min(60vh, 560px); }
+.sp-gallery, .sp-gallery .gallery-container { min-height: 280px; }
 .sp-gallery .grid-wrap { max-height: none !important; }
 .sp-gallery .grid-container .thumbnail-item { aspect-ratio: auto; height: auto; }
 .sp-gallery .grid-container .thumbnail-item img { height: auto; }
@@ -127,7 +127,6 @@ footer .divider { display: none !important; }  /* nothing stands behind it */
   .sp-right { position: static; max-height: none; overflow: visible; }
   .sp-picture { min-height: 280px; }
   .sp-save { flex-direction: column !important; align-items: stretch !important; }
-  .sp-gallery, .sp-gallery .gallery-container { min-height: 340px; }
   .sp-inputs { flex-wrap: nowrap !important; gap: .6rem !important; }
 }
 """
