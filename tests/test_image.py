@@ -354,7 +354,7 @@ def test_absurd_shapes_work(size: tuple[int, int]) -> None:
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     for path, says in (
         (tmp_path / "none.png", "there is no file 'none.png'"),
-        (tmp_path, "there is no file"),
+        (tmp_path, "'test_files.*' is a folder; expected a picture in it"),
         (Path("/dev/zero"), "there is no file"),
         ("a\0b", "a"),
         ("x" * 5000, "x"),
