@@ -48,6 +48,31 @@ def test_a_step_of_adam_is_as_long_as_the_rate():
     np.testing.assert_allclose(picture, 0.47, atol=1e-3)
 
 
+def under_noise(optimiser, shape=(1, 3, 16, 16)):
+    """How far areas come in ten steps where every pixel's gradient is mostly noise."""
+    rng, picture = np.random.default_rng(0), np.full(shape, 0.9, np.float32)
+    for _ in range(10):
+        optimiser.step(picture, rng.normal(0.2, 1.0, shape).astype(np.float32), 0.05)
+    return 0.9 - float(picture.mean())
+
+
+def test_adam_moves_areas_through_noise():
+    assert under_noise(Adam()) > 1.4 * under_noise(Adam(shares=(1.0,)))
+
+
+def test_adam_moves_no_areas_of_an_odd_size():
+    assert under_noise(Adam(), (1, 3, 15, 9)) == under_noise(Adam(shares=(1.0,)), (1, 3, 15, 9))
+
+
+def test_scales_of_adam_are_means_of_squares():
+    picture = np.full((4, 4), 0.5, np.float32)
+    gradient = np.zeros((4, 4), np.float32)
+    gradient[:2, :2] = 1e-9  # a square of its own at the second scale, a quarter of the third
+    Adam(shares=(0.5, 0.3, 0.2)).step(picture, gradient, 0.1)
+    np.testing.assert_allclose(picture[:2, :2], 0.4, atol=1e-3)
+    np.testing.assert_allclose(picture[2:], 0.48, atol=1e-3)
+
+
 @pytest.mark.parametrize("optimiser", [Adam(), LBFGS()])
 def test_a_flat_loss_moves_nothing(optimiser):
     picture = np.full(SHAPE, 0.5, np.float32)

@@ -5,8 +5,9 @@ picture is moved until its features at a deep layer resemble the content's and t
 its features at several layers resemble the styles'.
 
 Departures from the paper: losses are relative to their targets, so that one weight suits every
-encoder; coarse-to-fine over sizes; the picture stays within [0, 1]; the result is a running
-average of the last steps, which takes out the optimiser's noise; total variation.
+encoder; the first step starts from a draft that `cnn` paints in one pass; coarse-to-fine over
+sizes; the picture stays within [0, 1]; the result is a running average of the last steps, which
+takes out the optimiser's noise; total variation.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _VGG19 = Hub(
     licence="BSD-3-Clause",
     tensors=tuple(f"features.{i}.{part}" for i in _VGG_LAYERS for part in ("bias", "weight")),
 )
+_RATE = 0.05  # of Adam; L-BFGS takes its steps whole at it
 _SMALLEST = 64  # no scale is coarser than this many pixels, long side
 
 
@@ -79,11 +81,14 @@ class GatysParams(Params):
         zh=("编码器", "用于比较特征的网络：自带的小网络，或论文的 VGG-19（需下载，约慢十二倍）。"),
     )
     init: Literal["content", "draft", "style", "noise"] = field(
-        "content",
+        "draft",
         label="Start from",
-        help="The picture at the first step. The content keeps its structure best; a draft in "
-        "one pass is there sooner; noise and style are freer.",
-        zh=("起点", "优化的起始图片。内容最能保留结构；一次成画的草稿更快；噪声或风格更自由。"),
+        help="The picture at the first step. A draft painted in one pass is nearest to the goal; "
+        "the content keeps its own colours longer; noise and style are freer.",
+        zh=(
+            "起点",
+            "优化的起始图片。一次成画的草稿离目标最近；内容图更久保留原色；噪声或风格更自由。",
+        ),
         advanced=True,
     )
     scales: int = field(
@@ -134,18 +139,19 @@ class GatysParams(Params):
     optimiser: Literal["adam", "lbfgs"] = field(
         "adam",
         label="Optimiser",
-        help="Adam is steady; L-BFGS (as in the paper) needs fewer steps and more memory.",
-        zh=("优化器", "Adam 稳定；L-BFGS（论文所用）步数更少，内存更多。"),
+        help="Adam goes on getting better; L-BFGS, the paper's, is quick at first and needs more "
+        "memory.",
+        zh=("优化器", "Adam 后劲更足；L-BFGS（论文所用）起步快，内存更多。"),
         advanced=True,
     )
     learning_rate: float = field(
-        0.04,
+        _RATE,
         ge=0.0001,
         le=1.0,
         step=0.005,
         label="Learning rate",
         help="Largest change of a pixel in a step of Adam (1 is black to white). "
-        "L-BFGS finds its own steps; 0.04 takes them whole.",
+        f"L-BFGS finds its own steps; {_RATE} takes them whole.",
         zh=("学习率", "Adam 每步像素的最大变化（1 为黑到白）。L-BFGS 自定步长。"),
         advanced=True,
     )
@@ -258,7 +264,7 @@ def _start(images: Images, shape: tuple[int, int], params: GatysParams, ctx: Con
 
 def _rate(params: GatysParams, step: int) -> float:
     """Learning rate: whole at first, falling to a tenth over the second half."""
-    whole = params.learning_rate / (1.0 if params.optimiser == "adam" else 0.04)
+    whole = params.learning_rate / (1.0 if params.optimiser == "adam" else _RATE)
     return whole * (1 - 0.9 * max(0.0, 2 * step / params.iterations - 1))
 
 
