@@ -28,14 +28,14 @@ def test_every_pixel_of_the_gradient_by_central_differences(function):
     net, arrays = FakeNet(FILE, function), given(np.random.default_rng(3), function)
 
     def loss(picture):
-        found = net._losses({**arrays, "picture": picture})
+        found = net._compute({**arrays, "picture": picture})
         return (
             arrays["content_weights"] @ found["content_losses"]
             + arrays["style_weights"] @ found["style_losses"]
             + arrays["variation_weight"] * found["variation_loss"]
         )
 
-    gradient, slopes, step = net._losses(arrays)["gradient"], [], 1e-6
+    gradient, slopes, step = net._compute(arrays)["gradient"], [], 1e-6
     for pixel in range(gradient.size):
         moved = np.zeros(gradient.size)
         moved[pixel] = step
@@ -92,9 +92,24 @@ def test_content_of_another_size_is_refused():
 
 def test_unknown_functions_and_closed_nets():
     backend = FakeBackend("cpu")
-    with pytest.raises(BackendError, match="no function 'paint'; it has: describe, gram"):
-        backend.load(FILE, "paint")
+    with pytest.raises(BackendError, match="no function 'dream'; it has: describe, gram"):
+        backend.load(FILE, "dream")
     net = backend.load(FILE, "describe")
     net.close()
     with pytest.raises(BackendError, match="closed"):
         net(picture=np.zeros((1, 3, 8, 8)))
+
+
+def test_the_painter_gives_the_content_the_colours_of_the_style():
+    content, style = np.random.default_rng(0).random((2, 1, 3, 4 * BLOCK, 4 * BLOCK), np.float32)
+    content, style = 0.4 + 0.1 * content, 0.3 + 0.4 * style
+    described = FakeNet(FILE, "describe")(picture=style)
+    code = FakeNet(FILE, "code")
+    painted = FakeNet(FILE, "paint")(
+        picture=content,
+        **FakeNet(FILE, "measure")(picture=content),
+        **code(**{name: described[name] for name in code.spec.inputs}),
+    )["painted"]
+    np.testing.assert_allclose(painted.mean((2, 3)), style.mean((2, 3)), atol=1e-3)
+    np.testing.assert_allclose(painted.std((2, 3)), style.std((2, 3)), atol=1e-3)
+    assert np.corrcoef(painted.ravel(), content.ravel())[0, 1] > 0.5

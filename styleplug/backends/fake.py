@@ -2,17 +2,19 @@
 
 Its encoder is the picture itself: "fine" features are the colours of the pixels, "coarse"
 ones the mean colours of blocks of 4×4.  The losses and their gradients are real, so a method
-that optimises does so here too, in a moment.
+that optimises does so here too, in a moment.  Its painter gives the content the style's colours:
+their means and deviations are the style code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from styleplug.core.backend import Backend, Net, NetSpec
+from styleplug.core.backend import Arrays, Backend, Net, NetSpec
 from styleplug.core.errors import BackendError
 from styleplug.core.weight import WeightFile
 
@@ -40,7 +42,7 @@ class FakeBackend(Backend):
         self.device = device
 
     def load(self, file: WeightFile, function: str) -> Net:
-        """A function of the encoder: "describe", or a loss with its gradient.
+        """A function of the encoder or of the painter: one of `FUNCTIONS`.
 
         Raises:
             BackendError: no such function.
@@ -54,24 +56,18 @@ class FakeBackend(Backend):
 
 
 class FakeNet(Net):
-    """The fake encoder's "describe", or "gram", "moments", "wasserstein": loss and gradient."""
+    """One of `FUNCTIONS`."""
 
     def __init__(self, file: WeightFile, function: str) -> None:
-        if function != "describe" and function not in _STYLE_LOSSES:
-            known = ", ".join(("describe", *_STYLE_LOSSES))
+        if function not in FUNCTIONS:
+            known = ", ".join(FUNCTIONS)
             raise BackendError(f"the fake backend has no function {function!r}; it has: {known}")
-        targets = (
-            *(f"content_{layer}" for layer in CONTENT_LAYERS),
-            *(f"{kind}_{layer}" for layer in STYLE_LAYERS for kind in ("gram", "mean")),
-        )
-        knobs = ("content_weights", "style_weights", "content_l1", "variation_weight")
-        losses = ("gradient", "content_losses", "style_losses", "variation_loss")
-        describes = function == "describe"
+        inputs, outputs, self._compute = FUNCTIONS[function]
         self.spec = NetSpec(
             arch=file.arch,
             function=function,
-            inputs=("picture",) if describes else ("picture", *targets, *knobs),
-            outputs=targets if describes else losses,
+            inputs=inputs,
+            outputs=outputs,
             provider="fake",
             weights=file,
             multiple=BLOCK,
@@ -90,45 +86,45 @@ class FakeNet(Net):
             raise BackendError(
                 f"came arrays {sorted(arrays)}, expected exactly {sorted(self.spec.inputs)}"
             )
-        shape = arrays["picture"].shape
+        shape = arrays["picture"].shape if "picture" in arrays else (1, 3, 0, 0)
         if len(shape) != 4 or shape[:2] != (1, 3) or shape[2] % BLOCK or shape[3] % BLOCK:
             raise BackendError(
                 f"came a picture of shape {shape}, expected (1, 3, h, w) with h and w "
                 f"multiples of {BLOCK}"
             )
         exact = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
-        result = _describe(exact["picture"]) if len(exact) == 1 else self._losses(exact)
-        return {name: np.asarray(array, np.float32) for name, array in result.items()}
-
-    def _losses(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Loss terms, and the gradient of their weighted sum by the picture."""
-        picture = arrays["picture"]
-        variation, gradient = _variation(picture)
-        gradient = gradient * arrays["variation_weight"]
-        content, style = [], []
-        for layer, weight in zip(CONTENT_LAYERS, arrays["content_weights"], strict=True):
-            loss, slope = _content(
-                _features(picture, layer), arrays[f"content_{layer}"], arrays["content_l1"]
-            )
-            content.append(loss)
-            gradient = gradient + weight * _to_picture(slope, layer)
-        for layer, weight in zip(STYLE_LAYERS, arrays["style_weights"], strict=True):
-            features = _features(picture, layer)
-            loss, slope = _STYLE_LOSSES[self.spec.function](
-                features.reshape(3, -1), arrays[f"gram_{layer}"], arrays[f"mean_{layer}"]
-            )
-            style.append(loss)
-            gradient = gradient + weight * _to_picture(slope.reshape(features.shape), layer)
-        return {
-            "gradient": gradient,
-            "content_losses": np.array(content),
-            "style_losses": np.array(style),
-            "variation_loss": np.array(variation),
-        }
+        return {name: np.asarray(one, np.float32) for name, one in self._compute(exact).items()}
 
     def close(self) -> None:
         """Refuse any further call."""
         self._closed = True
+
+
+def _losses(style_loss: StyleLoss, arrays: Arrays) -> Arrays:
+    """Loss terms, and the gradient of their weighted sum by the picture."""
+    picture = arrays["picture"]
+    variation, gradient = _variation(picture)
+    gradient = gradient * arrays["variation_weight"]
+    content, style = [], []
+    for layer, weight in zip(CONTENT_LAYERS, arrays["content_weights"], strict=True):
+        loss, slope = _content(
+            _features(picture, layer), arrays[f"content_{layer}"], arrays["content_l1"]
+        )
+        content.append(loss)
+        gradient = gradient + weight * _to_picture(slope, layer)
+    for layer, weight in zip(STYLE_LAYERS, arrays["style_weights"], strict=True):
+        features = _features(picture, layer)
+        loss, slope = style_loss(
+            features.reshape(3, -1), arrays[f"gram_{layer}"], arrays[f"mean_{layer}"]
+        )
+        style.append(loss)
+        gradient = gradient + weight * _to_picture(slope.reshape(features.shape), layer)
+    return {
+        "gradient": gradient,
+        "content_losses": np.array(content),
+        "style_losses": np.array(style),
+        "variation_loss": np.array(variation),
+    }
 
 
 def _features(picture: np.ndarray, layer: str) -> np.ndarray:
@@ -147,8 +143,9 @@ def _to_picture(slope: np.ndarray, layer: str) -> np.ndarray:
     return np.asarray(slope.repeat(BLOCK, axis=2).repeat(BLOCK, axis=3)) / BLOCK**2
 
 
-def _describe(picture: np.ndarray) -> dict[str, np.ndarray]:
+def _describe(arrays: Arrays) -> Arrays:
     """Targets that a picture sets: content features, Gram matrices, means."""
+    picture = arrays["picture"]
     found = {f"content_{layer}": _features(picture, layer) for layer in CONTENT_LAYERS}
     for layer in STYLE_LAYERS:
         features = _features(picture, layer).reshape(3, -1)
@@ -224,8 +221,49 @@ def _power(matrix: np.ndarray, exponent: float) -> np.ndarray:
     return np.asarray((vectors * np.maximum(values, _TINY**2) ** exponent) @ vectors.T)
 
 
+def _code(arrays: Arrays) -> Arrays:
+    """Means, then deviations of a style's colours: (1 6)."""
+    mean = arrays["mean_fine"]
+    variance = np.maximum(np.diag(arrays["gram_fine"]) - mean**2, 0)
+    return {"code": np.concatenate((mean, np.sqrt(variance)))[None]}
+
+
+def _measure(arrays: Arrays) -> Arrays:
+    """Means and deviations of the content's colours: (1 3) each."""
+    picture = arrays["picture"]
+    deviation = np.sqrt(picture.var(axis=(2, 3)) + _TINY)
+    return {"content_mean": picture.mean(axis=(2, 3)), "content_deviation": deviation}
+
+
+def _paint(arrays: Arrays) -> Arrays:
+    """The picture with the colours' means and deviations of the code."""
+    mean, deviation = arrays["content_mean"], arrays["content_deviation"]
+    wanted, wide = np.split(arrays["code"], 2, axis=1)
+    mean, deviation, wanted, wide = (
+        numbers[:, :, None, None] for numbers in (mean, deviation, wanted, wide)
+    )
+    painted = (arrays["picture"] - mean) / deviation * wide + wanted
+    return {"painted": np.clip(painted, 0, 1)}
+
+
+_STATISTICS = tuple(f"{kind}_{layer}" for layer in STYLE_LAYERS for kind in ("gram", "mean"))
+_TARGETS = (*(f"content_{layer}" for layer in CONTENT_LAYERS), *_STATISTICS)
+_KNOBS = ("content_weights", "style_weights", "content_l1", "variation_weight")
+_LOSSES = ("gradient", "content_losses", "style_losses", "variation_loss")
+_MEASURES = ("content_mean", "content_deviation")
 _STYLE_LOSSES: dict[str, StyleLoss] = {
     "gram": _gram,
     "moments": _moments,
     "wasserstein": _wasserstein,
 }
+FUNCTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[Arrays], Arrays]]] = {
+    "describe": (("picture",), _TARGETS, _describe),
+    **{
+        name: (("picture", *_TARGETS, *_KNOBS), _LOSSES, partial(_losses, loss))
+        for name, loss in _STYLE_LOSSES.items()
+    },
+    "code": (_STATISTICS, ("code",), _code),
+    "measure": (("picture",), _MEASURES, _measure),
+    "paint": (("picture", *_MEASURES, "code"), ("painted",), _paint),
+}
+"""Names of inputs and outputs of each function, and what computes it."""
