@@ -12,6 +12,13 @@ from styleplug.core.params import Params, field
 PNG_KEY = "styleplug"  # the text chunk of a PNG that holds the recipe
 LARGEST = 8192
 """No side of a result is longer, in pixels; nor is one of a picture that is read."""
+DEVICES = {
+    "auto": ("automatic", "自动"),
+    "cpu": ("processor", "处理器"),
+    "cuda": ("NVIDIA card", "NVIDIA 显卡"),
+    "mps": ("Apple GPU", "Apple GPU"),
+}
+"""How devices are called, in English and Chinese."""
 
 
 class Finish(Params):
@@ -85,12 +92,7 @@ class Settings(Params):
         label="Device",
         help="Where it computes. A graphics card that was asked for but is not used is reported.",
         zh=("设备", "计算设备。若指定的显卡未被使用，会给出提示。"),
-        words={
-            "auto": ("automatic", "自动"),
-            "cpu": ("processor", "处理器"),
-            "cuda": ("NVIDIA card", "NVIDIA 显卡"),
-            "mps": ("Apple GPU", "Apple GPU"),
-        },
+        words=DEVICES,
         advanced=True,
     )
 

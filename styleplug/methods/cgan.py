@@ -31,6 +31,16 @@ Movement = Literal[
     "Rococo",
     "Ukiyo_e",
 ]
+_WORDS = {
+    "Baroque": ("Baroque", "巴洛克"),
+    "Cubism": ("Cubism", "立体派"),
+    "Fauvism": ("Fauvism", "野兽派"),
+    "Impressionism": ("Impressionism", "印象派"),
+    "Naive_Art_Primitivism": ("Naïve art", "朴素艺术"),
+    "Pointillism": ("Pointillism", "点彩派"),
+    "Rococo": ("Rococo", "洛可可"),
+    "Ukiyo_e": ("Ukiyo-e", "浮世绘"),
+}
 
 
 class CganParams(MappedParams):
@@ -41,12 +51,14 @@ class CganParams(MappedParams):
         label="Movement",
         help="The art movement that pictures are made in.",
         zh=("流派", "生成图片所属的艺术流派。"),
+        words=_WORDS,
     )
     second: Movement = field(
         "Ukiyo_e",
         label="Second movement",
         help="The one that is mixed in.",
         zh=("第二流派", "混入的另一流派。"),
+        words=_WORDS,
     )
     mix: float = field(
         0.0,

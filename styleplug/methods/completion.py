@@ -59,6 +59,15 @@ class CompletionParams(Params):
         label="Sides",
         help="Where the margin is added.",
         zh=("扩展方向", "在哪些边扩展画面。"),
+        words={
+            "all": ("All", "四边"),
+            "left_right": ("Left and right", "左右两边"),
+            "top_bottom": ("Top and bottom", "上下两边"),
+            "left": ("Left", "左边"),
+            "right": ("Right", "右边"),
+            "top": ("Top", "上边"),
+            "bottom": ("Bottom", "下边"),
+        },
     )
     detail: Literal["both", "patches", "net"] = field(
         "both",
@@ -68,9 +77,10 @@ class CompletionParams(Params):
         "much is missing.",
         zh=(
             "细节",
-            "patches：用图片自身的碎片拼成，清晰。both：同上，并以训练好的网络的想象为引导。"
-            "net：仅用网络，很快，但缺失较多时只是草图。",
+            "碎片：用图片自身的碎片拼成，清晰。两者：同上，并以训练好的网络的想象为引导。"
+            "网络：仅用网络，很快，但缺失较多时只是草图。",
         ),
+        words={"both": ("Both", "两者"), "patches": ("Patches", "碎片"), "net": ("Net", "网络")},
     )
     widen: int = field(
         2,

@@ -24,6 +24,9 @@ _MARGIN = 56  # pixels that a generator sees around one
 _FUNCTIONS = {"painting": "paint", "photograph": "photograph"}  # of the architecture
 _BACK = {"painting": "photograph", "photograph": "painting"}
 
+PAINTERS = {"ukiyoe": ("Ukiyo-e", "浮世绘"), "impressionism": ("Impressionism", "印象派")}
+"""How the pairs of nets are called, in English and Chinese."""
+
 
 class CycleGanParams(Params):
     """What a visitor can set."""
@@ -33,12 +36,14 @@ class CycleGanParams(Params):
         label="Painter",
         help="The pair of nets: of Monet and the impressionists, or of Japanese woodcuts.",
         zh=("画家", "所用的网络：莫奈与印象派，或浮世绘。"),
+        words=PAINTERS,
     )
     direction: Literal["painting", "photograph"] = field(
         "painting",
         label="Turn into",
         help="A painting, of a photograph; or a photograph, of a painting of that kind.",
         zh=("转换为", "把照片变为绘画，或把该类绘画变为照片。"),
+        words={"painting": ("Painting", "绘画"), "photograph": ("Photograph", "照片")},
     )
     repeat: int = field(
         3,

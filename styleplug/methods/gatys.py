@@ -79,6 +79,7 @@ class GatysParams(Params):
         help="The net whose features are compared: our own small one, or VGG-19 as in the "
         "paper (52 MB from the Hugging Face Hub at first use, and about twelve times slower).",
         zh=("编码器", "用于比较特征的网络：自带的小网络，或论文的 VGG-19（需下载，约慢十二倍）。"),
+        words={"styleplug": ("Our own", "自带"), "vgg19": ("VGG-19", "VGG-19")},
     )
     init: Literal["content", "draft", "style", "noise"] = field(
         "draft",
@@ -89,6 +90,12 @@ class GatysParams(Params):
             "起点",
             "优化的起始图片。一次成画的草稿离目标最近；内容图更久保留原色；噪声或风格更自由。",
         ),
+        words={
+            "content": ("Content", "内容"),
+            "draft": ("Draft", "草稿"),
+            "style": ("Style", "风格"),
+            "noise": ("Noise", "噪声"),
+        },
         advanced=True,
     )
     scales: int = field(
@@ -110,6 +117,11 @@ class GatysParams(Params):
             "风格损失",
             "比较风格的方式：Gram 矩阵（论文）、通道均值与标准差，或 Wasserstein 距离。",
         ),
+        words={
+            "gram": ("Gram matrices", "Gram 矩阵"),
+            "moments": ("Means and deviations", "均值与标准差"),
+            "wasserstein": ("Wasserstein distance", "Wasserstein 距离"),
+        },
         advanced=True,
     )
     content_loss: Literal["mse", "l1"] = field(
@@ -117,6 +129,7 @@ class GatysParams(Params):
         label="Content loss",
         help="Squared or absolute difference of the content's features.",
         zh=("内容损失", "内容特征的平方误差或绝对误差。"),
+        words={"mse": ("Squared", "平方误差"), "l1": ("Absolute", "绝对误差")},
         advanced=True,
     )
     layer_weights: Numbers = field(
@@ -142,6 +155,7 @@ class GatysParams(Params):
         help="Adam goes on getting better; L-BFGS, the paper's, is quick at first and needs more "
         "memory.",
         zh=("优化器", "Adam 后劲更足；L-BFGS（论文所用）起步快，内存更多。"),
+        words={"adam": ("Adam", "Adam"), "lbfgs": ("L-BFGS", "L-BFGS")},
         advanced=True,
     )
     learning_rate: float = field(

@@ -100,6 +100,7 @@ class VaeParams(Params):
         help="The autoencoder: our own, that has learnt to paint, or TAESD, larger and with a "
         "coarser latent (10 MB from the Hugging Face Hub at first use).",
         zh=("编码器", "自带的自编码器（学过绘画），或更大、潜空间更粗的 TAESD（需下载 10 MB）。"),
+        words={"styleplug": ("Our own", "自带"), "taesd": ("TAESD", "TAESD")},
     )
     moments: Literal["transport", "whitening", "adain"] = field(
         "transport",

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from styleplug.core.params import Params, field
 from styleplug.nets import cnn, styleplug_encoder
 from styleplug.store import weights_folder
-from styleplug.training.fields import batch, crop
+from styleplug.training.fields import SCRATCH, batch, crop
 from styleplug.training.perception import (
     CONTENT,
     FLOOR,
@@ -51,6 +51,7 @@ class CnnTraining(Params):
         label="Start from",
         help="The painter that comes with styleplug, which soon takes to new styles, or nothing.",
         zh=("起点", "从自带的网络开始，可较快学会新风格；或从零开始。"),
+        words={"embedded": ("Our painter", "自带的网络"), "scratch": SCRATCH},
     )
     size: int = crop(144)
     fine_size: int = field(

@@ -24,12 +24,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
+from styleplug.methods.cyclegan import PAINTERS
 from styleplug.nets import cyclegan
 from styleplug.nets.cyclegan import DIRECTIONS, PAINT, PHOTOGRAPH
 from styleplug.store import weights_folder
 from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, fool, r1, tell
 from styleplug.training.bank import Bank
-from styleplug.training.fields import batch, crop
+from styleplug.training.fields import SCRATCH, batch, crop
 from styleplug.training.perception import (
     CONTENT,
     FLOOR,
@@ -65,6 +66,7 @@ class CycleGanTraining(Params):
         label="Start from",
         help="Nothing, or one of the pairs that come with styleplug, which already paint a little.",
         zh=("起点", "从零开始，或从自带的某一对网络（已略会作画）开始。"),
+        words={"scratch": SCRATCH, **PAINTERS},
     )
     size: int = crop(128)
     batch: int = batch(

@@ -6,6 +6,9 @@ from typing import Any
 
 from styleplug.core.params import field
 
+SCRATCH = ("Nothing", "从零开始")
+"""How a start from nothing is called, in English and Chinese."""
+
 
 def crop(default: int, *, step: int = 8) -> Any:
     """Side of the pictures that are learned from.

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from styleplug.core.errors import UsageError
 from styleplug.core.files import write_file
 from styleplug.core.params import Params, field
+from styleplug.core.recipe import DEVICES
 from styleplug.training.task import Task
 
 FILE = "setup.json"
@@ -55,7 +56,8 @@ class Loop(Params):
         "auto",
         label="Device",
         help="Where to compute: a graphics card if there is one (auto), or what is named.",
-        zh=("设备", "计算设备：有显卡则用显卡（auto），或指定其一。"),
+        zh=("设备", "计算设备：有显卡则用显卡（自动），或指定其一。"),
+        words=DEVICES,
         advanced=True,
     )
     precision: Literal["float32", "bfloat16"] = field(
@@ -63,6 +65,10 @@ class Loop(Params):
         label="Precision",
         help="Of what the task leaves open; tasks compute their convolutions in bfloat16 anyway.",
         zh=("精度", "任务未自行决定的部分所用精度；任务的卷积本来就用 bfloat16。"),
+        words={
+            "float32": ("32 bits (float32)", "32 位（float32）"),
+            "bfloat16": ("16 bits (bfloat16)", "16 位（bfloat16）"),
+        },
         advanced=True,
     )
     rate: float = field(

@@ -1,0 +1,45 @@
+"""What styleplug lets its visitors choose, it calls by words of both languages."""
+
+from __future__ import annotations
+
+import pytest
+
+from styleplug.core.params import Params, choices_of, hint_of
+from styleplug.core.recipe import Finish, Settings
+from styleplug.methods import discover
+from styleplug.training import NEEDED, load_task, task_ids
+
+OURS = [
+    method
+    for method in discover().methods.values()
+    if type(method).__module__.startswith("styleplug.methods.")  # plug-ins may leave words out
+]
+
+
+def wordless(params: type[Params]) -> list[str]:
+    """The choices that would be shown as they are, or blank."""
+    return [
+        f"{name}={choice}"
+        for name, info in params.model_fields.items()
+        for choice in choices_of(info)
+        if not all(word.strip() for word in hint_of(info).words.get(choice, ("",)))
+    ]
+
+
+@pytest.mark.parametrize("method", OURS, ids=lambda method: method.id)
+def test_of_a_method(method):
+    assert wordless(method.params) == []
+
+
+@pytest.mark.parametrize("params", [Settings, Finish])
+def test_of_the_engine(params):
+    assert wordless(params) == []
+
+
+@pytest.mark.parametrize("id", task_ids())
+def test_of_a_training_task(id):
+    for name in ("torch", *NEEDED):
+        pytest.importorskip(name)
+    from styleplug.training.setup import Loop
+
+    assert wordless(load_task(id).params) == wordless(Loop) == []
