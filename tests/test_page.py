@@ -226,6 +226,15 @@ def test_a_broken_plug_in_is_a_tab_that_says_why(site: Site) -> None:
     assert any("no module named &lt;nothing&gt;" in str(one.get("value")) for one in props)
 
 
+def test_it_may_stand_under_a_path(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_ROOT_PATH", "/styles")
+    under = Site(tmp_path)  # closed with the other
+    assert httpx.get(f"{under.url}config").json()["root"].endswith("/styles")
+    assert not httpx.get(f"{site.url}config").json()["root"].endswith("/styles")
+
+
 def test_neither_torch_nor_onnxruntime_before_the_page() -> None:
     code = (
         "import sys; from styleplug.ui.page import build; build(); "
