@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-SHARES = (0.54, 0.23, 0.15, 0.08)  # of Adam's rate, by scale
+SHARES = (0.5, 0.22, 0.14, 0.08, 0.06)  # of Adam's rate, by scale
 _AVERAGE = 0.9  # share of the running average kept at each step
 
 Loss = Callable[..., Mapping[str, np.ndarray]]
@@ -33,9 +33,9 @@ class Adam(Optimiser):
     """Kingma & Ba 2014, arXiv:1412.6980.  `rate` is the largest change of a pixel in a step.
 
     Departures from the paper: what is added to the denominator is relative to the gradient's
-    mean size, because losses here are relative too and their gradients far below 1e-8.  Squares
-    are forgotten as soon as means.  And squares of 2×2, 4×4 … pixels are moved as wholes beside
-    the pixels, each scale by moments of its own, so that areas find their colour in few steps.
+    mean size, because losses here are relative too and their gradients far below 1e-8.  The mean
+    square is forgotten sooner.  And squares of 2×2, 4×4 … pixels are moved as wholes beside the
+    pixels, each scale by moments of its own, so that areas find their colour in few steps.
     `benchmarks/draft.py` compares.
 
     Args:
@@ -46,7 +46,7 @@ class Adam(Optimiser):
     """
 
     def __init__(
-        self, decay: float = 0.9, decay_square: float = 0.9, shares: Sequence[float] = SHARES
+        self, decay: float = 0.9, decay_square: float = 0.8, shares: Sequence[float] = SHARES
     ) -> None:
         self._decay, self._decay_square, self._shares = decay, decay_square, shares
         self._steps = 0
@@ -58,13 +58,14 @@ class Adam(Optimiser):
         if not self._moments:
             self._moments = [(np.zeros_like(part), np.zeros_like(part)) for part in gradients]
         self._steps += 1
-        whole, change = sum(self._shares[: len(gradients)]), np.zeros(())
+        rate /= sum(self._shares[: len(gradients)])
+        change: np.ndarray | None = None
         for part, moments, share in reversed(
             list(zip(gradients, self._moments, self._shares, strict=False))
         ):
             direction = self._direction(part, *moments)
-            direction *= rate * share / whole
-            change = direction + _doubled(change)
+            direction *= rate * share
+            change = direction if change is None else _added(direction, change)
         picture -= change
         np.clip(picture, 0.0, 1.0, out=picture)
 
@@ -151,9 +152,12 @@ def _pyramid(x: np.ndarray, levels: int) -> list[np.ndarray]:
     return parts
 
 
-def _doubled(x: np.ndarray) -> np.ndarray:
-    """Each number of an array (… h w) as a square of 2×2; a single number () as it is."""
-    return x.repeat(2, -2).repeat(2, -1) if x.ndim else x
+def _added(fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+    """Add to an array (… 2h 2w), in place, each number of another (… h w) as a square of 2×2."""
+    height, width = coarse.shape[-2:]
+    squares = fine.reshape(*fine.shape[:-2], height, 2, width, 2)
+    squares += coarse[..., :, None, :, None]
+    return fine
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> float:
