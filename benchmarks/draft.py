@@ -14,6 +14,7 @@ the painting of it.  The photographs come with gradio; the project paints the st
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import time
 from functools import partial
@@ -89,10 +90,10 @@ def main(
         whole = run(init="content", iterations=steps)
         quick = run(init="draft", iterations=steps // 3)
         goal = plain[-1][1]
-        reached = next((seconds for seconds, loss in quick if loss <= goal), float("nan"))
+        reached = next((seconds for seconds, loss in quick if loss <= goal), math.inf)
         shares.append(reached / plain[-1][0])
         cells = (goal, plain[-1][0], whole[-1][1], quick[-1][1], quick[0][1], reached, shares[-1])
-        table.add_row(name, *(f"{cell:.3g}" for cell in cells))
+        table.add_row(name, *(f"{cell:.4g}" for cell in cells))
     Console(width=120).print(table)
     Console().print(f"median share of the baseline's time {statistics.median(shares):.3f}")
 

@@ -3,11 +3,11 @@
     python benchmarks/encoder_quality.py --examples DIR --teacher FILE [--size 384] [--out DIR]
 
 Method: twelve pairs of a photograph and a painting that training never saw.  Each is stylised
-twice by `styleplug.methods.gatys`, with the same sizes, steps, start and optimiser, once with our
-encoder and once with the teacher's own features (conv1 … fire7 for style, fire5 for content), and
-both results are scored by `judge.py`.  The judge looks through the teacher's eyes, so the teacher
-run is the mark to measure against.  Weights of content and style are set for each encoder, as
-their losses are not of the same size; they are printed.
+twice by `styleplug.methods.gatys`, from the content, with the same sizes, steps and optimiser,
+once with our encoder and once with the teacher's own features (conv1 … fire7 for style, fire5 for
+content), and both results are scored by `judge.py`.  The judge looks through the teacher's eyes,
+so the teacher run is the mark to measure against.  Weights of content and style are set for each
+encoder, as their losses are not of the same size; they are printed.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def main(
                 result = read(kept).pixels
             else:
                 lent = Lent(size, teacher if who == "teacher" else None, weights)
-                params = GatysParams.of(settings[who])
+                params = GatysParams.of({"init": "content", **settings[who]})
                 *_, last = METHOD.run({"content": (content,), "style": (style,)}, params, lent)
                 result = last.images[0]
                 Image.fromarray((result * 255 + 0.5).astype(np.uint8)).save(kept)
