@@ -107,7 +107,7 @@ def sheet(files: Files, methods: Sequence[str], out: Path, side: int = 200) -> N
 
 
 def main(
-    methods: Annotated[list[str] | None, typer.Argument(help="all that take a style")] = None,
+    methods: Annotated[list[str] | None, typer.Argument(help="all that paint in a style")] = None,
     examples: Annotated[Path, typer.Option(help="folder of photo-… and style-… files")] = ...,
     teacher: Annotated[Path, typer.Option(help="SqueezeNet 1.0 weights, safetensors")] = ...,
     out: Annotated[Path, typer.Option(help="folder for the pictures")] = Path("runs/transfer"),
@@ -117,7 +117,9 @@ def main(
 ) -> None:
     """Print the table as Markdown."""
     known = catalogue().methods.items()
-    takes = [id for id, method in known if "style" in {slot.id for slot in method.inputs}]
+    takes = [
+        id for id, method in known if {"content", "style"} <= {slot.id for slot in method.inputs}
+    ]
     methods = methods or takes
     out.mkdir(parents=True, exist_ok=True)
     files, judge = pictures(examples, PAIRS[:pairs]), Judge(teacher)
