@@ -27,6 +27,8 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     XDG_CACHE_HOME=os.path.join(_HOME.name, "cache"),
 )
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side: threads would wait for threads
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.hookimpl(wrapper=True)

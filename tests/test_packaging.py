@@ -163,8 +163,9 @@ def test_make_installs_once(tmp_path: Path) -> None:
     assert page == "python app.py"
     assert made("run") == [page]
     assert ".[dev]" in made("test")[0]
-    checks = ["ruff check .", "ruff format --check .", "mypy", "lint-imports", "python -m pytest"]
-    assert made("test") == checks
+    *checks, tests = made("test")
+    assert checks == ["ruff check .", "ruff format --check .", "mypy", "lint-imports"]
+    assert tests.startswith("python -m pytest")
     later = (tmp_path / ".venv" / ".test-stamp").stat().st_mtime + 10
     os.utime(tmp_path / "requirements.txt", (later, later))
     assert "--requirement" in made("test")[0]
