@@ -163,9 +163,9 @@ def test_make_installs_once(tmp_path: Path) -> None:
     assert page == "python app.py"
     assert made("run") == [page]
     assert ".[dev]" in made("test")[0]
-    *checks, tests = made("test")
-    assert checks == ["ruff check .", "ruff format --check .", "mypy", "lint-imports"]
-    assert tests.startswith("python -m pytest")
+    side_by_side = "--numprocesses logical --maxprocesses 4 --dist loadfile"
+    checks = ["ruff check .", "ruff format --check .", "mypy", "lint-imports"]
+    assert made("test") == [*checks, f"python -m pytest {side_by_side}"]
     later = (tmp_path / ".venv" / ".test-stamp").stat().st_mtime + 10
     os.utime(tmp_path / "requirements.txt", (later, later))
     assert "--requirement" in made("test")[0]
