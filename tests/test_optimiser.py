@@ -79,3 +79,13 @@ def test_a_flat_loss_moves_nothing(optimiser):
     for _ in range(3):
         optimiser.step(picture, np.zeros(SHAPE, np.float32), 0.03)
     assert np.array_equal(picture, np.full(SHAPE, 0.5, np.float32))
+
+
+def test_adam_takes_gradients_of_any_layout_in_memory():
+    rng = np.random.default_rng(0)
+    gradient = rng.random((1, 3, 16, 16), np.float32) - 0.3
+    strided = np.ascontiguousarray(gradient.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    one, two = (np.full(gradient.shape, 0.5, np.float32) for _ in range(2))
+    Adam().step(one, gradient, 0.05)
+    Adam().step(two, strided, 0.05)
+    np.testing.assert_allclose(one, two, atol=1e-6)

@@ -154,9 +154,8 @@ def _pyramid(x: np.ndarray, levels: int) -> list[np.ndarray]:
 
 def _added(fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     """Add to an array (… 2h 2w), in place, each number of another (… h w) as a square of 2×2."""
-    height, width = coarse.shape[-2:]
-    squares = fine.reshape(*fine.shape[:-2], height, 2, width, 2)
-    squares += coarse[..., :, None, :, None]
+    for row, column in np.ndindex(2, 2):  # no reshaping, which copies what is strided otherwise
+        fine[..., row::2, column::2] += coarse
     return fine
 
 
