@@ -154,8 +154,9 @@ def _pyramid(x: np.ndarray, levels: int) -> list[np.ndarray]:
 
 def _added(fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     """Add to an array (… 2h 2w), in place, each number of another (… h w) as a square of 2×2."""
-    for row, column in np.ndindex(2, 2):  # no reshaping, which copies what is strided otherwise
-        fine[..., row::2, column::2] += coarse
+    height, width = coarse.shape[-2:]
+    squares = fine.reshape(*fine.shape[:-2], height, 2, width, 2)  # splitting axes never copies
+    squares += coarse[..., :, None, :, None]
     return fine
 
 
