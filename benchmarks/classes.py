@@ -46,7 +46,7 @@ def main(
     side = judge.spec.multiple
     names = read(judge(picture=np.zeros((1, 3, side, side), np.float32))["names"])
     held = Bank(
-        Pictures([real]).split(HELD_OUT)[1], side, torch.device("cpu"), whole=True, classes=names
+        Pictures([real]).split(HELD_OUT)[1], side, torch.device("cpu"), room=1, classes=names
     )
     told = _told(judge, held.squares.numpy() / np.float32(255), len(names))
     right = [np.mean(told[held.labels.numpy() == n] == n) for n in range(len(names))]

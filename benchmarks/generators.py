@@ -120,7 +120,7 @@ def main(
 
 def _squares(pictures: Pictures, size: int, seed: int) -> Tensor:
     """The middle squares (n 3 size size) uint8 of pictures, in any order."""
-    squares = Bank(pictures, size, CPU, whole=True).squares
+    squares = Bank(pictures, size, CPU, room=1).squares
     return squares[torch.from_numpy(np.random.default_rng(seed).permutation(len(squares)))]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -21,8 +21,9 @@ from sheet import GAP, WHOLE, photograph
 
 import styleplug
 from styleplug.core.image import fit, resize
+from styleplug.core.params import choices_of, hint_of
 from styleplug.core.picture import Picture
-from styleplug.methods.cgan import Movement
+from styleplug.methods.cgan import METHOD as CGAN
 from styleplug.swatches import SWATCHES
 
 COLUMNS = 8
@@ -42,11 +43,12 @@ def dcgan(side: int = 112) -> Rows:
 
 
 def cgan(side: int = 96) -> Rows:
-    """A row for each movement, the same seed in all."""
+    """A row for each kind of people, the same seed in all."""
+    kinds = CGAN.params.model_fields["kind"]
     return [
-        [_title(name.replace("_", " ").replace("Art ", "Art\n"), side)]
-        + _made("cgan", seed=7, count=COLUMNS, size=side, movement=name)
-        for name in get_args(Movement)
+        [_title(hint_of(kinds).words[kind][0].replace(", ", ",\n"), side)]
+        + _made("cgan", seed=7, count=COLUMNS, size=side, kind=kind)
+        for kind in choices_of(kinds)
     ]
 
 

@@ -8,45 +8,68 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from conftest import make_photo
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import styleplug
 from styleplug.backends.choose import choose
 from styleplug.core.classes import CLASSES, LETTERS, read, spell
 from styleplug.core.errors import BadParameter, UsageError, WeightError
 from styleplug.core.image import read as read_picture
-from styleplug.core.mapped import NOISE
+from styleplug.core.mapped import DECODER
 from styleplug.core.sheet import grid
 from styleplug.core.weight import Embedded, WeightFile
 from styleplug.methods.cgan import METHOD as CGAN
 from styleplug.methods.dcgan import METHOD as DCGAN
 from styleplug.methods.gan import METHOD as GAN
-from styleplug.nets import architecture, gan
-from styleplug.nets.generator import STYLE, Dense, Modulated
-from styleplug.store import Store
+from styleplug.nets import architecture, gan, vae
+from styleplug.nets.dcgan import Unit
+from styleplug.nets.generator import STYLE, Dense
+from styleplug.store import Store, weights_folder
 from styleplug.training import classifier as judge
+from styleplug.training import eigen, load_task
 from styleplug.training import generation as training
-from styleplug.training import load_task
 from styleplug.training.pictures import Pictures
 from styleplug.training.task import Materials
 
 METHODS = {"gan": GAN, "dcgan": DCGAN, "cgan": CGAN}
 GOLDEN = Path(__file__).parent / "golden"
-MOVEMENTS = CGAN.params.model_fields["movement"].annotation.__args__
+KINDS = CGAN.params.model_fields["kind"].annotation.__args__
+
+
+@pytest.fixture(scope="module")
+def decoder():
+    """Of the embedded weights: generators paint latents for it."""
+    net = vae.build().eval().requires_grad_(False)
+    state = load_file(weights_folder() / "vae.safetensors")
+    net.load_state_dict({key: value.float() for key, value in state.items()})
+    return vae.functions(net)["decode"]
 
 
 @pytest.fixture(scope="module")
 def nets():
-    """Untrained, with means that are not zero: what these tests ask holds for all weights."""
+    """Untrained, but such that pictures differ: what these tests ask holds for all weights."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     built = {arch: architecture(arch).build().eval().requires_grad_(False) for arch in METHODS}
     for net in built.values():
         net.centre.normal_()
-    built["cgan"].letters.copy_(torch.from_numpy(spell(MOVEMENTS)))
+        net.basis.normal_(std=0.1)
+        if net.painter is not None:
+            net.painter.exit.weight.normal_(std=0.02)
+    built["cgan"].letters.copy_(torch.from_numpy(spell(KINDS)))
     return built
+
+
+@pytest.fixture
+def pictures(nets, decoder):
+    """Pictures (b 3 h w) of styles."""
+
+    def pictures(arch, style):
+        painted = nets[arch].paint(style)
+        return painted if arch == "gan" else decoder(painted)[0]
+
+    return pictures
 
 
 class Function:
@@ -61,11 +84,11 @@ class Function:
 
 
 @pytest.fixture
-def run(nets):
+def run(nets, decoder):
     """Run a method: its final pictures."""
 
     def run(arch, *, seed=0, load=None, **parameters):
-        modules = architecture(arch).functions(nets[arch])
+        modules = {**architecture(arch).functions(nets[arch]), "decode": decoder}
         context = SimpleNamespace(
             size=getattr(nets[arch], "side", 0),
             rng=np.random.default_rng(seed),
@@ -95,50 +118,52 @@ def test_names_come_back_and_bad_ones_are_refused():
 # Nets
 
 
-def test_a_dense_layer_keeps_the_size_of_numbers_and_learns_at_its_pace():
+def test_layers_keep_the_size_of_numbers():
     torch.manual_seed(0)
-    for pace in (1.0, 0.1):
-        layer = Dense(400, 300, pace=pace).requires_grad_(False)
-        assert float(layer(torch.randn(50, 400)).std()) == pytest.approx(1, abs=0.05)
-        before = layer(torch.ones(1, 400))
-        layer.bias += 0.01
-        moved = layer(torch.ones(1, 400)) - before
-        torch.testing.assert_close(moved, torch.full_like(moved, 0.01 * pace), atol=1e-5, rtol=0)
-
-
-def test_a_modulated_convolution_is_one_with_other_weights_for_each_picture():
-    torch.manual_seed(1)
-    layer = Modulated(5, 7).requires_grad_(False)
-    layer.bias.normal_()
-    x, style = torch.randn(3, 5, 6, 8), torch.randn(3, STYLE)
-    for picture, scale, found in zip(x, layer.scale(style), layer(x, style), strict=True):
-        weight = layer.weight * scale[:, None, None]
-        weight = weight / weight.square().sum((1, 2, 3), keepdim=True).sqrt() * 2**0.5
-        expected = F.leaky_relu(F.conv2d(picture[None], weight, padding=1)[0] + layer.bias, 0.2)
-        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    layers = Dense(400, 300, 200).requires_grad_(False)
+    assert 0.5 < float(layers(torch.randn(50, 400)).std()) < 2.5
+    unit = Unit(32).requires_grad_(False)
+    x = torch.randn(2, 32, 8, 8)
+    assert float((unit(x) - x).std()) == pytest.approx(0.3, abs=0.15)
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_nets_are_small_and_paint_what_they_say(arch, nets):
+def test_nets_are_small_and_paint_what_they_say(arch, nets, pictures):
     net = nets[arch]
     assert sum(value.numel() for value in net.state_dict().values()) <= 3_000_000
     torch.manual_seed(2)
-    picture = net.paint(torch.randn(3, STYLE))
+    picture = pictures(arch, torch.randn(3, STYLE))
     assert picture.shape == (3, 3, net.side, net.side)
-    assert 0.1 < float(picture.std()) < 0.5 and 0.2 < float(picture.mean()) < 0.8
+    assert 0.05 < float(picture.std()) < 0.5 and 0.2 < float(picture.mean()) < 0.8
     assert float(picture.std(0).mean()) > 0.05
+
+
+@pytest.mark.parametrize("arch", METHODS)
+def test_a_sketch_is_linear_in_its_style(arch, nets):
+    net = nets[arch]
+    one, other = torch.randn(2, 1, STYLE)
+    middle = (net.sketch(one) + net.sketch(other)) / 2
+    torch.testing.assert_close(net.sketch((one + other) / 2), middle, atol=1e-4, rtol=1e-4)
+    added = float((net.draw(one) - net.sketch(one)).abs().mean())
+    assert added == 0 if arch == "gan" else added > 1e-3
 
 
 def test_dense_layers_paint_in_waves_without_the_finest(nets):
     table = gan.waves(gan.SIDE)
     torch.testing.assert_close(table @ table.T, torch.eye(gan.SIDE), atol=1e-5, rtol=0)
     assert float(table[0].std()) < 1e-6 and float(table[1].diff().max()) < 0  # coarsest first
-    picture = nets["gan"].paint(torch.randn(1, STYLE))[0] - 0.5
+    net = nets["gan"]
+    style = 0.2 * torch.randn(1, STYLE)  # so little that nothing is clipped
+    picture = net.paint(style)[0] - 0.5
+    assert -0.5 < float(picture.min()) and float(picture.max()) < 0.5
     found = table @ picture @ table.T
     light, colour = found.sum(0), found[0] - found[2]
     sums = torch.arange(gan.SIDE)[:, None] + torch.arange(gan.SIDE)
     assert float(light[sums >= 48].abs().max()) < 1e-4 < float(light[sums == 47].abs().max())
     assert float(colour[sums >= 20].abs().max()) < 1e-4 < float(colour[sums == 19].abs().max())
+    torch.testing.assert_close(
+        net.waves.read(net.paint(style)), net.draw(style), atol=1e-4, rtol=1e-4
+    )
 
 
 # What is made of noise
@@ -153,10 +178,10 @@ def test_a_seed_gives_its_pictures_however_many(arch, run):
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_truncation_draws_pictures_to_the_mean(arch, run, nets):
+def test_truncation_draws_pictures_to_the_mean(arch, run, nets, pictures):
     none, little, whole = (run(arch, truncation=t) for t in (0, 0.2, 1))
-    mean = nets[arch].centre[[MOVEMENTS.index("Impressionism")] if arch == "cgan" else [0]]
-    expected = nets[arch].paint(mean).clamp(0, 1)[0].permute(1, 2, 0).numpy()
+    mean = nets[arch].centre[[KINDS.index("female-noble")] if arch == "cgan" else [0]]
+    expected = pictures(arch, mean)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(none, [expected] * 2, atol=1e-4)
     assert np.abs(little - none).mean() < 0.8 * np.abs(whole - none).mean()
 
@@ -179,15 +204,17 @@ def test_a_walk_goes_there_and_back(run):
 
 
 def test_classes_differ_and_mix(run):
-    one, other = (run("cgan", movement=name) for name in ("Baroque", "Ukiyo_e"))
+    one, other = (run("cgan", kind=name) for name in ("male-noble", "female-noble"))
     assert np.abs(one - other).mean() > 0.02
-    mixed = {mix: run("cgan", movement="Baroque", second="Ukiyo_e", mix=mix) for mix in (0, 0.5, 1)}
+    mixed = {
+        mix: run("cgan", kind="male-noble", second="female-noble", mix=mix) for mix in (0, 0.5, 1)
+    }
     np.testing.assert_array_equal(mixed[0], one)
     np.testing.assert_array_equal(mixed[1], other)
     assert all(np.abs(mixed[0.5] - end).mean() > 0.01 for end in (one, other))
-    shares = [float(name in ("Baroque", "Ukiyo_e")) for name in MOVEMENTS]
+    shares = [float(name in ("male-noble", "female-noble")) for name in KINDS]
     np.testing.assert_array_equal(run("cgan", shares=tuple(shares)), mixed[0.5])
-    same = run("cgan", movement="Baroque", second="Baroque", mix=0.3)
+    same = run("cgan", kind="male-noble", second="male-noble", mix=0.3)
     np.testing.assert_allclose(same, one, atol=1e-5)
 
 
@@ -195,7 +222,7 @@ def test_other_weights_know_other_classes(run, nets):
     kept = nets["cgan"].letters.clone()
     try:
         nets["cgan"].letters.copy_(torch.from_numpy(spell(("forest", "sea"))))
-        with pytest.raises(BadParameter, match="Impressionism.*forest, sea"):
+        with pytest.raises(BadParameter, match="female-noble.*forest, sea"):
             run("cgan")
         with pytest.raises(BadParameter, match="forest, sea"):
             run("cgan", shares=(1, 0, 0))
@@ -215,7 +242,10 @@ def test_backends_agree(arch, run, nets, tmp_path):
     found = []
     for name in ("torch", "onnx"):
         backend = choose(name, "cpu")
-        found.append(run(arch, load=lambda key, function, b=backend: b.load(file, function)))
+        decoding = Store().file(METHODS["dcgan"].weights[DECODER])
+        files = {"net": file, DECODER: decoding}
+        load = lambda key, function, b=backend, f=files: b.load(f[key], function)  # noqa: E731
+        found.append(run(arch, load=load))
     assert np.abs(found[0] - found[1]).max() <= 1e-3
     np.testing.assert_allclose(found[0], run(arch), atol=0.05)  # but for half the precision
 
@@ -270,47 +300,95 @@ def step(lesson, number=1, seed=0):
     return found
 
 
-def test_each_loss_moves_its_own_net_and_no_other(lesson):
+def test_each_loss_moves_its_own_net_and_no_other(lesson, classes):
+    """First the painter alone is taught not to stray; then it has a critic, too."""
     found = step(lesson, number=0)
-    assert set(found["critic"]) == {"critic", "feature critic", "r1"}
-    assert set(found["net"]) == {"pixels", "features"}
-    assert "r1" not in step(lesson, number=1)["critic"]
-    assert all(p.requires_grad for p in lesson.critics["critic"].parameters())
+    assert set(found["styles"]) == {"styles"} and set(found["net"]) == {"map"}
+    found = step(classes, number=0)
+    assert set(found["net"]) == {"likeness"} and "canvases" not in found
+    found = step(classes, number=training.ALONE + 2)
+    assert set(found["canvases"]) == {"critic", "r1"}
+    assert set(found["net"]) == {"likeness", "painter"}
+    assert "r1" not in step(classes, number=training.ALONE + 3)["canvases"]
 
 
-def test_critics_learn_to_tell(materials):
-    lesson = taught("gan", materials)
-    critic = lesson.critics["critic"]
-    optimiser = torch.optim.Adam(critic.parameters(), 5e-4, lesson.betas)
+@pytest.mark.parametrize("name", ["styles", "canvases"])
+def test_critics_learn_to_tell(name, materials):
+    lesson = taught("dcgan", materials, batch=8)
+    lesson.net.mapping.exit.bias.data += 0.5  # what is made is not yet like what is real
+    lesson.net.painter.exit.bias.data += 0.1
+    optimiser = torch.optim.Adam(lesson.critics[name].parameters(), 2e-3, lesson.betas)
     losses = []
-    for number in range(8):
+    for number in range(12):
         torch.manual_seed(number)
-        loss = next(iter(lesson.losses(number + 1, 0.0, np.random.default_rng(number))))
+        every = lesson.losses(training.ALONE + 1, 0.0, np.random.default_rng(number))
+        loss = next(loss for loss in every if loss.trains == name)
         optimiser.zero_grad()
         loss.total().backward()
         optimiser.step()
         losses.append(float(loss.total().detach()))
     assert sum(losses[-2:]) < 0.75 * sum(losses[:2])
-    real, labels = lesson.bank.draw(np.random.default_rng(0), 8), torch.zeros(8, dtype=torch.long)
-    with torch.no_grad():
-        made = lesson.net.paint(lesson.net.map(torch.randn(8, NOISE)))
-        verdicts = [list(lesson._judged(pictures, labels)) for pictures in (real, made)]
-    assert all(float(a.mean()) > float(b.mean()) for a, b in zip(*verdicts, strict=True))
 
 
-def test_the_net_learns_to_fool(lesson):
+def test_the_net_learns_to_fool(materials):
     """The same critics, asked again and again: their verdict on what is made grows milder."""
-    optimiser = torch.optim.Adam(lesson.net.parameters(), 2e-3, lesson.betas)
+    lesson = taught("dcgan", materials)
+    optimiser = torch.optim.Adam(lesson.net.parameters(), 1e-3, lesson.betas)
     losses = []
     for _ in range(6):
         torch.manual_seed(1)
-        critic, net = lesson.losses(1, 0.0, np.random.default_rng(1))
-        assert critic.trains == "critic"
+        found = lesson.losses(training.ALONE + 1, 0.0, np.random.default_rng(1))
+        ours = [loss.terms for loss in found if loss.trains == "net"]
+        total = ours[0]["map"] + ours[-1]["painter"]
         optimiser.zero_grad()
-        net.total().backward()
+        total.backward()
         optimiser.step()
-        losses.append(float(net.total().detach()))
+        losses.append(float(total.detach()))
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_the_painter_learns_what_sketches_lack(materials):
+    """Of real styles, that is: what it adds brings them nearer to the pictures."""
+    lesson = taught("dcgan", materials, batch=8)
+    optimiser = torch.optim.Adam(lesson.net.painter.parameters(), 1e-3)
+    losses = []
+    for _ in range(12):
+        torch.manual_seed(0)
+        loss = list(lesson._canvases(lesson.canvas, 0, np.random.default_rng(0)))[-1]
+        optimiser.zero_grad()
+        loss.total().backward()
+        optimiser.step()
+        losses.append(float(loss.total().detach()))
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_styles_are_what_pictures_have_of_eigenpictures():
+    torch.manual_seed(0)
+    parts = torch.randn(200, 3) * torch.tensor([5.0, 2.0, 1.0])
+    pictures = (parts @ torch.randn(3, 3 * 8 * 8)).view(200, 3, 8, 8) + 0.5
+    found = eigen.Eigenpictures(pictures)
+    styles = found.styles(pictures)
+    assert styles.shape == (200, STYLE)
+    assert float(styles[:, 3:].abs().max()) < 0.02 * float(styles[:, :3].std())
+    strengths = styles[:, :3].std(0)
+    assert float(strengths[0]) > float(strengths[1]) > float(strengths[2])
+    covariance = styles[:, :3].T.cov()
+    assert float((covariance - covariance.diag().diag()).abs().max()) < 0.05 * float(
+        covariance.diag().min()
+    )
+    basis, plain = eigen.regression(styles, pictures)
+    found = plain + torch.tensordot(styles, basis, 1)
+    torch.testing.assert_close(found, pictures, atol=0.1, rtol=0)
+
+
+def test_a_lesson_begins_with_sketches_of_its_pictures(lesson, materials):
+    """Nine pictures and their mirror images have fewer directions than styles have numbers."""
+    pictures = lesson.bank.draw(np.random.default_rng(3), 6)
+    style = lesson.eigenpictures.styles(pictures)
+    canvases = lesson.canvas.read(pictures)
+    error = (lesson.net.sketch(style) - canvases).square().mean()
+    plain = (lesson.net.plain - canvases).square().mean()
+    assert float(error) < 0.6 * float(plain)
 
 
 def test_means_follow_the_styles_of_their_class(classes):
@@ -325,33 +403,22 @@ def test_means_follow_the_styles_of_their_class(classes):
     assert not mean[2:].any()
 
 
-def test_classes_are_named_and_drawn_as_often(classes):
+def test_classes_are_named_and_small_ones_drawn_more_often(classes):
     assert read(classes.net.letters.numpy()) == ("forest", "sea")
-    numbers = np.concatenate(
-        [classes._balanced(np.random.default_rng(seed), 4) for seed in range(40)]
-    )
-    labels = classes.labels[numbers]
-    assert np.mean(labels == 0) == 0.5  # a third of the pictures
+    rng = np.random.default_rng(0)
+    numbers = np.concatenate([classes._balanced(rng, 4) for _ in range(1000)])
+    share = np.mean(classes.labels[numbers] == 0)  # three pictures beside six
+    assert share == pytest.approx(3**0.5 / (3**0.5 + 6**0.5), abs=0.03)
     assert set(numbers) == set(range(9))
 
 
 def test_a_step_with_classes_scores_and_samples(classes):
-    found = step(classes)
-    assert np.isfinite([*found["critic"].values(), *found["net"].values()]).all()
+    found = step(classes, number=training.ALONE + 1)
+    assert np.isfinite([value for terms in found.values() for value in terms.values()]).all()
     with torch.no_grad():
         scores, sheet = classes.score(classes.net), classes.sample(classes.net)
     assert list(scores) == ["distance", "diversity"] and np.isfinite(list(scores.values())).all()
     assert sheet.shape == (2 * 64, 8 * 64, 3) and 0 <= sheet.min() and sheet.max() <= 1
-
-
-def test_halved_precision_gives_nearly_the_same_picture(classes):
-    noise, shares = torch.randn(1, NOISE), torch.eye(CLASSES)[:1]
-    with torch.no_grad():
-        exact = classes.net.paint(classes.net.map(noise, shares))
-        with torch.autocast("cpu", torch.bfloat16):
-            rough = classes.net.paint(classes.net.map(noise, shares))
-    assert rough.dtype == torch.float32
-    assert float((rough - exact).abs().mean()) < 0.02
 
 
 @pytest.mark.parametrize("arch", ["cgan", "classifier"])
@@ -401,9 +468,9 @@ def test_classes_are_recognised():
     """By a net that never saw a made picture; one in eight would be chance."""
     file = Store().file((Embedded("classifier", "classifier.safetensors"),))
     judge, right = choose("onnx", "cpu").load(file, "classify"), []
-    for number, movement in enumerate(MOVEMENTS):
-        pictures = made("cgan", movement=movement, count=12).transpose(0, 3, 1, 2)
+    for number, kind in enumerate(KINDS):
+        pictures = made("cgan", kind=kind, count=12).transpose(0, 3, 1, 2)
         found = judge(picture=pictures)
-        assert read(found["names"]) == MOVEMENTS
+        assert read(found["names"]) == KINDS
         right += list(found["logits"].argmax(1) == number)
-    assert np.mean(right) > 0.6
+    assert np.mean(right) > 0.3  # real ones: 0.61

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,29 +12,27 @@ from styleplug.core.frame import Frame
 from styleplug.core.generator import Generator, GeneratorParams, painted, wanted
 from styleplug.core.method import Context, Images
 from styleplug.core.params import field
+from styleplug.core.weight import Embedded
 
 NOISE = 128  # numbers that a picture is made of
 KEY = "net"  # of `Method.weights`
+DECODER = "decoder"  # the same, of methods that paint latents
+VAE = Embedded("vae", "vae.safetensors")
 
 
-def truncation(default: float = 0.7) -> Any:
-    """Field: how far styles stray from their mean."""
-    return field(
-        default,
+class MappedParams(GeneratorParams):
+    """What a visitor can set; it is styles that are drawn to their mean."""
+
+    truncation: float = field(
+        1.0,
         ge=0.0,
         le=1.0,
         step=0.05,
         label="Truncation",
-        help="How far styles stray from their mean: less gives cleaner pictures that are more "
-        "alike, more gives stranger ones; 0 is the mean's picture.",
-        zh=("截断", "风格偏离其平均的程度：调低则更干净而相似，调高则更奇特；0 为平均风格的图片。"),
+        help="How far styles stray from their mean: less gives plainer pictures that are more "
+        "alike; 0 is the mean's picture.",
+        zh=("截断", "风格偏离其平均的程度：调低则更平淡而相似；0 为平均风格的图片。"),
     )
-
-
-class MappedParams(GeneratorParams):
-    """What a visitor can set; styles bear to be drawn to their mean, and need it."""
-
-    truncation: float = truncation()
 
 
 M = TypeVar("M", bound=MappedParams)
@@ -55,13 +53,18 @@ class Mapped(Generator[M]):
         """
         return {}
 
+    def painter(self, ctx: Context) -> Callable[[np.ndarray], np.ndarray]:
+        """What makes pictures (b 3 h w) of styles (b s)."""
+        paint = ctx.net(KEY, "paint")
+        return lambda style: paint(style=style)["picture"]
+
     def work(self, params: M, pixels: int) -> float:
         """The net makes all pictures of one size; then they are brought to the one asked for."""
         return self.count(params) * (0.02 + 0.1 * pixels / 1e6)
 
     def run(self, images: Images, params: M, ctx: Context) -> Iterator[Frame]:
         """Noise to styles, styles to pictures, a few at a time."""
-        map, paint = ctx.net(KEY, "map"), ctx.net(KEY, "paint")
+        map, paint = ctx.net(KEY, "map"), self.painter(ctx)
         known = self.known(params, map)
         whole = params.model_copy(update={"truncation": 1.0})  # noise stays as it is
 
@@ -69,6 +72,15 @@ class Mapped(Generator[M]):
             told = {name: array.repeat(len(noise), 0) for name, array in known.items()}
             found = map(noise=noise, **told)
             style = found["mean"] + params.truncation * (found["style"] - found["mean"])
-            return paint(style=style.astype(np.float32))["picture"]
+            return paint(style.astype(np.float32))
 
         yield from painted(wanted(whole, ctx.rng, NOISE), make, params, ctx)
+
+
+class MappedLatents(Mapped[M]):
+    """One whose net paints latents of the embedded `vae`, which makes pictures of them."""
+
+    def painter(self, ctx: Context) -> Callable[[np.ndarray], np.ndarray]:
+        """The latent lies between."""
+        paint, decode = ctx.net(KEY, "paint"), ctx.net(DECODER, "decode")
+        return lambda style: decode(latent=paint(style=style)["latent"])["picture"]

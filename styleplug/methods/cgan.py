@@ -1,4 +1,4 @@
-"""Pictures of a chosen art movement, or of a mix of movements.
+"""Faces of a chosen kind of people, or of a mix of kinds.
 
 Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", arXiv:1411.1784.  What departs
 from the paper is said in `styleplug/nets/cgan.py` and `styleplug/training/generation.py`.
@@ -17,47 +17,47 @@ import numpy as np
 from styleplug.core.backend import Arrays, Net
 from styleplug.core.classes import CLASSES, read
 from styleplug.core.errors import BadParameter, WeightError
-from styleplug.core.mapped import KEY, NOISE, Mapped, MappedParams
+from styleplug.core.mapped import DECODER, KEY, NOISE, VAE, MappedLatents, MappedParams
 from styleplug.core.params import Numbers, field, shares_of
 from styleplug.core.weight import Embedded
 
-Movement = Literal[
-    "Baroque",
-    "Cubism",
-    "Fauvism",
-    "Impressionism",
-    "Naive_Art_Primitivism",
-    "Pointillism",
-    "Rococo",
-    "Ukiyo_e",
+Kind = Literal[
+    "female-commoner",
+    "female-incarnation",
+    "female-noble",
+    "female-warrior",
+    "male-commoner",
+    "male-incarnation",
+    "male-noble",
+    "male-warrior",
 ]
 _WORDS = {
-    "Baroque": ("Baroque", "巴洛克"),
-    "Cubism": ("Cubism", "立体派"),
-    "Fauvism": ("Fauvism", "野兽派"),
-    "Impressionism": ("Impressionism", "印象派"),
-    "Naive_Art_Primitivism": ("Naïve art", "朴素艺术"),
-    "Pointillism": ("Pointillism", "点彩派"),
-    "Rococo": ("Rococo", "洛可可"),
-    "Ukiyo_e": ("Ukiyo-e", "浮世绘"),
+    "female-commoner": ("Woman, commoner", "平民女子"),
+    "female-incarnation": ("Woman, deity", "女性神佛"),
+    "female-noble": ("Woman, noble", "贵族女子"),
+    "female-warrior": ("Woman, warrior", "武家女子"),
+    "male-commoner": ("Man, commoner", "平民男子"),
+    "male-incarnation": ("Man, deity", "男性神佛"),
+    "male-noble": ("Man, noble", "贵族男子"),
+    "male-warrior": ("Man, warrior", "武士"),
 }
 
 
 class CganParams(MappedParams):
     """What a visitor can set."""
 
-    movement: Movement = field(
-        "Impressionism",
-        label="Movement",
-        help="The art movement that pictures are made in.",
-        zh=("流派", "生成图片所属的艺术流派。"),
+    kind: Kind = field(
+        "female-noble",
+        label="Kind",
+        help="Who the faces are of, in scrolls of the 16th and 17th centuries.",
+        zh=("类别", "面孔的身份（见于十六、十七世纪的绘卷）。"),
         words=_WORDS,
     )
-    second: Movement = field(
-        "Ukiyo_e",
-        label="Second movement",
+    second: Kind = field(
+        "male-warrior",
+        label="Second kind",
         help="The one that is mixed in.",
-        zh=("第二流派", "混入的另一流派。"),
+        zh=("第二类别", "混入的另一类别。"),
         words=_WORDS,
     )
     mix: float = field(
@@ -66,8 +66,8 @@ class CganParams(MappedParams):
         le=1.0,
         step=0.05,
         label="Mix",
-        help="Share of the second movement: 0 is none of it, 1 nothing else.",
-        zh=("混合", "第二流派所占的份额：0 为完全不混入，1 为全部。"),
+        help="Share of the second kind: 0 is none of it, 1 nothing else.",
+        zh=("混合", "第二类别所占的份额：0 为完全不混入，1 为全部。"),
     )
     shares: Numbers = field(
         (),
@@ -79,17 +79,20 @@ class CganParams(MappedParams):
     )
 
 
-class Cgan(Mapped[CganParams]):
+class Cgan(MappedLatents[CganParams]):
     """Convolutions that are told a class."""
 
     id = "cgan"
     title = "Conditional GAN"
-    summary = "Makes small paintings of a chosen art movement, or of a mix of movements."
-    zh = ("条件 GAN", "生成所选艺术流派（或多个流派混合）的小幅画作。")
+    summary = "Makes faces of Japanese scrolls, of a chosen kind of people or a mix of kinds."
+    zh = ("条件 GAN", "生成日本绘卷中所选身份（或多种身份混合）的面孔。")
     paper = "Mirza & Osindero 2014, Conditional Generative Adversarial Nets"
     rank = 62
     params = CganParams
-    weights = {KEY: (Embedded("cgan", "cgan.safetensors"),)}  # noqa: RUF012
+    weights = {  # noqa: RUF012
+        KEY: (Embedded("cgan", "cgan.safetensors"),),
+        DECODER: (VAE,),
+    }
 
     def known(self, params: CganParams, map: Net) -> Arrays:
         """The shares of the classes that the weights know."""
@@ -114,7 +117,7 @@ def _shares(params: CganParams, names: Sequence[str]) -> list[float]:
         raise WeightError("these weights name no classes; train others: styleplug train cgan")
     if params.shares:
         return shares_of("shares", params.shares, names)
-    wanted: dict[str, float] = {params.movement: 1 - params.mix}
+    wanted: dict[str, float] = {params.kind: 1 - params.mix}
     wanted[params.second] = wanted.get(params.second, 0.0) + params.mix
     if strangers := [name for name, share in wanted.items() if share and name not in names]:
         raise BadParameter(

@@ -2,12 +2,12 @@
 
 Radford, Metz & Chintala 2016, "Unsupervised Representation Learning with Deep Convolutional
 Generative Adversarial Networks", arXiv:1511.06434.  What departs from the paper is said in
-`styleplug/nets/generator.py` and `styleplug/training/generation.py`.
+`styleplug/nets/dcgan.py` and `styleplug/training/generation.py`.
 """
 
 from __future__ import annotations
 
-from styleplug.core.mapped import KEY, Mapped, MappedParams
+from styleplug.core.mapped import DECODER, KEY, VAE, MappedLatents, MappedParams
 from styleplug.core.weight import Embedded
 
 
@@ -15,7 +15,7 @@ class DcganParams(MappedParams):
     """What a visitor can set."""
 
 
-class Dcgan(Mapped[DcganParams]):
+class Dcgan(MappedLatents[DcganParams]):
     """Convolutions."""
 
     id = "dcgan"
@@ -28,7 +28,10 @@ class Dcgan(Mapped[DcganParams]):
     )
     rank = 61
     params = DcganParams
-    weights = {KEY: (Embedded("dcgan", "dcgan.safetensors"),)}  # noqa: RUF012
+    weights = {  # noqa: RUF012
+        KEY: (Embedded("dcgan", "dcgan.safetensors"),),
+        DECODER: (VAE,),
+    }
 
 
 METHOD = Dcgan()

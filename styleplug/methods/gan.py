@@ -6,15 +6,12 @@ paper is said in `styleplug/nets/gan.py` and `styleplug/training/generation.py`.
 
 from __future__ import annotations
 
-from styleplug.core.mapped import KEY, Mapped, MappedParams, truncation
+from styleplug.core.mapped import KEY, Mapped, MappedParams
 from styleplug.core.weight import Embedded
 
 
 class GanParams(MappedParams):
     """What a visitor can set."""
-
-    # Near their mean its pictures are all one haze.
-    truncation: float = truncation(1.0)
 
 
 class Gan(Mapped[GanParams]):

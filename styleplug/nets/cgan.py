@@ -1,21 +1,23 @@
-"""The conditional generator (Mirza & Osindero 2014, arXiv:1411.1784), see `generator`.
+"""The conditional generator (Mirza & Osindero 2014, arXiv:1411.1784), see `dcgan`.
 
 A departure from that paper: a class is not a number of one, but an embedding; so classes can be
-mixed by shares.  Trained by `styleplug train cgan`.
+mixed by shares.  Only the mapping is told the class: it decides which style comes, and the painter
+paints what the style says.  Trained by `styleplug train cgan`.
 """
 
 from __future__ import annotations
 
 from torch import nn
 
-from styleplug.nets.generator import Generator, MapClasses, Paint
+from styleplug.nets.dcgan import Dcgan
+from styleplug.nets.generator import MapClasses, Paint
 
 
-def build() -> Generator:
-    """The untrained net (2.9 million parameters)."""
-    return Generator(classes=True)
+def build() -> Dcgan:
+    """The untrained net (3 million parameters)."""
+    return Dcgan(classes=True)
 
 
-def functions(net: Generator) -> dict[str, nn.Module]:
+def functions(net: Dcgan) -> dict[str, nn.Module]:
     """What backends can load."""
-    return {"map": MapClasses(net), "paint": Paint(net)}
+    return {"map": MapClasses(net), "paint": Paint(net, "latent")}

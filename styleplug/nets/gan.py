@@ -1,10 +1,8 @@
-"""A generator of dense layers only (Goodfellow et al. 2014, arXiv:1406.2661).
+"""A generator of dense layers only (Goodfellow et al. 2014, arXiv:1406.2661), see `generator`.
 
-Departures from that paper, without which dense layers paint speckle at 64×64 pixels in colour:
-the last layer gives not pixels but the weights of cosine waves, as JPEG holds pictures.  What
-hardly shows is left out: the finest waves, and all but the coarse waves of colour.  So it gives
-1,596 numbers instead of 12,288, each unit of it draws smoothly, and from the start the waves are
-as strong as those of paintings: the finer the weaker.
+It has no painter: the sketch is the picture, the last dense layer.  The canvas is not pixels but
+the weights of cosine waves, as JPEG holds pictures.  What hardly shows is left out: the finest
+waves, and all but the coarse waves of colour.  So there are 1,596 numbers instead of 12,288.
 
 Trained by `styleplug train gan`.
 """
@@ -17,13 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.nets.generator import STYLE, Dense, Map, Mapping, Paint, leaky
+from styleplug.nets.generator import SIDE, Generator, Map, Paint
 
-SIDE = 64  # pixels of a picture
 _FINEST = (48, 20, 20)  # sums of the two frequencies, of light and of two contrasts of colour
-_STRENGTHS = (11.0, 3.0, 1.2)  # deviations of their coarsest waves
+_STRENGTHS = (11.0, 3.0, 1.2)  # deviations of their coarsest waves, in paintings
 _FALL = 1.25  # how fast finer ones are weaker
-_WIDTHS = (768, 1024)
 _COLOURS = (  # light, red against blue, green against both: a basis of unit vectors
     (3**-0.5, 3**-0.5, 3**-0.5),
     (2**-0.5, 0.0, -(2**-0.5)),
@@ -39,15 +35,8 @@ def waves(side: int) -> Tensor:
     return (table * (2 / side) ** 0.5).float()
 
 
-class Gan(nn.Module):
-    """Mapping, and layers that paint; see `styleplug.nets.generator` on the style between them.
-
-    Attributes:
-        side: pixels of its pictures.
-        centre: styles' mean (1 s), in the long run of training.
-    """
-
-    side = SIDE
+class Waves(nn.Module):
+    """Pictures to weights of cosine waves, and back."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,40 +44,49 @@ class Gan(nn.Module):
         kept = [frequencies[:, None] + frequencies < finest for finest in _FINEST]
         used = torch.stack(kept)
         size = torch.hypot(*torch.meshgrid(frequencies, frequencies, indexing="ij")) + 1
-        amplitude = (torch.tensor(_STRENGTHS)[:, None, None] * size**-_FALL)[used]
-        numbers = torch.full(used.shape, len(amplitude))  # the number after the last is zero
-        numbers[used] = torch.arange(len(amplitude))
-        self.mapping = Mapping()
-        sizes = (STYLE, *_WIDTHS)
-        self.hidden = nn.ModuleList(Dense(*pair) for pair in zip(sizes, sizes[1:], strict=False))
-        self.last = Dense(_WIDTHS[-1], len(amplitude))
-        self.register_buffer("centre", torch.zeros(1, STYLE))
-        self.register_buffer("amplitude", amplitude, persistent=False)
+        deviation = (torch.tensor(_STRENGTHS)[:, None, None] * size**-_FALL)[used]
+        numbers = torch.full(used.shape, len(deviation))  # the number after the last is zero
+        numbers[used] = torch.arange(len(deviation))
+        # The root: fine waves are weaker than coarse ones on the canvas too, but not as much.
+        self.register_buffer("amplitude", deviation.sqrt(), persistent=False)
         self.register_buffer("numbers", numbers.flatten(), persistent=False)
-        self.register_buffer("waves", waves(SIDE), persistent=False)
+        self.register_buffer("used", used.flatten().nonzero()[:, 0], persistent=False)
+        self.register_buffer("table", waves(SIDE), persistent=False)
         self.register_buffer("colours", torch.tensor(_COLOURS), persistent=False)
 
-    def map(self, noise: Tensor) -> Tensor:
-        """Styles (b s) of noise (b n)."""
-        return self.mapping(noise)
+    def read(self, pictures: Tensor) -> Tensor:
+        """Canvases (b w) of pictures (b 3 SIDE SIDE) in [0, 1]."""
+        planes = (self.colours @ (pictures - 0.5).flatten(2)).view(-1, 3, SIDE, SIDE)
+        planes = self.table @ planes @ self.table.T
+        return planes.flatten(1)[:, self.used] / self.amplitude
 
-    def paint(self, style: Tensor) -> Tensor:
-        """Pictures (b 3 SIDE SIDE), in [0, 1] but for overshoots, of styles (b s)."""
-        x = style
-        for layer in self.hidden:
-            x = leaky(layer(x))
-        weights = F.pad(self.last(x) * self.amplitude, (0, 1))
+    def forward(self, canvas: Tensor) -> Tensor:
+        """Pictures (b 3 SIDE SIDE), in [0, 1] but for overshoots, of canvases (b w)."""
+        weights = F.pad(canvas * self.amplitude, (0, 1))
         planes = weights[:, self.numbers].view(-1, 3, SIDE, SIDE)
-        planes = self.waves.T @ planes @ self.waves
+        planes = self.table.T @ planes @ self.table
         picture = self.colours.T @ planes.flatten(2)
         return picture.view(-1, 3, SIDE, SIDE) + 0.5
 
 
+class Gan(Generator):
+    """A generator of waves."""
+
+    def __init__(self) -> None:
+        waves = Waves()
+        super().__init__(tuple(waves.amplitude.shape), None)
+        self.waves = waves
+
+    def paint(self, style: Tensor) -> Tensor:
+        """Pictures (b 3 SIDE SIDE) in [0, 1] of styles (b s)."""
+        return self.waves(self.draw(style)).clamp(0, 1)
+
+
 def build() -> Gan:
-    """The untrained net (2.7 million parameters)."""
+    """The untrained net (0.7 million parameters)."""
     return Gan()
 
 
 def functions(net: Gan) -> dict[str, nn.Module]:
     """What backends can load."""
-    return {"map": Map(net), "paint": Paint(net)}
+    return {"map": Map(net), "paint": Paint(net, "picture")}

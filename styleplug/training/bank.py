@@ -10,7 +10,7 @@ from torch import Tensor
 
 from styleplug.training.pictures import Pictures
 
-ROOM = 1.3  # how much larger than a crop the held squares are
+ROOM = 1.3  # how much larger than a crop the held squares are, as a rule
 
 
 class Bank:
@@ -20,8 +20,8 @@ class Bank:
         pictures: with a label each.
         size: side of what is drawn, in pixels.
         device: that holds them, as 8-bit numbers.
-        whole: squares are drawn as they are; else they are held a little larger, and crops are
-            drawn: a random square of a random side, from `size` up to all of it.
+        room: how much larger the held squares are than `size`: crops are drawn, random squares
+            of a random side from `size` up to all of it.  At 1 squares are drawn as they are.
         classes: names of the labels, in the order of their numbers; those found where None.
 
     Attributes:
@@ -36,11 +36,11 @@ class Bank:
         size: int,
         device: torch.device,
         *,
-        whole: bool = False,
+        room: float = ROOM,
         classes: tuple[str, ...] | None = None,
     ):
-        self.size, self.whole = size, whole
-        side = size if whole else round(ROOM * size)
+        self.size = size
+        side = round(room * size)
         squares = np.stack([_square(array, side) for array in pictures.arrays])
         self.squares = torch.from_numpy(squares).permute(0, 3, 1, 2).contiguous().to(device)
         self.classes = classes or tuple(sorted(set(pictures.labels)))
@@ -64,11 +64,9 @@ class Bank:
         self.chosen = torch.from_numpy(numbers.astype(np.int64)).to(device)
         squares = self.squares[self.chosen].float() / 255
         sides = rng.uniform(self.size / squares.shape[-1], 1, len(numbers))
-        if self.whole:
-            sides = np.ones(len(numbers))
         room = rng.uniform(-1, 1, (2, len(numbers))) * (1 - sides)
         mirror = np.where(rng.random(len(numbers)) < 0.5, -1.0, 1.0)
-        if self.whole:
+        if squares.shape[-1] == self.size:
             flipped = torch.from_numpy(mirror < 0).to(device)[:, None, None, None]
             return torch.where(flipped, squares.flip(3), squares)
         # (x, y) of the square that a crop's (x, y) comes from, both from -1 to 1.

@@ -57,7 +57,7 @@ class ClassifierLesson(Lesson):
         classes = self.bank.classes
         self.net.letters.copy_(torch.from_numpy(spelled(classes)))
         self.net.to(device)
-        held = Bank(materials.held_pictures, classifier.SIDE, device, whole=True, classes=classes)
+        held = Bank(materials.held_pictures, classifier.SIDE, device, room=1, classes=classes)
         self.held, self.held_labels = held.squares.float() / 255, held.labels
         self._sum_up(np.random.default_rng(seed))
 

@@ -167,7 +167,7 @@ class CompletionLesson(Lesson):
         self.critic = nn.ModuleDict(judges).to(device)
         self.critics = {"critic": self.critic}
         self.bank = Bank(materials.pictures, params.size, device)
-        held = Bank(materials.held_pictures, params.size, device, whole=True)
+        held = Bank(materials.held_pictures, params.size, device, room=1)
         few = np.linspace(0, len(held) - 1, min(HELD, len(held))).astype(int)
         self.held = held.draw(np.random.default_rng(seed), len(few), few)
         self.held_masks = masks(len(few), params.size, device)

@@ -1,13 +1,17 @@
-"""What `gan`, `dcgan` and `cgan` are trained by: a generator against two critics.
+"""What `gan`, `dcgan` and `cgan` are trained by: two games, each of a critic and who fools it.
 
-Goodfellow et al. 2014 (arXiv:1406.2661), with the means of `adversary` that let little data and
-time suffice: one critic sees the picture itself, the other the features of a frozen net; both see
-pictures only after the same kinds of changes.  R1 steadies the first, spectral norms the second.
+Goodfellow et al. 2014 (arXiv:1406.2661), with the non-saturating loss and R1.  In the first game,
+played several times a step since it is cheap, the mapping learns to make styles like those of
+real pictures.  In the second, where the net has a painter, this learns to complete sketches; half
+of them are of styles that the mapping made, half of real pictures, which it must not stray from.
+Its critics see the sketch beside the canvas, as in Isola et al. 2017 (arXiv:1611.07004): so what
+is painted must fit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -20,8 +24,10 @@ from styleplug.core.classes import CLASSES, spell
 from styleplug.core.errors import UsageError
 from styleplug.core.mapped import NOISE
 from styleplug.core.params import Params, field
-from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, augment, fool, r1, tell
-from styleplug.training.bank import Bank
+from styleplug.training.adversary import R1_EVERY, DenseCritic, fool, r1_exact, tell
+from styleplug.training.bank import ROOM, Bank
+from styleplug.training.canvas import Latents, canvas_of
+from styleplug.training.eigen import Eigenpictures, regression
 from styleplug.training.fields import batch
 from styleplug.training.perception import Perception
 from styleplug.training.pictures import sheet
@@ -31,6 +37,12 @@ from styleplug.training.task import Lesson, Loss, Materials
 SCORED = 256  # pictures made to be judged
 FOLLOWING = 0.01  # by how much of a step's styles their mean is moved
 ROWS, COLUMNS = 4, 8  # of a sheet
+JITTER = 8 / 7  # of a picture's side by the crop's, where pictures are learned whole
+ROUNDS, MANY = 4, 4  # of the first game in a step; styles in it, in batches of pictures
+DESCRIBED = 4096  # pictures at most that eigenpictures are found from
+ALONE = 150  # steps in which the painter only learns not to stray, before critics are heard
+ALONE_NEAR, NEAR = 4.0, 0.3  # weight of each number's likeness before, and after
+STYLE_R1 = 0.3  # weight of R1 in the first game
 
 
 def whole(default: bool) -> Any:
@@ -38,9 +50,9 @@ def whole(default: bool) -> Any:
     return field(
         default,
         label="Whole pictures",
-        help="Learn the middle square of each picture whole, as suits faces; else random crops of "
-        "it, which make more of few pictures.",
-        zh=("整图", "学习每张图片的整个中央方块（适合人脸）；否则随机裁剪，图片少时更有效。"),
+        help="Learn the middle square of each picture almost whole, as suits faces; else random "
+        "crops of it, which make more of few pictures.",
+        zh=("整图", "学习每张图片几乎完整的中央方块（适合人脸）；否则随机裁剪，图片少时更有效。"),
     )
 
 
@@ -48,13 +60,13 @@ class Generation(Params):
     """What decides a run."""
 
     batch: int = batch(
-        64,
+        16,
         "Real pictures, and as many made ones, in a step.",
         "每一步的真实图片数，生成图片数与之相同。",
         most=512,
     )
     r1_weight: float = field(
-        0.2,
+        0.5,
         label="R1 weight",
         help="Weight of the critic's squared gradient at real pictures: raise it where a run "
         "becomes unsteady.",
@@ -63,11 +75,12 @@ class Generation(Params):
         le=100.0,
         advanced=True,
     )
-    feature_weight: float = field(
-        1.0,
-        label="Feature weight",
-        help="Weight of the critic that sees perceptual features, beside the one that sees pixels.",
-        zh=("特征权重", "观察感知特征的判别器的权重（相对于观察像素的判别器）。"),
+    follow_weight: float = field(
+        2.0,
+        label="Likeness weight",
+        help="How closely the painter keeps to what it completes: raise it for truer, softer "
+        "pictures.",
+        zh=("忠实权重", "绘制网络遵循草图的程度：调高则更忠实、更柔和。"),
         ge=0.0,
         le=100.0,
         advanced=True,
@@ -75,27 +88,12 @@ class Generation(Params):
     whole: bool = whole(True)
 
 
-class Critics(nn.Module):
-    """Both critics.
-
-    Args:
-        size: side of the pictures.
-        perception: of the second; no part of this module.
-        classes: how many pictures belong to; 0: none are told.
-    """
-
-    def __init__(self, size: int, perception: Perception, classes: int):
-        super().__init__()
-        self.pixels = Critic(size, classes=classes)
-        self.features = FeatureCritic(perception, classes=classes)
-
-
 class GeneratorLesson(Lesson):
     """Pictures out of noise.
 
     Args:
-        arch: module of `styleplug.nets` with `build()`, a net with `side`, `map`, `paint`
-            and `centre`; one with an `embedding` learns classes.
+        arch: module of `styleplug.nets` with `build()`, a `nets.generator.Generator`; one with an
+            `embedding` learns classes.
         materials: what to learn from.
         params: what decides the run.
         device: where.
@@ -107,7 +105,7 @@ class GeneratorLesson(Lesson):
 
     betas = (0.0, 0.99)
     clip = 10.0
-    rates = {"net": 2.0, "critic": 0.25}  # noqa: RUF012 - weights of the net have unit variance
+    rates = {"net": 0.6, "styles": 1.0, "canvases": 1.0}  # noqa: RUF012
 
     def __init__(
         self,
@@ -119,20 +117,30 @@ class GeneratorLesson(Lesson):
     ):
         self.params, self.device = params, device
         self.net = arch.build().to(device, memory_format=torch.channels_last)
-        self.bank = Bank(materials.pictures, self.net.side, device, whole=params.whole)
+        room = JITTER if params.whole else ROOM
+        self.bank = Bank(materials.pictures, self.net.side, device, room=room)
         self.classes = 0
         if getattr(self.net, "embedding", None) is not None:
             self.classes = len(self.bank.classes)
             self.net.letters.copy_(torch.from_numpy(spelled(self.bank.classes)))
         self.labels = self.bank.labels.cpu().numpy()
+        rng = np.random.default_rng((seed, 2))
+        chosen = rng.permutation(len(self.bank))[:DESCRIBED]
+        pictures = self.bank.draw(rng, len(chosen), of=chosen)
+        self.canvas = canvas_of(self.net, pictures)
+        self.eigenpictures = Eigenpictures(torch.cat((pictures, pictures.flip(3))))
+        basis, plain = regression(self.eigenpictures.styles(pictures), self.canvas.read(pictures))
+        self.net.basis.copy_(basis)
+        self.net.plain.copy_(plain)
+        self.critics = {"styles": DenseCritic(len(basis), classes=self.classes).to(device)}
+        if isinstance(self.canvas, Latents):
+            self.critics["canvases"] = self.canvas.critic().to(device)
         self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
-        critics = Critics(self.net.side, self.perception, self.classes)
-        self.critics = {"critic": critics.to(device, memory_format=torch.channels_last)}
         self._judge_by(materials, seed)
 
     def _judge_by(self, materials: Materials, seed: int) -> None:
         """Describe the held-out pictures, and choose the classes of those made to be judged."""
-        held = Bank(materials.held_pictures, self.net.side, self.device, whole=self.params.whole)
+        held = Bank(materials.held_pictures, self.net.side, self.device, room=1)
         rng = np.random.default_rng((seed, 1))
         pictures = held.draw(rng, len(held), of=np.arange(len(held)))
         self.held = descriptor(self.perception, pictures)
@@ -143,56 +151,65 @@ class GeneratorLesson(Lesson):
         self.judged = torch.tensor(numbers, device=self.device)
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
-        """The critics learn to tell the pictures made from real ones, then the net to fool them."""
-        count, critics = self.params.batch, self.critics["critic"]
-        real = self.bank.draw(rng, count, of=self._balanced(rng, count))
+        """Both games: a critic learns to tell what is made from what is real, then is fooled."""
+        for turn in range(ROUNDS):
+            yield from self._styles(step * ROUNDS + turn, rng)
+        if isinstance(self.canvas, Latents):
+            yield from self._canvases(self.canvas, step, rng)
+
+    def _styles(self, step: int, rng: np.random.Generator) -> Iterator[Loss]:
+        """The first game."""
+        count, critic = MANY * self.params.batch, self.critics["styles"]
+        with torch.no_grad():
+            real = self.eigenpictures.styles(self._drawn(rng, count))
         labels = self.bank.labels[self.bank.chosen]
-        style = self._map(self.net, torch.randn(count, NOISE, device=self.device), labels)
-        made = self.net.paint(style)  # with the net as it is: the critics' step leaves it so
+        told = (labels,) if self.classes else ()
+        made = self._map(self.net, self._noise(count), labels)
+        terms = {"styles": tell(critic(real, *told), critic(made.detach(), *told))}
+        if step % R1_EVERY == 0:
+            terms["styles r1"] = STYLE_R1 / 2 * R1_EVERY * r1_exact(critic, real, *told)
+        yield Loss(terms, trains="styles")
+        with unmoved(critic):
+            yield Loss({"map": fool(critic(made, *told))})
+        self._follow(made.detach(), labels)
 
-        # In turn real and made: of a batch that four divides, the critic compares like with like.
-        seen = augment(torch.stack((real, made.detach()), dim=1).flatten(0, 1))
-        pixels, *heads = (
-            tell(logits[0::2], logits[1::2])
-            for logits in self._judged(seen, labels.repeat_interleave(2))
-        )
-        terms = {"critic": pixels, "feature critic": torch.stack(heads).mean()}
-        if step % R1_EVERY == 0 and self.params.r1_weight:
-            steady = r1(critics.pixels, seen[0::2], self._told(labels))
-            terms["r1"] = self.params.r1_weight / 2 * R1_EVERY * steady
-        yield Loss(terms, trains="critic")
+    def _canvases(self, canvas: Latents, step: int, rng: np.random.Generator) -> Iterator[Loss]:
+        """The second game."""
+        net, critic, count = self.net, self.critics["canvases"], self.params.batch
+        with torch.no_grad():
+            pictures = self._drawn(rng, count)
+            labels = self.bank.labels[self.bank.chosen]
+            real, known = canvas.read(pictures), self.eigenpictures.styles(pictures)
+            style = self._map(net, self._noise(count), labels)
+            style[: count // 2] = known[: count // 2]
+            sketch, sketched = net.sketch(style), net.sketch(known)
+        made = sketch + net.painter(sketch, style)
+        strayed = canvas.strayed(made, real, sketch, ALONE_NEAR if step < ALONE else NEAR)
+        terms = {"likeness": self.params.follow_weight * strayed}
+        if step >= ALONE:
+            before, after = (torch.cat(pair, dim=1) for pair in ((real, sketched), (made, sketch)))
+            told = {"critic": tell(critic(before), critic(after.detach()))}
+            if step % R1_EVERY == 0 and self.params.r1_weight:
+                told["r1"] = self.params.r1_weight / 2 * R1_EVERY * r1_exact(critic, before)
+            yield Loss(told, trains="canvases")
+        with unmoved(critic):
+            if step >= ALONE:
+                terms["painter"] = fool(critic(after))
+            yield Loss(terms)
 
-        critics.requires_grad_(False)  # spares the work of gradients that nobody needs
-        pixels, *heads = map(fool, self._judged(augment(made), labels))
-        features = self.params.feature_weight * torch.stack(heads).mean()
-        yield Loss({"pixels": pixels, "features": features})
-        critics.requires_grad_(True)
-        self._follow(style.detach().float(), labels)
+    def _noise(self, count: int) -> Tensor:
+        return torch.randn(count, NOISE, device=self.device)
+
+    def _drawn(self, rng: np.random.Generator, count: int) -> Tensor:
+        """Pictures; small classes more often than they are many, large ones less."""
+        return self.bank.draw(rng, count, of=self._balanced(rng, count))
 
     def _balanced(self, rng: np.random.Generator, count: int) -> np.ndarray | None:
-        """Numbers of pictures, every class as often as any other; None where there are none."""
+        """Numbers of pictures, classes as often as the roots of their sizes; None without any."""
         if not self.classes:
             return None
-        order = np.argsort(self.labels, kind="stable")
-        sizes = np.bincount(self.labels, minlength=self.classes)
-        starts = np.cumsum(sizes) - sizes
-        chosen = rng.permutation(np.arange(count) + rng.integers(self.classes)) % self.classes
-        return order[starts[chosen] + (rng.random(count) * sizes[chosen]).astype(np.int64)]
-
-    def _judged(self, pictures: Tensor, labels: Tensor) -> Iterator[Tensor]:
-        """Logits (b 1) of the pictures, then (b n) of each tap of their features.
-
-        Taps count the same: the finest have most positions, and would drown what is seen at large.
-        """
-        critics, told = self.critics["critic"], self._told(labels)
-        yield critics.pixels(pictures, told)
-        features = self.perception(pictures)
-        for tap, head in critics.features.heads.items():
-            yield head(features[tap], told)
-
-    def _told(self, labels: Tensor) -> Tensor | None:
-        """Labels, where there are classes."""
-        return labels if self.classes else None
+        weights = np.bincount(self.labels, minlength=self.classes)[self.labels] ** -0.5
+        return rng.choice(len(self.labels), size=count, p=weights / weights.sum())
 
     def _shares(self, labels: Tensor) -> Tensor:
         """All of one class, for each label: (b k), k being 1 where there are no classes."""
@@ -209,20 +226,17 @@ class GeneratorLesson(Lesson):
         """Let the means of the styles, of each class its own, follow those of a step."""
         shares, mean = self._shares(labels), self.net.centre
         with torch.autocast(self.device.type, enabled=False):
-            apart = shares.T @ (style - shares @ mean)
+            apart = shares.T @ (style.float() - shares @ mean)
         mean += FOLLOWING * apart / shares.sum(0)[:, None].clamp_min(1)
+
+    def _made(self, net: nn.Module, labels: Tensor) -> Tensor:
+        """Pictures (b 3 h w) of chance."""
+        return self.canvas.picture(net.paint(self._map(net, self._noise(len(labels)), labels)))
 
     def score(self, net: nn.Module) -> dict[str, float]:
         """How far the pictures made are from held-out ones, and how various they are beside."""
-        made = [
-            descriptor(self.perception, net.paint(self._map(net, noise, labels)).clamp(0, 1))
-            for noise, labels in zip(
-                torch.randn(SCORED, NOISE, device=self.device).split(32),
-                self.judged.split(32),
-                strict=True,
-            )
-        ]
-        found = torch.cat(made)
+        parts = self.judged.split(32)
+        found = torch.cat([descriptor(self.perception, self._made(net, part)) for part in parts])
         return {
             "distance": float(kernel_distance(found, self.held)),
             "diversity": float(diversity(found) / diversity(self.held)),
@@ -231,10 +245,18 @@ class GeneratorLesson(Lesson):
     def sample(self, net: nn.Module) -> np.ndarray:
         """Rows of pictures made; of classes one row each."""
         rows = self.classes or ROWS
-        noise = torch.randn(COLUMNS * rows, NOISE, device=self.device)
         labels = torch.arange(rows, device=self.device).repeat_interleave(COLUMNS)
-        made = net.paint(self._map(net, noise, labels))
-        return sheet(*made.split(COLUMNS))
+        return sheet(*self._made(net, labels).split(COLUMNS))
+
+
+@contextmanager
+def unmoved(critic: nn.Module) -> Iterator[None]:
+    """Spare a critic gradients that nobody needs."""
+    critic.requires_grad_(False)
+    try:
+        yield
+    finally:
+        critic.requires_grad_(True)
 
 
 def spelled(classes: tuple[str, ...]) -> np.ndarray:
