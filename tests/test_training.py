@@ -17,7 +17,7 @@ from styleplug.nets import architecture, squeezenet
 from styleplug.training import curve, encoder
 from styleplug.training.pictures import Pictures
 
-SETUP = encoder.Setup(steps=6, decay=3, size=64, pool=8, pool_from=2, save_every=3)
+SETUP = encoder.Setup(steps=4, decay=2, size=64, pool=4, pool_from=2, save_every=2)
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +55,11 @@ def test_a_run_that_was_cut_off_ends_with_the_same_weights(run, tmp_path, monkey
     encoder.train(run(), whole)
     cut = run()
     step = cut.step
-    monkeypatch.setattr(cut, "step", lambda n: step(n) if n < 5 else (_ for _ in ()).throw(Killed))
+    monkeypatch.setattr(cut, "step", lambda n: step(n) if n < 3 else (_ for _ in ()).throw(Killed))
     with pytest.raises(Killed):
         encoder.train(cut, broken)
     assert not (broken / "styleplug_encoder.safetensors").exists()
-    encoder.train(run(), broken)  # from the checkpoint of step 3
+    encoder.train(run(), broken)  # from the checkpoint of step 2
     one, other = (load_file(at / "styleplug_encoder.safetensors") for at in (whole, broken))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)
@@ -80,8 +80,8 @@ def test_the_result_fits_the_architecture_and_the_log_has_a_curve(run, tmp_path)
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(run, tmp_path):
     sick = run()
     healthy = sick.step
-    sick.step = lambda n: healthy(n) if n < 4 else (float("nan"), {})
-    with pytest.raises(FloatingPointError, match="step 4"):
+    sick.step = lambda n: healthy(n) if n < 3 else (float("nan"), {})
+    with pytest.raises(FloatingPointError, match="step 3"):
         encoder.train(sick, tmp_path)
     kept = load_file(tmp_path / "checkpoint.safetensors")
     assert all(np.isfinite(value.numpy()).all() for value in kept.values())
