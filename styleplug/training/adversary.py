@@ -163,7 +163,7 @@ def tell(real: Tensor, fake: Tensor) -> Tensor:
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
-def r1(critic: Callable[..., Tensor], pictures: Tensor, *labels: Tensor | None) -> Tensor:
+def r1(critic: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
     """Squared gradient () of the critic's logits at real pictures (b …), in float32.
 
     Of each logit by itself, and averaged; estimated from how much they change with a little
@@ -175,7 +175,7 @@ def r1(critic: Callable[..., Tensor], pictures: Tensor, *labels: Tensor | None) 
         pictures = pictures.detach().float()
         moved = pictures + STEP * torch.randn_like(pictures)
         # One after the other: what a critic says of a picture may depend on those beside it.
-        slope = (critic(moved, *labels) - critic(pictures, *labels)) / STEP
+        slope = (critic(moved) - critic(pictures)) / STEP
     return slope.square().mean()
 
 

@@ -124,6 +124,8 @@ class GeneratorLesson(Lesson):
             self.classes = len(self.bank.classes)
             self.net.letters.copy_(torch.from_numpy(spelled(self.bank.classes)))
         self.labels = self.bank.labels.cpu().numpy()
+        weights = np.bincount(self.labels)[self.labels] ** -0.5
+        self.chances = weights / weights.sum()  # of each picture, where there are classes
         rng = np.random.default_rng((seed, 2))
         chosen = rng.permutation(len(self.bank))[:DESCRIBED]
         pictures = self.bank.draw(rng, len(chosen), of=chosen)
@@ -208,8 +210,7 @@ class GeneratorLesson(Lesson):
         """Numbers of pictures, classes as often as the roots of their sizes; None without any."""
         if not self.classes:
             return None
-        weights = np.bincount(self.labels, minlength=self.classes)[self.labels] ** -0.5
-        return rng.choice(len(self.labels), size=count, p=weights / weights.sum())
+        return rng.choice(len(self.labels), size=count, p=self.chances)
 
     def _shares(self, labels: Tensor) -> Tensor:
         """All of one class, for each label: (b k), k being 1 where there are no classes."""
