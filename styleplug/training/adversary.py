@@ -8,7 +8,8 @@ Goodfellow et al. 2014 (arXiv:1406.2661), with the non-saturating loss; R1 by Me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -189,6 +190,16 @@ def r1_exact(critic: Callable[..., Tensor], numbers: Tensor, *labels: Tensor) ->
         logits = critic(numbers, *labels).mean(1).sum()
         (slope,) = torch.autograd.grad(logits, numbers, create_graph=True)
     return slope.square().flatten(1).sum(1).mean()
+
+
+@contextmanager
+def unmoved(critic: nn.Module) -> Iterator[None]:
+    """What a critic is asked within gives it no gradients: they would be computed in vain."""
+    critic.requires_grad_(False)
+    try:
+        yield
+    finally:
+        critic.requires_grad_(True)
 
 
 def _deviation(x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
 from styleplug.nets import completion
-from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, fool, r1, tell
+from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, fool, r1, tell, unmoved
 from styleplug.training.bank import Bank
 from styleplug.training.fields import batch, crop
 from styleplug.training.perception import CONTENT, Features, Perception, gram, relative
@@ -218,10 +218,8 @@ class CompletionLesson(Lesson):
     ) -> dict[str, Tensor]:
         """What the net learns; the critics count in full once they have `risen` to 1."""
         params, twice = self.params, self.params.batch // 4
-        self.critic.requires_grad_(False)  # its gradients would be computed in vain
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with unmoved(self.critic), torch.autocast(self.device.type, torch.bfloat16):
             logits = [self.critic["patches"](window), self.critic["features"](found)]
-        self.critic.requires_grad_(True)
         fooling = torch.stack([fool(part.float()) for part in logits]).sum()
         # Deep in a hole many pictures are right, and their mean, which pixels ask for, is blurred.
         held = 1 - 0.95 * F.avg_pool2d(mask, NEAR, 1, NEAR // 2)

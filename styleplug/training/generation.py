@@ -11,7 +11,6 @@ is painted must fit.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -24,7 +23,7 @@ from styleplug.core.classes import CLASSES, spell
 from styleplug.core.errors import UsageError
 from styleplug.core.mapped import NOISE
 from styleplug.core.params import Params, field
-from styleplug.training.adversary import R1_EVERY, DenseCritic, fool, r1_exact, tell
+from styleplug.training.adversary import R1_EVERY, DenseCritic, fool, r1_exact, tell, unmoved
 from styleplug.training.bank import ROOM, Bank
 from styleplug.training.canvas import Latents, canvas_of
 from styleplug.training.eigen import Eigenpictures, regression
@@ -172,7 +171,8 @@ class GeneratorLesson(Lesson):
             terms["styles r1"] = STYLE_R1 / 2 * R1_EVERY * r1_exact(critic, real, *told)
         yield Loss(terms, trains="styles")
         with unmoved(critic):
-            yield Loss({"map": fool(critic(made, *told))})
+            fooling = fool(critic(made, *told))
+        yield Loss({"map": fooling})
         self._follow(made.detach(), labels)
 
     def _canvases(self, canvas: Latents, step: int, rng: np.random.Generator) -> Iterator[Loss]:
@@ -194,10 +194,9 @@ class GeneratorLesson(Lesson):
             if step % R1_EVERY == 0 and self.params.r1_weight:
                 told["r1"] = self.params.r1_weight / 2 * R1_EVERY * r1_exact(critic, before)
             yield Loss(told, trains="canvases")
-        with unmoved(critic):
-            if step >= ALONE:
+            with unmoved(critic):
                 terms["painter"] = fool(critic(after))
-            yield Loss(terms)
+        yield Loss(terms)
 
     def _noise(self, count: int) -> Tensor:
         return torch.randn(count, NOISE, device=self.device)
@@ -248,16 +247,6 @@ class GeneratorLesson(Lesson):
         rows = self.classes or ROWS
         labels = torch.arange(rows, device=self.device).repeat_interleave(COLUMNS)
         return sheet(*self._made(net, labels).split(COLUMNS))
-
-
-@contextmanager
-def unmoved(critic: nn.Module) -> Iterator[None]:
-    """Spare a critic gradients that nobody needs."""
-    critic.requires_grad_(False)
-    try:
-        yield
-    finally:
-        critic.requires_grad_(True)
 
 
 def spelled(classes: tuple[str, ...]) -> np.ndarray:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
 from styleplug.nets import texture
-from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, fool, r1, tell
+from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, fool, r1, tell, unmoved
 from styleplug.training.fields import batch
 from styleplug.training.perception import COLOUR, FLOOR, Features, Perception, gram
 from styleplug.training.pictures import Pictures, sheet
@@ -250,10 +250,9 @@ class TextureLesson(Lesson):
         terms = {name: weight * sum(part[name] for part in parts) for name in parts[0]}
         terms["kl"] = self.params.beta * kl(mean, log_variance).mean()
         terms["reading"] = self.params.reading_weight * self._misread(made[count:], prior)
-        critic = self.critics["critic"].requires_grad_(False)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        critic = self.critics["critic"]
+        with unmoved(critic), torch.autocast(self.device.type, torch.bfloat16):
             logits = critic["pixels"](made).float(), critic["features"](found).float()
-        critic.requires_grad_(True)
         for name, logit in zip(critic, logits, strict=True):
             terms[name] = self.params.critic_weight * fool(logit)
         yield Loss(terms)
