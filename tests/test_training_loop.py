@@ -33,6 +33,7 @@ from styleplug.core.image import write
 from styleplug.training import loop, pictures
 from styleplug.training.loop import factor, train
 from styleplug.training.pictures import Pictures
+from styleplug.training.precision import halved
 from styleplug.training.progress import Progress
 from styleplug.training.setup import Loop, Setup
 
@@ -185,6 +186,14 @@ def test_time_that_was_used_counts_on(
 
 
 # --- what is trained and kept ------------------------------------------------------------------
+
+
+def test_bfloat16_is_for_processors_that_compute_in_it() -> None:
+    """On others a convolution in it takes about ten times as long."""
+    quick = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    with halved(torch.device("cpu")):
+        found = torch.nn.functional.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 3, 3))
+    assert found.dtype == (torch.bfloat16 if quick else torch.float32)
 
 
 def test_the_saved_weights_are_the_average(

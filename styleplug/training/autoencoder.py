@@ -22,6 +22,7 @@ from styleplug.nets import autoencoder
 from styleplug.store import weights_folder
 from styleplug.training.fields import batch, crop
 from styleplug.training.pictures import sheet
+from styleplug.training.precision import halved
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
 TRANSFORMS = (transforms.whitening, transforms.transport, transforms.adain)
@@ -81,16 +82,13 @@ class AutoencoderLesson(Lesson):
     def _given(self, pictures: Tensor) -> Tensor:
         return pictures.to(self.device, memory_format=torch.channels_last)
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16)
-
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
         """Give pictures back, and give a third of them the statistics of another third."""
         crops = [
             self.materials.pictures.crop(self.params.size, rng) for _ in range(self.params.batch)
         ]
         pictures = self._given(torch.stack(crops))
-        with torch.no_grad(), self._autocast():
+        with torch.no_grad(), halved(self.device):
             encoded = self.net.encode(pictures, self.net.levels)
         pixels, perceived = [], []
         for level, features in enumerate(encoded, 1):
@@ -110,12 +108,12 @@ class AutoencoderLesson(Lesson):
         )
 
     def _decode(self, features: Tensor, level: int) -> Tensor:
-        with self._autocast():
+        with halved(self.device):
             picture = self.net.decode(features, level)
         return picture.float().contiguous(memory_format=torch.channels_last)
 
     def _encode(self, picture: Tensor, level: int) -> Tensor:
-        with self._autocast():
+        with halved(self.device):
             return self.net.encode(picture, level)[-1].float()
 
     def _obey(

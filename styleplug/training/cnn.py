@@ -35,6 +35,7 @@ from styleplug.training.perception import (
     variation,
 )
 from styleplug.training.pictures import Pictures, sheet
+from styleplug.training.precision import halved
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
 STYLES, EACH = 4000, 40  # crops whose statistics are computed at once; of each style at most
@@ -130,7 +131,7 @@ class StyleBank:
 def describe(encoder: nn.Module, pictures: Tensor) -> tuple[Tensor, ...]:
     """Gram matrices (b c c) of every style tap, then means (b c), of pictures (b 3 h w)."""
     pictures = pictures.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(pictures.device.type, torch.bfloat16):
+    with halved(pictures.device):
         taps = encoder(pictures)
     features = [taps[tap].float() for tap in styleplug_encoder.STYLE]
     return (*map(gram, features), *(part.mean((2, 3)) for part in features))
@@ -211,7 +212,7 @@ class CnnLesson(Lesson):
 
     def _paint(self, net: nn.Module, pictures: Tensor, known: Tensor) -> Tensor:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with halved(self.device):
             painted = net.paint(pictures, *net.measure(pictures), net.coder.encode(known))
         return painted.float()
 

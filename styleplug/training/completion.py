@@ -24,6 +24,7 @@ from styleplug.training.bank import Bank
 from styleplug.training.fields import batch, crop
 from styleplug.training.perception import CONTENT, Features, Perception, gram, relative
 from styleplug.training.pictures import sheet
+from styleplug.training.precision import halved
 from styleplug.training.quality import descriptor, kernel_distance
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
@@ -195,7 +196,7 @@ class CompletionLesson(Lesson):
     ) -> dict[str, Tensor]:
         """What the critics learn: to tell completed pictures from whole ones."""
         made = {name: part.detach() for name, part in found.items()}
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with halved(self.device):
             logits = self.critic["patches"](torch.cat((real, fake.detach()))).chunk(2)
             seen = self.critic["features"](wanted), self.critic["features"](made)
         terms = {
@@ -218,7 +219,7 @@ class CompletionLesson(Lesson):
     ) -> dict[str, Tensor]:
         """What the net learns; the critics count in full once they have `risen` to 1."""
         params, twice = self.params, self.params.batch // 4
-        with unmoved(self.critic), torch.autocast(self.device.type, torch.bfloat16):
+        with unmoved(self.critic), halved(self.device):
             logits = [self.critic["patches"](window), self.critic["features"](found)]
         fooling = torch.stack([fool(part.float()) for part in logits]).sum()
         # Deep in a hole many pictures are right, and their mean, which pixels ask for, is blurred.
@@ -249,7 +250,7 @@ class CompletionLesson(Lesson):
         """What a net makes of pictures (b 3 h w) and masks, by torch's generator."""
         noise = torch.randn(len(pictures), completion.NOISE, device=self.device)
         given = pictures.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with halved(self.device):
             return net(given, mask, noise, torch.randn_like(mask)).float()
 
     def score(self, net: nn.Module) -> dict[str, float]:

@@ -40,6 +40,7 @@ from styleplug.training.perception import (
     relative,
 )
 from styleplug.training.pictures import sheet
+from styleplug.training.precision import halved
 from styleplug.training.quality import descriptor, kernel_distance
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
@@ -257,7 +258,7 @@ class CycleGanLesson(Lesson):
 
     def _repaint(self, net: nn.Module, direction: str, pictures: Tensor) -> Tensor:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with halved(self.device):
             return net.get_submodule(direction)(pictures, torch.randn_like(pictures[:, :1])).float()
 
     def _features(self, pictures: Pair) -> dict[str, Features]:

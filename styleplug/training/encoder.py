@@ -37,6 +37,7 @@ from styleplug.training.checkpoint import (
     save_weights,
 )
 from styleplug.training.pictures import Pictures
+from styleplug.training.precision import halved
 
 log = logging.getLogger(__name__)
 Features = dict[str, Tensor]
@@ -88,7 +89,7 @@ def style_distance(features: Features, target: Features) -> dict[str, Tensor]:
 
 
 class Student(nn.Module):
-    """The encoder, computed in bfloat16 as far as the processor likes it."""
+    """The encoder."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +100,7 @@ class Student(nn.Module):
 
     def forward(self, picture: Tensor) -> Features:
         """Predicted components (b k h/s w/s) by tap, in float32."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with halved("cpu"):
             taps = self.encoder(picture)
         return {tap: taps[tap].float() for tap in TEACHES}
 
@@ -127,7 +128,7 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def forward(self, picture: Tensor) -> Features:
         """Components (b k h/s w/s) by tap of the encoder, in float32."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with halved("cpu"):
             features = self.net(picture)
             parts = {
                 tap: F.conv2d(features[layer], self.get_buffer(tap))

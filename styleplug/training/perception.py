@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from styleplug.nets import squeezenet, styleplug_encoder
 from styleplug.store import weights_folder
 from styleplug.training.pictures import Pictures
+from styleplug.training.precision import halved
 
 Features = dict[str, Tensor]
 COMPONENTS = {"conv1": 32, "fire2": 48, "fire3": 48, "fire4": 64, "fire5": 64, "fire7": 96}
@@ -58,7 +59,7 @@ class Perception(nn.Module):
     def forward(self, picture: Tensor) -> Features:
         """Features (b c h/s w/s) of pictures (b 3 h w) in [0, 1], in float32."""
         picture = picture.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(picture.device.type, torch.bfloat16):
+        with halved(picture.device):
             if self.teacher is None:
                 taps = self.encoder(picture)
                 parts = {tap: taps[tap] for tap in self.style_taps}

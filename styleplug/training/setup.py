@@ -63,8 +63,8 @@ class Loop(Params):
     precision: Literal["float32", "bfloat16"] = field(
         "float32",
         label="Precision",
-        help="Of what the task leaves open; tasks compute their convolutions in bfloat16 anyway.",
-        zh=("精度", "任务未自行决定的部分所用精度；任务的卷积本来就用 bfloat16。"),
+        help="Of what the task leaves open: convolutions use bfloat16 anyway where it is quicker.",
+        zh=("精度", "任务未自行决定的部分所用精度；在 bfloat16 更快之处，任务的卷积本来就用它。"),
         words={
             "float32": ("32 bits (float32)", "32 位（float32）"),
             "bfloat16": ("16 bits (bfloat16)", "16 位（bfloat16）"),

@@ -24,6 +24,7 @@ from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, fool, 
 from styleplug.training.fields import batch
 from styleplug.training.perception import COLOUR, FLOOR, Features, Perception, gram
 from styleplug.training.pictures import Pictures, sheet
+from styleplug.training.precision import halved
 from styleplug.training.quality import descriptor, diversity, kernel_distance
 from styleplug.training.task import Lesson, Loss, Materials, Task
 from styleplug.training.vae import kl, reparameterise
@@ -251,7 +252,7 @@ class TextureLesson(Lesson):
         terms["kl"] = self.params.beta * kl(mean, log_variance).mean()
         terms["reading"] = self.params.reading_weight * self._misread(made[count:], prior)
         critic = self.critics["critic"]
-        with unmoved(critic), torch.autocast(self.device.type, torch.bfloat16):
+        with unmoved(critic), halved(self.device):
             logits = critic["pixels"](made).float(), critic["features"](found).float()
         for name, logit in zip(critic, logits, strict=True):
             terms[name] = self.params.critic_weight * fool(logit)
@@ -262,7 +263,7 @@ class TextureLesson(Lesson):
     ) -> dict[str, Tensor]:
         """The critics' losses."""
         critic = self.critics["critic"]
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with halved(self.device):
             pixels = critic["pixels"](torch.cat((real, made.detach()))).float()
             both = {tap: torch.cat((part, found[tap].detach())) for tap, part in wanted.items()}
             features = critic["features"](both).float()
@@ -281,14 +282,14 @@ class TextureLesson(Lesson):
 
     def _encode(self, net: nn.Module, pictures: Tensor) -> tuple[Tensor, Tensor]:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with halved(self.device):
             mean, log_variance = net.encoder(pictures)
         return mean.float(), log_variance.float()
 
     def _decode(self, net: nn.Module, latents: Tensor) -> Tensor:
         size = self.params.size
         start = noises(len(latents), size, size, self.device)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with halved(self.device):
             return net.decoder(latents, *start).float()
 
     def score(self, net: nn.Module) -> dict[str, float]:

@@ -35,6 +35,7 @@ from styleplug.training.perception import (
     variation,
 )
 from styleplug.training.pictures import sheet
+from styleplug.training.precision import halved
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
 STARTING = 256  # crops that the principal components are taken of
@@ -197,13 +198,13 @@ class VaeLesson(Lesson):
 
     def _encode(self, net: nn.Module, pictures: Tensor) -> tuple[Tensor, Tensor]:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with halved(self.device):
             mean, log_variance = net.encoder(pictures)
         return mean.float(), log_variance.float()
 
     def _decode(self, net: nn.Module, latents: Tensor) -> Tensor:
         latents = latents.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with halved(self.device):
             return net.decoder(latents).float()
 
     def score(self, net: nn.Module) -> dict[str, float]:
