@@ -13,7 +13,7 @@ run: .venv/.run-stamp
 	$(BIN)/python app.py
 
 test: check
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 
 check: .venv/.test-stamp
 	$(BIN)/ruff check .

@@ -31,6 +31,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side: threads would
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files go side by side; the contract, longer than all others, method by method."""
+    for item in items:
+        group = item.path.name
+        if group == "test_every_method.py":
+            group += f" {item.callspec.params['method']}"  # type: ignore[attr-defined]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport]:
     """Where the browser is required, a browser test that is skipped has failed."""

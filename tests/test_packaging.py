@@ -163,7 +163,7 @@ def test_make_installs_once(tmp_path: Path) -> None:
     assert page == "python app.py"
     assert made("run") == [page]
     assert ".[dev]" in made("test")[0]
-    side_by_side = "--numprocesses logical --maxprocesses 4 --dist loadfile"
+    side_by_side = "--numprocesses logical --maxprocesses 4 --dist loadgroup"
     checks = ["ruff check .", "ruff format --check .", "mypy", "lint-imports"]
     assert made("test") == [*checks, f"python -m pytest {side_by_side}"]
     later = (tmp_path / ".venv" / ".test-stamp").stat().st_mtime + 10
