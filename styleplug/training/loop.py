@@ -39,7 +39,6 @@ from styleplug.training.task import Loss
 
 WARM_UP = 200  # steps
 FALL = 1 / 5  # of the run
-DECAY = 0.999  # of the average
 LOG_EVERY = 50  # steps; and at each checkpoint
 
 
@@ -208,7 +207,7 @@ class Run:
     @torch.no_grad()
     def _follow(self) -> None:
         """Let the average follow the net."""
-        decay = min(DECAY, (1 + self.step) / (10 + self.step))
+        decay = min(self.lesson.decay, (1 + self.step) / (10 + self.step))
         means, values = (list(net.parameters()) for net in (self.average, self.lesson.net))
         torch._foreach_lerp_(means, values, 1 - decay)  # all at once: a card waits for no loop
         buffers = self.average.buffers(), self.lesson.net.buffers()

@@ -64,6 +64,7 @@ class Lesson(ABC):
         betas: of Adam; adversaries chase a moving goal and want less memory, 0 or 0.5 first.
         clip: largest norm of a gradient; longer ones are shortened to it.
         rates: factors on the learning rate of single nets, by name.
+        decay: of the average.
     """
 
     net: nn.Module
@@ -71,6 +72,7 @@ class Lesson(ABC):
     betas: tuple[float, float] = (0.9, 0.99)
     clip: float = 1.0
     rates: Mapping[str, float] = {}
+    decay: float = 0.999
 
     @abstractmethod
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
