@@ -132,7 +132,7 @@ def test_nets_are_small_and_paint_what_they_say(arch, nets, pictures):
     net = nets[arch]
     assert sum(value.numel() for value in net.state_dict().values()) <= 3_000_000
     torch.manual_seed(2)
-    picture = pictures(arch, torch.randn(3, STYLE))
+    picture = pictures(arch, torch.randn(3, len(net.basis)))
     assert picture.shape == (3, 3, net.side, net.side)
     assert 0.05 < float(picture.std()) < 0.5 and 0.2 < float(picture.mean()) < 0.8
     assert float(picture.std(0).mean()) > 0.05
@@ -141,7 +141,7 @@ def test_nets_are_small_and_paint_what_they_say(arch, nets, pictures):
 @pytest.mark.parametrize("arch", METHODS)
 def test_a_sketch_is_linear_in_its_style(arch, nets):
     net = nets[arch]
-    one, other = torch.randn(2, 1, STYLE)
+    one, other = torch.randn(2, 1, len(net.basis))
     middle = (net.sketch(one) + net.sketch(other)) / 2
     torch.testing.assert_close(net.sketch((one + other) / 2), middle, atol=1e-4, rtol=1e-4)
     added = float((net.draw(one) - net.sketch(one)).abs().mean())
@@ -153,7 +153,7 @@ def test_dense_layers_paint_in_waves_without_the_finest(nets):
     torch.testing.assert_close(table @ table.T, torch.eye(gan.SIDE), atol=1e-5, rtol=0)
     assert float(table[0].std()) < 1e-6 and float(table[1].diff().max()) < 0  # coarsest first
     net = nets["gan"]
-    style = 0.2 * torch.randn(1, STYLE)  # so little that nothing is clipped
+    style = 0.1 * torch.randn(1, len(net.basis))  # so little that nothing is clipped
     picture = net.paint(style)[0] - 0.5
     assert -0.5 < float(picture.min()) and float(picture.max()) < 0.5
     found = table @ picture @ table.T
@@ -347,6 +347,16 @@ def test_the_net_learns_to_fool(materials):
     assert losses[-1] < 0.9 * losses[0]
 
 
+@pytest.mark.parametrize(("arch", "learns"), [("dcgan", True), ("cgan", False)])
+def test_a_mapping_learns_from_the_painter_where_that_costs_no_class(arch, learns, materials):
+    lesson = taught(arch, materials)
+    found = lesson._canvases(lesson.canvas, training.ALONE, np.random.default_rng(0))
+    list(found)[-1].total().backward()
+    moved = [p.grad is not None and bool(p.grad.any()) for p in lesson.net.mapping.parameters()]
+    assert all(moved) if learns else not any(moved)
+    assert any(bool(p.grad.any()) for p in lesson.net.painter.parameters())
+
+
 def test_the_painter_learns_what_sketches_lack(materials):
     """Of real styles, that is: what it adds brings them nearer to the pictures."""
     lesson = taught("dcgan", materials, batch=8)
@@ -366,9 +376,9 @@ def test_styles_are_what_pictures_have_of_eigenpictures():
     torch.manual_seed(0)
     parts = torch.randn(200, 3) * torch.tensor([5.0, 2.0, 1.0])
     pictures = (parts @ torch.randn(3, 3 * 8 * 8)).view(200, 3, 8, 8) + 0.5
-    found = eigen.Eigenpictures(pictures)
+    found = eigen.Eigenpictures(pictures, 12)
     styles = found.styles(pictures)
-    assert styles.shape == (200, STYLE)
+    assert styles.shape == (200, 12)
     assert float(styles[:, 3:].abs().max()) < 0.02 * float(styles[:, :3].std())
     strengths = styles[:, :3].std(0)
     assert float(strengths[0]) > float(strengths[1]) > float(strengths[2])

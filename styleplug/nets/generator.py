@@ -23,7 +23,7 @@ from styleplug.core.classes import CLASSES, LETTERS
 from styleplug.core.mapped import NOISE
 from styleplug.nets.shapes import free
 
-STYLE = 128  # eigenpictures
+STYLE = 128  # eigenpictures, as a rule
 SIDE = 64  # pixels of a picture
 SLOPE = 0.2
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
@@ -79,6 +79,7 @@ class Generator(nn.Module):
         canvas: shape (…) that sketch and painter work on.
         painter: gives what to add (b …) to sketches (b …) of styles (b s); None adds nothing.
         classes: whether pictures belong to classes, whose shares are then part of what is mapped.
+        style: eigenpictures.
 
     Attributes:
         side: pixels of its pictures.
@@ -95,14 +96,19 @@ class Generator(nn.Module):
     letters: Tensor
 
     def __init__(
-        self, canvas: tuple[int, ...], painter: nn.Module | None, *, classes: bool = False
+        self,
+        canvas: tuple[int, ...],
+        painter: nn.Module | None,
+        *,
+        classes: bool = False,
+        style: int = STYLE,
     ):
         super().__init__()
         self.embedding = nn.Parameter(torch.randn(CLASSES, NOISE)) if classes else None
-        self.mapping = Dense(NOISE * (1 + classes), _WIDTH, STYLE)
+        self.mapping = Dense(NOISE * (1 + classes), _WIDTH, style)
         self.painter = painter
-        self.register_buffer("centre", torch.zeros(CLASSES if classes else 1, STYLE))
-        self.register_buffer("basis", torch.zeros(STYLE, *canvas))
+        self.register_buffer("centre", torch.zeros(CLASSES if classes else 1, style))
+        self.register_buffer("basis", torch.zeros(style, *canvas))
         self.register_buffer("plain", torch.zeros(1, *canvas))
         if classes:
             self.register_buffer("letters", torch.zeros(CLASSES, LETTERS))
@@ -197,7 +203,7 @@ class Paint(nn.Module):
 
     def examples(self) -> tuple[Tensor, ...]:
         """A batch of styles."""
-        return (torch.randn(2, STYLE),)
+        return (torch.randn(2, len(self.net.basis)),)
 
     def shapes(self) -> tuple[dict | None, ...]:
         """The batch is free."""

@@ -70,13 +70,12 @@ class Latents:
         return torch.cat([self.vae.decoder(part).clamp(0, 1) for part in painted.split(CHUNK)])
 
     def strayed(self, made: Tensor, real: Tensor, sketch: Tensor, near: float) -> Tensor:
-        """How far () the first half of what is made is from real canvases, and all from sketches.
+        """How far () the first of what is made are from real canvases, and all from sketches.
 
         Each number as far as it shows, times `near`; means of 2×2; and means of 4×4, which the
         painter must leave as they are in the sketch.
         """
-        half = len(made) // 2
-        apart = (made[:half] - real[:half]) * self.seen
+        apart = (made[: len(real)] - real) * self.seen
         drift = (made - sketch) * self.seen
         coarse, coarsest = F.avg_pool2d(apart, 2), F.avg_pool2d(drift, 4)
         return near * apart.abs().mean() + coarse.abs().mean() + coarsest.abs().mean()

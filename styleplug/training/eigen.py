@@ -8,8 +8,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from styleplug.nets.generator import STYLE
-
 ROUNDS = 3  # of the search for the directions
 EVEN = 0.3  # numbers of a style deviate by this power of what their eigenpictures do
 LEAST = 1e-4  # of the largest deviation; what deviates less is nothing
@@ -24,12 +22,14 @@ class Eigenpictures:
 
     Args:
         pictures: those to be described (n 3 h w).
+        count: numbers of a style.
     """
 
-    def __init__(self, pictures: Tensor):
+    def __init__(self, pictures: Tensor, count: int):
         flat = pictures.flatten(1)
         self.mean = flat.mean(0)
-        found = min(STYLE, *flat.shape)
+        self.count = count
+        found = min(count, *flat.shape)
         _, sizes, directions = torch.svd_lowrank(flat - self.mean, q=found, niter=ROUNDS)
         deviation = sizes / len(flat) ** 0.5
         unit = deviation.clamp_min(LEAST * float(deviation[0]) + 1e-12) ** (1 - EVEN)
@@ -38,7 +38,7 @@ class Eigenpictures:
     def styles(self, pictures: Tensor) -> Tensor:
         """Styles (b s) of pictures (b 3 h w); zeros where there are fewer eigenpictures."""
         found = (pictures.flatten(1) - self.mean) @ self.directions
-        return torch.nn.functional.pad(found, (0, STYLE - found.shape[1]))
+        return torch.nn.functional.pad(found, (0, self.count - found.shape[1]))
 
 
 def regression(styles: Tensor, canvases: Tensor) -> tuple[Tensor, Tensor]:

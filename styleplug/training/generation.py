@@ -2,10 +2,10 @@
 
 Goodfellow et al. 2014 (arXiv:1406.2661), with the non-saturating loss and R1.  In the first game,
 played several times a step since it is cheap, the mapping learns to make styles like those of
-real pictures.  In the second, where the net has a painter, this learns to complete sketches; half
-of them are of styles that the mapping made, half of real pictures, which it must not stray from.
-Its critics see the sketch beside the canvas, as in Isola et al. 2017 (arXiv:1611.07004): so what
-is painted must fit.
+real pictures.  In the second, where the net has a painter, this learns to complete sketches.  Most
+are of styles that the mapping made, which learns on with it where there are no classes; some are
+of real pictures, which the painter must not stray from.  Its critics see the sketch beside the
+canvas, as in Isola et al. 2017 (arXiv:1611.07004): so what is painted must fit.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ ROWS, COLUMNS = 4, 8  # of a sheet
 JITTER = 8 / 7  # of a picture's side by the crop's, where pictures are learned whole
 ROUNDS, MANY = 4, 4  # of the first game in a step; styles in it, in batches of pictures
 DESCRIBED = 4096  # pictures at most that eigenpictures are found from
+KNOWN = 1 / 4  # of the sketches in the second game: those of real pictures
 ALONE = 150  # steps in which the painter only learns not to stray, before critics are heard
 ALONE_NEAR, NEAR = 4.0, 0.3  # weight of each number's likeness before, and after
-STYLE_R1 = 0.3  # weight of R1 in the first game
+STYLE_R1 = 0.1  # weight of R1 in the first game
 
 
 def whole(default: bool) -> Any:
@@ -104,6 +105,7 @@ class GeneratorLesson(Lesson):
 
     betas = (0.0, 0.99)
     clip = 10.0
+    decay = 0.99  # an average over many steps has styles that are too much alike
     rates = {"net": 0.6, "styles": 1.0, "canvases": 1.0}  # noqa: RUF012
 
     def __init__(
@@ -129,7 +131,8 @@ class GeneratorLesson(Lesson):
         chosen = rng.permutation(len(self.bank))[:DESCRIBED]
         pictures = self.bank.draw(rng, len(chosen), of=chosen)
         self.canvas = canvas_of(self.net, pictures)
-        self.eigenpictures = Eigenpictures(torch.cat((pictures, pictures.flip(3))))
+        both = torch.cat((pictures, pictures.flip(3)))
+        self.eigenpictures = Eigenpictures(both, len(self.net.basis))
         basis, plain = regression(self.eigenpictures.styles(pictures), self.canvas.read(pictures))
         self.net.basis.copy_(basis)
         self.net.plain.copy_(plain)
@@ -182,11 +185,14 @@ class GeneratorLesson(Lesson):
             pictures = self._drawn(rng, count)
             labels = self.bank.labels[self.bank.chosen]
             real, known = canvas.read(pictures), self.eigenpictures.styles(pictures)
-            style = self._map(net, self._noise(count), labels)
-            style[: count // 2] = known[: count // 2]
-            sketch, sketched = net.sketch(style), net.sketch(known)
+            sketched = net.sketch(known)
+        some = max(1, round(KNOWN * count))
+        with torch.set_grad_enabled(not self.classes):  # this critic would have it forget classes
+            mapped = self._map(net, self._noise(count - some), labels[some:])
+        style = torch.cat((known[:some], mapped))
+        sketch = net.sketch(style)
         made = sketch + net.painter(sketch, style)
-        strayed = canvas.strayed(made, real, sketch, ALONE_NEAR if step < ALONE else NEAR)
+        strayed = canvas.strayed(made, real[:some], sketch, ALONE_NEAR if step < ALONE else NEAR)
         terms = {"likeness": self.params.follow_weight * strayed}
         if step >= ALONE:
             before, after = (torch.cat(pair, dim=1) for pair in ((real, sketched), (made, sketch)))
