@@ -193,7 +193,8 @@ def test_missing_and_surplus_pictures_are_named(method, host):
                 host.run(recipe(method, "fake"), wrong)
 
 
-def test_plans_grow_with_size(method, host):
+def test_plans_grow_with_size(method, tmp_path):
+    host = Engine(METHODS, calibration=Calibration(tmp_path / "c.json"))  # of no runs yet
     sizes = {slot.id: [(80, 60)] for slot in method.inputs}
     small, large = (
         host.plan(Recipe(method=method.id, backend="fake", size=size), sizes) for size in (64, 512)
