@@ -242,6 +242,14 @@ def test_closing_closes_a_method_that_somebody_else_holds(photo, calibration):
     assert method.closed == 1
 
 
+def test_the_end_of_a_run_looks_for_no_more_garbage_than_its_own(engine, photo, monkeypatch):
+    """All modules and the page are older, and looking through them takes longer than many runs."""
+    oldest = []
+    monkeypatch.setattr(gc, "collect", lambda generation=2: oldest.append(generation))
+    list(engine.run(recipe(), {"content": [photo]}))
+    assert oldest == [1]
+
+
 def test_closing_frees_the_pictures(engine, photo, catalogue):
     import weakref
 
