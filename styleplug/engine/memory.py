@@ -122,14 +122,14 @@ class Watch:
         return record if record > self._before else max(self._seen, used_mb())
 
 
-def release(*, all: bool = False) -> None:
+def release(*, thoroughly: bool = False) -> None:
     """Give memory back to the system and to the graphics card.
 
     Args:
-        all: also look for garbage among what is older than the run: all modules and the page, too,
-            which takes a third of a second on a slow processor.
+        thoroughly: also look for garbage among what is older than the run, all modules and the
+            page, too; this takes a third of a second on a slow processor.
     """
-    gc.collect(2 if all else 1)
+    gc.collect(2 if thoroughly else 1)
     torch = sys.modules.get("torch")
     if torch is not None:
         if torch.cuda.is_initialized():

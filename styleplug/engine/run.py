@@ -151,7 +151,7 @@ class Run:
                 why = str(error) or "an allocation failed"
             # Out of the except block, so that no traceback holds the arrays any more.
             self.shared.cache.shrink()
-            memory.release(all=True)
+            memory.release(thoroughly=True)
         tried = f"{asked} px" + (f", nor for {smaller} px" if smaller < asked else "")
         raise OutOfMemory(
             f"not enough memory for {tried} ({why}): choose a smaller size or close other programs"
