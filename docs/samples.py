@@ -101,8 +101,8 @@ def completion(side: int = 280) -> Rows:
     return [*rows, [framed, *wide]]
 
 
-def cyclegan(side: int = 260) -> Rows:
-    """Photographs, as impressionist paintings, and as woodcuts."""
+def cyclegan(side: int = 384) -> Rows:
+    """Photographs, in the manner of Monet, and of woodcuts."""
     names = ("tower.jpg", "lion.jpg", "cheetah.jpg", "cheetah1.jpg")
     contents = [_square(photograph(name, WHOLE), side) for name in names]
     made = [

@@ -13,6 +13,7 @@ from styleplug.training.adversary import (
     DenseCritic,
     FeatureCritic,
     fool,
+    outdo,
     r1,
     r1_exact,
     tell,
@@ -87,6 +88,13 @@ def test_losses_pull_critic_and_generator_apart():
     assert fool(real) < fool(fake)
     assert fool(torch.zeros(3, 1)) == pytest.approx(np.log(2))
     assert tell(torch.zeros(3, 1), torch.zeros(3, 1)) == pytest.approx(2 * np.log(2))
+
+
+def test_outdoing_is_of_pairs():
+    """Logits that differ between pairs, but not within them, say nothing."""
+    common, ahead = torch.tensor([[-9.0], [0.0], [9.0]]), torch.full((3, 1), 4.0)
+    assert outdo(common, common) == pytest.approx(np.log(2))
+    assert outdo(common, common + ahead) < 0.1 < 3 < outdo(common + ahead, common)
 
 
 def test_r1_is_the_mean_squared_gradient_of_each_logit():

@@ -262,7 +262,6 @@ def test_the_cycle_error_is_shown(visit: Any, site: Site, photo_file: Path, tmp_
     guest.open("CycleGAN")
     guest.give("content", photo_file)
     guest.set("settings-size", 64)
-    guest.set("repeat", 1)
     guest.at("run").click()
     guest.say("Done in")
     file = _download(guest, tmp_path / "painted.png")

@@ -24,7 +24,7 @@ _MARGIN = 56  # pixels that a generator sees around one
 _FUNCTIONS = {"painting": "paint", "photograph": "photograph"}  # of the architecture
 _BACK = {"painting": "photograph", "photograph": "painting"}
 
-PAINTERS = {"ukiyoe": ("Ukiyo-e", "浮世绘"), "impressionism": ("Impressionism", "印象派")}
+PAINTERS = {"ukiyoe": ("Ukiyo-e", "浮世绘"), "impressionism": ("Monet", "莫奈")}
 """How the pairs of nets are called, in English and Chinese."""
 
 
@@ -34,8 +34,8 @@ class CycleGanParams(Params):
     painter: Literal["ukiyoe", "impressionism"] = field(
         "ukiyoe",
         label="Painter",
-        help="The pair of nets: of Monet and the impressionists, or of Japanese woodcuts.",
-        zh=("画家", "所用的网络：莫奈与印象派，或浮世绘。"),
+        help="The pair of nets: of Monet's paintings, or of Japanese woodcuts.",
+        zh=("画家", "所用的网络：莫奈的画，或浮世绘。"),
         words=PAINTERS,
     )
     direction: Literal["painting", "photograph"] = field(
@@ -45,24 +45,15 @@ class CycleGanParams(Params):
         zh=("转换为", "把照片变为绘画，或把该类绘画变为照片。"),
         words={"painting": ("Painting", "绘画"), "photograph": ("Photograph", "照片")},
     )
-    repeat: int = field(
-        3,
-        ge=1,
-        le=8,
-        label="Repeat",
-        help="How often it is painted over: once is hardly more than a tint, more often makes "
-        "bolder marks and leaves less of the picture.",
-        zh=("重复", "重绘的次数：一次近乎着色，多次则笔触更大胆，原图保留更少。"),
-    )
     brush: float = field(
-        1.0,
+        1.25,
         ge=1.0,
         le=4.0,
         step=0.25,
         label="Brush",
         help="Size of the marks: the picture is painted so many times smaller and then enlarged, "
-        "so that it gets softer, too.",
-        zh=("笔触大小", "先缩小若干倍作画再放大：笔触更大，画面也更柔和。"),
+        "so that small things get lost, too.",
+        zh=("笔触大小", "先缩小若干倍作画再放大：笔触更大，细小之处也会消失。"),
     )
     grain: float = field(
         1.0,
@@ -115,8 +106,8 @@ class CycleGan(Method[CycleGanParams]):
         return (params.painter,)
 
     def work(self, params: CycleGanParams, pixels: int) -> float:
-        """A step of its pixels for each time that it is repainted, there and back."""
-        return len(_ways(params)) * (0.05 + pixels / params.brush**2 / 1e6)
+        """A step of its pixels, and another for the way back."""
+        return (1 + params.cycle) * (0.05 + pixels / params.brush**2 / 1e6)
 
     def run(self, images: Images, params: CycleGanParams, ctx: Context) -> Iterator[Frame]:
         """A picture (h w 3) to another of the same shape."""
@@ -124,7 +115,7 @@ class CycleGan(Method[CycleGanParams]):
         sides = (max(1, round(side / params.brush)) for side in (width, height))
         content = resize(images["content"][0], *sides)
         grain = params.grain * ctx.rng.standard_normal((*content.shape[:2], 1), np.float32)
-        ways = _ways(params)
+        ways = [params.direction, _BACK[params.direction]][: 1 + params.cycle]
         reached = result = content
         step = steps = 0
         for number, way in enumerate(ways):
@@ -132,20 +123,13 @@ class CycleGan(Method[CycleGanParams]):
             source = np.concatenate((reached, grain), axis=2)
             for done, count, reached in _repainted(net, source, ctx):
                 step, steps = number * count + done, len(ways) * count
-                result = reached if number < params.repeat else result
-                note = "" if number < params.repeat else "going back"
-                yield Frame(step, steps, (result,), note)
+                result = result if number else reached
+                yield Frame(step, steps, (result,), "going back" if number else "")
         found = {"cycle_error": _mean_error(reached, content)} if params.cycle else {}
         yield Frame(step, steps, (resize(result, width, height),), metrics=found, final=True)
 
 
 METHOD = CycleGan()
-
-
-def _ways(params: CycleGanParams) -> list[str]:
-    """The directions in which the picture is taken, one after the other."""
-    there: list[str] = [params.direction] * params.repeat
-    return there + [_BACK[params.direction]] * params.repeat if params.cycle else there
 
 
 def _repainted(net: Net, source: np.ndarray, ctx: Context) -> Iterator[tuple[int, int, np.ndarray]]:

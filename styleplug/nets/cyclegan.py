@@ -1,16 +1,17 @@
 """Two generators that undo each other: photograph to painting, and back (Zhu et al. 2017).
 
-arXiv:1703.10593.  Each is a small convolutional net: to a quarter of the sides, residual units
-there, and back by nearest neighbours.  Departures from the paper:
+arXiv:1703.10593.  Each is a small convolutional net: residual units at a quarter of the sides, and
+up to the whole by nearest neighbours.  Departures from the paper:
 
+- A generator sees nothing but the means of squares of 4 × 4 pixels.  Whatever is finer it has to
+  paint anew, with the marks of what it makes; a net that sees all detail keeps it, and gives a
+  tint.  So it can learn from paintings alone, too: their own means are a sketch of each.
+- What is painted is added to the means, so that colours and places come for free.
 - Instance norm measures the whole picture, so that tiles would not agree; here a position's
   channels are divided by their root mean square (pixel norm, Karras et al. 2018,
   arXiv:1710.10196).
-- What is painted is added to the picture, blurred as far as the net decides, place by place.  So
-  colours and places come for free, from the first step on; but the finer detail of a photograph,
-  under which all painting would end as a tint, can make way for brush marks.
-- Noise goes in beside the picture, since of a flat surface alone nothing but a flat surface can
-  be made.
+- Noise goes in beside the means, since of a flat surface alone nothing but a flat surface can be
+  made.
 
 Trained by `styleplug train cyclegan`.
 """
@@ -26,8 +27,18 @@ from styleplug.nets.shapes import EXAMPLE, free
 
 PAINT, PHOTOGRAPH = "paint", "photograph"
 DIRECTIONS = (PAINT, PHOTOGRAPH)
-STRIDE = 4  # of the residual units; the picture's sides are multiples of it
-_ENTRY, _MIDDLE, _WIDE, _UNITS = 32, 64, 112, 5
+STRIDE = 4  # side of the squares whose means are seen; the picture's sides are multiples of it
+_WIDE, _MIDDLE, _FINE, _UNITS = 80, 48, 24, 5
+
+
+def sketch(picture: Tensor) -> Tensor:
+    """The means (b c h/4 w/4) that are all a generator sees of a picture (b c h w)."""
+    return F.avg_pool2d(picture, STRIDE)
+
+
+def enlarged(means: Tensor) -> Tensor:
+    """Such means as a blurred picture (b c h w)."""
+    return F.interpolate(means, scale_factor=float(STRIDE), mode="bilinear")
 
 
 def normalised(x: Tensor) -> Tensor:
@@ -51,26 +62,20 @@ class Unit(nn.Module):
 
 
 class Generator(nn.Module):
-    """One direction (1.3 million parameters)."""
+    """One direction (1.0 million parameters)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.entry = nn.Conv2d(3 + 1, _ENTRY, 7, padding=3)
-        self.halve = nn.ModuleList(
-            [
-                nn.Conv2d(_ENTRY, _MIDDLE, 3, 2, padding=1),
-                nn.Conv2d(_MIDDLE, _WIDE, 3, 2, padding=1),
-            ]
-        )
+        self.entry = nn.Conv2d(3 + STRIDE**2, _WIDE, 3, padding=1)
         self.units = nn.Sequential(*(Unit(_WIDE) for _ in range(_UNITS)))
         self.rise = nn.ModuleList(
             [
                 nn.Conv2d(_WIDE, _MIDDLE, 3, padding=1),
-                nn.Conv2d(_MIDDLE, _ENTRY, 3, padding=1),
+                nn.Conv2d(_MIDDLE, _FINE, 3, padding=1),
             ]
         )
-        self.picture = nn.Conv2d(_ENTRY, 3 + 1, 7, padding=3)  # and how much detail stays
-        for conv in (self.entry, *self.halve, *self.rise):
+        self.picture = nn.Conv2d(_FINE, 3, 3, padding=1)
+        for conv in (self.entry, *self.rise):
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
             nn.init.zeros_(conv.bias)
         nn.init.normal_(self.picture.weight, std=0.001)
@@ -83,15 +88,13 @@ class Generator(nn.Module):
             picture: (b 3 h w) in [0, 1]; h and w are multiples of `STRIDE`.
             grain: standard normal noise (b 1 h w).
         """
-        x = F.relu(self.entry(torch.cat((picture * 4 - 2, grain), dim=1)))
-        for conv in self.halve:
-            x = F.relu(conv(x))
+        means = sketch(picture)
+        noise = F.pixel_unshuffle(grain, STRIDE)
+        x = F.relu(self.entry(torch.cat((means * 4 - 2, noise), dim=1)))
         x = F.relu(normalised(self.units(x)))
         for conv in self.rise:
             x = F.relu(conv(double(x)))
-        blurred = F.interpolate(F.avg_pool2d(picture, STRIDE), scale_factor=4.0, mode="bilinear")
-        painted, kept = self.picture(x).split([3, 1], dim=1)
-        return blurred + torch.sigmoid(kept) * (picture - blurred) + painted
+        return enlarged(means) + self.picture(x)
 
 
 class CycleGan(nn.Module):
@@ -127,7 +130,7 @@ class Repaint(nn.Module):
 
 
 def build() -> CycleGan:
-    """The untrained pair (2.6 million parameters)."""
+    """The untrained pair (2.0 million parameters)."""
     return CycleGan()
 
 

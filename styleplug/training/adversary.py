@@ -164,6 +164,15 @@ def tell(real: Tensor, fake: Tensor) -> Tensor:
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
+def outdo(worse: Tensor, better: Tensor) -> Tensor:
+    """What makes the logits (b …) of one larger than those of the other, pair by pair ().
+
+    Relativistic pairing (Jolicoeur-Martineau 2018, arXiv:1807.00734): what two pictures of a pair
+    show alike cannot be told by, so critics sooner see what they differ in.
+    """
+    return F.softplus(worse - better).mean()
+
+
 def r1(critic: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
     """Squared gradient () of the critic's logits at real pictures (b …), in float32.
 
