@@ -27,11 +27,12 @@ from styleplug.training.perception import (
     MOMENTS,
     Features,
     Perception,
-    Statistics,
+    Style,
+    chosen,
     gram,
+    joined,
     relative,
     style_loss,
-    style_statistics,
     variation,
 )
 from styleplug.training.pictures import Pictures, sheet
@@ -102,30 +103,22 @@ class StyleBank:
     def __init__(self, perception: Perception, coder: cnn.Coder, styles: Pictures, size: int):
         self.perception, self.coder, self.styles, self.size = perception, coder, styles, size
         self.features = torch.empty(0)
-        self.wanted: dict[str, Statistics] = {}
+        self.wanted: Style = {}
 
     @torch.no_grad()
     def fill(self, seed: int, epoch: int, device: torch.device) -> None:
         """Look at other crops."""
         known: list[Tensor] = []
-        wanted: dict[str, list[Statistics]] = {tap: [] for tap in self.perception.style_taps}
+        wanted: list[Style] = []
         for start in range(0, min(STYLES, EACH * len(self.styles)), CHUNK):
             crops = self.styles.batch(CHUNK, self.size, seed, 1, epoch, start).to(device)
             known.append(self.coder.features(*describe(self.perception.encoder, crops)))
-            found = self.perception(crops)
-            for tap, parts in wanted.items():
-                parts.append(style_statistics(found[tap]))
-        self.features = torch.cat(known)
-        self.wanted = {
-            tap: tuple(torch.cat(part) for part in zip(*parts, strict=True))
-            for tap, parts in wanted.items()
-        }
+            wanted.append(self.perception.style(self.perception(crops)))
+        self.features, self.wanted = torch.cat(known), joined(wanted)
 
-    def take(self, chosen: list[int]) -> tuple[Tensor, dict[str, Statistics]]:
+    def take(self, numbers: list[int]) -> tuple[Tensor, Style]:
         """Coder features (n k) and statistics by tap of some of them."""
-        return self.features[chosen], {
-            tap: tuple(part[chosen] for part in parts) for tap, parts in self.wanted.items()
-        }
+        return self.features[numbers], chosen(self.wanted, numbers)
 
 
 def describe(encoder: nn.Module, pictures: Tensor) -> tuple[Tensor, ...]:
@@ -222,11 +215,7 @@ class CnnLesson(Lesson):
         described = describe(self.perception.encoder, style)
         out = self._paint(net, content, net.coder.features(*described))
         before, after = self.perception(content), self.perception(out)
-        wanted = {
-            tap: style_statistics(features)
-            for tap, features in self.perception(style).items()
-            if tap in self.perception.style_taps
-        }
+        wanted = self.perception.style(self.perception(style))
         gains, moments = style_loss(after, before, wanted)
         kept = self._content_loss(after, before)
         found = {"style": gains, "moments": moments, "content": kept}

@@ -37,12 +37,13 @@ from styleplug.store import weights_folder
 from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, outdo, r1
 from styleplug.training.bank import Bank
 from styleplug.training.fields import SCRATCH, batch, crop
-from styleplug.training.kinds import Kind, joined, statistics
+from styleplug.training.kinds import Kind
 from styleplug.training.perception import (
     CONTENT,
     MOMENTS,
     Features,
     Perception,
+    joined,
     relative,
     style_loss,
 )
@@ -86,7 +87,7 @@ class CycleGanTraining(Params):
         label="Marks",
         help="How much larger paintings are seen than photographs: raise it for broader marks.",
         zh=("笔触放大", "绘画相对照片的放大倍数：调高则笔触更宽。"),
-        ge=0.5,
+        ge=1,
         le=4,
     )
     adversarial: float = field(
@@ -205,7 +206,7 @@ class CycleGanLesson(Lesson):
         known = dict(zip(DIRECTIONS, (materials.pictures, materials.styles), strict=True))
         held = dict(zip(DIRECTIONS, (materials.held_pictures, materials.held_styles), strict=True))
         view = VIEW * params.size
-        sides = {PAINT: round(view), PHOTOGRAPH: round(max(params.marks, 2 / VIEW) * view)}
+        sides = {PAINT: round(view), PHOTOGRAPH: round(params.marks * view)}
         self.banks = {d: Bank(kind, sides[d], device) for d, kind in known.items()}
         self.held = {
             d: self._some(Bank(held[d], sides[d], device), HELD, 2 * params.size, seed)
@@ -232,7 +233,10 @@ class CycleGanLesson(Lesson):
         return views[..., top : top + side, left : left + side]
 
     def _some(self, bank: Bank, most: int, side: int, seed: int) -> Tensor:
-        """Such parts, each of another picture as long as there are any; `EACH` of one at most."""
+        """Such parts, each of another picture as long as there are any; `EACH` of one at most.
+
+        A few at a time, since those of one draw are all cut from the same place.
+        """
         numbers = np.arange(min(most, EACH * len(bank))) % len(bank)
         rng = np.random.default_rng(seed)
         parts = np.split(numbers, range(SHOWN, len(numbers), SHOWN))
@@ -244,7 +248,8 @@ class CycleGanLesson(Lesson):
         real = {d: self._crops(self.banks[d], rng, count, params.size) for d in DIRECTIONS}
         with torch.no_grad():
             given = {d: torch.cat((real[d], self._disguised(real[BACK[d]], d))) for d in DIRECTIONS}
-            sharp, before = self._features(real), self._features(_each(given, _blurred))
+            seen = {d: enlarged(sketch(some)) for d, some in given.items()}
+            sharp, before = self._features(real), self._features(seen)
         made = {d: self._repaint(self.net, d, given[d]) for d in DIRECTIONS}
         after = self._features(made)
         judges = self.critics["critic"].requires_grad_(True)
@@ -284,8 +289,8 @@ class CycleGanLesson(Lesson):
         styles, contents = [], []
         for d in DIRECTIONS:
             asked = self.kinds[BACK[d]].counterparts(real[d], self.kinds[d], rng)
-            own = statistics(self.perception, sharp[BACK[d]])
-            style, moments = style_loss(after[d], before[d], joined(asked, own))
+            own = self.perception.style(sharp[BACK[d]])
+            style, moments = style_loss(after[d], before[d], joined([asked, own]))
             styles.append((style + MOMENTS * moments).mean())
             content = torch.cat((sharp[d][CONTENT], sharp[BACK[d]][CONTENT]))
             contents.append(relative(after[d][CONTENT], content).mean())
@@ -362,15 +367,6 @@ def _halves(pictures: Tensor, features: Features) -> list[tuple[Tensor, Features
         (half, {tap: part[number] for tap, part in parts.items()})
         for number, half in enumerate(pictures.chunk(2))
     ]
-
-
-def _each(pictures: Pair, change: Callable[[Tensor], Tensor]) -> Pair:
-    return {direction: change(some) for direction, some in pictures.items()}
-
-
-def _blurred(pictures: Tensor) -> Tensor:
-    """What a generator sees of pictures (b 3 h w), as large as they are."""
-    return enlarged(sketch(pictures))
 
 
 def _both(term: Callable[[str], Tensor]) -> Tensor:

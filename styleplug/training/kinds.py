@@ -10,12 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from styleplug.training.perception import Features, Perception, Statistics, style_statistics
+from styleplug.training.perception import Perception, Style, chosen, joined
 
 NEAR = 4  # crops nearest in colour, of which one is taken
 CHUNK = 32  # pictures looked at together
-Style = dict[str, Statistics]
-"""By tap."""
 
 
 class Kind:
@@ -30,11 +28,7 @@ class Kind:
         colours = _colours(crops)
         self.mean, self.deviation = colours.mean(0), colours.std(0) + 1e-3
         self.places = self.place(colours)
-        parts = [statistics(perception, perception(some)) for some in crops.split(CHUNK)]
-        self.statistics: Style = {
-            tap: tuple(map(torch.cat, zip(*(part[tap] for part in parts), strict=True)))
-            for tap in parts[0]
-        }
+        self.style = joined([perception.style(perception(some)) for some in crops.split(CHUNK)])
 
     def place(self, colours: Tensor) -> Tensor:
         """Where colours (b 6) lie within the kind, as numbers of variance 1."""
@@ -56,23 +50,7 @@ class Kind:
         apart = torch.cdist(own.place(_colours(pictures)), self.places)
         nearest = apart.topk(count, largest=False).indices
         drawn = torch.from_numpy(rng.integers(count, size=len(pictures))).to(nearest.device)
-        chosen = nearest.gather(1, drawn[:, None])[:, 0]
-        return {
-            tap: tuple(part[chosen] for part in parts) for tap, parts in self.statistics.items()
-        }
-
-
-def statistics(perception: Perception, features: Features) -> Style:
-    """Of features (b c h w) by tap, those of the style taps."""
-    return {tap: style_statistics(features[tap]) for tap in perception.style_taps}
-
-
-def joined(first: Style, second: Style) -> Style:
-    """Of the pictures of one and of another batch."""
-    return {
-        tap: tuple(map(torch.cat, zip(parts, second[tap], strict=True)))
-        for tap, parts in first.items()
-    }
+        return chosen(self.style, nearest.gather(1, drawn[:, None])[:, 0])
 
 
 def _colours(pictures: Tensor) -> Tensor:

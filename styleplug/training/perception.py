@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ COMPONENTS = {"conv1": 32, "fire2": 48, "fire3": 48, "fire4": 64, "fire5": 64, "
 """Principal components kept of the teacher's layers: of their energy, all but a few per cent."""
 COLOUR, CONTENT = "colour", "content"
 Statistics = tuple[Tensor, ...]  # Gram matrices, means, deviations
+Style = dict[str, Statistics]  # by tap
 MOMENTS = 0.5  # how much means and deviations count beside Gram matrices
 FLOOR = 0.1  # of a relative distance; a style near the content is no reason for a huge loss
 
@@ -72,6 +74,10 @@ class Perception(nn.Module):
                 parts[CONTENT] = taps[squeezenet.CONTENT_TAP]
         return {name: part.float() for name, part in parts.items()} | {COLOUR: picture}
 
+    def style(self, features: Features) -> Style:
+        """Statistics of the style taps among features (b c h w)."""
+        return {tap: style_statistics(features[tap]) for tap in self.style_taps}
+
 
 def gram(features: Tensor) -> Tensor:
     """Gram matrices (b c c) of features (b c h w), averaged over positions."""
@@ -87,14 +93,25 @@ def style_statistics(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return second, mean, (variance.clamp_min(0) + 1e-6).sqrt()
 
 
+def joined(styles: Sequence[Style]) -> Style:
+    """Those of several batches as of one."""
+    return {
+        tap: tuple(map(torch.cat, zip(*(style[tap] for style in styles), strict=True)))
+        for tap in styles[0]
+    }
+
+
+def chosen(style: Style, numbers: Tensor | list[int]) -> Style:
+    """Those of some pictures (n) of a batch."""
+    return {tap: tuple(part[numbers] for part in parts) for tap, parts in style.items()}
+
+
 def relative(found: Tensor, wanted: Tensor) -> Tensor:
     """Squared error of each element of a batch, relative to the wanted: (b)."""
     return (found - wanted).square().flatten(1).sum(1) / wanted.square().flatten(1).sum(1)
 
 
-def style_loss(
-    out: Features, content: Features, wanted: dict[str, Statistics]
-) -> tuple[Tensor, Tensor]:
+def style_loss(out: Features, content: Features, wanted: Style) -> tuple[Tensor, Tensor]:
     """Gram and moment distance (b) to the style, relative to those of the content."""
     grams, before, moments = [], [], []
     for tap, (second, mean, deviation) in wanted.items():

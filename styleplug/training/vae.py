@@ -186,7 +186,7 @@ class VaeLesson(Lesson):
 
     def _painting(self, painted: Features, content: Features, style: Features) -> dict[str, Tensor]:
         """Losses of painted pictures, relative to doing nothing."""
-        known = {tap: style_statistics(style[tap]) for tap in self.perception.style_taps}
+        known = self.perception.style(style)
         grams, moments = style_loss(painted, content, known)
         apart = relative(painted[CONTENT], content[CONTENT])
         others = relative(style[CONTENT], content[CONTENT])
