@@ -137,8 +137,9 @@ class GeneratorLesson(Lesson):
         self.net.basis.copy_(basis)
         self.net.plain.copy_(plain)
         self.critics = {"styles": DenseCritic(len(basis), classes=self.classes).to(device)}
-        if isinstance(self.canvas, Latents):
-            self.critics["canvases"] = self.canvas.critic().to(device)
+        self.painted = self.canvas if isinstance(self.canvas, Latents) else None
+        if self.painted:
+            self.critics["canvases"] = self.painted.critic().to(device)
         self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
         self._judge_by(materials, seed)
 
@@ -158,8 +159,8 @@ class GeneratorLesson(Lesson):
         """Both games: a critic learns to tell what is made from what is real, then is fooled."""
         for turn in range(ROUNDS):
             yield from self._styles(step * ROUNDS + turn, rng)
-        if isinstance(self.canvas, Latents):
-            yield from self._canvases(self.canvas, step, rng)
+        if self.painted:
+            yield from self._canvases(self.painted, step, rng)
 
     def _styles(self, step: int, rng: np.random.Generator) -> Iterator[Loss]:
         """The first game."""
