@@ -2,6 +2,7 @@
 
     python benchmarks/cyclegan.py --photos DIR --teacher FILE --paintings impressionism=DIR
         [--paintings impressionism=DIR …] [--weights DIR] [--size 256] [--count 12] [--out DIR]
+        [--larger 1.5]
 
 Method: photographs that training never saw, and of the paintings those that it held out, are
 turned into the other kind by the defaults of the method.  Results are not judged one by one, since
@@ -40,6 +41,7 @@ import styleplug
 from styleplug import Result
 from styleplug.core.image import fit, read, resize, write
 from styleplug.core.transforms import moments, transport
+from styleplug.methods.cyclegan import METHOD
 from styleplug.nets import squeezenet
 from styleplug.nets.perceptual import statistics
 from styleplug.training.gather import HELD_OUT
@@ -128,6 +130,14 @@ def row(before: Sequence[Array], made: Sequence[Result], goal: Sequence[Array], 
     )
 
 
+def enlarged(picture: Array, times: float) -> Array:
+    """Its middle, of the size that it had, with everything so many times larger."""
+    height, width = picture.shape[:2]
+    wide, high = round(width * times), round(height * times)
+    top, left = (high - height) // 2, (wide - width) // 2
+    return resize(picture, wide, high)[top : top + height, left : left + width]
+
+
 def sheet(before: Sequence[Array], after: Sequence[Array]) -> Array:
     """Pictures above what became of them, as squares."""
     rows = []
@@ -150,6 +160,7 @@ def main(
     count: int = 12,
     backend: str = "onnx",
     out: Annotated[Path | None, typer.Option(help="folder for sheets")] = None,
+    larger: Annotated[float, typer.Option(help="goals that are paintings")] = METHOD.params().brush,
 ) -> None:
     """Print the table."""
     eyes, table = Eyes(teacher), Table(title=f"cyclegan at {size} px")
@@ -164,7 +175,8 @@ def main(
         held = Pictures(places).split(HELD_OUT)[1].arrays
         painted = [np.float32(array / 255) for array in held[:: max(1, len(held) // count)]]
         painted = [fit(read(one), size).pixels for one in painted[:count]]
-        kinds = {"painting": (photographs, painted), "photograph": (painted, photographs)}
+        broad = [enlarged(one, larger) for one in painted]
+        kinds = {"painting": (photographs, broad), "photograph": (painted, photographs)}
         for direction, (before, goal) in kinds.items():
             asked = {"painter": painter, "direction": direction, "size": size, "backend": backend}
             made = [

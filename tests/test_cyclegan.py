@@ -122,14 +122,35 @@ def terms(lesson, step=0, seed=3):
     return tuple({k: float(v.detach()) for k, v in loss.terms.items()} for loss in found)
 
 
+def unseen(picture):
+    """A change of a picture (1 1 h w) that leaves its means what they are."""
+    each = torch.eye(picture.numel()).view(-1, 1, *picture.shape[2:])
+    seen = cyclegan.sketch(each).flatten(1)
+    change = torch.randn(1, picture.numel())
+    return (change - torch.linalg.lstsq(seen.T, seen.T @ change.T).solution.T).view_as(picture)
+
+
+def test_means_lie_where_the_picture_has_them_and_leave_no_stairs():
+    rows, columns = (torch.arange(32.0)[slot] for slot in ((slice(None), None), (None,)))
+    ramp = (0.3 + 0.01 * rows - 0.005 * columns).expand(1, 3, -1, -1)
+    blurred = cyclegan.enlarged(cyclegan.sketch(ramp))
+    inner = (..., slice(4, -4), slice(4, -4))
+    torch.testing.assert_close(blurred[inner], ramp[inner], atol=1e-5, rtol=0)
+    edge = (columns > rows).float().expand(1, 1, -1, -1)
+    blurred = cyclegan.enlarged(cyclegan.sketch(edge))[0, 0]
+    along = torch.stack([blurred.diagonal(shift)[4:-4].std() for shift in (0, 1, 2)])
+    assert float(along.max()) < 0.03  # 0.04 of plain squares
+
+
 def test_a_generator_sees_nothing_but_means():
     net = cyclegan.build().eval().requires_grad_(False).paint
     for unit in net.units:  # which start at nothing
         nn.init.normal_(unit.second.weight, std=0.05)
     picture, grain = torch.rand(1, 3, 32, 32), torch.randn(1, 1, 32, 32)
-    flat_squares = cyclegan.sketch(picture).repeat_interleave(4, 2).repeat_interleave(4, 3)
-    torch.testing.assert_close(net(picture, grain), net(flat_squares, grain), atol=1e-5, rtol=0)
-    assert not torch.allclose(net(picture, grain), net(picture, -grain), atol=1e-4)
+    changed = picture + unseen(picture[:, :1])
+    assert float((changed - picture).abs().mean()) > 0.3
+    torch.testing.assert_close(net(picture, grain), net(changed, grain), atol=1e-4, rtol=0)
+    assert not torch.allclose(net(picture, grain), net(picture, -grain), atol=1e-3)
 
 
 def test_who_changes_nothing_loses_nothing_by_cycle_and_identity(lesson, monkeypatch):
@@ -177,12 +198,24 @@ def test_the_goal_is_a_counterpart_in_colour(lesson):
         )
         for least, most in ((0.1, 0.4), (0.7, 0.9))
     )
-    for seed in range(4):
-        _, mean, _ = light.counterparts(lights(0.1, 0.4), dark, np.random.default_rng(seed))[
-            "colour"
-        ]
-        wanted = torch.tensor([[0.7] * 3, [0.9] * 3])
-        torch.testing.assert_close(mean, wanted, atol=0.02, rtol=0)
+    asked = light.counterparts(lights(0.1, 0.29, 0.4), dark)
+    _, mean, _ = asked["colour"]  # between those of two crops, too
+    wanted = torch.tensor([[0.7] * 3, [0.827] * 3, [0.9] * 3])
+    torch.testing.assert_close(mean, wanted, atol=0.01, rtol=0)
+    tap = next(tap for tap in asked if tap != "colour")
+    apart = (asked[tap][1][::2, None] - light.style[tap][1]).square().sum(2).argmin(1)
+    assert int(apart[0]) < NEAR and int(apart[1]) >= 4 * NEAR
+
+
+def test_of_photographs_colours_are_asked_and_no_textures(lesson, monkeypatch):
+    asked = []
+    whole = training.style_loss
+    monkeypatch.setattr(
+        training, "style_loss", lambda *given: asked.append(set(given[2])) or whole(*given)
+    )
+    terms(lesson)
+    taps = set(lesson.perception.style_taps)
+    assert asked == [taps, taps, {"colour"}, taps]
 
 
 def test_the_cycle_closes_where_one_undoes_the_other(lesson, monkeypatch):
@@ -368,6 +401,13 @@ def test_a_larger_brush_paints_a_smaller_picture():
     assert 3 * coarse.seen[0] < fine.seen[0]  # with their margins
     assert change.mean() == pytest.approx(0.1, abs=5e-3)
     assert metrics["cycle_error"] == pytest.approx(0, abs=1e-6)
+
+
+def test_photographs_have_no_brush():
+    fine, coarse = (Lent(paint=0.1, photograph=-0.1) for _ in range(2))
+    repaint(fine, brush=1, direction="photograph")
+    repaint(coarse, brush=4, direction="photograph")
+    assert coarse.seen == fine.seen
 
 
 # The trained nets

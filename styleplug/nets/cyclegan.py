@@ -3,9 +3,9 @@
 arXiv:1703.10593.  Each is a small convolutional net: residual units at a quarter of the sides, and
 up to the whole by nearest neighbours.  Departures from the paper:
 
-- A generator sees nothing but the means of squares of 4 × 4 pixels.  Whatever is finer it has to
-  paint anew, with the marks of what it makes; a net that sees all detail keeps it, and gives a
-  tint.  So it can learn from paintings alone, too: their own means are a sketch of each.
+- A generator sees nothing but means, at half the sides.  Whatever is finer it has to paint anew,
+  with the marks of what it makes; a net that sees all detail keeps it, and gives a tint.  So it
+  can learn from paintings alone, too: their own means are a sketch of each.
 - What is painted is added to the means, so that colours and places come for free.
 - Instance norm measures the whole picture, so that tiles would not agree; here a position's
   channels are divided by their root mean square (pixel norm, Karras et al. 2018,
@@ -29,16 +29,19 @@ PAINT, PHOTOGRAPH = "paint", "photograph"
 DIRECTIONS = (PAINT, PHOTOGRAPH)
 STRIDE = 4  # side of the squares whose means are seen; the picture's sides are multiples of it
 _WIDE, _MIDDLE, _FINE, _UNITS = 80, 48, 24, 5
+_TENT = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8  # of a mean, since plain squares make stairs
 
 
 def sketch(picture: Tensor) -> Tensor:
-    """The means (b c h/4 w/4) that are all a generator sees of a picture (b c h w)."""
-    return F.avg_pool2d(picture, STRIDE)
+    """The means (b c h/2 w/2) that are all a generator sees of a picture (b c h w)."""
+    channels = picture.shape[1]
+    weights = torch.outer(_TENT, _TENT).to(picture).expand(channels, 1, -1, -1)
+    return F.conv2d(F.pad(picture, (1,) * 4, mode="replicate"), weights, stride=2, groups=channels)
 
 
 def enlarged(means: Tensor) -> Tensor:
     """Such means as a blurred picture (b c h w)."""
-    return F.interpolate(means, scale_factor=float(STRIDE), mode="bilinear")
+    return F.interpolate(means, scale_factor=2.0, mode="bilinear")
 
 
 def normalised(x: Tensor) -> Tensor:
@@ -66,7 +69,7 @@ class Generator(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.entry = nn.Conv2d(3 + STRIDE**2, _WIDE, 3, padding=1)
+        self.entry = nn.Conv2d(12 + STRIDE**2, _WIDE, 3, padding=1)
         self.units = nn.Sequential(*(Unit(_WIDE) for _ in range(_UNITS)))
         self.rise = nn.ModuleList(
             [
@@ -90,7 +93,8 @@ class Generator(nn.Module):
         """
         means = sketch(picture)
         noise = F.pixel_unshuffle(grain, STRIDE)
-        x = F.relu(self.entry(torch.cat((means * 4 - 2, noise), dim=1)))
+        seen = F.pixel_unshuffle(means * 4 - 2, 2)
+        x = F.relu(self.entry(torch.cat((seen, noise), dim=1)))
         x = F.relu(normalised(self.units(x)))
         for conv in self.rise:
             x = F.relu(conv(double(x)))

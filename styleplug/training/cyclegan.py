@@ -3,13 +3,13 @@
 Zhu et al. 2017, arXiv:1703.10593: adversarial, cycle and identity losses.  Departures, all of
 them so that a short training gives brush marks instead of a tint, and leaves things what they are:
 
-- Generators see means of 4 × 4 pixels (`styleplug/nets/cyclegan.py`), so the identity loss says
-  more than in the paper: that a painting is to be painted again from its means alone.  That is a
-  lesson with an answer, and most of what is learned in the first hour.  Its colours are first made
-  those of a photograph, so that the palette is learned as well.
-- Of a photograph there is no right painting, but the statistics of one are asked for whose colours
-  have the same place among those of paintings, and the features of the photograph at a coarse layer
-  (Gatys et al. 2016).
+- Generators see means only (`styleplug/nets/cyclegan.py`), so the identity loss says more than in
+  the paper: that a painting is to be painted again from its means alone.  That is a lesson with an
+  answer.  Its colours are first made those of a photograph, so that the palette is learned as well.
+- Of a photograph there is no right painting, but the statistics are asked for of those paintings
+  whose colours have the same place among paintings, and the features of the photograph at a coarse
+  layer (Gatys et al. 2016).  Of a painting only the colours of a photograph are asked for: its
+  textures are those of what it shows, and their mean makes skies of cobbles.
 - Three critics a side judge small patches: one of pixels, one of pixels at half the size, and
   heads on the finer perceptual features.  Coarser ones would see what is shown, and ask for
   landscapes where photographs show animals.
@@ -39,11 +39,11 @@ from styleplug.training.bank import Bank
 from styleplug.training.fields import SCRATCH, batch, crop
 from styleplug.training.kinds import Kind
 from styleplug.training.perception import (
+    COLOUR,
     CONTENT,
     MOMENTS,
     Features,
     Perception,
-    joined,
     relative,
     style_loss,
 )
@@ -83,7 +83,7 @@ class CycleGanTraining(Params):
         least=1,
     )
     marks: float = field(
-        1.5,
+        1.0,
         label="Marks",
         help="How much larger paintings are seen than photographs: raise it for broader marks.",
         zh=("笔触放大", "绘画相对照片的放大倍数：调高则笔触更宽。"),
@@ -91,7 +91,7 @@ class CycleGanTraining(Params):
         le=4,
     )
     adversarial: float = field(
-        1.0,
+        2.0,
         label="Adversarial weight",
         help="How much the critics count: raise it for bolder brush marks.",
         zh=("对抗权重", "判别器的比重：调高则笔触更大胆。"),
@@ -108,7 +108,7 @@ class CycleGanTraining(Params):
         le=100,
     )
     identity: float = field(
-        2.0,
+        1.0,
         label="Identity weight",
         help="Weight of painting a painting again, of its means in the colours of a photograph.",
         zh=("恒等权重", "由粗略且换作照片色彩的绘画重绘出原画的比重。"),
@@ -116,9 +116,9 @@ class CycleGanTraining(Params):
         le=100,
     )
     style: float = field(
-        4.0,
+        8.0,
         label="Style weight",
-        help="Weight of Gram matrices like those of a picture of the other kind of like colours.",
+        help="Weight of Gram matrices like those of pictures of the other kind of like colours.",
         zh=("风格权重", "使 Gram 矩阵接近另一类中色彩相应者的比重。"),
         ge=0,
         le=20,
@@ -259,13 +259,13 @@ class CycleGanLesson(Lesson):
         fooled = [
             outdo(told.detach(), logits)
             for d in DIRECTIONS
-            for half in _halves(made[d], after[d])
+            for half in zip(made[d].chunk(2), _halves(after[d]), strict=True)
             for told, logits in zip(truth[d], judges[d](*half), strict=True)
         ]
         some = (count + 1) // 2  # enough for a loss that says so much
         back = {d: self._repaint(self.net, BACK[d], made[d][:some]) for d in DIRECTIONS}
         begun = min(1.0, progress / BEGUN)
-        style, content = self._likeness(real, sharp, before, after, rng)
+        style, content = self._likeness(real, sharp, before, after)
         terms = {
             "adversarial": begun * params.adversarial * torch.stack(fooled).sum() / 6,
             "cycle": params.cycle
@@ -283,15 +283,19 @@ class CycleGanLesson(Lesson):
         sharp: dict[str, Features],
         before: dict[str, Features],
         after: dict[str, Features],
-        rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor]:
         """Distances () in style to what is asked for, and in content to what was given."""
         styles, contents = [], []
         for d in DIRECTIONS:
-            asked = self.kinds[BACK[d]].counterparts(real[d], self.kinds[d], rng)
+            asked = self.kinds[BACK[d]].counterparts(real[d], self.kinds[d])
+            if d == PHOTOGRAPH:  # whose textures are those of what is shown
+                asked = {COLOUR: asked[COLOUR]}
             own = self.perception.style(sharp[BACK[d]])
-            style, moments = style_loss(after[d], before[d], joined([asked, own]))
-            styles.append((style + MOMENTS * moments).mean())
+            for was, found, wanted in zip(
+                _halves(before[d]), _halves(after[d]), (asked, own), strict=True
+            ):
+                style, moments = style_loss(found, was, wanted)
+                styles.append((style + MOMENTS * moments).mean() / 2)
             content = torch.cat((sharp[d][CONTENT], sharp[BACK[d]][CONTENT]))
             contents.append(relative(after[d][CONTENT], content).mean())
         return torch.stack(styles).sum(), torch.stack(contents).sum()
@@ -308,10 +312,7 @@ class CycleGanLesson(Lesson):
     def _features(self, pictures: Pair) -> dict[str, Features]:
         """Of both directions, looked at together."""
         found = self.perception(torch.cat([pictures[d] for d in DIRECTIONS]))
-        halves = {tap: part.chunk(2) for tap, part in found.items()}
-        return {
-            d: {tap: parts[i] for tap, parts in halves.items()} for i, d in enumerate(DIRECTIONS)
-        }
+        return dict(zip(DIRECTIONS, _halves(found), strict=True))
 
     def _telling(
         self,
@@ -325,7 +326,7 @@ class CycleGanLesson(Lesson):
         told, steep = [], []
         for direction, judge in self.critics["critic"].items():
             seen = {tap: part.detach() for tap, part in after[direction].items()}
-            for half in _halves(made[direction].detach(), seen):
+            for half in zip(made[direction].detach().chunk(2), _halves(seen), strict=True):
                 told += [
                     outdo(*logits) for logits in zip(judge(*half), truth[direction], strict=True)
                 ]
@@ -360,13 +361,11 @@ class CycleGanLesson(Lesson):
         return sheet(*rows)
 
 
-def _halves(pictures: Tensor, features: Features) -> list[tuple[Tensor, Features]]:
-    """Of pictures (2b 3 h w) the first and the second half, each with its features."""
+def _halves(features: Features) -> tuple[Features, Features]:
+    """Of the features of some pictures (2b …) those of the first and of the second half."""
     parts = {tap: part.chunk(2) for tap, part in features.items()}
-    return [
-        (half, {tap: part[number] for tap, part in parts.items()})
-        for number, half in enumerate(pictures.chunk(2))
-    ]
+    first, second = ({tap: part[number] for tap, part in parts.items()} for number in (0, 1))
+    return first, second
 
 
 def _both(term: Callable[[str], Tensor]) -> Tensor:

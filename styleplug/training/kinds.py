@@ -6,13 +6,12 @@ for the same.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from styleplug.training.perception import Perception, Style, chosen, joined
+from styleplug.training.perception import COLOUR, Perception, Style, joined, style_statistics
 
-NEAR = 4  # crops nearest in colour, of which one is taken
+NEAR = 8  # crops nearest in colour, whose mean is taken
 CHUNK = 32  # pictures looked at together
 
 
@@ -44,13 +43,17 @@ class Kind:
         moved = (pictures - mean) * (wide.clamp_min(0) / (spread + 1e-3)) + wanted
         return moved.clamp(0, 1)
 
-    def counterparts(self, pictures: Tensor, own: Kind, rng: np.random.Generator) -> Style:
-        """Statistics of one of the crops that have nearly the same place, for each picture."""
-        count = min(NEAR, len(self.places))
+    def counterparts(self, pictures: Tensor, own: Kind) -> Style:
+        """Statistics to ask for, for each picture, of what becomes of it as one of this kind.
+
+        Its own colours moved to their place here; all else the mean of the crops nearest to it.
+        """
         apart = torch.cdist(own.place(_colours(pictures)), self.places)
-        nearest = apart.topk(count, largest=False).indices
-        drawn = torch.from_numpy(rng.integers(count, size=len(pictures))).to(nearest.device)
-        return chosen(self.style, nearest.gather(1, drawn[:, None])[:, 0])
+        nearest = apart.topk(min(NEAR, len(self.places)), largest=False).indices
+        asked: Style = {
+            tap: tuple(part[nearest].mean(1) for part in parts) for tap, parts in self.style.items()
+        }
+        return asked | {COLOUR: style_statistics(self.recolour(pictures, own))}
 
 
 def _colours(pictures: Tensor) -> Tensor:
