@@ -49,6 +49,7 @@ from styleplug.training.pictures import SUFFIXES, Pictures
 
 PATCHED = 3  # pictures that are compared by patches, each with one of the goal's: it is slow
 SHOWN, SIDE = 8, 256
+BRUSH = METHOD.params().brush
 
 Array = np.ndarray
 Grams = dict[str, Tensor]
@@ -160,7 +161,7 @@ def main(
     count: int = 12,
     backend: str = "onnx",
     out: Annotated[Path | None, typer.Option(help="folder for sheets")] = None,
-    larger: Annotated[float, typer.Option(help="goals that are paintings")] = METHOD.params().brush,
+    larger: Annotated[float, typer.Option(help="enlarge goals that are paintings")] = BRUSH,
 ) -> None:
     """Print the table."""
     eyes, table = Eyes(teacher), Table(title=f"cyclegan at {size} px")

@@ -39,7 +39,6 @@ from styleplug.training.bank import Bank
 from styleplug.training.fields import SCRATCH, batch, crop
 from styleplug.training.kinds import Kind
 from styleplug.training.perception import (
-    COLOUR,
     CONTENT,
     MOMENTS,
     Features,
@@ -213,9 +212,11 @@ class CycleGanLesson(Lesson):
             for d in DIRECTIONS
         }
         self.described = {d: descriptor(self.perception, self.held[d]) for d in DIRECTIONS}
+        # Of photographs, no textures are asked: theirs are those of what they show.
+        typical = {PAINT: None, PHOTOGRAPH: self.perception}
         with torch.no_grad():
             self.kinds = {
-                d: Kind(self.perception, self._some(self.banks[d], COUNTED, params.size, seed))
+                d: Kind(typical[d], self._some(self.banks[d], COUNTED, params.size, seed))
                 for d in DIRECTIONS
             }
 
@@ -288,8 +289,6 @@ class CycleGanLesson(Lesson):
         styles, contents = [], []
         for d in DIRECTIONS:
             asked = self.kinds[BACK[d]].counterparts(real[d], self.kinds[d])
-            if d == PHOTOGRAPH:  # whose textures are those of what is shown
-                asked = {COLOUR: asked[COLOUR]}
             own = self.perception.style(sharp[BACK[d]])
             for was, found, wanted in zip(
                 _halves(before[d]), _halves(after[d]), (asked, own), strict=True

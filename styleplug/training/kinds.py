@@ -19,15 +19,18 @@ class Kind:
     """Photographs or paintings: the colours of some crops, and their statistics.
 
     Args:
-        perception: whose features the statistics are of.
+        perception: whose features the statistics are of; None: only colours are known.
         crops: (n 3 h w) in [0, 1].
     """
 
-    def __init__(self, perception: Perception, crops: Tensor):
+    def __init__(self, perception: Perception | None, crops: Tensor):
         colours = _colours(crops)
         self.mean, self.deviation = colours.mean(0), colours.std(0) + 1e-3
         self.places = self.place(colours)
-        self.style = joined([perception.style(perception(some)) for some in crops.split(CHUNK)])
+        self.style: Style = {}
+        if perception is not None:
+            parts = [perception.style(perception(some)) for some in crops.split(CHUNK)]
+            self.style = joined(parts)
 
     def place(self, colours: Tensor) -> Tensor:
         """Where colours (b 6) lie within the kind, as numbers of variance 1."""
