@@ -51,9 +51,13 @@ class CycleGanParams(Params):
         le=4.0,
         step=0.25,
         label="Brush",
-        help="Size of the marks: the picture is painted so many times smaller and then enlarged, "
-        "so that small things get lost, too. Photographs have none.",
-        zh=("笔触大小", "先缩小若干倍作画再放大：笔触更大，细小之处也会消失。变为照片时无效。"),
+        help="Size of the marks that a photograph gets, or that a painting has and is to lose: the "
+        "picture is repainted so many times smaller and then enlarged, so that small things get "
+        "lost, too.",
+        zh=(
+            "笔触大小",
+            "照片将得到的、或绘画原有而要去掉的笔触的大小：先缩小若干倍重绘再放大，细小之处也会消失。",
+        ),
     )
     grain: float = field(
         1.0,
@@ -107,12 +111,12 @@ class CycleGan(Method[CycleGanParams]):
 
     def work(self, params: CycleGanParams, pixels: int) -> float:
         """A step of its pixels, and another for the way back."""
-        return (1 + params.cycle) * (0.05 + pixels / _smaller(params) ** 2 / 1e6)
+        return (1 + params.cycle) * (0.05 + pixels / params.brush**2 / 1e6)
 
     def run(self, images: Images, params: CycleGanParams, ctx: Context) -> Iterator[Frame]:
         """A picture (h w 3) to another of the same shape."""
         height, width = images["content"][0].shape[:2]
-        sides = (max(1, round(side / _smaller(params))) for side in (width, height))
+        sides = (max(1, round(side / params.brush)) for side in (width, height))
         content = resize(images["content"][0], *sides)
         grain = params.grain * ctx.rng.standard_normal((*content.shape[:2], 1), np.float32)
         ways = [params.direction, _BACK[params.direction]][: 1 + params.cycle]
@@ -130,11 +134,6 @@ class CycleGan(Method[CycleGanParams]):
 
 
 METHOD = CycleGan()
-
-
-def _smaller(params: CycleGanParams) -> float:
-    """How many times smaller the picture is repainted: photographs have no brush."""
-    return params.brush if params.direction == "painting" else 1.0
 
 
 def _repainted(net: Net, source: np.ndarray, ctx: Context) -> Iterator[tuple[int, int, np.ndarray]]:

@@ -3,9 +3,10 @@
 arXiv:1703.10593.  Each is a small convolutional net: residual units at a quarter of the sides, and
 up to the whole by nearest neighbours.  Departures from the paper:
 
-- A generator sees nothing but means, at half the sides.  Whatever is finer it has to paint anew,
-  with the marks of what it makes; a net that sees all detail keeps it, and gives a tint.  So it
-  can learn from paintings alone, too: their own means are a sketch of each.
+- A generator sees nothing but means: at half the sides of a photograph, and at a quarter of those
+  of a painting, whose dabs would show in finer ones.  Whatever is finer it has to paint anew, with
+  the marks of what it makes; a net that sees all detail keeps it, and gives a tint.  So it can
+  learn from paintings alone, too: their own means are a sketch of each.
 - What is painted is added to the means, so that colours and places come for free.
 - Instance norm measures the whole picture, so that tiles would not agree; here a position's
   channels are divided by their root mean square (pixel norm, Karras et al. 2018,
@@ -27,21 +28,27 @@ from styleplug.nets.shapes import EXAMPLE, free
 
 PAINT, PHOTOGRAPH = "paint", "photograph"
 DIRECTIONS = (PAINT, PHOTOGRAPH)
-STRIDE = 4  # side of the squares whose means are seen; the picture's sides are multiples of it
+STRIDE = 4  # the picture's sides are multiples of it
+HALVINGS = {PAINT: 1, PHOTOGRAPH: 2}  # of the sides, till only means are left
 _WIDE, _MIDDLE, _FINE, _UNITS = 80, 48, 24, 5
 _TENT = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8  # of a mean, since plain squares make stairs
 
 
-def sketch(picture: Tensor) -> Tensor:
-    """The means (b c h/2 w/2) that are all a generator sees of a picture (b c h w)."""
+def sketch(picture: Tensor, halvings: int) -> Tensor:
+    """The means that are all a generator sees of a picture (b c h w): (b c h/2ⁿ w/2ⁿ)."""
     channels = picture.shape[1]
     weights = torch.outer(_TENT, _TENT).to(picture).expand(channels, 1, -1, -1)
-    return F.conv2d(F.pad(picture, (1,) * 4, mode="replicate"), weights, stride=2, groups=channels)
+    for _ in range(halvings):
+        picture = F.pad(picture, (1,) * 4, mode="replicate")
+        picture = F.conv2d(picture, weights, stride=2, groups=channels)
+    return picture
 
 
-def enlarged(means: Tensor) -> Tensor:
-    """Such means as a blurred picture (b c h w)."""
-    return F.interpolate(means, scale_factor=2.0, mode="bilinear")
+def enlarged(means: Tensor, halvings: int) -> Tensor:
+    """Such means (b c h/2ⁿ w/2ⁿ) as a blurred picture (b c h w)."""
+    for _ in range(halvings):
+        means = F.interpolate(means, scale_factor=2.0, mode="bilinear")
+    return means
 
 
 def normalised(x: Tensor) -> Tensor:
@@ -65,11 +72,17 @@ class Unit(nn.Module):
 
 
 class Generator(nn.Module):
-    """One direction (0.6 million parameters)."""
+    """One direction (0.6 million parameters).
 
-    def __init__(self) -> None:
+    Args:
+        halvings: of the sides of what it sees.
+    """
+
+    def __init__(self, halvings: int) -> None:
         super().__init__()
-        self.entry = nn.Conv2d(12 + STRIDE**2, _WIDE, 3, padding=1)
+        self.halvings = halvings
+        self.left = STRIDE >> halvings  # side of the squares of means that a unit's position has
+        self.entry = nn.Conv2d(3 * self.left**2 + STRIDE**2, _WIDE, 3, padding=1)
         self.units = nn.Sequential(*(Unit(_WIDE) for _ in range(_UNITS)))
         self.rise = nn.ModuleList(
             [
@@ -91,14 +104,14 @@ class Generator(nn.Module):
             picture: (b 3 h w) in [0, 1]; h and w are multiples of `STRIDE`.
             grain: standard normal noise (b 1 h w).
         """
-        means = sketch(picture)
+        means = sketch(picture, self.halvings)
         noise = F.pixel_unshuffle(grain, STRIDE)
-        seen = F.pixel_unshuffle(means * 4 - 2, 2)
+        seen = F.pixel_unshuffle(means * 4 - 2, self.left)
         x = F.relu(self.entry(torch.cat((seen, noise), dim=1)))
         x = F.relu(normalised(self.units(x)))
         for conv in self.rise:
             x = F.relu(conv(double(x)))
-        return enlarged(means) + self.picture(x)
+        return enlarged(means, self.halvings) + self.picture(x)
 
 
 class CycleGan(nn.Module):
@@ -106,7 +119,7 @@ class CycleGan(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.paint, self.photograph = Generator(), Generator()
+        self.paint, self.photograph = (Generator(HALVINGS[name]) for name in DIRECTIONS)
 
 
 class Repaint(nn.Module):

@@ -24,6 +24,10 @@ STEP = 0.02  # deviation of the noise that a gradient is measured by
 SLOPE = 0.2
 NARROW = 64  # channels of a head on features
 DENSE = 384  # numbers between dense layers
+PATCH = 32  # pixels, about, that a logit of the critic of pixels sees
+THIN = 16  # channels that such a critic begins with
+FINE = 4  # stride of the coarsest features that are judged
+HEADS = 3  # layers that the heads on features judge
 GROUP = 4  # pictures whose deviation from each other a critic is told
 
 
@@ -152,6 +156,45 @@ class _Head(nn.Module):
         for conv in self.down:
             x = F.leaky_relu(conv(x), SLOPE)
         return self.logit(x).flatten(1)
+
+
+class PatchCritics(nn.Module):
+    """What tells made pictures of one kind from real ones, by patches only.
+
+    Args:
+        perception: whose finer features are judged, too.
+        size: side of the pictures.
+    """
+
+    def __init__(self, perception: Perception, size: int):
+        super().__init__()
+        self.fine, self.coarse = (Critic(PATCH, channels=THIN, patches=True) for _ in range(2))
+        self.heads = FeatureCritic(perception)
+        with torch.no_grad():
+            device = next(perception.parameters()).device
+            taps = perception(torch.zeros(1, 3, size, size, device=device))
+        fine = [tap for tap in self.heads.heads if taps[tap].shape[-1] >= size // FINE]
+        for tap in {*self.heads.heads} - {*fine[:HEADS]}:
+            del self.heads.heads[tap]
+
+    def forward(self, pictures: Tensor, features: Mapping[str, Tensor]) -> list[Tensor]:
+        """Logits of each critic, of pictures (b 3 h w) and their features.
+
+        (b n) of the heads; of pixels, which take far longer, of every second picture.
+        """
+        some = pictures[::2]
+        return [
+            self.fine(some).float(),
+            self.coarse(F.avg_pool2d(some, 2)).float(),
+            self.heads(features).float(),
+        ]
+
+    def steepness(self, pictures: Tensor) -> Tensor:
+        """R1 of both critics of pixels ()."""
+        found = []
+        for critic, seen in ((self.fine, pictures), (self.coarse, F.avg_pool2d(pictures, 2))):
+            found.append(r1(critic, seen))
+        return torch.stack(found).sum()
 
 
 def fool(logits: Tensor) -> Tensor:

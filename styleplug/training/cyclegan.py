@@ -8,14 +8,15 @@ them so that a short training gives brush marks instead of a tint, and leaves th
   answer.  Its colours are first made those of a photograph, so that the palette is learned as well.
 - Of a photograph there is no right painting, but the statistics are asked for of those paintings
   whose colours have the same place among paintings, and the features of the photograph at a coarse
-  layer (Gatys et al. 2016).  Of a painting only the colours of a photograph are asked for: its
-  textures are those of what it shows, and their mean makes skies of cobbles.
+  layer (Gatys et al. 2016).  Of a painting only the colours of a photograph are asked for:
+  textures of photographs are those of what they show, and their mean makes skies of cobbles, while
+  the features of a painting are in part those of its dabs.
 - Three critics a side judge small patches: one of pixels, one of pixels at half the size, and
   heads on the finer perceptual features.  Coarser ones would see what is shown, and ask for
   landscapes where photographs show animals.
 - The adversarial loss is relativistic, with R1: a painting is paired with what was painted of its
   own means, and with what was painted of a photograph.
-- The cycle is closed in means, since finer things are painted, not kept.
+- The cycle is closed in the means that were seen, since finer things are painted, not kept.
 """
 
 from __future__ import annotations
@@ -25,16 +26,15 @@ from typing import Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
 from styleplug.methods.cyclegan import PAINTERS
 from styleplug.nets import cyclegan
-from styleplug.nets.cyclegan import DIRECTIONS, PAINT, PHOTOGRAPH, enlarged, sketch
+from styleplug.nets.cyclegan import DIRECTIONS, HALVINGS, PAINT, PHOTOGRAPH, enlarged, sketch
 from styleplug.store import weights_folder
-from styleplug.training.adversary import R1_EVERY, Critic, FeatureCritic, outdo, r1
+from styleplug.training.adversary import R1_EVERY, PatchCritics, outdo
 from styleplug.training.bank import Bank
 from styleplug.training.fields import SCRATCH, batch, crop
 from styleplug.training.kinds import Kind
@@ -51,14 +51,10 @@ from styleplug.training.precision import halved
 from styleplug.training.quality import descriptor, kernel_distance
 from styleplug.training.task import Lesson, Loss, Materials, Task
 
-PATCH = 32  # pixels, about, that a logit of the critic of pixels sees
-NARROW = 16  # channels that such a critic begins with
-FINE = 4  # stride of the coarsest features that are judged
 COUNTED, EACH = 768, 6  # crops of each kind whose statistics are taken; of a picture at most
 HELD = 24  # pictures of each kind that are judged
 SHOWN = 6
 VIEW = 2.2  # of a crop's side: that of the part of a picture that it is cut from
-HEADS = 3  # layers that the heads on features judge
 BEGUN = 0.04  # of the run, by when critics count in full; first is learned what a picture is
 BACK = {PAINT: PHOTOGRAPH, PHOTOGRAPH: PAINT}
 Pair = dict[str, Tensor]  # by direction
@@ -73,6 +69,18 @@ class CycleGanTraining(Params):
         help="Nothing, or one of the pairs that come with styleplug, which already paint a little.",
         zh=("起点", "从零开始，或从自带的某一对网络（已略会作画）开始。"),
         words={"scratch": SCRATCH, **PAINTERS},
+    )
+    ways: Literal["both", "paint", "photograph"] = field(
+        "both",
+        label="Directions",
+        help="What is learned: both directions, or one of them, while the other stays as it is.",
+        zh=("学习方向", "两个方向都学，或只学其一，另一方向保持不变。"),
+        words={
+            "both": ("Both", "两者"),
+            "paint": ("To paintings", "变为绘画"),
+            "photograph": ("To photographs", "变为照片"),
+        },
+        advanced=True,
     )
     size: int = crop(96)
     batch: int = batch(
@@ -143,42 +151,8 @@ class CycleGanTraining(Params):
     )
 
 
-class Critics(nn.Module):
-    """What tells made pictures of one kind from real ones, by patches only."""
-
-    def __init__(self, perception: Perception, size: int):
-        super().__init__()
-        self.fine, self.coarse = (Critic(PATCH, channels=NARROW, patches=True) for _ in range(2))
-        self.heads = FeatureCritic(perception)
-        with torch.no_grad():
-            device = next(perception.parameters()).device
-            taps = perception(torch.zeros(1, 3, size, size, device=device))
-        fine = [tap for tap in self.heads.heads if taps[tap].shape[-1] >= size // FINE]
-        for tap in {*self.heads.heads} - {*fine[:HEADS]}:
-            del self.heads.heads[tap]
-
-    def forward(self, pictures: Tensor, features: Features) -> list[Tensor]:
-        """Logits of each critic, of pictures (b 3 h w) and their features.
-
-        (b n) of the heads; of pixels, which take far longer, of every second picture.
-        """
-        some = pictures[::2]
-        return [
-            self.fine(some).float(),
-            self.coarse(F.avg_pool2d(some, 2)).float(),
-            self.heads(features).float(),
-        ]
-
-    def steepness(self, pictures: Tensor) -> Tensor:
-        """R1 of both critics of pixels ()."""
-        found = []
-        for critic, seen in ((self.fine, pictures), (self.coarse, F.avg_pool2d(pictures, 2))):
-            found.append(r1(critic, seen))
-        return torch.stack(found).sum()
-
-
 class CycleGanLesson(Lesson):
-    """Both directions at once; photographs are `--data`, paintings are `--styles`.
+    """Both directions at once, or one of them; photographs are `--data`, paintings are `--styles`.
 
     What belongs to a direction is kept by its name: under "paint" stand photographs, what was
     painted of them, and the critics of paintings.
@@ -197,9 +171,13 @@ class CycleGanLesson(Lesson):
         if params.start != "scratch":
             state = load_file(weights_folder() / f"cyclegan_{params.start}.safetensors")
             self.net.load_state_dict({key: value.float() for key, value in state.items()})
+        self.taught = DIRECTIONS if params.ways == "both" else (params.ways,)
+        for d in {*DIRECTIONS} - {*self.taught}:
+            self.net.get_submodule(d).requires_grad_(False)
         self.perception = Perception(materials.teacher, materials.styles, seed).to(device)
         judges = {
-            direction: Critics(self.perception, params.size).to(device) for direction in DIRECTIONS
+            direction: PatchCritics(self.perception, params.size).to(device)
+            for direction in self.taught
         }
         self.critics = {"critic": nn.ModuleDict(judges)}
         known = dict(zip(DIRECTIONS, (materials.pictures, materials.styles), strict=True))
@@ -248,30 +226,34 @@ class CycleGanLesson(Lesson):
         params, count = self.params, self.params.batch
         real = {d: self._crops(self.banks[d], rng, count, params.size) for d in DIRECTIONS}
         with torch.no_grad():
-            given = {d: torch.cat((real[d], self._disguised(real[BACK[d]], d))) for d in DIRECTIONS}
-            seen = {d: enlarged(sketch(some)) for d, some in given.items()}
+            given = {
+                d: torch.cat((real[d], self._disguised(real[BACK[d]], d))) for d in self.taught
+            }
+            seen = {
+                d: enlarged(sketch(some, HALVINGS[d]), HALVINGS[d]) for d, some in given.items()
+            }
             sharp, before = self._features(real), self._features(seen)
-        made = {d: self._repaint(self.net, d, given[d]) for d in DIRECTIONS}
+        made = {d: self._repaint(self.net, d, given[d]) for d in self.taught}
         after = self._features(made)
         judges = self.critics["critic"].requires_grad_(True)
-        truth = {d: judges[d](real[BACK[d]], sharp[BACK[d]]) for d in DIRECTIONS}
+        truth = {d: judges[d](real[BACK[d]], sharp[BACK[d]]) for d in self.taught}
         yield Loss(self._telling(real, truth, made, after, step), trains="critic")
         judges.requires_grad_(False)  # what it would gather is not asked for
         fooled = [
             outdo(told.detach(), logits)
-            for d in DIRECTIONS
-            for half in zip(made[d].chunk(2), _halves(after[d]), strict=True)
+            for d in self.taught
+            for half in zip(made[d].chunk(2), _parts(after[d]), strict=True)
             for told, logits in zip(truth[d], judges[d](*half), strict=True)
         ]
         some = (count + 1) // 2  # enough for a loss that says so much
-        back = {d: self._repaint(self.net, BACK[d], made[d][:some]) for d in DIRECTIONS}
+        back = {d: self._repaint(self.net, BACK[d], made[d][:some]) for d in self.taught}
         begun = min(1.0, progress / BEGUN)
         style, content = self._likeness(real, sharp, before, after)
         terms = {
             "adversarial": begun * params.adversarial * torch.stack(fooled).sum() / 6,
-            "cycle": params.cycle
-            * _both(lambda d: _apart(sketch(back[d]), sketch(real[d][:some]))),
-            "identity": params.identity * _both(lambda d: _apart(made[d][count:], real[BACK[d]])),
+            "cycle": params.cycle * self._each(lambda d: _means(d, back[d], real[d][:some])),
+            "identity": params.identity
+            * self._each(lambda d: _apart(made[d][count:], real[BACK[d]])),
             "style": params.style * style,
             "content": params.content * content,
         }
@@ -287,16 +269,18 @@ class CycleGanLesson(Lesson):
     ) -> tuple[Tensor, Tensor]:
         """Distances () in style to what is asked for, and in content to what was given."""
         styles, contents = [], []
-        for d in DIRECTIONS:
+        for d in self.taught:
             asked = self.kinds[BACK[d]].counterparts(real[d], self.kinds[d])
             own = self.perception.style(sharp[BACK[d]])
             for was, found, wanted in zip(
-                _halves(before[d]), _halves(after[d]), (asked, own), strict=True
+                _parts(before[d]), _parts(after[d]), (asked, own), strict=True
             ):
                 style, moments = style_loss(found, was, wanted)
                 styles.append((style + MOMENTS * moments).mean() / 2)
             content = torch.cat((sharp[d][CONTENT], sharp[BACK[d]][CONTENT]))
-            contents.append(relative(after[d][CONTENT], content).mean())
+            apart = relative(after[d][CONTENT], content)
+            # Where no textures are asked for, those of what is given are not to stay, either.
+            contents.append((apart if self.kinds[BACK[d]].style else apart.chunk(2)[1]).mean())
         return torch.stack(styles).sum(), torch.stack(contents).sum()
 
     def _disguised(self, pictures: Tensor, direction: str) -> Tensor:
@@ -308,10 +292,15 @@ class CycleGanLesson(Lesson):
         with halved(self.device):
             return net.get_submodule(direction)(pictures, torch.randn_like(pictures[:, :1])).float()
 
+    def _each(self, term: Callable[[str], Tensor]) -> Tensor:
+        """Sum () of what a term gives for each direction that is taught."""
+        return torch.stack([term(direction) for direction in self.taught]).sum()
+
     def _features(self, pictures: Pair) -> dict[str, Features]:
         """Of both directions, looked at together."""
-        found = self.perception(torch.cat([pictures[d] for d in DIRECTIONS]))
-        return dict(zip(DIRECTIONS, _halves(found), strict=True))
+        found = self.perception(torch.cat(list(pictures.values())))
+        parts = _parts(found, len(pictures))
+        return dict(zip(pictures, parts, strict=True))
 
     def _telling(
         self,
@@ -325,7 +314,7 @@ class CycleGanLesson(Lesson):
         told, steep = [], []
         for direction, judge in self.critics["critic"].items():
             seen = {tap: part.detach() for tap, part in after[direction].items()}
-            for half in zip(made[direction].detach().chunk(2), _halves(seen), strict=True):
+            for half in zip(made[direction].detach().chunk(2), _parts(seen), strict=True):
                 told += [
                     outdo(*logits) for logits in zip(judge(*half), truth[direction], strict=True)
                 ]
@@ -360,16 +349,16 @@ class CycleGanLesson(Lesson):
         return sheet(*rows)
 
 
-def _halves(features: Features) -> tuple[Features, Features]:
-    """Of the features of some pictures (2b …) those of the first and of the second half."""
-    parts = {tap: part.chunk(2) for tap, part in features.items()}
-    first, second = ({tap: part[number] for tap, part in parts.items()} for number in (0, 1))
-    return first, second
+def _parts(features: Features, count: int = 2) -> list[Features]:
+    """The features of some pictures (n b …), of so many parts one after the other."""
+    parts = {tap: part.chunk(count) for tap, part in features.items()}
+    return [{tap: part[number] for tap, part in parts.items()} for number in range(count)]
 
 
-def _both(term: Callable[[str], Tensor]) -> Tensor:
-    """Sum () of what a term gives for the two directions."""
-    return torch.stack([term(direction) for direction in DIRECTIONS]).sum()
+def _means(direction: str, found: Tensor, wanted: Tensor) -> Tensor:
+    """Mean absolute error () of the means that a direction sees."""
+    halvings = HALVINGS[direction]
+    return _apart(sketch(found, halvings), sketch(wanted, halvings))
 
 
 def _apart(found: Tensor, wanted: Tensor) -> Tensor:
