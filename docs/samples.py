@@ -102,14 +102,21 @@ def completion(side: int = 280) -> Rows:
 
 
 def cyclegan(side: int = 384) -> Rows:
-    """Photographs, in the manner of Monet, and of woodcuts."""
+    """Photographs, in the manner of Monet, and of woodcuts; two of each kind, as photographs."""
     names = ("tower.jpg", "lion.jpg", "cheetah.jpg", "cheetah1.jpg")
     contents = [_square(photograph(name, WHOLE), side) for name in names]
-    made = [
+    painted = [
         [_made("cyclegan", content=one, painter=painter, size=side)[0] for one in contents]
         for painter in ("impressionism", "ukiyoe")
     ]
-    return [contents, *made]
+    kinds = {"impressionism": ("lilies", "night"), "ukiyoe": ("waves", "woodcut")}
+    paintings, back = [], []
+    for painter, swatches in kinds.items():
+        for name in swatches:
+            paintings.append(_square(SWATCHES[name].paint(), side))
+            asked = {"painter": painter, "direction": "photograph", "size": side}
+            back += _made("cyclegan", content=paintings[-1], **asked)
+    return [contents, *painted, paintings, back]
 
 
 MAKERS: dict[str, Callable[[], Rows]] = {

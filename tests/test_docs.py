@@ -25,7 +25,11 @@ PLUGINS = (HOUSE / "docs" / "plugins.md").read_text(encoding="utf-8")
 PAGES = [HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").glob("*.md"))]
 
 # Examples show the defaults that people want; here they run in no time.
-QUICK = {"gatys": "--size 64 --backend fake --iterations 2", "cnn": "--size 64"}
+QUICK = {
+    "gatys": "--size 64 --backend fake --iterations 2",
+    "cnn": "--size 64",
+    "cyclegan": "--size 64",
+}
 SLOW, FAST = "size=512", 'size=64, backend="fake", iterations=2'
 
 
@@ -86,7 +90,7 @@ def test_the_commands_of_the_readme_run(
                 cli.main()
         said = capsys.readouterr()
         assert leaving.value.code in (0, None), f"{line}\n{said.err}"
-    for name in ("quick.png", "picture.png", "mixed.png", "again.png"):
+    for name in ("quick.png", "picture.png", "mixed.png", "again.png", "back.png"):
         with Image.open(folder / name) as picture:
             assert picture.size == (64, 48)
     assert served == [("0.0.0.0", 8000, False, ("user", "password"))]
