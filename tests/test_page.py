@@ -196,8 +196,11 @@ def test_what_does_not_apply_is_not_offered(site: Site) -> None:
 
 def test_examples_suit_the_slots() -> None:
     assert examples.pairs([]) == []
-    photographs, styles = examples.pairs(["content"]), examples.pairs(["style"])
+    pictures, styles = examples.pairs(["content"]), examples.pairs(["style"])
+    photographs, paintings = pictures[:4], pictures[4:]
     assert all(pair.photograph and not pair.swatches for pair in photographs)
+    assert [pair.swatches for pair in paintings] == [(id,) for id in examples.PAINTINGS]
+    assert not any(pair.photograph for pair in paintings) and len(paintings[0].files()) == 1
     assert all(not pair.photograph and len(pair.swatches) == 1 for pair in styles)
     both = examples.pairs(["content", "style"])[0]
     assert len(both.files()) == 2 and len(styles[0].files()) == 1

@@ -22,6 +22,7 @@ from styleplug.core import image
 from styleplug.swatches import SWATCHES
 
 PHOTOGRAPHS = ("tower.jpg", "lion.jpg", "cheetah1.jpg", "cheetah.jpg")
+PAINTINGS = ("night", "lilies", "waves", "woodcut")  # for whom a picture may be one as well
 MOST = 8  # pairs offered
 CARD = (240, 180)
 INSET = 96  # of a swatch on its card
@@ -34,7 +35,7 @@ class Pair:
     """A photograph and swatches, one for every further slot.
 
     Args:
-        photograph: its name in `gradio.media`; "" for a method that takes swatches only.
+        photograph: its name in `gradio.media`; "" where swatches are all there is.
         swatches: ids of `SWATCHES`.
     """
 
@@ -71,12 +72,14 @@ class Pair:
 def pairs(slots: Sequence[str]) -> list[Pair]:
     """Examples for a method with these slots: the first a photograph, the others swatches.
 
-    A slot called "style" gets a swatch wherever it stands.
+    A slot called "style" gets a swatch wherever it stands; a slot that stands alone gets
+    photographs, then paintings.
     """
     photographs = [] if not slots or slots[0] == "style" else list(PHOTOGRAPHS)
     swatches = len(slots) - bool(photographs)
     if not swatches:
-        return [Pair(photograph, ()) for photograph in photographs]
+        paintings = [Pair("", (id,)) for id in PAINTINGS if photographs]
+        return [*(Pair(photograph, ()) for photograph in photographs), *paintings]
     ids = list(SWATCHES)
     return [
         Pair(
