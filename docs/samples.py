@@ -104,19 +104,20 @@ def completion(side: int = 280) -> Rows:
 def cyclegan(side: int = 384) -> Rows:
     """Photographs, in the manner of Monet, and of woodcuts; two of each kind, as photographs."""
     names = ("tower.jpg", "lion.jpg", "cheetah.jpg", "cheetah1.jpg")
+    known = {"impressionism": ("lilies", "night"), "ukiyoe": ("waves", "woodcut")}
+
+    def repaint(painter: str, direction: str, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
+        asked = {"painter": painter, "direction": direction, "size": side}
+        return [_made("cyclegan", content=one, **asked)[0] for one in pictures]
+
     contents = [_square(photograph(name, WHOLE), side) for name in names]
-    painted = [
-        [_made("cyclegan", content=one, painter=painter, size=side)[0] for one in contents]
-        for painter in ("impressionism", "ukiyoe")
-    ]
-    kinds = {"impressionism": ("lilies", "night"), "ukiyoe": ("waves", "woodcut")}
-    paintings, back = [], []
-    for painter, swatches in kinds.items():
-        for name in swatches:
-            paintings.append(_square(SWATCHES[name].paint(), side))
-            asked = {"painter": painter, "direction": "photograph", "size": side}
-            back += _made("cyclegan", content=paintings[-1], **asked)
-    return [contents, *painted, paintings, back]
+    painted = [repaint(painter, "painting", contents) for painter in known]
+    paintings = {
+        painter: [_square(SWATCHES[name].paint(), side) for name in swatches]
+        for painter, swatches in known.items()
+    }
+    back = [repaint(painter, "photograph", some) for painter, some in paintings.items()]
+    return [contents, *painted, sum(paintings.values(), []), sum(back, [])]
 
 
 MAKERS: dict[str, Callable[[], Rows]] = {

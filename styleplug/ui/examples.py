@@ -75,10 +75,12 @@ def pairs(slots: Sequence[str]) -> list[Pair]:
     A slot called "style" gets a swatch wherever it stands; a slot that stands alone gets
     photographs, then paintings.
     """
-    photographs = [] if not slots or slots[0] == "style" else list(PHOTOGRAPHS)
+    if not slots:
+        return []
+    photographs = [] if slots[0] == "style" else list(PHOTOGRAPHS)
     swatches = len(slots) - bool(photographs)
     if not swatches:
-        paintings = [Pair("", (id,)) for id in PAINTINGS if photographs]
+        paintings = [Pair("", (id,)) for id in PAINTINGS]
         return [*(Pair(photograph, ()) for photograph in photographs), *paintings]
     ids = list(SWATCHES)
     return [
