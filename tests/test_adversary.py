@@ -131,12 +131,17 @@ def test_critics_judge_wholes_patches_features_and_numbers(pictures, perception)
     assert len(logits) == 4 and not torch.allclose(logits[0], logits[1])
 
 
-def test_classes_change_what_a_critic_says():
+def test_classes_change_what_a_critic_says(perception):
     torch.manual_seed(0)
-    judge, numbers = DenseCritic(7, classes=2), torch.randn(4, 7)
+    pictures = torch.rand(4, 3, 32, 32)
     one, other = torch.zeros(4, dtype=torch.long), torch.ones(4, dtype=torch.long)
-    assert judge(numbers, one).shape == (4, 1)
-    assert not torch.allclose(judge(numbers, one), judge(numbers, other))
+    whole = Critic(32, channels=8, classes=2)
+    heads = FeatureCritic(perception, classes=2).eval()  # or its spectral norm moves
+    seen = perception(pictures)
+    pairs = [(whole(pictures, one), whole(pictures, other))]
+    pairs += zip(heads.each(seen, one), heads.each(seen, other), strict=True)
+    for said, instead in pairs:
+        assert said.shape == instead.shape and not torch.allclose(said, instead)
 
 
 @pytest.mark.parametrize(

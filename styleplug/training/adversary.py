@@ -40,6 +40,7 @@ class Critic(nn.Module):
         most: channels at most.
         before: channels of the pictures.
         patches: judge patches (of about `size` pixels) instead of whole pictures.
+        classes: how many whole pictures belong to; 0: none are told.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Critic(nn.Module):
         most: int = 384,
         before: int = 3,
         patches: bool = False,
+        classes: int = 0,
     ):
         super().__init__()
         depth = max(1, (size // 4).bit_length() - 1 - (1 if patches else 0))
@@ -60,6 +62,7 @@ class Critic(nn.Module):
         last = widths[-1]
         self.mix = nn.Conv2d(last + self.whole, last, 3, padding=1)
         self.logit = nn.Linear(16 * last, 1) if self.whole else nn.Conv2d(last, 1, 1)
+        self.classes = Classes(classes, 16 * last) if classes else None
         for part in self.modules():
             if isinstance(part, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(part.weight, SLOPE)
@@ -67,7 +70,7 @@ class Critic(nn.Module):
                     nn.init.zeros_(part.bias)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
         """Logits (b 1) of pictures (b c size size); (b n) of n patches where they are judged."""
         x = self.entry(pictures.contiguous(memory_format=torch.channels_last))
         for level in self.levels:
@@ -75,7 +78,29 @@ class Critic(nn.Module):
         if self.whole:
             x = torch.cat((x, _deviation(x)), dim=1)
         x = F.leaky_relu(self.mix(x), SLOPE)
-        return self.logit(x.flatten(1)) if self.whole else self.logit(x).flatten(1)
+        if not self.whole:
+            return self.logit(x).flatten(1)
+        x = x.flatten(1)
+        return self.logit(x) + (0 if self.classes is None else self.classes(x, labels))
+
+
+class Classes(nn.Module):
+    """What a critic says the more for a class (Miyato & Koyama 2018, arXiv:1802.05637).
+
+    Args:
+        classes: how many.
+        numbers: that it sees of a picture, or of a position in it.
+    """
+
+    def __init__(self, classes: int, numbers: int):
+        super().__init__()
+        self.embedding = nn.Embedding(classes, numbers)
+        nn.init.normal_(self.embedding.weight, std=0.3 * numbers**-0.5)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        """To be added to logits (b 1 …), of what is seen (b n …)."""
+        known = self.embedding(labels).unflatten(1, (-1,) + (1,) * (x.dim() - 2))
+        return (known * x).sum(1, keepdim=True)
 
 
 class _Down(nn.Module):
@@ -99,24 +124,17 @@ class DenseCritic(nn.Module):
 
     Args:
         before: numbers in.
-        classes: how many what is judged belongs to; 0: none are told.
     """
 
-    def __init__(self, before: int, *, classes: int = 0):
+    def __init__(self, before: int):
         super().__init__()
         self.layers = Dense(before, DENSE, 1)
         self.spread = nn.Parameter(torch.full((1,), 0.1))
-        self.embedding = nn.Embedding(classes, DENSE) if classes else None
-        if self.embedding is not None:
-            nn.init.normal_(self.embedding.weight, std=0.3)
 
-    def forward(self, numbers: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, numbers: Tensor) -> Tensor:
         """Logits (b 1) of numbers (b n)."""
         x = self.layers.features(numbers)
-        logits = self.layers.exit(x) + self.spread * _deviation(x[:, :, None, None])[:, :, 0, 0]
-        if self.embedding is None or labels is None:
-            return logits
-        return logits + (self.embedding(labels) * x).sum(1, keepdim=True) * DENSE**-0.5
+        return self.layers.exit(x) + self.spread * _deviation(x[:, :, None, None])[:, :, 0, 0]
 
 
 class FeatureCritic(nn.Module):
@@ -124,25 +142,30 @@ class FeatureCritic(nn.Module):
 
     Args:
         perception: whose features are judged; it is not part of this module.
+        classes: how many pictures belong to; 0: none are told.
     """
 
-    def __init__(self, perception: Perception):
+    def __init__(self, perception: Perception, *, classes: int = 0):
         super().__init__()
         with torch.no_grad():
             device = next(perception.parameters()).device
             taps = perception(torch.zeros(1, 3, 64, 64, device=device))
         names = [*(tap for tap in perception.style_taps if taps[tap].shape[1] > 3), CONTENT]
-        self.heads = nn.ModuleDict({tap: _Head(taps[tap].shape[1]) for tap in names})
+        self.heads = nn.ModuleDict({tap: _Head(taps[tap].shape[1], classes) for tap in names})
+
+    def each(self, features: Mapping[str, Tensor], labels: Tensor | None = None) -> list[Tensor]:
+        """Logits (b n) of each head, one for each position, of features by tap."""
+        return [head(features[tap], labels) for tap, head in self.heads.items()]
 
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
-        """Logits (b n), one for each position of each head, of features by tap."""
-        return torch.cat([head(features[tap]) for tap, head in self.heads.items()], dim=1)
+        """The same, of all heads (b n)."""
+        return torch.cat(self.each(features), dim=1)
 
 
 class _Head(nn.Module):
     """Judges one tap."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, classes: int):
         super().__init__()
         self.scale = nn.GroupNorm(1, channels, affine=False)  # taps differ in size by far
         self.down = nn.ModuleList(
@@ -150,12 +173,14 @@ class _Head(nn.Module):
             for inner in (channels, NARROW)
         )
         self.logit = spectral_norm(nn.Conv2d(NARROW, 1, 1))
+        self.classes = Classes(classes, NARROW) if classes else None
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
         x = self.scale(features)
         for conv in self.down:
             x = F.leaky_relu(conv(x), SLOPE)
-        return self.logit(x).flatten(1)
+        logits = self.logit(x) + (0 if self.classes is None else self.classes(x, labels))
+        return logits.flatten(1)
 
 
 class PatchCritics(nn.Module):

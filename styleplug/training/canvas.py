@@ -69,6 +69,10 @@ class Latents:
         """(b c h/4 w/4), not scaled, to (b 3 h w)."""
         return torch.cat([self.vae.decoder(part).clamp(0, 1) for part in painted.split(CHUNK)])
 
+    def show(self, canvas: Tensor) -> Tensor:
+        """(b c h/4 w/4), scaled, to (b 3 h w); not cut off, so that gradients are not, either."""
+        return self.vae.decoder(canvas * self.scale + self.mean)
+
     def strayed(self, made: Tensor, real: Tensor, sketch: Tensor, near: float) -> Tensor:
         """How far () the first of what is made are from real canvases, and all from sketches.
 
@@ -80,27 +84,31 @@ class Latents:
         coarse, coarsest = F.avg_pool2d(apart, 2), F.avg_pool2d(drift, 4)
         return near * apart.abs().mean() + coarse.abs().mean() + coarsest.abs().mean()
 
-    def critic(self) -> nn.Module:
-        """Convolutions."""
-        return Both(2 * vae.CHANNELS)
 
+class SketchCritic(nn.Module):
+    """Judges styles by the sketches that they give, at half the canvas's sides.
 
-class Both(nn.Module):
-    """Two critics whose words count the same: of the whole, and of patches.
+    Convolutions see at once when parts do not fit together, and dense layers hardly.
 
     Args:
-        channels: of what is judged, at 16×16 positions.
+        net: whose sketches they are.
+        styles: of real pictures (n s); the channels of their sketches are made equally strong.
+        classes: how many pictures belong to; 0: none are told.
     """
 
-    def __init__(self, channels: int):
+    def __init__(self, net: Dcgan, styles: Tensor, *, classes: int = 0):
         super().__init__()
-        self.whole = Critic(16, channels=64, most=192, before=channels)
-        self.patches = Critic(16, channels=64, before=channels, patches=True)
+        basis, plain = (F.avg_pool2d(part, 2) for part in (net.basis, net.plain))
+        shown = plain + torch.tensordot(styles, basis, 1)
+        mean, deviation = shown.mean((0, 2, 3)), shown.std((0, 2, 3)) + 1e-3
+        self.register_buffer("basis", basis / deviation[:, None, None])
+        self.register_buffer("plain", (plain - mean[:, None, None]) / deviation[:, None, None])
+        channels, side = plain.shape[1:3]
+        self.critic = Critic(side, channels=48, most=96, before=channels, classes=classes)
 
-    def forward(self, canvas: Tensor) -> Tensor:
-        """Logits (b 2n): one of the whole, as often as there are n patches, and theirs."""
-        patches = self.patches(canvas)
-        return torch.cat((self.whole(canvas).expand_as(patches), patches), dim=1)
+    def forward(self, styles: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Logits (b 1) of styles (b s)."""
+        return self.critic(self.plain + torch.tensordot(styles, self.basis, 1), labels)
 
 
 class Waves:

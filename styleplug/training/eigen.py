@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from styleplug.nets.generator import Generator
+
 ROUNDS = 3  # of the search for the directions
 EVEN = 0.3  # numbers of a style deviate by this power of what their eigenpictures do
 LEAST = 1e-4  # of the largest deviation; what deviates less is nothing
@@ -52,3 +54,25 @@ def regression(styles: Tensor, canvases: Tensor) -> tuple[Tensor, Tensor]:
     basis = torch.linalg.solve(x.T @ x + ridge, x.T @ y).float()
     plain = plain - (mean @ basis).view_as(plain)
     return basis.view(-1, *canvases.shape[1:]), plain
+
+
+@torch.no_grad()
+def translate(net: Generator, basis: Tensor, plain: Tensor) -> None:
+    """Let a generator that knows other eigenpictures speak of these, as nearly as it can.
+
+    Args:
+        net: whose `basis` and `plain` are still those that it learned with.
+        basis: what its sketches are to gain by each number of a style (s …).
+        plain: the sketch (1 …) that a style of zeros is to have.
+    """
+    before, after = net.basis.flatten(1), basis.flatten(1)
+    inverse = torch.linalg.pinv(after, rtol=RIDGE)
+    turn, moved = before @ inverse, (net.plain - plain).flatten(1) @ inverse
+    net.centre.copy_(net.centre @ turn + moved)
+    exit = net.mapping.exit
+    exit.weight.copy_(turn.T @ exit.weight)
+    exit.bias.copy_(exit.bias @ turn + moved[0])
+    if net.painter is not None:
+        told = net.painter.style
+        told.weight.copy_(told.weight @ (after @ torch.linalg.pinv(before, rtol=RIDGE)).T)
+        told.bias.sub_(told.weight @ moved[0])

@@ -1,33 +1,48 @@
 """What `gan`, `dcgan` and `cgan` are trained by: two games, each of a critic and who fools it.
 
-Goodfellow et al. 2014 (arXiv:1406.2661), with the non-saturating loss and R1.  In the first game,
-played several times a step since it is cheap, the mapping learns to make styles like those of
-real pictures.  In the second, where the net has a painter, this learns to complete sketches.  Most
-are of styles that the mapping made, which learns on with it where there are no classes; some are
-of real pictures, which the painter must not stray from.  Its critics see the sketch beside the
-canvas, as in Isola et al. 2017 (arXiv:1611.07004): so what is painted must fit.
+Goodfellow et al. 2014 (arXiv:1406.2661), with the non-saturating loss.  In the first game the
+mapping learns to make styles like those of real pictures.  Where the net has no painter, the
+critic is dense, with R1, and the game is played several times a step since it is cheap.  Where it
+has one, the critic judges the sketches by convolutions, real and made in pairs, with R1 of both
+(Huang et al. 2024, arXiv:2501.05441); such critics need a far higher rate than who fools them.
+
+In the second game a painter learns to complete sketches.  Most are of styles that the mapping
+made, which learns on with it; some are of real pictures, which the painter must not stray from.
+Its critics are small heads on frozen perceptual features of the pictures (Sauer et al. 2021,
+arXiv:2111.01007): they know from the first step what an eye is, and hardly learn by heart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.core.classes import CLASSES, spell
 from styleplug.core.errors import UsageError
 from styleplug.core.mapped import NOISE
 from styleplug.core.params import Params, field
-from styleplug.training.adversary import R1_EVERY, DenseCritic, fool, r1_exact, tell, unmoved
+from styleplug.store import weights_folder
+from styleplug.training.adversary import (
+    R1_EVERY,
+    DenseCritic,
+    FeatureCritic,
+    fool,
+    outdo,
+    r1_exact,
+    tell,
+    unmoved,
+)
 from styleplug.training.bank import ROOM, Bank
-from styleplug.training.canvas import Latents, canvas_of
-from styleplug.training.eigen import Eigenpictures, regression
-from styleplug.training.fields import batch
+from styleplug.training.canvas import Latents, SketchCritic, canvas_of
+from styleplug.training.eigen import Eigenpictures, regression, translate
+from styleplug.training.fields import SCRATCH, batch
 from styleplug.training.perception import Perception
 from styleplug.training.pictures import sheet
 from styleplug.training.quality import descriptor, diversity, kernel_distance
@@ -37,12 +52,14 @@ SCORED = 256  # pictures made to be judged
 FOLLOWING = 0.01  # by how much of a step's styles their mean is moved
 ROWS, COLUMNS = 4, 8  # of a sheet
 JITTER = 8 / 7  # of a picture's side by the crop's, where pictures are learned whole
-ROUNDS, MANY = 4, 4  # of the first game in a step; styles in it, in batches of pictures
+MANY = 4  # styles in the first game, in batches of pictures
+ROUNDS = 4  # of it in a step, where critics are dense
 DESCRIBED = 4096  # pictures at most that eigenpictures are found from
 KNOWN = 1 / 4  # of the sketches in the second game: those of real pictures
 ALONE = 150  # steps in which the painter only learns not to stray, before critics are heard
 ALONE_NEAR, NEAR = 4.0, 0.3  # weight of each number's likeness before, and after
-STYLE_R1 = 0.1  # weight of R1 in the first game
+DENSE_R1, SKETCH_R1 = 0.1, 0.05  # weights of R1 in the first game
+SLOW = {"net": 0.15, "styles": 1.0, "canvases": 1.0}  # rates where there is a painter
 
 
 def whole(default: bool) -> Any:
@@ -59,24 +76,21 @@ def whole(default: bool) -> Any:
 class Generation(Params):
     """What decides a run."""
 
+    start: Literal["scratch", "embedded"] = field(
+        "scratch",
+        label="Start from",
+        help="Nothing, or the net that comes with styleplug, which paints faces.",
+        zh=("起点", "从零开始，或从自带的网络（已会画人脸）开始。"),
+        words={"scratch": SCRATCH, "embedded": ("The net that is here", "自带的网络")},
+    )
     batch: int = batch(
         16,
         "Real pictures, and as many made ones, in a step.",
         "每一步的真实图片数，生成图片数与之相同。",
         most=512,
     )
-    r1_weight: float = field(
-        0.5,
-        label="R1 weight",
-        help="Weight of the critic's squared gradient at real pictures: raise it where a run "
-        "becomes unsteady.",
-        zh=("R1 权重", "判别器在真实图片处梯度平方的权重：训练不稳时调高。"),
-        ge=0.0,
-        le=100.0,
-        advanced=True,
-    )
     follow_weight: float = field(
-        2.0,
+        1.0,
         label="Likeness weight",
         help="How closely the painter keeps to what it completes: raise it for truer, softer "
         "pictures.",
@@ -117,7 +131,12 @@ class GeneratorLesson(Lesson):
         seed: int,
     ):
         self.params, self.device = params, device
-        self.net = arch.build().to(device, memory_format=torch.channels_last)
+        self.net = arch.build()
+        if params.start == "embedded":
+            name = arch.__name__.rpartition(".")[2]
+            state = load_file(weights_folder() / f"{name}.safetensors")
+            self.net.load_state_dict({key: value.float() for key, value in state.items()})
+        self.net.to(device, memory_format=torch.channels_last)
         room = JITTER if params.whole else ROOM
         self.bank = Bank(materials.pictures, self.net.side, device, room=room)
         self.classes = 0
@@ -133,14 +152,22 @@ class GeneratorLesson(Lesson):
         self.canvas = canvas_of(self.net, pictures)
         both = torch.cat((pictures, pictures.flip(3)))
         self.eigenpictures = Eigenpictures(both, len(self.net.basis))
-        basis, plain = regression(self.eigenpictures.styles(pictures), self.canvas.read(pictures))
+        styles = self.eigenpictures.styles(pictures)
+        basis, plain = regression(styles, self.canvas.read(pictures))
+        if params.start == "embedded":
+            translate(self.net, basis, plain)
         self.net.basis.copy_(basis)
         self.net.plain.copy_(plain)
-        self.critics = {"styles": DenseCritic(len(basis), classes=self.classes).to(device)}
-        self.painted = self.canvas if isinstance(self.canvas, Latents) else None
-        if self.painted:
-            self.critics["canvases"] = self.painted.critic().to(device)
         self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
+        self.painted = self.canvas if isinstance(self.canvas, Latents) else None
+        critics: dict[str, nn.Module] = {"styles": DenseCritic(len(basis))}
+        if self.painted:
+            critics = {
+                "styles": SketchCritic(self.net, styles, classes=self.classes),
+                "canvases": FeatureCritic(self.perception, classes=self.classes),
+            }
+            self.rates, self.decay = SLOW, 0.995
+        self.critics = {name: critic.to(device) for name, critic in critics.items()}
         self._judge_by(materials, seed)
 
     def _judge_by(self, materials: Materials, seed: int) -> None:
@@ -157,26 +184,30 @@ class GeneratorLesson(Lesson):
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
         """Both games: a critic learns to tell what is made from what is real, then is fooled."""
-        for turn in range(ROUNDS):
-            yield from self._styles(step * ROUNDS + turn, rng)
+        rounds = 1 if self.painted else ROUNDS
+        for turn in range(rounds):
+            yield from self._styles(step * rounds + turn, rng)
         if self.painted:
             yield from self._canvases(self.painted, step, rng)
 
-    def _styles(self, step: int, rng: np.random.Generator) -> Iterator[Loss]:
-        """The first game."""
+    def _styles(self, turn: int, rng: np.random.Generator) -> Iterator[Loss]:
+        """A round of the first game."""
         count, critic = MANY * self.params.batch, self.critics["styles"]
         with torch.no_grad():
             real = self.eigenpictures.styles(self._drawn(rng, count))
         labels = self.bank.labels[self.bank.chosen]
-        told = (labels,) if self.classes else ()
+        told = self._told(labels)
         made = self._map(self.net, self._noise(count), labels)
-        terms = {"styles": tell(critic(real, *told), critic(made.detach(), *told))}
-        if step % R1_EVERY == 0:
-            terms["styles r1"] = STYLE_R1 / 2 * R1_EVERY * r1_exact(critic, real, *told)
+        truth, found = critic(real, *told), critic(made.detach(), *told)
+        terms = {"styles": outdo(found, truth) if self.painted else tell(truth, found)}
+        if turn % R1_EVERY == 0:
+            seen, weight = ((real, made), SKETCH_R1) if self.painted else ((real,), DENSE_R1)
+            steep = [r1_exact(critic, styles, *told) for styles in seen]
+            terms["styles r1"] = weight / 2 * R1_EVERY * torch.stack(steep).sum()
         yield Loss(terms, trains="styles")
         with unmoved(critic):
-            fooling = fool(critic(made, *told))
-        yield Loss({"map": fooling})
+            found = critic(made, *told)
+        yield Loss({"map": outdo(truth.detach(), found) if self.painted else fool(found)})
         self._follow(made.detach(), labels)
 
     def _canvases(self, canvas: Latents, step: int, rng: np.random.Generator) -> Iterator[Loss]:
@@ -186,24 +217,30 @@ class GeneratorLesson(Lesson):
             pictures = self._drawn(rng, count)
             labels = self.bank.labels[self.bank.chosen]
             real, known = canvas.read(pictures), self.eigenpictures.styles(pictures)
-            sketched = net.sketch(known)
         some = max(1, round(KNOWN * count))
-        with torch.set_grad_enabled(not self.classes):  # this critic would have it forget classes
-            mapped = self._map(net, self._noise(count - some), labels[some:])
+        mapped = self._map(net, self._noise(count - some), labels[some:])
         style = torch.cat((known[:some], mapped))
         sketch = net.sketch(style)
         made = sketch + net.painter(sketch, style)
         strayed = canvas.strayed(made, real[:some], sketch, ALONE_NEAR if step < ALONE else NEAR)
         terms = {"likeness": self.params.follow_weight * strayed}
         if step >= ALONE:
-            before, after = (torch.cat(pair, dim=1) for pair in ((real, sketched), (made, sketch)))
-            told = {"critic": tell(critic(before), critic(after.detach()))}
-            if step % R1_EVERY == 0 and self.params.r1_weight:
-                told["r1"] = self.params.r1_weight / 2 * R1_EVERY * r1_exact(critic, before)
-            yield Loss(told, trains="canvases")
+            told = self._told(labels)
+            with torch.no_grad():  # real pictures as the decoder would give them, too
+                truth = self.perception(canvas.show(real))
+            seen = self.perception(canvas.show(made))
+            kept = {tap: part.detach() for tap, part in seen.items()}
+            pairs = zip(critic.each(truth, *told), critic.each(kept, *told), strict=True)
+            telling = torch.stack([tell(*pair) for pair in pairs]).mean()
+            yield Loss({"critic": telling}, trains="canvases")
             with unmoved(critic):
-                terms["painter"] = fool(critic(after))
+                fooling = [fool(logits) for logits in critic.each(seen, *told)]
+            terms["painter"] = torch.stack(fooling).mean()
         yield Loss(terms)
+
+    def _told(self, labels: Tensor) -> tuple[Tensor, ...]:
+        """What critics are told beside what they judge."""
+        return (labels,) if self.classes else ()
 
     def _noise(self, count: int) -> Tensor:
         return torch.randn(count, NOISE, device=self.device)
