@@ -12,10 +12,12 @@ import torch
 from conftest import make_photo
 
 import styleplug
-from styleplug.core import patches, seam
+from styleplug.core import patches, patchmatch, seam
+from styleplug.core.alike import neighbourhood
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.image import read
 from styleplug.core.method import Context
+from styleplug.core.picture import resize
 from styleplug.core.recipe import Recipe
 from styleplug.engine import shared
 from styleplug.methods import completion as method
@@ -230,13 +232,16 @@ def test_pieces_meet_without_a_step_unless_it_is_an_edge(step, left):
     sources = np.stack(np.indices(mask.shape), axis=2)
     sources[:, 20:40, 1] = 10
     sources[:, 40:60, 1] = 70
-    shades = seam.levelled(picture, sources, mask)
+    shades = seam.levelled(picture, sources, mask, picture)
     assert not shades[~mask].any()
     result = (picture + shades)[30, :, 0]
     steps = np.abs(np.diff(result))
     assert (steps.max() < left) if step < 0.5 else (steps.max() > left)
     whole = np.stack(np.indices(mask.shape), axis=2)
-    assert not seam.levelled(photo(80, 60), whole, mask).any(), "one piece has no seams"
+    picture = photo(80, 60)
+    assert not seam.levelled(picture, whole, mask, picture).any(), "one piece has no seams"
+    back = np.concatenate((picture[:, ::-1], picture), axis=1)
+    assert not seam.levelled(picture, whole + (0, 80), mask, back).any(), "nor has another's"
 
 
 def test_a_border_without_neighbours_shows_nothing():
@@ -255,8 +260,9 @@ def test_a_pattern_goes_on():
     np.testing.assert_array_equal(found.picture[:13], picture[:13])
 
 
-def test_what_is_masked_is_never_a_source():
-    picture, mask = photo(), box(90, 120, 30, 60, 40, 80)
+@pytest.mark.parametrize("columns", [(40, 80), (116, 120)], ids=["inside", "at the side"])
+def test_what_is_masked_is_never_a_source(columns):
+    picture, mask = photo(), box(90, 120, 30, 60, *columns)
     one, two = (
         patches.fill(
             np.where(mask[:, :, None], value, picture).astype(np.float32), mask, rng, unchecked
@@ -265,7 +271,62 @@ def test_what_is_masked_is_never_a_source():
     )
     np.testing.assert_array_equal(one.picture, two.picture)
     rows, columns = one.sources[mask].T
-    assert not mask[rows, columns].any()
+    assert not patchmatch.beside(mask)[rows, columns].any()
+
+
+def face(height=72, width=120):
+    """Grain that is the same at both sides, but mirrored, and a hole in the right one of them."""
+    grain = resize(
+        np.random.default_rng(5).random((height // 4, width // 8, 3), np.float32), 60, 72
+    )
+    return np.concatenate((grain, grain[:, ::-1]), axis=1), box(height, width, 30, 44, 80, 96)
+
+
+def test_all_of_another_place_is_put_into_the_hole_at_once():
+    picture, mask = face()
+    spoilt = np.where(mask[:, :, None], np.float32(0.9), picture)
+    level = patchmatch.Level(
+        spoilt, mask, np.random.default_rng(0), np.zeros((*mask.shape, 0), np.float32)
+    )
+    level.peel(unchecked)
+    level.transplant(0, 120)
+    np.testing.assert_allclose(level.made, picture, atol=1e-5)
+
+
+@pytest.mark.parametrize("odd", [0, 1])
+def test_pieces_may_be_mirrored(odd, monkeypatch):
+    """Also where halves of the picture's sides are no whole numbers."""
+    picture, mask = (part[:, odd:] for part in face())
+    taken_from = []
+
+    def levelled(made, sources, hole, given):
+        taken_from.append(given)
+        return seam.levelled(made, sources, hole, given)
+
+    monkeypatch.setattr(patches, "levelled", levelled)
+    spoilt = np.where(mask[:, :, None], np.float32(0.9), picture)
+    found = patches.fill(spoilt, mask, np.random.default_rng(0), unchecked, alike=True)
+    assert np.abs(found.picture - picture)[mask].mean() < 0.02
+    assert (found.sources[mask][:, 1] >= picture.shape[1]).all()
+    rows, columns = found.sources[mask].T
+    assert np.abs(taken_from[0][rows, columns] - picture[mask]).mean() < 0.02
+    large, hole = (part.repeat(2, 0).repeat(2, 1) for part in (picture, mask))
+    spoilt = np.where(hole[:, :, None], np.float32(0.9), large)
+    assert np.abs(patches.enlarged(spoilt, hole, found) - large)[hole].mean() < 0.05
+
+
+def test_a_neighbourhood_like_that_of_the_hole_is_found_or_none_is():
+    picture, mask = face()
+    assert neighbourhood(picture, mask) == (0, 120)  # where the mirror image is the picture itself
+    moved = np.roll(picture[:, :60], (2, 3), (0, 1))
+    copied = np.concatenate((moved, picture[:, :60]), axis=1)
+    assert neighbourhood(copied, mask) == (2, 3 - 60)
+    noise = np.random.default_rng(0).random((72, 120, 3)).astype(np.float32)
+    assert neighbourhood(noise, mask) is None
+    assert neighbourhood(np.full((72, 120, 3), 0.5, np.float32), mask) is None
+    assert neighbourhood(picture, box(72, 120, 0, 72, 0, 100)) is None
+    hidden = np.where(mask[:, :, None], np.float32(9), picture)
+    assert neighbourhood(hidden, mask) == (0, 120)  # what is under the mask is not looked at
 
 
 def test_what_is_made_is_as_sharp_as_its_sources():
@@ -511,14 +572,29 @@ def test_the_plan_knows_that_memory_is_bounded():
     assert plan.peak_mb < 2500
 
 
+def test_only_the_first_proposal_takes_after_a_place_like_the_hole(monkeypatch):
+    asked = []
+    fill = patches.fill
+
+    def watched(*given, alike):
+        asked.append(alike)
+        return fill(*given, alike=alike)
+
+    monkeypatch.setattr(patches, "fill", watched)
+    picture, mask = face()
+    one, two, three = run(picture, mask, widen=0, count=3, detail="patches").images
+    assert asked == [True, False, False]
+    assert np.abs(one - picture)[mask].mean() < 0.02 < np.abs(two - three)[mask].mean()
+
+
 def test_a_large_hole_is_worked_on_at_a_bounded_size(monkeypatch):
     monkeypatch.setattr(method, "_HOLE", 1500)
     sizes = []
     fill = patches.fill
 
-    def watched(picture, *rest):
+    def watched(picture, *rest, **options):
         sizes.append(picture.shape[0] * picture.shape[1])
-        return fill(picture, *rest)
+        return fill(picture, *rest, **options)
 
     monkeypatch.setattr(patches, "fill", watched)
     content, mask = photo(240, 180), box(180, 240, 40, 140, 60, 180)

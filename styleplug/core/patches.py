@@ -9,7 +9,8 @@ pixel with the middle of one of the best matches, drawn by chance (Efros & Leung
 another seed gives another picture.
 
 So that smooth patches do not win everywhere, how rough the picture is around a pixel counts like
-a colour (Newson et al. 2014, "Video Inpainting of Complex Scenes", arXiv:1503.05528).
+a colour (Newson et al. 2014, "Video Inpainting of Complex Scenes", arXiv:1503.05528).  Mirrored
+patches may serve as well: so one eye can be made of the other.
 
 Departures: patches are compared by their principal components, which is ten times faster; votes
 of the last round are sharpened, since means of patches that differ are blurred.
@@ -22,7 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from styleplug.core.patchmatch import SIDE, Level, depth, touched
+from styleplug.core.alike import neighbourhood
+from styleplug.core.patchmatch import SIDE, Level, beside, depth, touched
 from styleplug.core.picture import resize
 from styleplug.core.seam import grown, levelled, smoothest
 
@@ -44,7 +46,8 @@ class Patched:
         picture: (h w 3) float32: what was made, under the mask and wherever a patch that touches
             it reaches; else the given one.
         sources: (h w 2) row and column of where each pixel was taken from; its own place where
-            it was known and no patch around it was replaced.
+            it was known and no patch around it was replaced. Columns from w on are of the mirror
+            image.
         shades: (h w 3) what was added to what was taken, so that pieces meet without a step.
     """
 
@@ -66,6 +69,8 @@ def fill(
     rng: np.random.Generator,
     check: Callable[[], None],
     like: np.ndarray | None = None,
+    *,
+    alike: bool = False,
 ) -> Patched:
     """Fill a hole.  Time grows with the hole, memory with the picture.
 
@@ -75,6 +80,8 @@ def fill(
         rng: chooses among what fits.
         check: called before each round of search; what it raises ends it.
         like: (h' w' 3) of any size, what the whole picture should look like from afar.
+        alike: begin with all of a place whose surroundings are nearly those of the hole, where
+            there is one.
     """
     whole = np.concatenate((picture, roughness(picture, mask)), axis=2)
     guide = np.zeros((*mask.shape, 0), np.float32)
@@ -84,6 +91,10 @@ def fill(
     sizes = _pyramid(whole, mask)
     level = Level(*sizes[-1], rng, _at(guide, sizes[-1]))
     level.peel(check)
+    coarse, hole = sizes[-1]
+    way = neighbourhood(coarse[:, :, :3], hole) if alike else None
+    if way:
+        level.transplant(*way)
     for number in range(len(sizes)):
         if number:
             size = sizes[-1 - number]
@@ -94,7 +105,7 @@ def fill(
             level.search(_SEARCHES if number or left < rounds - 1 else 3 * _SEARCHES)
             level.vote(sharp=left == 0)
     made, sources = np.ascontiguousarray(level.made[:, :, :3]), level.sources()
-    shades = levelled(made, sources, mask)
+    shades = levelled(made, sources, mask, beside(made))
     return Patched(np.clip(made + shades, 0, 1), sources, shades)
 
 
@@ -140,6 +151,7 @@ def enlarged(picture: np.ndarray, mask: np.ndarray, found: Patched) -> np.ndarra
     small = np.array(sources.shape[:2])
     factor = np.array(mask.shape) / small
     result, made = picture.copy(), grown(mask, 1)
+    pieces, known = beside(picture), beside(~mask)
     for rows in _bands(height, width):
         place = np.argwhere(made[rows]) + (rows.start, 0)
         if not len(place):
@@ -154,10 +166,10 @@ def enlarged(picture: np.ndarray, mask: np.ndarray, found: Patched) -> np.ndarra
             for right in (0, 1):
                 near = corner + (down, right)
                 way = (sources[near[:, 0], near[:, 1]] - near) * factor
-                y, x = np.clip(np.rint(place + way).astype(int), 0, (height - 1, width - 1)).T
+                y, x = np.clip(np.rint(place + way).astype(int), 0, (height - 1, 2 * width - 1)).T
                 share = np.abs(1 - down - part[:, 0]) * np.abs(1 - right - part[:, 1])
-                weight = (share * ~mask[y, x] + 1e-9).astype(np.float32)[:, None]
-                total += weight * picture[y, x]
+                weight = (share * known[y, x] + 1e-9).astype(np.float32)[:, None]
+                total += weight * pieces[y, x]
                 weights += weight
                 shade += share[:, None].astype(np.float32) * shades[near[:, 0], near[:, 1]]
         result[place[:, 0], place[:, 1]] = np.clip(total / weights + shade, 0, 1)

@@ -3,6 +3,9 @@
 PatchMatch: Barnes, Shechtman, Finkelstein & Goldman 2009, "A Randomized Correspondence Algorithm
 for Structural Image Editing"; all patches try at once what the paper lets them try in turn.  Used
 by `styleplug.core.patches`, which says how.
+
+Mirrored patches fit, too (as in Darabi et al. 2012, "Image Melding"): at the right of the picture
+stands its mirror image, in which nothing is filled, but everything can be found.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ _SOFT, _SHARP = 2.0, 100.0  # how much less a worse match counts than a pixel's 
 _CHOICE = 0.2  # matches so much worse than the best may be drawn instead at the coarsest size
 _TASTE = 0.5  # deviation, by chance, of what a source costs, as a share of the median distance
 _NEAR = 3.0  # what a source a long side away costs, as a share of the same
+_TURNED = 0.2  # what a mirrored source costs, as a share of the same
 _PEEL = 3000  # patches compared with so many others at once, at the coarsest size
 
 
@@ -43,6 +47,11 @@ def depth(mask: np.ndarray, most: int) -> np.ndarray:
     return found
 
 
+def beside(part: np.ndarray) -> np.ndarray:
+    """A picture or a mask (h w …), its mirror image at its right (h 2w …)."""
+    return np.concatenate((part, part[:, ::-1]), axis=1)
+
+
 def touched(mask: np.ndarray) -> np.ndarray:
     """Whether the patches (h-6 w-6) of a picture touch its mask (h w)."""
     sums = np.pad(mask.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
@@ -53,7 +62,8 @@ def touched(mask: np.ndarray) -> np.ndarray:
 class Level:
     """One size: its picture, the patches that touch the hole, and the match of each.
 
-    Places are numbers: row · width + column, of a patch's middle.
+    Places are numbers: row · width + column, of a patch's middle, in the picture and its mirror
+    image beside it.
 
     Args:
         picture: (h w c) float32.
@@ -65,12 +75,16 @@ class Level:
     def __init__(
         self, picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator, guide: np.ndarray
     ):
-        self.picture, self.mask, self.rng = picture.copy(), mask, rng
-        self.height, self.width = mask.shape
-        self.guide = guide.reshape(self.height * self.width, guide.shape[2])
+        self.picture, self.rng = beside(picture), rng
+        self.height, self.half = mask.shape
+        self.width = 2 * self.half
+        self.mask = np.pad(mask, ((0, 0), (0, self.half)))  # what is to be filled
+        self.guide = beside(guide).reshape(self.height * self.width, guide.shape[2])
         touches = touched(mask)
+        known = np.concatenate((~touches, np.zeros((len(touches), SIDE - 1), bool)), axis=1)
+        known = np.concatenate((known, ~touches[:, ::-1]), axis=1)
         self.targets, self.known = (
-            self._places(np.argwhere(part) + RADIUS) for part in (touches, ~touches)
+            self._places(np.argwhere(part) + RADIUS) for part in (touches, known)
         )
         self.row = np.full(self.height * self.width, -1, np.int32)  # place -> row of `features`
         self.row[self.known] = np.arange(len(self.known))
@@ -78,14 +92,14 @@ class Level:
         self.number[self.targets] = np.arange(len(self.targets))
         self._components()
         self.features = self._described(self.known)
-        deep = depth(mask, 20).ravel()[self.targets]
+        deep = depth(mask, 20)[self.targets // self.width, self.targets % self.width]
         self.trust = (_FADE ** -deep.astype(np.float32)).astype(np.float32)
         self.match = self.known[rng.integers(len(self.known), size=len(self.targets))]
         self.distance = np.full(len(self.targets), np.inf, np.float32)
         self.cost = np.zeros(len(self.known), np.float32)
         self.near = 0.0  # cost of a source by the square of how far it is, in long sides
-        where = np.stack(tuple(np.mgrid[: self.height, : self.width]), axis=2).reshape(-1, 2)
-        self.where = (where / max(self.height, self.width)).astype(np.float32)
+        where = beside(np.stack(tuple(np.mgrid[: self.height, : self.half]), axis=2))
+        self.where = (where / max(mask.shape)).reshape(-1, 2).astype(np.float32)
 
     def _places(self, where: np.ndarray) -> np.ndarray:
         return np.asarray(where[:, 0] * self.width + where[:, 1])
@@ -121,9 +135,10 @@ class Level:
         middles = self.picture.reshape(-1, self.picture.shape[2])[some]
         squares = sources**2
         empty = self.mask.copy()
+        outside = np.arange(self.width) >= self.half
         while empty.any():
             check()
-            known = np.pad(~empty, RADIUS)
+            known = np.pad(~(empty | outside), RADIUS)
             windows = np.lib.stride_tricks.sliding_window_view(known, (SIDE, SIDE))
             seen = windows.sum((2, 3)) * empty
             front = np.argwhere(seen >= max(1, 0.7 * seen.max()))[:_PEEL]
@@ -147,6 +162,14 @@ class Level:
             self.match[inside[inside >= 0]] = some[chosen[inside >= 0]]
         self._acquire_taste()
 
+    def transplant(self, down: int, right: int) -> None:
+        """Begin with the hole of another neighbourhood, so many rows and columns away."""
+        places = self.targets + down * self.width + right
+        known = self.row[np.clip(places, 0, len(self.row) - 1)] >= 0
+        self.match = np.where(known, places, self.match)
+        self.cost[:], self.near = 0, 0.0  # or it would be taken to pieces again
+        self.vote(sharp=False)
+
     def _drawn(self, apart: np.ndarray) -> np.ndarray:
         """For each row one of the columns that are about the least, by chance."""
         least = apart.min(1, keepdims=True)
@@ -160,7 +183,9 @@ class Level:
         noise = self.rng.random((rows, columns), np.float32)
         smooth = resize(noise, self.width, self.height).ravel()[self.known]
         usual = float(np.median(self.distance))
-        self.cost, self.near = _TASTE * usual * smooth, _NEAR * usual
+        turned = self.known % self.width >= self.half
+        self.cost = usual * (_TASTE * smooth + _TURNED * turned).astype(np.float32)
+        self.near = _NEAR * usual
 
     def _measure(self) -> None:
         """Describe the targets anew, and how far they are from their matches."""
@@ -183,7 +208,9 @@ class Level:
             for step in (1, -1, self.width, -self.width):
                 neighbour = self.number[self.targets - step]
                 self._try(np.where(neighbour >= 0, self.match[neighbour] + step, -1))
-            reach = max(self.height, self.width)
+            y, x = np.divmod(self.match, self.width)
+            self._try(y * self.width + self.width - 1 - x)
+            reach = max(self.height, self.half)
             while reach >= 1:
                 way = self.rng.uniform(-reach, reach, (2, len(self.match)))
                 y = self.match // self.width + np.rint(way[0]).astype(int)
@@ -228,13 +255,13 @@ class Level:
         made = pixels.copy()
         made[seen] = total[seen, :-1] / total[seen, -1:]
         pixels[hole] = made[hole]
-        self.made = made.reshape(self.picture.shape)
+        self.made = made.reshape(self.picture.shape)[:, : self.half]
 
     def finer(self, picture: np.ndarray, mask: np.ndarray, guide: np.ndarray) -> Level:
         """The next level, its matches and so its picture following this one's."""
         level = Level(picture, mask, self.rng, guide)
         y, x = level.targets // level.width, level.targets % level.width
-        ends = self.height - RADIUS - 1, self.width - RADIUS - 1
+        ends = self.height - RADIUS - 1, self.half - RADIUS - 1
         above = np.clip(y // 2, RADIUS, ends[0]) * self.width + np.clip(x // 2, RADIUS, ends[1])
         number = self.number[above]
         match = self.match[number]
@@ -258,6 +285,9 @@ class Level:
         return found.reshape(self.height, self.width)
 
     def sources(self) -> np.ndarray:
-        """Row and column (h w 2) of where each pixel was taken from, by the last vote."""
+        """Row and column (h w 2) of where each pixel was taken from, by the last vote.
+
+        Columns from w on are of the mirror image.
+        """
         places = np.stack(np.divmod(self.source, self.width), axis=1)
-        return np.asarray(places.reshape(self.height, self.width, 2))
+        return np.asarray(places.reshape(self.height, self.width, 2)[:, : self.half])

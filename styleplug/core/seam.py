@@ -51,7 +51,9 @@ def put(picture: np.ndarray, piece: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return result
 
 
-def levelled(picture: np.ndarray, sources: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def levelled(
+    picture: np.ndarray, sources: np.ndarray, mask: np.ndarray, given: np.ndarray
+) -> np.ndarray:
     """What to add (h w 3) to the pieces under a mask so that they meet without a step.
 
     The step from one piece to the next becomes what it would be in one of them or between the
@@ -61,13 +63,14 @@ def levelled(picture: np.ndarray, sources: np.ndarray, mask: np.ndarray) -> np.n
         picture: (h w 3).
         sources: (h w 2) row and column of where each pixel of it was taken from.
         mask: (h w) bool.
+        given: (h' w' 3) that it was taken from.
     """
-    border, size = grown(mask, 1) & ~mask, np.array(mask.shape)
+    border, size = grown(mask, 1) & ~mask, np.array(given.shape[:2])
     made, bends = mask | border, np.zeros_like(picture)
 
     def at(places: np.ndarray) -> np.ndarray:
         rows, columns = np.moveaxis(np.clip(places, 0, size - 1), 2, 0)
-        return np.asarray(picture[rows, columns])
+        return np.asarray(given[rows, columns])
 
     for way in ((1, 0), (0, 1)):
         one, two = np.s_[: -way[0] or None, : -way[1] or None], np.s_[way[0] :, way[1] :]

@@ -160,7 +160,7 @@ class Completion(Method[CompletionParams]):
         shown = []
         for done, rng in enumerate(ctx.rng.spawn(count), 1):
             ctx.check()
-            piece = _piece(part, hole, detail, rng, ctx)
+            piece = _piece(part, hole, detail, rng, ctx, first=done == 1)
             result = picture.copy()
             result[window] = seam.put(part, piece, hole)
             shown.append(seam.visible(result[window], hole))
@@ -251,16 +251,25 @@ def _shrunk(picture: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _piece(
-    picture: np.ndarray, mask: np.ndarray, detail: str, rng: np.random.Generator, ctx: Context
+    picture: np.ndarray,
+    mask: np.ndarray,
+    detail: str,
+    rng: np.random.Generator,
+    ctx: Context,
+    *,
+    first: bool,
 ) -> np.ndarray:
-    """A picture (h w 3), good under the mask (h w) and a little around it."""
+    """A picture (h w 3), good under the mask (h w) and a little around it.
+
+    The first takes after a place with such surroundings; the others are freer, so that they differ.
+    """
     if detail == "shades":
         return seam.smoothest(picture, ~mask, mask)
     imagined = None if detail == "patches" else _imagined(picture, mask, rng, ctx)
     if imagined is not None and detail == "net":
         return resize(imagined, *mask.shape[::-1])
     small, hole = _shrunk(picture, mask)
-    found = patches.fill(small, hole, rng, ctx.check, imagined)
+    found = patches.fill(small, hole, rng, ctx.check, imagined, alike=first)
     if hole.shape == mask.shape:
         return found.picture
     return patches.enlarged(picture, mask, found)
