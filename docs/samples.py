@@ -81,13 +81,14 @@ def texture(side: int = 128) -> Rows:
 
 
 def completion(side: int = 280) -> Rows:
-    """A lion with scratches, the same without a paw, and a tower widened; two proposals each."""
+    """A lion with scratches, without an eye, without a paw; a tower widened; two proposals each."""
     lion = fit(Picture(photograph("lion.jpg", WHOLE)), side).pixels
     y, x = np.mgrid[: lion.shape[0], : lion.shape[1]] / np.float32(side)
     scratches = (np.abs(0.5 + 0.2 * np.sin(9 * x) - y) < 0.018) | (np.abs(x - y) < 0.018)
     paw = np.hypot((x - 0.09) / 0.12, (y - 0.8) / 0.19) < 1
     rows = []
-    for hole in (scratches, paw):
+    eye = np.hypot((x - 0.52) / 0.05, (y - 0.265) / 0.04) < 1
+    for hole in (scratches, eye, paw):
         spoilt = np.where(hole[:, :, None], np.float32(1), lion)
         mask = hole.astype(np.float32)
         filled = _made("completion", content=lion, mask=mask, count=2, size=side, seed=7)

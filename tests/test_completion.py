@@ -325,6 +325,7 @@ def test_a_neighbourhood_like_that_of_the_hole_is_found_or_none_is():
     assert neighbourhood(noise, mask) is None
     assert neighbourhood(np.full((72, 120, 3), 0.5, np.float32), mask) is None
     assert neighbourhood(picture, box(72, 120, 0, 72, 0, 100)) is None
+    assert neighbourhood(picture, box(72, 120, 30, 44, 104, 120)) is None  # at the side
     hidden = np.where(mask[:, :, None], np.float32(9), picture)
     assert neighbourhood(hidden, mask) == (0, 120)  # what is under the mask is not looked at
 

@@ -24,14 +24,18 @@ def neighbourhood(picture: np.ndarray, mask: np.ndarray) -> tuple[int, int] | No
         mask: (h w) bool, True in the hole.
 
     Returns:
-        A way in the picture and its mirror image at its right; None where nothing is alike.
+        A way in the picture and its mirror image at its right; None where nothing is alike, or the
+        hole lies at the side.
     """
     border = ((_RING, _RING), (_RING, _RING))
     known, mask = np.pad(~mask, border), np.pad(mask, border)
     soft = _blurred(np.pad(picture, (*border, (0, 0))), known)
+    around = grown(mask, 1) & ~mask
+    if not mask.any() or not known[around].all():
+        return None  # at the picture's side a neighbourhood is but a part of one
     hole, ring = np.argwhere(mask), np.argwhere(grown(mask, _RING) & known)
     ways = _ways(hole, mask.shape)
-    if not len(ring) or len(ways) > _WAYS:
+    if len(ways) > _WAYS:
         return None
     hole, ring = (some[:: 1 + len(some) // _SPOTS, None] for some in (hole, ring))
     wanted = soft[tuple(ring.T)]
