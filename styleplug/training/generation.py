@@ -81,7 +81,7 @@ class Generation(Params):
         label="Start from",
         help="Nothing, or the net that comes with styleplug, which paints faces.",
         zh=("起点", "从零开始，或从自带的网络（已会画人脸）开始。"),
-        words={"scratch": SCRATCH, "embedded": ("The net that is here", "自带的网络")},
+        words={"scratch": SCRATCH, "embedded": ("The embedded net", "自带的网络")},
     )
     batch: int = batch(
         16,
