@@ -12,8 +12,8 @@ from styleplug.core.seam import grown
 
 _RING = 7  # pixels around the hole that are compared
 _ALIKE = 0.6  # of their variance, by how much those of another place may differ
-_SPOTS = 300  # pixels at most that stand for all of a ring, or of a hole
-_WAYS = 20_000  # places; where there are more the hole is a scratch, and tells little
+_SPOTS = 200  # pixels at most that stand for all of a ring, or of a hole
+_WAYS = 8_000  # places; where there are more the hole is a scratch, and tells little
 
 
 def neighbourhood(picture: np.ndarray, mask: np.ndarray) -> tuple[int, int] | None:
