@@ -27,7 +27,7 @@ _SOFT, _SHARP = 2.0, 100.0  # how much less a worse match counts than a pixel's 
 _CHOICE = 0.2  # matches so much worse than the best may be drawn instead at the coarsest size
 _TASTE = 0.5  # deviation, by chance, of what a source costs, as a share of the median distance
 _NEAR = 3.0  # what a source a long side away costs, as a share of the same
-_TURNED = 0.2  # what a mirrored source costs, as a share of the same
+_TURNED = 0.6  # what a mirrored source costs, as a share of the same
 _PEEL = 3000  # patches compared with so many others at once, at the coarsest size
 
 
