@@ -69,9 +69,9 @@ def translate(net: Generator, basis: Tensor, plain: Tensor) -> None:
     inverse = torch.linalg.pinv(after, rtol=RIDGE)
     turn, moved = before @ inverse, (net.plain - plain).flatten(1) @ inverse
     net.centre.copy_(net.centre @ turn + moved)
-    exit = net.mapping.exit
-    exit.weight.copy_(turn.T @ exit.weight)
-    exit.bias.copy_(exit.bias @ turn + moved[0])
+    last = net.mapping.exit
+    last.weight.copy_(turn.T @ last.weight)
+    last.bias.copy_(last.bias @ turn + moved[0])
     if net.painter is not None:
         told = net.painter.style
         told.weight.copy_(told.weight @ (after @ torch.linalg.pinv(before, rtol=RIDGE)).T)
