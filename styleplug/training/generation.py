@@ -79,8 +79,8 @@ class Generation(Params):
     start: Literal["scratch", "embedded"] = field(
         "scratch",
         label="Start from",
-        help="Nothing, or the net that comes with styleplug, which paints faces.",
-        zh=("起点", "从零开始，或从自带的网络（已会画人脸）开始。"),
+        help="Nothing, which takes hours, or the net that comes with styleplug: it paints faces.",
+        zh=("起点", "从零开始（需数小时），或从自带的网络（已会画人脸）开始。"),
         words={"scratch": SCRATCH, "embedded": ("The embedded net", "自带的网络")},
     )
     batch: int = batch(
