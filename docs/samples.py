@@ -86,8 +86,8 @@ def completion(side: int = 280) -> Rows:
     y, x = np.mgrid[: lion.shape[0], : lion.shape[1]] / np.float32(side)
     scratches = (np.abs(0.5 + 0.2 * np.sin(9 * x) - y) < 0.018) | (np.abs(x - y) < 0.018)
     paw = np.hypot((x - 0.09) / 0.12, (y - 0.8) / 0.19) < 1
-    rows = []
     eye = np.hypot((x - 0.52) / 0.05, (y - 0.265) / 0.04) < 1
+    rows = []
     for hole in (scratches, eye, paw):
         spoilt = np.where(hole[:, :, None], np.float32(1), lion)
         mask = hole.astype(np.float32)

@@ -29,22 +29,20 @@ def neighbourhood(picture: np.ndarray, mask: np.ndarray) -> tuple[int, int] | No
     """
     border = ((_RING, _RING), (_RING, _RING))
     known, mask = np.pad(~mask, border), np.pad(mask, border)
-    soft = _blurred(np.pad(picture, (*border, (0, 0))), known)
-    around = grown(mask, 1) & ~mask
-    if not mask.any() or not known[around].all():
+    if not mask.any() or not known[grown(mask, 1) & ~mask].all():
         return None  # at the picture's side a neighbourhood is but a part of one
     hole, ring = np.argwhere(mask), np.argwhere(grown(mask, _RING) & known)
     ways = _ways(hole, mask.shape)
     if len(ways) > _WAYS:
         return None
+    soft = _blurred(np.pad(picture, (*border, (0, 0))), known)
     hole, ring = (some[:: 1 + len(some) // _SPOTS, None] for some in (hole, ring))
-    wanted = soft[tuple(ring.T)]
-    apart = []
+    wanted, apart = soft[tuple(ring.T)], []
+    inside, around = (tuple((some + ways).T) for some in (hole, ring))
     for turn in (1, -1):
         colours, seen = soft[:, ::turn], known[:, ::turn]
-        whole = seen[tuple((hole + ways).T)].all(1)
-        share = seen[tuple((ring + ways).T)]
-        error = np.square(colours[tuple((ring + ways).T)] - wanted).sum(2)
+        whole, share = seen[inside].all(1), seen[around]
+        error = np.square(colours[around] - wanted).sum(2)
         error = (error * share).sum(1) / np.maximum(share.sum(1), 1)
         apart.append(np.where(whole & (share.mean(1) >= 0.5), error, np.inf))
     turned, best = divmod(int(np.concatenate(apart).argmin()), max(1, len(ways)))

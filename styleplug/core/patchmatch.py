@@ -81,8 +81,8 @@ class Level:
         self.mask = np.pad(mask, ((0, 0), (0, self.half)))  # what is to be filled
         self.guide = beside(guide).reshape(self.height * self.width, guide.shape[2])
         touches = touched(mask)
-        known = np.concatenate((~touches, np.zeros((len(touches), SIDE - 1), bool)), axis=1)
-        known = np.concatenate((known, ~touches[:, ::-1]), axis=1)
+        between = np.zeros((len(touches), SIDE - 1), bool)  # patches that have a part of both
+        known = np.concatenate((~touches, between, ~touches[:, ::-1]), axis=1)
         self.targets, self.known = (
             self._places(np.argwhere(part) + RADIUS) for part in (touches, known)
         )

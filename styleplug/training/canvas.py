@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.nets import vae
 from styleplug.nets.dcgan import Dcgan
 from styleplug.nets.gan import Gan
-from styleplug.store import weights_folder
 from styleplug.training.adversary import Critic
+from styleplug.training.embedded import load_embedded
 
 EVEN = 0.75  # the canvas's channels deviate by this power of how much they show
 CHUNK = 64  # pictures encoded at once
@@ -36,8 +35,7 @@ class Latents:
 
     def __init__(self, net: Dcgan, pictures: Tensor):
         self.vae = vae.build().eval().requires_grad_(False)
-        state = load_file(weights_folder() / "vae.safetensors")
-        self.vae.load_state_dict({key: value.float() for key, value in state.items()})
+        load_embedded(self.vae, "vae")
         self.vae.to(pictures.device, memory_format=torch.channels_last)
         self.mean, self.scale = torch.zeros_like(net.mean), torch.ones_like(net.scale)
         latents = self.read(pictures)

@@ -14,12 +14,11 @@ from typing import Literal
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
 from styleplug.nets import cnn, styleplug_encoder
-from styleplug.store import weights_folder
+from styleplug.training.embedded import load_embedded
 from styleplug.training.fields import SCRATCH, batch, crop
 from styleplug.training.perception import (
     CONTENT,
@@ -140,8 +139,7 @@ class CnnLesson(Lesson):
         coder = self.net.coder
         self.bank = StyleBank(self.perception, coder, materials.styles, params.size)
         if params.start == "embedded":
-            state = load_file(weights_folder() / "cnn.safetensors")
-            self.net.load_state_dict({key: value.float() for key, value in state.items()})
+            load_embedded(self.net, "cnn")
         else:
             self._normalise(materials.styles.batch(COUNTED, params.size, seed, 2).to(device))
         self.epoch = -1

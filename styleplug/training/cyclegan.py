@@ -26,16 +26,15 @@ from typing import Literal
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.core.params import Params, field
 from styleplug.methods.cyclegan import PAINTERS
 from styleplug.nets import cyclegan
 from styleplug.nets.cyclegan import DIRECTIONS, HALVINGS, PAINT, PHOTOGRAPH, enlarged, sketch
-from styleplug.store import weights_folder
 from styleplug.training.adversary import R1_EVERY, PatchCritics, outdo
 from styleplug.training.bank import Bank
+from styleplug.training.embedded import load_embedded
 from styleplug.training.fields import SCRATCH, batch, crop
 from styleplug.training.kinds import Kind
 from styleplug.training.perception import (
@@ -169,8 +168,7 @@ class CycleGanLesson(Lesson):
         self.params, self.device = params, device
         self.net = cyclegan.build().to(device, memory_format=torch.channels_last)
         if params.start != "scratch":
-            state = load_file(weights_folder() / f"cyclegan_{params.start}.safetensors")
-            self.net.load_state_dict({key: value.float() for key, value in state.items()})
+            load_embedded(self.net, f"cyclegan_{params.start}")
         self.taught = DIRECTIONS if params.ways == "both" else (params.ways,)
         for d in {*DIRECTIONS} - {*self.taught}:
             self.net.get_submodule(d).requires_grad_(False)

@@ -21,14 +21,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.core.classes import CLASSES, spell
 from styleplug.core.errors import UsageError
 from styleplug.core.mapped import NOISE
 from styleplug.core.params import Params, field
-from styleplug.store import weights_folder
 from styleplug.training.adversary import (
     R1_EVERY,
     DenseCritic,
@@ -42,6 +40,7 @@ from styleplug.training.adversary import (
 from styleplug.training.bank import ROOM, Bank
 from styleplug.training.canvas import Latents, SketchCritic, canvas_of
 from styleplug.training.eigen import Eigenpictures, regression, translate
+from styleplug.training.embedded import load_embedded
 from styleplug.training.fields import SCRATCH, batch
 from styleplug.training.perception import Perception
 from styleplug.training.pictures import sheet
@@ -133,9 +132,7 @@ class GeneratorLesson(Lesson):
         self.params, self.device = params, device
         self.net = arch.build()
         if params.start == "embedded":
-            name = arch.__name__.rpartition(".")[2]
-            state = load_file(weights_folder() / f"{name}.safetensors")
-            self.net.load_state_dict({key: value.float() for key, value in state.items()})
+            load_embedded(self.net, arch.__name__.rpartition(".")[2])
         self.net.to(device, memory_format=torch.channels_last)
         room = JITTER if params.whole else ROOM
         self.bank = Bank(materials.pictures, self.net.side, device, room=room)
@@ -160,8 +157,10 @@ class GeneratorLesson(Lesson):
         self.net.plain.copy_(plain)
         self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
         self.painted = self.canvas if isinstance(self.canvas, Latents) else None
-        critics: dict[str, nn.Module] = {"styles": DenseCritic(len(basis))}
-        if self.painted:
+        critics: dict[str, nn.Module]
+        if not self.painted:
+            critics = {"styles": DenseCritic(len(basis))}
+        else:
             critics = {
                 "styles": SketchCritic(self.net, styles, classes=self.classes),
                 "canvases": FeatureCritic(self.perception, classes=self.classes),

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.nets import squeezenet, styleplug_encoder
-from styleplug.store import weights_folder
+from styleplug.training.embedded import load_embedded
 from styleplug.training.pictures import Pictures
 from styleplug.training.precision import halved
 
@@ -28,8 +27,7 @@ FLOOR = 0.1  # of a relative distance; a style near the content is no reason for
 def load_encoder() -> nn.Module:
     """The embedded encoder, frozen; its taps include the picture itself, "colour"."""
     encoder = styleplug_encoder.build()
-    state = load_file(weights_folder() / "styleplug_encoder.safetensors")
-    encoder.load_state_dict({key: value.float() for key, value in state.items()})
+    load_embedded(encoder, "styleplug_encoder")
     encoder.to(memory_format=torch.channels_last)
     return encoder.eval().requires_grad_(False)
 
