@@ -447,11 +447,14 @@ def test_the_mask_is_widened_by_so_much(hole):
 @trained
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
 def test_the_golden_proposals(hole, backend):
-    """Those that somebody looked at; pieces may differ here and there by rounding."""
+    """Those that somebody looked at; pieces may differ here and there by rounding.
+
+    Another seed differs by 4 levels of 255 under the mask, patches without the net by 14.
+    """
     golden = read(Path(__file__).parent / "golden" / "completion.png").pixels
     found = run(mask=hole, detail="both", backend=backend, seed=7).images
     difference = np.abs(np.concatenate(found, axis=1) - golden) * 255
-    assert difference.mean() < 1.5
+    assert difference[np.concatenate([hole] * 2, axis=1)].mean() < 2
 
 
 @pytest.mark.parametrize(
