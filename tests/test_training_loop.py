@@ -241,6 +241,26 @@ def test_every_loss_moves_what_it_trains_and_nothing_else(
     assert not torch.equal(one["net.critic.weight"], two["net.critic.weight"])
 
 
+def test_a_step_may_change_rates_and_betas(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = TinyLesson.losses
+
+    def changed(self: TinyLesson, step: int, *arguments: Any) -> Any:
+        self.rates = {"critic": 0.0} if step else {}
+        self.betas = (0.0, 0.99)
+        yield from both(self, step, *arguments)
+
+    end(tiny(data, tmp_path / "usual", steps=2, save_every=1))
+    monkeypatch.setattr(TinyLesson, "losses", changed)
+    for steps in (1, 2):
+        end(tiny(data, tmp_path / str(steps), steps=steps, save_every=1))
+    usual, one, two = (tensors(tmp_path / name) for name in ("usual", "1", "2"))
+    assert torch.equal(one["net.critic.weight"], two["net.critic.weight"])
+    assert not torch.equal(one["net.net.0.weight"], two["net.net.0.weight"])
+    assert not torch.equal(usual["net.net.0.weight"], two["net.net.0.weight"])
+
+
 def test_training_lowers_the_loss(data: Path, tmp_path: Path) -> None:
     end(tiny(data, tmp_path, steps=60, rate=0.05))
     entries = logged(tmp_path)

@@ -1,8 +1,8 @@
-"""Generators whose net first maps noise to a style, and then paints the style."""
+"""Generators whose net first maps noise to a style, and then paints the style as a latent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from styleplug.core.weight import Embedded
 
 NOISE = 128  # numbers that a picture is made of
 KEY = "net"  # of `Method.weights`
-DECODER = "decoder"  # the same, of methods that paint latents
+DECODER = "decoder"  # the same: what makes pictures of latents
 VAE = Embedded("vae", "vae.safetensors")
 
 
@@ -39,7 +39,7 @@ M = TypeVar("M", bound=MappedParams)
 
 
 class Mapped(Generator[M]):
-    """A method whose net has the functions "map" and "paint".
+    """A method whose net has the functions "map" and "paint", and another one "decode".
 
     Truncation draws styles, not noise, towards their mean: at 0 it is the mean's picture.
     """
@@ -53,18 +53,14 @@ class Mapped(Generator[M]):
         """
         return {}
 
-    def painter(self, ctx: Context) -> Callable[[np.ndarray], np.ndarray]:
-        """What makes pictures (b 3 h w) of styles (b s)."""
-        paint = ctx.net(KEY, "paint")
-        return lambda style: paint(style=style)["picture"]
-
     def work(self, params: M, pixels: int) -> float:
         """The net makes all pictures of one size; then they are brought to the one asked for."""
         return self.count(params) * (0.02 + 0.1 * pixels / 1e6)
 
     def run(self, images: Images, params: M, ctx: Context) -> Iterator[Frame]:
-        """Noise to styles, styles to pictures, a few at a time."""
-        map, paint = ctx.net(KEY, "map"), self.painter(ctx)
+        """Noise to styles, styles to latents, and these to pictures, a few at a time."""
+        map, paint = ctx.net(KEY, "map"), ctx.net(KEY, "paint")
+        decode = ctx.net(DECODER, "decode")
         known = self.known(params, map)
         whole = params.model_copy(update={"truncation": 1.0})  # noise stays as it is
 
@@ -72,15 +68,7 @@ class Mapped(Generator[M]):
             told = {name: array.repeat(len(noise), 0) for name, array in known.items()}
             found = map(noise=noise, **told)
             style = found["mean"] + params.truncation * (found["style"] - found["mean"])
-            return paint(style.astype(np.float32))
+            latent = paint(style=style.astype(np.float32))["latent"]
+            return decode(latent=latent)["picture"]
 
         yield from painted(wanted(whole, ctx.rng, NOISE), make, params, ctx)
-
-
-class MappedLatents(Mapped[M]):
-    """One whose net paints latents of the embedded `vae`, which makes pictures of them."""
-
-    def painter(self, ctx: Context) -> Callable[[np.ndarray], np.ndarray]:
-        """The latent lies between."""
-        paint, decode = ctx.net(KEY, "paint"), ctx.net(DECODER, "decode")
-        return lambda style: decode(latent=paint(style=style)["latent"])["picture"]

@@ -17,7 +17,7 @@ import numpy as np
 from styleplug.core.backend import Arrays, Net
 from styleplug.core.classes import CLASSES, read
 from styleplug.core.errors import BadParameter, WeightError
-from styleplug.core.mapped import DECODER, KEY, NOISE, VAE, MappedLatents, MappedParams
+from styleplug.core.mapped import DECODER, KEY, NOISE, VAE, Mapped, MappedParams
 from styleplug.core.params import Numbers, field, shares_of
 from styleplug.core.weight import Embedded
 
@@ -79,7 +79,7 @@ class CganParams(MappedParams):
     )
 
 
-class Cgan(MappedLatents[CganParams]):
+class Cgan(Mapped[CganParams]):
     """Convolutions that are told a class."""
 
     id = "cgan"

@@ -7,7 +7,7 @@ Generative Adversarial Networks", arXiv:1511.06434.  What departs from the paper
 
 from __future__ import annotations
 
-from styleplug.core.mapped import DECODER, KEY, VAE, MappedLatents, MappedParams
+from styleplug.core.mapped import DECODER, KEY, VAE, Mapped, MappedParams
 from styleplug.core.weight import Embedded
 
 
@@ -15,7 +15,7 @@ class DcganParams(MappedParams):
     """What a visitor can set."""
 
 
-class Dcgan(MappedLatents[DcganParams]):
+class Dcgan(Mapped[DcganParams]):
     """Convolutions."""
 
     id = "dcgan"

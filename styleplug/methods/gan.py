@@ -6,7 +6,7 @@ paper is said in `styleplug/nets/gan.py` and `styleplug/training/generation.py`.
 
 from __future__ import annotations
 
-from styleplug.core.mapped import KEY, Mapped, MappedParams
+from styleplug.core.mapped import DECODER, KEY, VAE, Mapped, MappedParams
 from styleplug.core.weight import Embedded
 
 
@@ -24,7 +24,10 @@ class Gan(Mapped[GanParams]):
     paper = "Goodfellow et al. 2014, Generative Adversarial Nets"
     rank = 60
     params = GanParams
-    weights = {KEY: (Embedded("gan", "gan.safetensors"),)}  # noqa: RUF012
+    weights = {  # noqa: RUF012
+        KEY: (Embedded("gan", "gan.safetensors"),),
+        DECODER: (VAE,),
+    }
 
 
 METHOD = Gan()

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from torch import nn
 
-from styleplug.nets.dcgan import Dcgan
-from styleplug.nets.generator import MapClasses, Paint
+from styleplug.nets.dcgan import Painter
+from styleplug.nets.generator import Generator, MapClasses, Paint
 
 
-def build() -> Dcgan:
+def build() -> Generator:
     """The untrained net (3 million parameters)."""
-    return Dcgan(classes=True)
+    return Generator(Painter(), classes=True)
 
 
-def functions(net: Dcgan) -> dict[str, nn.Module]:
+def functions(net: Generator) -> dict[str, nn.Module]:
     """What backends can load."""
-    return {"map": MapClasses(net), "paint": Paint(net, "latent")}
+    return {"map": MapClasses(net), "paint": Paint(net)}

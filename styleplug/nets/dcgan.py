@@ -1,9 +1,7 @@
 """The convolutional generator (Radford et al. 2016, arXiv:1511.06434), see `generator`.
 
-Its canvas is the latent of the embedded `vae`, a quarter of the picture's sides, each channel
-about as strong as it shows; `vae` makes the picture of it.  So convolutions at 16×16, 8×8 and 4×4
-decide what is where and which way lines go, at a sixteenth of the price, and how a line becomes
-pixels need not be learned again.
+Convolutions at 16×16, 8×8 and 4×4 positions of the canvas decide what is where and which way
+lines go.
 
 Departures from that paper: the sketch (see there) comes first, so that the net is shaped like the
 U of Ronneberger et al. 2015 (arXiv:1505.04597) instead of a pyramid; no batch norm, which lets
@@ -15,13 +13,12 @@ Trained by `styleplug train dcgan`.
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.nets.generator import SIDE, STYLE, Generator, Map, Paint, leaky, started
+from styleplug.nets.generator import STYLE, Generator, Map, Paint, leaky, started
 from styleplug.nets.layers import double
-from styleplug.nets.vae import CHANNELS, STRIDE
+from styleplug.nets.vae import CHANNELS
 
 _FINE, _MIDDLE, _WIDE = 64, 128, 192  # channels at 16, 8 and 4 positions a side
 _SMALL = 0.3  # of what a unit adds at first
@@ -65,37 +62,15 @@ class Painter(nn.Module):
         return self.exit(leaky(fine))
 
 
-class Dcgan(Generator):
-    """A generator of latents of the embedded `vae`.
-
-    Attributes:
-        mean: of these latents' channels (c 1 1).
-        scale: what the canvas's channels are multiplied by (c 1 1).
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, *, classes: bool = False):
-        side = SIDE // STRIDE
-        super().__init__((CHANNELS, side, side), Painter(), classes=classes)
-        self.register_buffer("mean", torch.zeros(CHANNELS, 1, 1))
-        self.register_buffer("scale", torch.ones(CHANNELS, 1, 1))
-
-    def paint(self, style: Tensor) -> Tensor:
-        """Latents (b c SIDE/4 SIDE/4) of styles (b s)."""
-        return self.draw(style) * self.scale + self.mean
-
-
 def _conv(before: int, after: int, factor: float = 1.0) -> nn.Conv2d:
     return started(nn.Conv2d(before, after, 3, padding=1), factor)
 
 
-def build() -> Dcgan:
+def build() -> Generator:
     """The untrained net (2.9 million parameters)."""
-    return Dcgan()
+    return Generator(Painter())
 
 
-def functions(net: Dcgan) -> dict[str, nn.Module]:
+def functions(net: Generator) -> dict[str, nn.Module]:
     """What backends can load."""
-    return {"map": Map(net), "paint": Paint(net, "latent")}
+    return {"map": Map(net), "paint": Paint(net)}

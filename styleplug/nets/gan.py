@@ -1,94 +1,87 @@
 """A generator of dense layers only (Goodfellow et al. 2014, arXiv:1406.2661), see `generator`.
 
-It has no painter: the sketch is the picture, the last dense layer.  The canvas is not pixels but
-the weights of cosine waves, as JPEG holds pictures.  What hardly shows is left out: the finest
-waves, and all but the coarse waves of colour.  So there are 1,596 numbers instead of 12,288.  As
-nothing is painted over it, a sketch of more eigenpictures than elsewhere must do.
+Its painter cuts the sketch into tiles and mixes them by dense layers, as the MLP-Mixer of
+Tolstikhin et al. 2021 (arXiv:2105.01601): in turn each number of all tiles, so that every place
+sees every other at once, and all numbers of each tile.  A departure: at first a tile is shown with
+the eight around it, since lines go on there; that one layer could be called a convolution.  Dense
+layers from a style straight to the canvas learned next to nothing in the same time: what a line
+looks like they would have to learn anew at each place.
+
+What it paints is, as in `dcgan`, a latent of the embedded `vae`, whose decoder has convolutions.
 
 Trained by `styleplug train gan`.
 """
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.nets.generator import SIDE, Generator, Map, Paint
+from styleplug.nets.generator import CANVAS, STYLE, Generator, Map, Paint, leaky, started
 
-_FINEST = (48, 20, 20)  # sums of the two frequencies, of light and of two contrasts of colour
-_STRENGTHS = (11.0, 3.0, 1.2)  # deviations of their coarsest waves, in paintings
-_STYLE = 256  # eigenpictures
-_FALL = 1.25  # how fast finer ones are weaker
-_COLOURS = (  # light, red against blue, green against both: a basis of unit vectors
-    (3**-0.5, 3**-0.5, 3**-0.5),
-    (2**-0.5, 0.0, -(2**-0.5)),
-    (6**-0.5, -2 * 6**-0.5, 6**-0.5),
-)
+_CUT = 2  # positions of the canvas, a tile's side
+_WIDTH = 256  # numbers that a tile becomes
+_UNITS = 4
+_AROUND = tuple((y, x) for y in range(3) for x in range(3))  # a tile and those that touch it
+_SMALL = 0.3  # of what a unit adds at first
 
 
-def waves(side: int) -> Tensor:
-    """The cosine waves (side side) of a row of pixels, coarsest first: an orthonormal basis."""
-    places = (torch.arange(side, dtype=torch.float64) + 0.5) * math.pi / side
-    table = torch.cos(torch.arange(side, dtype=torch.float64)[:, None] * places)
-    table[0] *= 0.5**0.5
-    return (table * (2 / side) ** 0.5).float()
+class Mix(nn.Module):
+    """Two dense layers, between them more numbers or fewer, that add to what they get."""
+
+    def __init__(self, numbers: int, hidden: int):
+        super().__init__()
+        self.first = started(nn.Linear(numbers, hidden))
+        self.second = started(nn.Linear(hidden, numbers), _SMALL)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(… numbers) to the same shape: what to add."""
+        return self.second(leaky(self.first(x)))
 
 
-class Waves(nn.Module):
-    """Pictures to weights of cosine waves, and back."""
+class Unit(nn.Module):
+    """Mixes tiles, then the numbers of each."""
+
+    def __init__(self, tiles: int):
+        super().__init__()
+        self.before_tiles, self.tiles = nn.LayerNorm(_WIDTH), Mix(tiles, 2 * tiles)
+        self.before_numbers, self.numbers = nn.LayerNorm(_WIDTH), Mix(_WIDTH, 2 * _WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b tiles _WIDTH) to the same shape."""
+        x = x + self.tiles(self.before_tiles(x).mT).mT
+        return x + self.numbers(self.before_numbers(x))
+
+
+class Painter(nn.Module):
+    """From the sketch's tiles to those of what is to be added."""
 
     def __init__(self) -> None:
         super().__init__()
-        frequencies = torch.arange(SIDE, dtype=torch.float32)
-        kept = [frequencies[:, None] + frequencies < finest for finest in _FINEST]
-        used = torch.stack(kept)
-        size = torch.hypot(*torch.meshgrid(frequencies, frequencies, indexing="ij")) + 1
-        deviation = (torch.tensor(_STRENGTHS)[:, None, None] * size**-_FALL)[used]
-        numbers = torch.full(used.shape, len(deviation))  # the number after the last is zero
-        numbers[used] = torch.arange(len(deviation))
-        # The root: fine waves are weaker than coarse ones on the canvas too, but not as much.
-        self.register_buffer("amplitude", deviation.sqrt(), persistent=False)
-        self.register_buffer("numbers", numbers.flatten(), persistent=False)
-        self.register_buffer("used", used.flatten().nonzero()[:, 0], persistent=False)
-        self.register_buffer("table", waves(SIDE), persistent=False)
-        self.register_buffer("colours", torch.tensor(_COLOURS), persistent=False)
+        channels, side, _ = CANVAS
+        tiles, numbers = (side // _CUT) ** 2, channels * _CUT**2
+        self.entry = started(nn.Linear(len(_AROUND) * numbers, _WIDTH))
+        self.style = nn.Linear(STYLE, _WIDTH)
+        self.units = nn.Sequential(*(Unit(tiles) for _ in range(_UNITS)))
+        self.exit = started(nn.Linear(_WIDTH, numbers), 0.0)
 
-    def read(self, pictures: Tensor) -> Tensor:
-        """Canvases (b w) of pictures (b 3 SIDE SIDE) in [0, 1]."""
-        planes = (self.colours @ (pictures - 0.5).flatten(2)).view(-1, 3, SIDE, SIDE)
-        planes = self.table @ planes @ self.table.T
-        return planes.flatten(1)[:, self.used] / self.amplitude
-
-    def forward(self, canvas: Tensor) -> Tensor:
-        """Pictures (b 3 SIDE SIDE), in [0, 1] but for overshoots, of canvases (b w)."""
-        weights = F.pad(canvas * self.amplitude, (0, 1))
-        planes = weights[:, self.numbers].view(-1, 3, SIDE, SIDE)
-        planes = self.table.T @ planes @ self.table
-        picture = self.colours.T @ planes.flatten(2)
-        return picture.view(-1, 3, SIDE, SIDE) + 0.5
+    def forward(self, sketch: Tensor, style: Tensor) -> Tensor:
+        """What to add to sketches (b c h w) of styles (b s)."""
+        tiles = F.pixel_unshuffle(sketch, _CUT)
+        rows, columns = tiles.shape[2:]
+        wide = F.pad(tiles, (1, 1, 1, 1))
+        shown = [wide[:, :, y : y + rows, x : x + columns] for y, x in _AROUND]
+        x = self.entry(torch.cat(shown, dim=1).flatten(2).mT) + self.style(style)[:, None]
+        added = self.exit(leaky(self.units(x)))
+        return F.pixel_shuffle(added.mT.unflatten(2, (rows, columns)), _CUT)
 
 
-class Gan(Generator):
-    """A generator of waves."""
-
-    def __init__(self) -> None:
-        waves = Waves()
-        super().__init__(tuple(waves.amplitude.shape), None, style=_STYLE)
-        self.waves = waves
-
-    def paint(self, style: Tensor) -> Tensor:
-        """Pictures (b 3 SIDE SIDE) in [0, 1] of styles (b s)."""
-        return self.waves(self.draw(style)).clamp(0, 1)
+def build() -> Generator:
+    """The untrained net (2.7 million parameters)."""
+    return Generator(Painter())
 
 
-def build() -> Gan:
-    """The untrained net (0.6 million parameters)."""
-    return Gan()
-
-
-def functions(net: Gan) -> dict[str, nn.Module]:
+def functions(net: Generator) -> dict[str, nn.Module]:
     """What backends can load."""
-    return {"map": Map(net), "paint": Paint(net, "picture")}
+    return {"map": Map(net), "paint": Paint(net)}

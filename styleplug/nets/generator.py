@@ -7,7 +7,9 @@ these components is, linearly, a sketch: blurred, but whole.  A painter may add 
 lacks (`paint`).  That is the pyramid of Denton et al. 2015 (arXiv:1506.05751) with one step of
 it linear: where the parts of a picture lie is decided before any of them is painted.
 
-Sketch and painter work on a canvas, which is not pixels: see `gan` and `dcgan`.  Truncation draws
+The canvas that sketch and painter work on is the latent of the embedded `vae`, a quarter of the
+picture's sides, each channel about as strong as it shows; `vae` makes the picture of it.  So how
+a line becomes pixels need not be learned again, and painting costs a sixteenth.  Truncation draws
 styles to their mean, and a walk goes straight from one to another.
 """
 
@@ -22,9 +24,11 @@ from torch import Tensor, nn
 from styleplug.core.classes import CLASSES, LETTERS
 from styleplug.core.mapped import NOISE
 from styleplug.nets.shapes import free
+from styleplug.nets.vae import CHANNELS, STRIDE
 
-STYLE = 128  # eigenpictures, as a rule
+STYLE = 128  # eigenpictures
 SIDE = 64  # pixels of a picture
+CANVAS = (CHANNELS, SIDE // STRIDE, SIDE // STRIDE)
 SLOPE = 0.2
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 _WIDTH = 384  # of the mapping's layers
@@ -76,16 +80,16 @@ class Generator(nn.Module):
     """Mapping, sketch and painter.
 
     Args:
-        canvas: shape (…) that sketch and painter work on.
-        painter: gives what to add (b …) to sketches (b …) of styles (b s); None adds nothing.
+        painter: gives what to add (b …) to sketches (b …) of styles (b s).
         classes: whether pictures belong to classes, whose shares are then part of what is mapped.
-        style: eigenpictures.
 
     Attributes:
         side: pixels of its pictures.
         centre: styles' mean, in the long run of training; (1 s), or of each class (CLASSES s).
         basis: what a sketch gains by each number of the style (s …).
         plain: the sketch (1 …) of a style that is zero.
+        mean: of the latents' channels (c 1 1).
+        scale: what the canvas's channels are multiplied by (c 1 1).
         letters: names of the classes, as `styleplug.core.classes.spell` writes them.
     """
 
@@ -93,23 +97,20 @@ class Generator(nn.Module):
     centre: Tensor
     basis: Tensor
     plain: Tensor
+    mean: Tensor
+    scale: Tensor
     letters: Tensor
 
-    def __init__(
-        self,
-        canvas: tuple[int, ...],
-        painter: nn.Module | None,
-        *,
-        classes: bool = False,
-        style: int = STYLE,
-    ):
+    def __init__(self, painter: nn.Module, *, classes: bool = False):
         super().__init__()
         self.embedding = nn.Parameter(torch.randn(CLASSES, NOISE)) if classes else None
-        self.mapping = Dense(NOISE * (1 + classes), _WIDTH, style)
+        self.mapping = Dense(NOISE * (1 + classes), _WIDTH, STYLE)
         self.painter = painter
-        self.register_buffer("centre", torch.zeros(CLASSES if classes else 1, style))
-        self.register_buffer("basis", torch.zeros(style, *canvas))
-        self.register_buffer("plain", torch.zeros(1, *canvas))
+        self.register_buffer("centre", torch.zeros(CLASSES if classes else 1, STYLE))
+        self.register_buffer("basis", torch.zeros(STYLE, *CANVAS))
+        self.register_buffer("plain", torch.zeros(1, *CANVAS))
+        self.register_buffer("mean", torch.zeros(CHANNELS, 1, 1))
+        self.register_buffer("scale", torch.ones(CHANNELS, 1, 1))
         if classes:
             self.register_buffer("letters", torch.zeros(CLASSES, LETTERS))
 
@@ -126,11 +127,11 @@ class Generator(nn.Module):
     def draw(self, style: Tensor) -> Tensor:
         """Canvases (b …) of styles (b s), painted."""
         sketch = self.sketch(style)
-        return sketch if self.painter is None else sketch + self.painter(sketch, style)
+        return sketch + self.painter(sketch, style)
 
     def paint(self, style: Tensor) -> Tensor:
-        """What the function "paint" gives of styles (b s)."""
-        raise NotImplementedError
+        """Latents (b c SIDE/4 SIDE/4) of styles (b s)."""
+        return self.draw(style) * self.scale + self.mean
 
 
 class Map(nn.Module):
@@ -182,28 +183,23 @@ class MapClasses(nn.Module):
 
 
 class Paint(nn.Module):
-    """Function "paint".
-
-    Args:
-        net: that paints.
-        output: name of what `net.paint` gives.
-    """
+    """Function "paint"."""
 
     inputs = ("style",)
+    outputs = ("latent",)
     multiple = 1
 
-    def __init__(self, net: Generator, output: str):
+    def __init__(self, net: Generator):
         super().__init__()
         self.net = net
-        self.outputs = (output,)
 
     def forward(self, style: Tensor) -> tuple[Tensor]:
-        """What is painted (b …) of styles (b s)."""
+        """Latents (b c SIDE/4 SIDE/4) of styles (b s)."""
         return (self.net.paint(style),)
 
     def examples(self) -> tuple[Tensor, ...]:
         """A batch of styles."""
-        return (torch.randn(2, len(self.net.basis)),)
+        return (torch.randn(2, STYLE),)
 
     def shapes(self) -> tuple[dict | None, ...]:
         """The batch is free."""

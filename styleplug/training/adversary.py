@@ -16,14 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from styleplug.nets.generator import Dense
 from styleplug.training.perception import CONTENT, Perception
 
 R1_EVERY = 4  # steps; its weight is as many times larger
 STEP = 0.02  # deviation of the noise that a gradient is measured by
 SLOPE = 0.2
 NARROW = 64  # channels of a head on features
-DENSE = 384  # numbers between dense layers
 PATCH = 32  # pixels, about, that a logit of the critic of pixels sees
 THIN = 16  # channels that such a critic begins with
 FINE = 4  # stride of the coarsest features that are judged
@@ -117,24 +115,6 @@ class _Down(nn.Module):
         y = F.leaky_relu(self.first(x), SLOPE)
         y = F.avg_pool2d(self.second(y), 2)
         return (y + self.skip(F.avg_pool2d(x, 2))) * 0.5**0.5
-
-
-class DenseCritic(nn.Module):
-    """Dense layers, for what has no places, such as styles.
-
-    Args:
-        before: numbers in.
-    """
-
-    def __init__(self, before: int):
-        super().__init__()
-        self.layers = Dense(before, DENSE, 1)
-        self.spread = nn.Parameter(torch.full((1,), 0.1))
-
-    def forward(self, numbers: Tensor) -> Tensor:
-        """Logits (b 1) of numbers (b n)."""
-        x = self.layers.features(numbers)
-        return self.layers.exit(x) + self.spread * _deviation(x[:, :, None, None])[:, :, 0, 0]
 
 
 class FeatureCritic(nn.Module):

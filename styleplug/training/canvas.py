@@ -1,8 +1,4 @@
-"""What generators learn on instead of pixels: latents of the embedded `vae`, or cosine waves.
-
-`read` makes canvases (b …) of pictures (b 3 h w), and `picture` pictures of what a generator's
-`paint` gives.
-"""
+"""What generators learn on instead of pixels: latents of the embedded `vae`."""
 
 from __future__ import annotations
 
@@ -11,18 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleplug.nets import vae
-from styleplug.nets.dcgan import Dcgan
-from styleplug.nets.gan import Gan
+from styleplug.nets.generator import Generator
 from styleplug.training.adversary import Critic
 from styleplug.training.embedded import load_embedded
 
 EVEN = 0.75  # the canvas's channels deviate by this power of how much they show
 CHUNK = 64  # pictures encoded at once
-
-
-def canvas_of(net: Gan | Dcgan, pictures: Tensor) -> Latents | Waves:
-    """The canvas of a net, which is told what it must know of the pictures (n 3 h w)."""
-    return Latents(net, pictures) if isinstance(net, Dcgan) else Waves(net)
 
 
 class Latents:
@@ -33,7 +23,7 @@ class Latents:
         pictures: that the statistics are taken of (n 3 h w).
     """
 
-    def __init__(self, net: Dcgan, pictures: Tensor):
+    def __init__(self, net: Generator, pictures: Tensor):
         self.vae = vae.build().eval().requires_grad_(False)
         load_embedded(self.vae, "vae")
         self.vae.to(pictures.device, memory_format=torch.channels_last)
@@ -94,7 +84,7 @@ class SketchCritic(nn.Module):
         classes: how many pictures belong to; 0: none are told.
     """
 
-    def __init__(self, net: Dcgan, styles: Tensor, *, classes: int = 0):
+    def __init__(self, net: Generator, styles: Tensor, *, classes: int = 0):
         super().__init__()
         basis, plain = (F.avg_pool2d(part, 2) for part in (net.basis, net.plain))
         shown = plain + torch.tensordot(styles, basis, 1)
@@ -107,22 +97,3 @@ class SketchCritic(nn.Module):
     def forward(self, styles: Tensor, labels: Tensor | None = None) -> Tensor:
         """Logits (b 1) of styles (b s)."""
         return self.critic(self.plain + torch.tensordot(styles, self.basis, 1), labels)
-
-
-class Waves:
-    """Weights of cosine waves (b w).
-
-    Args:
-        net: that makes pictures of them.
-    """
-
-    def __init__(self, net: Gan):
-        self.waves = net.waves
-
-    def read(self, pictures: Tensor) -> Tensor:
-        """(b 3 h w) to (b w)."""
-        return self.waves.read(pictures)
-
-    def picture(self, painted: Tensor) -> Tensor:
-        """They are pictures already."""
-        return painted

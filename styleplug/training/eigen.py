@@ -72,7 +72,6 @@ def translate(net: Generator, basis: Tensor, plain: Tensor) -> None:
     last = net.mapping.exit
     last.weight.copy_(turn.T @ last.weight)
     last.bias.copy_(last.bias @ turn + moved[0])
-    if net.painter is not None:
-        told = net.painter.style
-        told.weight.copy_(told.weight @ (after @ torch.linalg.pinv(before, rtol=RIDGE)).T)
-        told.bias.sub_(told.weight @ moved[0])
+    told = net.painter.style
+    told.weight.copy_(told.weight @ (after @ torch.linalg.pinv(before, rtol=RIDGE)).T)
+    told.bias.sub_(told.weight @ moved[0])

@@ -1,10 +1,9 @@
 """What `gan`, `dcgan` and `cgan` are trained by: two games, each of a critic and who fools it.
 
 Goodfellow et al. 2014 (arXiv:1406.2661), with the non-saturating loss.  In the first game the
-mapping learns to make styles like those of real pictures.  Where the net has no painter, the
-critic is dense, with R1, and the game is played several times a step since it is cheap.  Where it
-has one, the critic judges the sketches by convolutions, real and made in pairs, with R1 of both
-(Huang et al. 2024, arXiv:2501.05441); such critics need a far higher rate than who fools them.
+mapping learns to make styles like those of real pictures.  The critic judges the sketches that
+they give, by convolutions, real and made in pairs, with R1 of both (Huang et al. 2024,
+arXiv:2501.05441); it needs a far higher rate than the mapping that fools it.
 
 In the second game a painter learns to complete sketches.  Most are of styles that the mapping
 made, which learns on with it; some are of real pictures, which the painter must not stray from.
@@ -27,9 +26,9 @@ from styleplug.core.classes import CLASSES, spell
 from styleplug.core.errors import UsageError
 from styleplug.core.mapped import NOISE
 from styleplug.core.params import Params, field
+from styleplug.nets.generator import STYLE
 from styleplug.training.adversary import (
     R1_EVERY,
-    DenseCritic,
     FeatureCritic,
     fool,
     outdo,
@@ -38,7 +37,7 @@ from styleplug.training.adversary import (
     unmoved,
 )
 from styleplug.training.bank import ROOM, Bank
-from styleplug.training.canvas import Latents, SketchCritic, canvas_of
+from styleplug.training.canvas import Latents, SketchCritic
 from styleplug.training.eigen import Eigenpictures, regression, translate
 from styleplug.training.embedded import load_embedded
 from styleplug.training.fields import SCRATCH, batch
@@ -52,13 +51,12 @@ FOLLOWING = 0.01  # by how much of a step's styles their mean is moved
 ROWS, COLUMNS = 4, 8  # of a sheet
 JITTER = 8 / 7  # of a picture's side by the crop's, where pictures are learned whole
 MANY = 4  # styles in the first game, in batches of pictures
-ROUNDS = 4  # of it in a step, where critics are dense
 DESCRIBED = 4096  # pictures at most that eigenpictures are found from
 KNOWN = 1 / 4  # of the sketches in the second game: those of real pictures
 ALONE = 150  # steps in which the painter only learns not to stray, before critics are heard
 ALONE_NEAR, NEAR = 4.0, 0.3  # weight of each number's likeness before, and after
-DENSE_R1, SKETCH_R1 = 0.1, 0.05  # weights of R1 in the first game
-SLOW = {"net": 0.15, "styles": 1.0, "canvases": 1.0}  # rates where there is a painter
+R1 = 0.05  # its weight in the first game
+START = {"embedded": ("The embedded net", "自带的网络"), "scratch": SCRATCH}  # words for
 
 
 def whole(default: bool) -> Any:
@@ -75,12 +73,13 @@ def whole(default: bool) -> Any:
 class Generation(Params):
     """What decides a run."""
 
-    start: Literal["scratch", "embedded"] = field(
-        "scratch",
+    start: Literal["embedded", "scratch"] = field(
+        "embedded",
         label="Start from",
-        help="Nothing, which takes hours, or the net that comes with styleplug: it paints faces.",
-        zh=("起点", "从零开始（需数小时），或从自带的网络（已会画人脸）开始。"),
-        words={"scratch": SCRATCH, "embedded": ("The embedded net", "自带的网络")},
+        help="The net that comes with styleplug, which paints faces, or nothing, which takes "
+        "hours.",
+        zh=("起点", "自带的网络（已会画人脸），或从零开始（需数小时）。"),
+        words=START,
     )
     batch: int = batch(
         16,
@@ -118,8 +117,8 @@ class GeneratorLesson(Lesson):
 
     betas = (0.0, 0.99)
     clip = 10.0
-    decay = 0.99  # an average over many steps has styles that are too much alike
-    rates = {"net": 0.6, "styles": 1.0, "canvases": 1.0}  # noqa: RUF012
+    decay = 0.995  # an average over many steps has styles that are too much alike
+    rates = {"net": 0.15, "styles": 1.0, "canvases": 1.0}  # noqa: RUF012
 
     def __init__(
         self,
@@ -146,9 +145,9 @@ class GeneratorLesson(Lesson):
         rng = np.random.default_rng((seed, 2))
         chosen = rng.permutation(len(self.bank))[:DESCRIBED]
         pictures = self.bank.draw(rng, len(chosen), of=chosen)
-        self.canvas = canvas_of(self.net, pictures)
+        self.canvas = Latents(self.net, pictures)
         both = torch.cat((pictures, pictures.flip(3)))
-        self.eigenpictures = Eigenpictures(both, len(self.net.basis))
+        self.eigenpictures = Eigenpictures(both, STYLE)
         styles = self.eigenpictures.styles(pictures)
         basis, plain = regression(styles, self.canvas.read(pictures))
         if params.start == "embedded":
@@ -156,16 +155,10 @@ class GeneratorLesson(Lesson):
         self.net.basis.copy_(basis)
         self.net.plain.copy_(plain)
         self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
-        self.painted = self.canvas if isinstance(self.canvas, Latents) else None
-        critics: dict[str, nn.Module]
-        if not self.painted:
-            critics = {"styles": DenseCritic(len(basis))}
-        else:
-            critics = {
-                "styles": SketchCritic(self.net, styles, classes=self.classes),
-                "canvases": FeatureCritic(self.perception, classes=self.classes),
-            }
-            self.rates, self.decay = SLOW, 0.995
+        critics = {
+            "styles": SketchCritic(self.net, styles, classes=self.classes),
+            "canvases": FeatureCritic(self.perception, classes=self.classes),
+        }
         self.critics = {name: critic.to(device) for name, critic in critics.items()}
         self._judge_by(materials, seed)
 
@@ -183,14 +176,11 @@ class GeneratorLesson(Lesson):
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
         """Both games: a critic learns to tell what is made from what is real, then is fooled."""
-        rounds = 1 if self.painted else ROUNDS
-        for turn in range(rounds):
-            yield from self._styles(step * rounds + turn, rng)
-        if self.painted:
-            yield from self._canvases(self.painted, step, rng)
+        yield from self._styles(step, rng)
+        yield from self._canvases(step, rng)
 
-    def _styles(self, turn: int, rng: np.random.Generator) -> Iterator[Loss]:
-        """A round of the first game."""
+    def _styles(self, step: int, rng: np.random.Generator) -> Iterator[Loss]:
+        """The first game."""
         count, critic = MANY * self.params.batch, self.critics["styles"]
         with torch.no_grad():
             real = self.eigenpictures.styles(self._drawn(rng, count))
@@ -198,20 +188,20 @@ class GeneratorLesson(Lesson):
         told = self._told(labels)
         made = self._map(self.net, self._noise(count), labels)
         truth, found = critic(real, *told), critic(made.detach(), *told)
-        terms = {"styles": outdo(found, truth) if self.painted else tell(truth, found)}
-        if turn % R1_EVERY == 0:
-            seen, weight = ((real, made), SKETCH_R1) if self.painted else ((real,), DENSE_R1)
-            steep = [r1_exact(critic, styles, *told) for styles in seen]
-            terms["styles r1"] = weight / 2 * R1_EVERY * torch.stack(steep).sum()
+        terms = {"styles": outdo(found, truth)}
+        if step % R1_EVERY == 0:
+            steep = [r1_exact(critic, styles, *told) for styles in (real, made)]
+            terms["styles r1"] = R1 / 2 * R1_EVERY * torch.stack(steep).sum()
         yield Loss(terms, trains="styles")
         with unmoved(critic):
             found = critic(made, *told)
-        yield Loss({"map": outdo(truth.detach(), found) if self.painted else fool(found)})
+        yield Loss({"map": outdo(truth.detach(), found)})
         self._follow(made.detach(), labels)
 
-    def _canvases(self, canvas: Latents, step: int, rng: np.random.Generator) -> Iterator[Loss]:
+    def _canvases(self, step: int, rng: np.random.Generator) -> Iterator[Loss]:
         """The second game."""
-        net, critic, count = self.net, self.critics["canvases"], self.params.batch
+        net, canvas, critic = self.net, self.canvas, self.critics["canvases"]
+        count = self.params.batch
         with torch.no_grad():
             pictures = self._drawn(rng, count)
             labels = self.bank.labels[self.bank.chosen]

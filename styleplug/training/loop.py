@@ -158,9 +158,6 @@ class Run:
     def _descend_all(self, share: float) -> None:
         """One step: every loss that the lesson yields."""
         rate = self.loop.rate * factor(self.step, share)
-        for name, optimiser in self.optimisers.items():
-            for group in optimiser.param_groups:
-                group["lr"] = rate * self.lesson.rates.get(name, 1.0)
         chance = (self.loop.seed, self.accelerator.process_index, self.step)
         rng = np.random.default_rng(chance)
         # Lessons take chance from `rng`; layers such as dropout can only take it from torch.
@@ -171,12 +168,12 @@ class Run:
                 loss = next(losses, None)
             if loss is None:
                 break
-            self._descend(loss)
+            self._descend(loss, rate)
         self._follow()
         self.step += 1
 
-    def _descend(self, loss: Loss) -> None:
-        """One step of one optimiser."""
+    def _descend(self, loss: Loss, rate: float) -> None:
+        """One step of one optimiser, at a rate that the lesson's own factor is applied to."""
         accelerator, optimiser = self.accelerator, self.optimisers[loss.trains]
         parameters = _trained(self.nets[loss.trains])
         values = torch.stack([term.detach().float() for term in loss.terms.values()])
@@ -191,6 +188,9 @@ class Run:
         norm = accelerator.clip_grad_norm_(parameters, self.lesson.clip)
         if norm is not None and not math.isfinite(float(norm)):
             raise self._diverged(f"the gradient of {', '.join(found)} became {float(norm)}")
+        for group in optimiser.param_groups:
+            group["lr"] = rate * self.lesson.rates.get(loss.trains, 1.0)
+            group["betas"] = self.lesson.betas
         optimiser.step()
 
     def _diverged(self, what: str) -> StyleplugError:

@@ -58,6 +58,8 @@ class Loss:
 class Lesson(ABC):
     """One run of a task.  All chance comes from the generators it is given.
 
+    `betas` and `rates` are looked up after each loss, so that a step may change them.
+
     Attributes:
         net: what inference will read; its average over the last steps is what is saved.
         critics: other nets that are trained beside it, such as a discriminator.
