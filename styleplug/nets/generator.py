@@ -2,9 +2,9 @@
 
 A style says how much of each eigenpicture a picture has: of the principal components of the
 pictures that were learned from (Turk & Pentland 1991, "Eigenfaces for Recognition").  So it is a
-point in few dimensions, and dense layers learn its distribution in minutes (`map`).  What has
-these components is, linearly, a sketch: blurred, but whole.  A painter may add what the sketch
-lacks (`paint`).  That is the pyramid of Denton et al. 2015 (arXiv:1506.05751) with one step of
+point in few dimensions, and dense layers learn its distribution (`map`).  What has these
+components is, linearly, a sketch: blurred, but whole.  A painter adds what the sketch lacks
+(`paint`).  That is the pyramid of Denton et al. 2015 (arXiv:1506.05751) with one step of
 it linear: where the parts of a picture lie is decided before any of them is painted.
 
 The canvas that sketch and painter work on is the latent of the embedded `vae`, a quarter of the
