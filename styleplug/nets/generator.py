@@ -31,7 +31,7 @@ SIDE = 64  # pixels of a picture
 CANVAS = (CHANNELS, SIDE // STRIDE, SIDE // STRIDE)
 SLOPE = 0.2
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
-_WIDTH = 384  # of the mapping's layers
+_WIDTH, _DEPTH = 384, 3  # of the mapping's layers; how many of them add
 
 
 def leaky(x: Tensor) -> Tensor:
@@ -55,25 +55,20 @@ class Dense(nn.Module):
         before: numbers in.
         width: of the layers between.
         after: numbers out.
-        depth: of the layers that add.
     """
 
-    def __init__(self, before: int, width: int, after: int, depth: int = 3):
+    def __init__(self, before: int, width: int, after: int):
         super().__init__()
         self.entry = started(nn.Linear(before, width))
-        self.units = nn.ModuleList(started(nn.Linear(width, width)) for _ in range(depth))
+        self.units = nn.ModuleList(started(nn.Linear(width, width)) for _ in range(_DEPTH))
         self.exit = started(nn.Linear(width, after))
-
-    def features(self, x: Tensor) -> Tensor:
-        """(b before) to (b width), before the last layer."""
-        x = leaky(self.entry(x))
-        for unit in self.units:
-            x = (x + leaky(unit(x))) * 0.5**0.5
-        return x
 
     def forward(self, x: Tensor) -> Tensor:
         """(b before) to (b after)."""
-        return self.exit(self.features(x))
+        x = leaky(self.entry(x))
+        for unit in self.units:
+            x = (x + leaky(unit(x))) * 0.5**0.5
+        return self.exit(x)
 
 
 class Generator(nn.Module):

@@ -21,7 +21,7 @@ from styleplug.training.generation import START, Generation, GeneratorLesson
 from styleplug.training.task import Loss, Materials, Task
 
 APPRENTICE = 0.3  # share of the run
-FASTER = 2.0  # factor on the net's rate at its beginning; at its end it is as usual
+FASTER = 2.0  # added to the factor on the net's rate at its beginning, and nothing at its end
 STEADY = (0.9, 0.99)  # betas: there is no adversary whose moves one must not remember
 
 

@@ -56,7 +56,7 @@ KNOWN = 1 / 4  # of the sketches in the second game: those of real pictures
 ALONE = 150  # steps in which the painter only learns not to stray, before critics are heard
 ALONE_NEAR, NEAR = 4.0, 0.3  # weight of each number's likeness before, and after
 R1 = 0.05  # its weight in the first game
-START = {"embedded": ("The embedded net", "自带的网络"), "scratch": SCRATCH}  # words for
+START = {"embedded": ("The embedded net", "自带的网络"), "scratch": SCRATCH}  # in words
 
 
 def whole(default: bool) -> Any:
@@ -136,7 +136,7 @@ class GeneratorLesson(Lesson):
         room = JITTER if params.whole else ROOM
         self.bank = Bank(materials.pictures, self.net.side, device, room=room)
         self.classes = 0
-        if getattr(self.net, "embedding", None) is not None:
+        if self.net.embedding is not None:
             self.classes = len(self.bank.classes)
             self.net.letters.copy_(torch.from_numpy(spelled(self.bank.classes)))
         self.labels = self.bank.labels.cpu().numpy()
