@@ -27,7 +27,7 @@ from PIL import (  # the plug-ins register their formats in Image.OPEN
 )
 
 from styleplug.core.errors import BadImage, StyleplugError
-from styleplug.core.files import reason
+from styleplug.core.files import open_source
 from styleplug.core.picture import Picture, fit
 from styleplug.core.recipe import LARGEST
 
@@ -78,26 +78,6 @@ def read(source: Source, *, longest: int = LARGEST) -> Picture:
             # Let the decoder itself skip what will be thrown away.
             image.draft(None, _within(image.size, longest))
         return _from_pillow(image, longest)
-
-
-@contextmanager
-def open_source(source: str | Path | bytes) -> Iterator[tuple[IO[bytes], str]]:
-    """The source as an open file, and its name for messages (no folders: users see it)."""
-    if isinstance(source, bytes):
-        with io.BytesIO(source) as file:
-            yield file, "the picture"
-        return
-    path = Path(source)
-    try:
-        if path.is_dir():
-            raise BadImage(f"{path.name or str(path)!r} is a folder; expected a picture in it")
-        if not path.is_file():  # a pipe or device could be read for ever
-            raise BadImage(f"there is no file {path.name!r}")
-        handle = path.open("rb")
-    except (OSError, ValueError) as error:
-        raise BadImage(f"the file {path.name!r} cannot be opened ({reason(error)})") from error
-    with handle:
-        yield handle, repr(path.name)
 
 
 @contextmanager

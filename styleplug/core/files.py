@@ -1,14 +1,76 @@
-"""Files written wholly or not at all."""
+"""Files: opened with care, written wholly or not at all."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
+import re
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
-from styleplug.core.errors import OutputError
+from styleplug.core.errors import BadImage, OutputError
+
+MOST_PIPED = 2**30
+"""Bytes that are read at most from what has no length, such as a pipe."""
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one slash of two
+
+
+def not_fetched(address: str) -> str | None:
+    """Why an address is no file, as a sentence; None where the text is no address."""
+    if not _ADDRESS.match(address):
+        return None
+    return (
+        f"{address!r} is an address; styleplug does not fetch pictures from the network: "
+        "download it, and give the file"
+    )
+
+
+@contextmanager
+def open_source(source: str | Path | bytes) -> Iterator[tuple[IO[bytes], str]]:
+    """The source as an open file, and its name for messages (no folders: users see it).
+
+    A pipe is read to its end first, as what reads pictures goes back and forth in a file.
+
+    Raises:
+        BadImage: no such file, an address, a folder, a device, or it cannot be opened.
+    """
+    if isinstance(source, bytes):
+        with io.BytesIO(source) as file:
+            yield file, "the picture"
+        return
+    path = Path(source)
+    try:
+        if path.is_dir():
+            raise BadImage(f"{path.name or str(path)!r} is a folder; expected a picture in it")
+        if not (path.is_file() or path.is_fifo()):  # a device could be read for ever
+            raise BadImage(not_fetched(str(source)) or f"there is no file {path.name!r}")
+        handle: IO[bytes] = path.open("rb")
+        if path.is_fifo():
+            with handle as pipe:
+                handle = io.BytesIO(read_piped(pipe))
+    except (OSError, ValueError) as error:
+        raise BadImage(f"the file {path.name!r} cannot be opened ({reason(error)})") from error
+    with handle:
+        yield handle, repr(path.name)
+
+
+def read_piped(pipe: IO[bytes]) -> bytes:
+    """All that comes out of a pipe.
+
+    Raises:
+        BadImage: more than MOST_PIPED bytes.
+    """
+    data = pipe.read(MOST_PIPED + 1)
+    if len(data) > MOST_PIPED:
+        raise BadImage(
+            f"more than {MOST_PIPED} bytes came out of the pipe; write them into a file, and give "
+            "the file"
+        )
+    return data
 
 
 def write_file(path: Path, data: bytes) -> None:

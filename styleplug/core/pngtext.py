@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from styleplug.core import webptext
-from styleplug.core.decode import open_source
 from styleplug.core.errors import BadImage, BadRecipe
+from styleplug.core.files import open_source
 from styleplug.core.recipe import PNG_KEY
 
 MAX_RECIPE = 2**20
