@@ -28,11 +28,11 @@ docs: .venv/.test-stamp
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: https://www.python.org/downloads/"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/.run-stamp: requirements.txt | .venv/bin/python
+.venv/.run-stamp: requirements.txt pyproject.toml | .venv/bin/python
 	@echo "Installing requirements.txt into .venv: torch is large, the first time takes minutes"
-	$(PIP) --requirement requirements.txt
+	$(PIP) --requirement requirements.txt --editable .
 	touch $@
 
-.venv/.test-stamp: pyproject.toml requirements.txt .venv/.run-stamp
+.venv/.test-stamp: .venv/.run-stamp
 	$(PIP) --editable ".[dev]"
 	touch $@

@@ -9,6 +9,7 @@ import pytest
 from styleplug.backends.choose import choose, expect, installed
 from styleplug.core.backend import Backend
 from styleplug.core.errors import BackendError
+from styleplug.core.extras import EXTRAS
 from styleplug.core.weight import WeightFile
 
 choose_module = importlib.import_module("styleplug.backends.choose")
@@ -111,9 +112,10 @@ def test_a_plausible_device_that_is_not_there_after_all(machine, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["torch", "onnx"])
-def test_not_installed_names_the_remedy(name, machine):
+def test_not_installed_names_the_remedy(name, machine, monkeypatch):
     machine(fake=CPU)
-    with pytest.raises(BackendError, match=f"'{name}' was asked for.*`pip install"):
+    monkeypatch.setitem(EXTRAS, name, ("no_such_package",))
+    with pytest.raises(BackendError, match=rf"no_such_package.*`pip .*styleplug\[{name}\]"):
         choose(name, "auto")
     with pytest.raises(BackendError, match="no backend is installed.*pip install"):
         choose("auto", "auto")

@@ -80,7 +80,9 @@ def test_the_suite_stands_alone(script: Path) -> None:
     assert not [path for path in absent if path in text]
 
 
-@pytest.mark.parametrize("imported", ["styleplug", "styleplug.methods", "styleplug.cli"])
+@pytest.mark.parametrize(
+    "imported", ["styleplug", "styleplug.methods", "styleplug.cli", "styleplug.engine"]
+)
 def test_imports_are_light(imported: str) -> None:
     """A bare import, or `styleplug --help`, must not wait for what only a run needs."""
     code = (

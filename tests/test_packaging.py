@@ -12,10 +12,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 HOUSE = Path(__file__).parents[1]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
-CARRIED = ["styleplug", "weights", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"]
+EXTRAS_ASKED = PROJECT["project"]["optional-dependencies"]
+CARRIED = ["styleplug", "weights", "pyproject.toml", "README.md", "LICENSE"]
 
 
 @pytest.fixture(scope="module")
@@ -90,33 +92,47 @@ def test_the_installed_command_runs(installed: Path) -> None:
     assert "weights" in run_installed(installed, "-m", "styleplug", "--help")
 
 
-def test_the_wheel_asks_for_what_requirements_txt_says(installed: Path) -> None:
-    metadata = next(installed.glob("*.dist-info/METADATA")).read_text(encoding="utf-8")
-    asked = [
-        line.removeprefix("Requires-Dist: ").replace(" ", "")
-        for line in metadata.splitlines()
-        if line.startswith("Requires-Dist: ") and "extra ==" not in line
-    ]
-    names = {re.split(r"[<>=;!]", requirement)[0] for requirement in asked}
-    assert names == set(required())
-    assert "Name: styleplug" in metadata
-    assert "License-Expression: MIT" in metadata
-
-
 def test_the_command_is_an_entry_point(installed: Path) -> None:
     text = next(installed.glob("*.dist-info/entry_points.txt")).read_text(encoding="utf-8")
     assert "styleplug = styleplug.cli:main" in text
 
 
-def required() -> list[str]:
+def asked(extra: str = "") -> set[str]:
+    """What the installation, or an extra of it, asks for: extras of its own written out."""
+    found: set[str] = set()
+    for one in map(
+        Requirement, EXTRAS_ASKED[extra] if extra else PROJECT["project"]["dependencies"]
+    ):
+        if one.name != "styleplug":
+            found.add(str(one))
+            continue
+        where = f"; {one.marker}" if one.marker else ""
+        found |= {str(Requirement(part + where)) for inner in one.extras for part in asked(inner)}
+    return found
+
+
+def names(requirements: set[str]) -> set[str]:
+    return {Requirement(one).name for one in requirements}
+
+
+def test_requirements_txt_is_all_there_is() -> None:
     lines = (HOUSE / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    return [re.split(r"[<>=;!]", line)[0] for line in lines if line and not line.startswith("#")]
+    listed = [str(Requirement(line)) for line in lines if not line.startswith("#")]
+    assert sorted(listed) == sorted(asked() | asked("all"))
 
 
-def test_dependencies_stand_in_one_place() -> None:
-    assert "dependencies" not in PROJECT["project"]
-    assert "dependencies" in PROJECT["project"]["dynamic"]
-    assert {"gradio", "torch", "torchvision", "pillow", "huggingface-hub"} <= set(required())
+def test_all_is_every_extra_but_that_of_developers() -> None:
+    whole = names(asked("all"))
+    assert all(names(asked(extra)) <= whole for extra in EXTRAS_ASKED if extra != "dev")
+
+
+def test_what_is_missed_is_what_an_extra_installs() -> None:
+    """A missing package is named with the extra that brings it."""
+    from styleplug.core.extras import EXTRAS
+
+    installed = {one: {name.replace("-", "_") for name in names(asked(one))} for one in EXTRAS}
+    assert installed == {extra: set(modules) for extra, modules in EXTRAS.items()}
+    assert set(EXTRAS) == set(EXTRAS_ASKED) - {"all", "dev", "onnx-gpu"}
 
 
 @pytest.mark.parametrize(
@@ -131,14 +147,11 @@ def test_dependencies_stand_in_one_place() -> None:
 )
 def test_one_onnxruntime_everywhere(system: str, machine: str, expected: str) -> None:
     """Both at once would break the graphics card."""
-    from packaging.requirements import Requirement
-
-    lines = (HOUSE / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    here = {"sys_platform": system, "platform_machine": machine}
     wanted = [
-        requirement.name
-        for requirement in map(Requirement, (line for line in lines if line.startswith("onnx")))
-        if requirement.marker is not None
-        and requirement.marker.evaluate({"sys_platform": system, "platform_machine": machine})
+        one.name
+        for one in map(Requirement, asked("all"))
+        if one.name.startswith("onnxruntime") and one.marker and one.marker.evaluate(here)
     ]
     assert wanted == [expected]
 
@@ -159,7 +172,7 @@ def test_make_installs_once(tmp_path: Path) -> None:
         return (tmp_path / "log").read_text().splitlines()
 
     installs, page = made("run")
-    assert installs.endswith("install --quiet --requirement requirements.txt")
+    assert installs.endswith("install --quiet --requirement requirements.txt --editable .")
     assert page == "python app.py"
     assert made("run") == [page]
     assert ".[dev]" in made("test")[0]
@@ -173,14 +186,12 @@ def test_make_installs_once(tmp_path: Path) -> None:
 
 def test_every_dependency_has_its_reason_and_licence() -> None:
     documented = (HOUSE / "docs" / "licences.md").read_text(encoding="utf-8")
-    extras = PROJECT["project"]["optional-dependencies"]
-    named = {re.split(r"[<>=;!]", r)[0] for extra in extras.values() for r in extra}
     rows = {
         line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]]
         for line in documented.splitlines()
         if line.startswith("| ")
     }
-    for name in [*required(), *sorted(named - {"styleplug[train]"})]:
+    for name in sorted(names(asked().union(*map(asked, EXTRAS_ASKED)))):
         assert name in rows, f"docs/licences.md does not list {name}"
         assert all(rows[name]), f"docs/licences.md: {name} lacks its reason or licence"
 

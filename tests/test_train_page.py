@@ -18,8 +18,8 @@ from gradio.utils import get_upload_folder
 from serve import THIRD_PARTY, Blend, wait
 from tiny_task import TINY
 
-from styleplug import training
 from styleplug.core.errors import BadImage, BadParameter, StyleplugError, UsageError
+from styleplug.core.extras import EXTRAS
 from styleplug.core.image import write
 from styleplug.engine import Engine
 from styleplug.ui import page, trainer
@@ -314,7 +314,7 @@ def test_what_was_trained_before_is_known_again(
 def test_missing_packages_are_named(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "NEEDED", ("accelerate", "no_such_package"))
+    monkeypatch.setitem(EXTRAS, "train", ("accelerate", "no_such_package"))
     there = _config(engine, tmp_path)
     assert there.count("training needs no_such_package") == 1
     assert "pip install" in there and "train-start" not in there

@@ -29,6 +29,7 @@ from tiny_task import STEPS, TINY, TinyLesson, tiny
 
 from styleplug import cli, training
 from styleplug.core.errors import Cancelled, OutputError, StyleplugError, UsageError, WeightError
+from styleplug.core.extras import EXTRAS
 from styleplug.core.image import write
 from styleplug.training import loop, pictures
 from styleplug.training.loop import factor, train
@@ -543,8 +544,8 @@ def test_tasks_are_found_and_fit_the_loop() -> None:
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "NEEDED", ("torch", "no_such_package"))
-    with pytest.raises(UsageError, match=r"no_such_package: .*styleplug\[train\]"):
+    monkeypatch.setitem(EXTRAS, "train", ("torch", "no_such_package"))
+    with pytest.raises(UsageError, match=r"needs no_such_package, .*styleplug\[train\]"):
         training.load_task("cnn")
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import importlib.util
 import platform
 import sys
 from functools import cache
 
 from styleplug.core.backend import Backend, Net
 from styleplug.core.errors import BackendError
+from styleplug.core.extras import EXTRAS, install, missing
 from styleplug.core.weight import WeightFile
 
 # Best first; "fake" is never chosen by itself.
@@ -23,15 +23,11 @@ ORDER = (
     ("fake", "cpu"),
 )
 
-# backend -> (module and class, package it needs, how to get that package)
+# Each but "fake" needs the packages of the extra of its name.
 _KINDS = {
-    "torch": ("styleplug.backends.torch_backend:TorchBackend", "torch", "pip install torch"),
-    "onnx": (
-        "styleplug.backends.onnx_backend:OnnxBackend",
-        "onnxruntime",
-        "pip install onnxruntime",
-    ),
-    "fake": ("styleplug.backends.fake:FakeBackend", "numpy", "pip install numpy"),
+    "torch": "styleplug.backends.torch_backend:TorchBackend",
+    "onnx": "styleplug.backends.onnx_backend:OnnxBackend",
+    "fake": "styleplug.backends.fake:FakeBackend",
 }
 
 
@@ -48,7 +44,7 @@ def has_cuda_driver() -> bool:
 @cache
 def _plausible(name: str, device: str) -> bool:
     """Whether it may work, found without importing the library (torch takes seconds)."""
-    if importlib.util.find_spec(_KINDS[name][1]) is None:
+    if _lacks(name):
         return False
     if device == "cuda":
         return has_cuda_driver()
@@ -118,29 +114,29 @@ def _kind(name: str) -> type[Backend]:
     Raises:
         BackendError: its library is there but does not import.
     """
-    place, package, remedy = _KINDS[name]
-    module, kind = place.split(":")
+    module, kind = _KINDS[name].split(":")
     try:
         found: type[Backend] = getattr(importlib.import_module(module), kind)
     except (ImportError, OSError) as error:
         raise BackendError(
-            f"{package} is installed but does not load ({error}); install it afresh: {remedy}"
+            f"{EXTRAS[name][0]} is installed but does not load ({error}); "
+            f"install it afresh: {install(name)}"
         ) from error
     return found
+
+
+def _lacks(name: str) -> str:
+    """Which packages a backend lacks, as a sentence; "" where it has all."""
+    return missing(name, f"the backend {name!r}") if name in EXTRAS else ""
 
 
 def _remedy(backend: str) -> str:
     """What to say where nothing can be chosen."""
     if backend == "auto":
-        ways = " or ".join(f"`{_KINDS[name][2]}`" for name in ("onnx", "torch"))
-        return f"no backend is installed; get one by {ways}"
+        return f"no backend is installed; get one by {install('onnx')} or {install('torch')}"
     if backend not in _KINDS:
         return f"unknown backend {backend!r}; expected one of: auto, {', '.join(_KINDS)}"
-    _, package, how = _KINDS[backend]
-    return (
-        f"the backend {backend!r} was asked for, but {package} is not installed; "
-        f"get it by `{how}`, or choose the backend 'auto'"
-    )
+    return f"{_lacks(backend)}; or choose the backend 'auto'"
 
 
 class _Noted(Backend):

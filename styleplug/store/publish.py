@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from styleplug.core.errors import HubUnavailable, UsageError
+from styleplug.core.extras import missing
 from styleplug.store import hub
 from styleplug.store.files import Digests
 from styleplug.store.trained import MODEL, read_trained
@@ -45,10 +46,12 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
         The address of the repository.
 
     Raises:
-        UsageError: this is no name of a repository, or there is no token.
+        UsageError: this is no name of a repository, there is no token, or no client of the Hub.
         WeightError: the folder holds no result, or a damaged one.
         HubUnavailable: the Hub cannot be reached, or refuses.
     """
+    if why := missing("hub", "publishing"):
+        raise UsageError(why)
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils.tqdm import disable_progress_bars

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styleplug.core.errors import StyleplugError, UsageError
+from styleplug.core.extras import missing
 
 if TYPE_CHECKING:
     from styleplug.training.task import Task
 
 _DECLARED = re.compile(r"^TASK\b", re.MULTILINE)
-NEEDED = ("accelerate", "matplotlib", "onnx", "onnxscript")
-"""What the extra `train` installs."""
 
 
 def task_ids() -> tuple[str, ...]:
@@ -37,10 +35,8 @@ def load_task(id: str) -> Task:
     """
     if id not in task_ids():
         raise UsageError(f"unknown task {id!r}; known are: {', '.join(task_ids())}")
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise UsageError(
-            f"training needs {', '.join(missing)}: install them with pip install 'styleplug[train]'"
-        )
+    if why := missing("train", "training"):
+        raise UsageError(why)
     try:
         task: Task = import_module(f"{__name__}.{id}").TASK
     except Exception as error:

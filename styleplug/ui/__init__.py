@@ -2,4 +2,9 @@
 
 import os
 
+from styleplug.core.errors import UsageError
+from styleplug.core.extras import missing
+
+if why := missing("page", "the page"):
+    raise UsageError(why)
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported

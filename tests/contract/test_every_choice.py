@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from styleplug.core.extras import EXTRAS
 from styleplug.core.params import Params, choices_of, hint_of
 from styleplug.core.recipe import Finish, Settings
 from styleplug.methods import discover
-from styleplug.training import NEEDED, load_task, task_ids
+from styleplug.training import load_task, task_ids
 
 OURS = [
     method
@@ -38,7 +39,7 @@ def test_of_the_engine(params):
 
 @pytest.mark.parametrize("id", task_ids())
 def test_of_a_training_task(id):
-    for name in ("torch", *NEEDED):
+    for name in EXTRAS["train"]:
         pytest.importorskip(name)
     from styleplug.training.setup import Loop
 
