@@ -110,7 +110,7 @@ class Result:
 
         Args:
             path: of the file.
-            with_recipe: keep the recipe inside (PNG and animations only).
+            with_recipe: keep the recipe inside.
 
         Raises:
             OutputError: unknown ending, missing or read-only folder, full disk …
@@ -193,8 +193,8 @@ def run(
 
     Args:
         method: its id; see `methods`.
-        recipe: of an earlier result: a Recipe, or the path of a PNG, animation or JSON file that
-            holds one.  What else is given takes precedence.
+        recipe: of an earlier result: a Recipe, or the path of a picture or JSON file that holds
+            one.  What else is given takes precedence.
         weights: folder of a result of `styleplug train`, in place of the method's own weights.
         **values: pictures by the name of their slot (path, PIL image, array, bytes, or a list
             of them), settings (size, seed, backend, device, strength, keep_colours), and the
@@ -253,7 +253,7 @@ def _base(recipe: Recipe | str | Path | None) -> Recipe | None:
     text = read_recipe(recipe)
     if text is None:
         raise BadRecipe(
-            f"{Path(recipe).name!r} holds no recipe; expected a PNG, an animation or JSON of ours"
+            f"{Path(recipe).name!r} holds no recipe; expected a picture or JSON of ours"
         )
     return Recipe.from_json(text)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms, ImageFile, PngImagePlugin
+from PIL import Image, ImageCms, ImageFile
 
-from styleplug.core.errors import BadImage, BadRecipe, OutputError
+from styleplug.core.errors import BadImage, OutputError
 from styleplug.core.image import (
     MAX_PIXELS,
     MAX_RECIPE,
@@ -24,7 +24,6 @@ from styleplug.core.image import (
     fit,
     format_of,
     read,
-    read_recipe,
     resize,
     scale,
     write,
@@ -558,7 +557,7 @@ def test_encode_refuses_what_it_cannot_write() -> None:
         encode(good, "png", "x" * (MAX_RECIPE + 1))
 
 
-@pytest.mark.parametrize("name", ["a.png", "b.JPG", "c.jpeg", "d.webp"])
+@pytest.mark.parametrize("name", ["a.png", "b.JPG", "c.jpeg", "d.webp", "e.tif", "f.tiff"])
 def test_write(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(b"old")
@@ -630,59 +629,3 @@ def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt):
         write(np.zeros((4, 4, 3), np.float32), tmp_path / "a.png")
     assert os.listdir(tmp_path) == []
-
-
-# Recipes
-
-
-def test_recipe_comes_back_as_it_went(tmp_path: Path) -> None:
-    text = '{"method": "gatys", "note": "强度 \\u0000 é 🎨"}'
-    path = tmp_path / "a.png"
-    write(np.zeros((4, 4, 3), np.float32), path, recipe=text)
-    assert read_recipe(path) == text
-    assert read_recipe(str(path)) == text
-    assert read_recipe(path.read_bytes()) == text
-    json = tmp_path / "recipe.json"
-    json.write_text("\n  " + text, encoding="utf-8")
-    assert (read_recipe(json) or "").strip() == text
-    json.write_text(text, encoding="utf-8-sig")  # as some editors save it
-    assert read_recipe(json) == text
-    assert read(path).pixels.shape == (4, 4, 3)
-
-
-def test_pictures_without_a_recipe() -> None:
-    info = PngImagePlugin.PngInfo()
-    info.add_text("styleplugged", "no")
-    info.add_itxt("Comment", "no")
-    info.add_text("styleplug", "an older kind of chunk")
-    assert read_recipe(saved(quarters(), pnginfo=info)) is None
-    for data in (saved(quarters(), "JPEG"), b"", b"text", saved(quarters())[:60]):
-        assert read_recipe(data) is None
-
-
-def test_recipe_compressed_by_another_program() -> None:
-    info = PngImagePlugin.PngInfo()
-    info.add_itxt("styleplug", "{}" * 100, zip=True)
-    assert read_recipe(saved(quarters(), pnginfo=info)) == "{}" * 100
-
-
-def test_hostile_recipes(tmp_path: Path) -> None:
-    def holding(data: bytes) -> bytes:
-        return png(1, 1, png_chunk(b"iTXt", b"styleplug\0" + data))
-
-    bomb = b"\1\0\0\0" + zlib.compress(bytes(100_000_000), 9)
-    for data, says in (
-        (holding(bomb), "longer"),
-        (holding(b"\1\0\0\0not zlib"), "damaged"),
-        (holding(b"\0\0\0\0\xff\xfe"), "damaged"),
-        (b"{" + bytes(2 * MAX_RECIPE), "longer"),
-        (tmp_path / "none.json", "no file"),
-    ):
-        tracemalloc.start()
-        with pytest.raises(BadRecipe, match=says):
-            read_recipe(data)
-        assert tracemalloc.get_traced_memory()[1] < 8e6
-        tracemalloc.stop()
-    # Chunks that lie about their length, or are too many, end the search quietly.
-    assert read_recipe(png(1, 1)[:33] + struct.pack(">I", 2**31) + b"iTXtstyleplug\0") is None
-    assert read_recipe(png(1, 1, png_chunk(b"tEXt", b"") * 110_000)) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from pathlib import Path
@@ -15,14 +14,13 @@ from samples import Dream, Fill, Sample
 
 import styleplug
 from styleplug import cli, engine, methods
-from styleplug.core import webptext
 from styleplug.core.encode import encode_animation
 from styleplug.core.errors import BadParameter, BadRecipe, MethodError, OutputError, UsageError
 from styleplug.core.frame import Frame
 from styleplug.core.generator import GeneratorParams, latents, walk, wanted
 from styleplug.core.image import Picture, encode, read, read_recipe
+from styleplug.core.metadata import without_exif
 from styleplug.core.method import Slot
-from styleplug.core.pngtext import MAX_RECIPE
 from styleplug.core.recipe import Finish, Recipe
 from styleplug.core.sheet import GAP, columns, grid, write_all
 from styleplug.engine import Engine
@@ -101,33 +99,19 @@ def test_an_animation_keeps_its_pictures_pace_and_recipe(ending, tmp_path):
             assert np.abs(shown - picture).mean() < (0.03 if ending == "webp" else 0.003)
 
 
-def test_an_animation_without_recipe_and_a_signed_one_differ_by_the_recipe_only():
+def test_an_animation_loses_its_recipe_and_nothing_else():
     bare = encode_animation(plain(3, 16, 16), 10)
-    signed = encode_animation(plain(3, 16, 16), 10, recipe="odd")
-    assert webptext.plain(signed) == bare == webptext.plain(bare) and bare != signed
-    assert read_recipe(signed) == "odd" and read_recipe(bare) is None
-    assert int.from_bytes(signed[4:8], "little") == len(signed) - 8
-    with Image.open(io.BytesIO(signed)) as moving:
-        assert moving.n_frames == 3
+    for recipe in ("odd", "even"):
+        signed = encode_animation(plain(3, 16, 16), 10, recipe=recipe)
+        assert without_exif(signed) == bare == without_exif(bare) and bare != signed
+        assert read_recipe(signed) == recipe and read_recipe(bare) is None
 
 
-@pytest.mark.parametrize("name", ["walk.jpg", "walk.gif", "walk"])
+@pytest.mark.parametrize("name", ["walk.jpg", "walk.gif", "walk.tif", "walk"])
 def test_an_animation_goes_into_some_formats_only(name, tmp_path):
     with pytest.raises(OutputError, match=r"animation.*\.png, \.webp"):
         write_all(plain(2), tmp_path / name, fps=5)
     assert not list(tmp_path.iterdir())
-
-
-def test_what_a_hostile_webp_says_of_itself_is_not_believed():
-    head = b"RIFF\x00\x00\x00\x00WEBP"
-    endless = head + b"SPLG" + (2**32 - 1).to_bytes(4, "little") + b"x" * (MAX_RECIPE + 9)
-    with pytest.raises(BadRecipe, match="longer"):
-        read_recipe(endless)
-    assert len(webptext.chunk(io.BytesIO(endless[12:]), 10) or b"") == 11
-    assert read_recipe(head + b"VP8X\xff\xff\xff\xff") is None
-    assert read_recipe(head + b"\x00" * 7) is None
-    assert read_recipe(b"RIFF\x00\x00\x00\x00WAVESPLG\x01\x00\x00\x00x\x00") is None
-    assert read_recipe(encode(plain(1)[0], "webp")) is None
 
 
 # Generators ---------------------------------------------------------------------------------

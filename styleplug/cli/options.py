@@ -36,7 +36,7 @@ _RecipeFile = Annotated[
         "--recipe",
         metavar="FILE",
         rich_help_panel="Result",
-        help="Take all settings from a recipe: a JSON file, or a PNG or animation made by "
+        help="Take all settings from a recipe: a JSON file, or a picture made by "
         "styleplug. Options given beside it win.",
     ),
 ]

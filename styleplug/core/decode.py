@@ -8,6 +8,7 @@ keeps two canvases), afterwards by `longest`.
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,8 +27,9 @@ from PIL import (  # the plug-ins register their formats in Image.OPEN
     WebPImagePlugin,  # noqa: F401
 )
 
-from styleplug.core.errors import BadImage, StyleplugError
+from styleplug.core.errors import BadImage, BadRecipe, StyleplugError
 from styleplug.core.files import open_source
+from styleplug.core.metadata import MAX_RECIPE, Origin, bounded, origin_in, recipe_in
 from styleplug.core.picture import Picture, fit
 from styleplug.core.recipe import LARGEST
 
@@ -78,6 +80,30 @@ def read(source: Source, *, longest: int = LARGEST) -> Picture:
             # Let the decoder itself skip what will be thrown away.
             image.draft(None, _within(image.size, longest))
         return _from_pillow(image, longest)
+
+
+def read_recipe(source: str | Path | bytes) -> str | None:
+    """The recipe text inside a picture of ours, or the text of a .json file; no pixel is decoded.
+
+    Returns:
+        The text, unchecked (`Recipe.from_json` checks it); None where the file has none.
+
+    Raises:
+        BadRecipe: the file cannot be read, or its recipe is damaged or too long.
+    """
+    try:
+        with open_source(source) as (file, name):
+            text = file.read(MAX_RECIPE + 1).removeprefix(codecs.BOM_UTF8)
+            if text.lstrip().startswith(b"{"):
+                return bounded(text)
+            file.seek(0)
+            with suppress(BadImage):  # no picture, then
+                return recipe_in(_opened(file, name), file)
+            return None
+    except StyleplugError as error:
+        raise BadRecipe(str(error)) from error
+    except Exception as error:  # a decoder may throw anything
+        raise BadRecipe(f"this file is damaged, or the recipe in it ({error})") from error
 
 
 @contextmanager
@@ -135,7 +161,7 @@ def _from_pillow(image: Image.Image, longest: int) -> Picture:
     _check_size(image.size)
     image.load()
     profile = image.info.get("icc_profile")
-    turn = _TURNS.get(_orientation(image))
+    turn, origin = _TURNS.get(_orientation(image)), _origin(image)
     peak = _peak(image)
     image = _shrunk(_plain(image), longest)
     if turn is not None:
@@ -143,14 +169,14 @@ def _from_pillow(image: Image.Image, longest: int) -> Picture:
     if image.mode == "F":
         grey = _unit(np.asarray(image), peak)
         if not profile:
-            return Picture(np.repeat(grey[:, :, None], 3, axis=2))
+            return Picture(np.repeat(grey[:, :, None], 3, axis=2), origin=origin)
         image = Image.fromarray(np.rint(grey * 255).astype(np.uint8))
     alpha = None
     if image.mode in ("LA", "RGBA"):
         mask = image.getchannel("A")
         alpha = None if mask.getextrema() == (255, 255) else _floats(mask)
         image = image.convert(image.mode[:-1])
-    return Picture(_floats(_to_srgb(image, profile)), alpha)
+    return Picture(_floats(_to_srgb(image, profile)), alpha, origin)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -158,6 +184,13 @@ def _orientation(image: Image.Image) -> int:
     with suppress(Exception):
         return int(image.getexif().get(0x0112, 1))
     return 1
+
+
+def _origin(image: Image.Image) -> Origin:
+    """Date and author, where the file tells them well."""
+    with suppress(Exception):
+        return origin_in(image)
+    return Origin()
 
 
 def _plain(image: Image.Image) -> Image.Image:

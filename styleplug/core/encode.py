@@ -6,31 +6,41 @@ import io
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import (  # the plug-ins register their formats in Image.SAVE
     Image,
     JpegImagePlugin,  # noqa: F401
-    PngImagePlugin,
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
     WebPImagePlugin,  # noqa: F401
 )
 
-from styleplug.core import webptext
 from styleplug.core.errors import OutputError
 from styleplug.core.files import write_file
+from styleplug.core.metadata import Origin, notes
 from styleplug.core.picture import Picture, bands
-from styleplug.core.pngtext import MAX_RECIPE
-from styleplug.core.recipe import PNG_KEY
 
-ENDINGS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+ENDINGS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
 """What is written."""
-MOVING = tuple(ending for ending, kind in ENDINGS.items() if kind != "JPEG")
+MOVING = (".png", ".webp")
 """What animations are written as."""
 _VIDEO = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi")  # what FFmpeg makes of an animated PNG
-_SAVING = {  # JPEG without chroma subsampling: strokes are as fine in colour as in light
+_SAVING: dict[
+    str, dict[str, Any]
+] = {  # JPEG without chroma subsampling: strokes are as fine in colour as in light
     "PNG": {},
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
 }
 
 
@@ -59,24 +69,34 @@ def _as_video(path: Path) -> str:
     return f"; write {png!r}, and FFmpeg makes a video of it: {command}"
 
 
-def encode(picture: Picture | np.ndarray, format: str = "png", recipe: str | None = None) -> bytes:
+def encode(
+    picture: Picture | np.ndarray,
+    format: str = "png",
+    recipe: str | None = None,
+    origin: Origin | None = None,
+) -> bytes:
     """The bytes of a picture file.
 
     Args:
         picture: a Picture, or (h, w, 3) or (h, w, 4) float in [0, 1].
-        format: "png", "jpeg", "jpg" or "webp"; JPEG, which has no transparency, gets it on white.
-        recipe: text kept inside a PNG; other formats cannot carry it.
+        format: an ending of ENDINGS; JPEG, which has no transparency, gets it on white.
+        recipe: text kept inside.
+        origin: kept inside.
 
     Raises:
         OutputError: an unknown format, no finite picture, or one too large for the format.
     """
     kind = format_of(Path(f"picture.{format.lower()}"))
-    options = {**_SAVING[kind], **_note(recipe, kind)}
+    options = {**_SAVING[kind], **notes(kind, recipe, origin)}
     return _saved(Image.fromarray(_quantised(picture, opaque=kind == "JPEG")), kind, options)
 
 
 def encode_animation(
-    pictures: Sequence[np.ndarray], fps: float, format: str = "webp", recipe: str | None = None
+    pictures: Sequence[np.ndarray],
+    fps: float,
+    format: str = "webp",
+    recipe: str | None = None,
+    origin: Origin | None = None,
 ) -> bytes:
     """The bytes of an animation that goes on for ever.
 
@@ -85,6 +105,7 @@ def encode_animation(
         fps: so many of them a second.
         format: "webp" or "png".
         recipe: text kept inside.
+        origin: kept inside.
 
     Raises:
         OutputError: as of `encode`.
@@ -92,36 +113,30 @@ def encode_animation(
     kind = format_of(Path(f"picture.{format.lower()}"), animated=True)
     first, *others = (Image.fromarray(_quantised(one, opaque=False)) for one in pictures)
     moving = {"save_all": True, "append_images": others, "duration": round(1000 / fps), "loop": 0}
-    data = _saved(first, kind, {**_SAVING[kind], **moving, **_note(recipe, kind)})
-    return data if recipe is None or kind != "WEBP" else webptext.signed(data, recipe)
+    return _saved(first, kind, {**_SAVING[kind], **moving, **notes(kind, recipe, origin)})
 
 
-def write(picture: Picture | np.ndarray, path: Path, recipe: str | None = None) -> None:
+def write(
+    picture: Picture | np.ndarray,
+    path: Path,
+    recipe: str | None = None,
+    origin: Origin | None = None,
+) -> None:
     """Write a picture file wholly or not at all; the format follows from the ending.
 
     Args:
         picture: as for `encode`.
         path: the file, replaced where it exists.
         recipe: as for `encode`.
+        origin: as for `encode`.
 
     Raises:
         OutputError: unknown ending, folder missing or read-only, disk full …
     """
-    write_file(path, encode(picture, format_of(path).lower(), recipe))
+    write_file(path, encode(picture, format_of(path).lower(), recipe, origin))
 
 
-def _note(recipe: str | None, kind: str) -> dict[str, object]:
-    """What Pillow is told of a recipe, where it is to be kept in a PNG."""
-    if recipe is not None and len(recipe.encode(errors="replace")) > MAX_RECIPE:
-        raise OutputError(f"the recipe is longer than the {MAX_RECIPE} bytes that are kept")
-    if recipe is None or kind != "PNG":
-        return {}
-    info = PngImagePlugin.PngInfo()
-    info.add_itxt(PNG_KEY, recipe)
-    return {"pnginfo": info}
-
-
-def _saved(image: Image.Image, kind: str, options: dict[str, object]) -> bytes:
+def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
     """The bytes of a file of this format."""
     file = io.BytesIO()
     try:

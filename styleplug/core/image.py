@@ -4,16 +4,17 @@ Inside, a picture is (h, w, 3) float32 in [0, 1], sRGB, upright, its transparenc
 Nothing of Pillow's process-wide state is touched; every function may run in many threads.
 """
 
-from styleplug.core.decode import FORMATS, MAX_PIXELS, Source, read
+from styleplug.core.decode import FORMATS, MAX_PIXELS, Source, read, read_recipe
 from styleplug.core.encode import ENDINGS, encode, encode_animation, format_of, write
+from styleplug.core.metadata import MAX_RECIPE, Origin
 from styleplug.core.picture import Picture, bands, fit, fitted, resize, scale
-from styleplug.core.pngtext import MAX_RECIPE, read_recipe
 
 __all__ = [
     "ENDINGS",
     "FORMATS",
     "MAX_PIXELS",
     "MAX_RECIPE",
+    "Origin",
     "Picture",
     "Source",
     "bands",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from styleplug.core.metadata import Origin
+
 _BAND = 2**20  # pixels
 
 
@@ -18,10 +20,12 @@ class Picture:
     Args:
         pixels: (h, w, 3) float32 in [0, 1], sRGB, not premultiplied.
         alpha: (h, w) float32 in [0, 1]; None where all is opaque.
+        origin: what its file says of date, author and resolution.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
+    origin: Origin = Origin()
 
     @property
     def width(self) -> int:

@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field, ValidationError
 from styleplug.core.errors import BadRecipe
 from styleplug.core.params import Params, field
 
-PNG_KEY = "styleplug"  # the text chunk of a PNG that holds the recipe
 LARGEST = 8192
 """No side of a result is longer, in pixels; nor is one of a picture that is read."""
 DEVICES = {
@@ -127,5 +126,5 @@ class Recipe(Settings):
             where = ".".join(str(part) for part in first["loc"]) or "the text"
             raise BadRecipe(
                 f"this is not a styleplug recipe: {where}: {first['msg']}; "
-                "expected the JSON that styleplug writes into its PNG files"
+                "expected the JSON that styleplug writes into its pictures"
             ) from None

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from styleplug.core.encode import encode_animation, format_of, write
+from styleplug.core.encode import encode, encode_animation, format_of
 from styleplug.core.files import write_file
+from styleplug.core.metadata import Origin
 from styleplug.core.picture import resize
 from styleplug.core.recipe import LARGEST
 
@@ -44,7 +45,11 @@ def grid(images: Sequence[np.ndarray], most: int = LARGEST) -> np.ndarray:
 
 
 def write_all(
-    images: Sequence[np.ndarray], path: Path, fps: float = 0.0, recipe: str | None = None
+    images: Sequence[np.ndarray],
+    path: Path,
+    fps: float = 0.0,
+    recipe: str | None = None,
+    origin: Origin | None = None,
 ) -> None:
     """Write the pictures of a run as one file, wholly or not at all.
 
@@ -52,16 +57,27 @@ def write_all(
         images: as for `grid`.
         path: the file, replaced where it exists; its ending tells the format.
         fps: where greater than 0, they are an animation, so many a second.
-        recipe: text kept inside a PNG or an animation; other files cannot carry it.
+        recipe: text kept inside.
+        origin: of the picture that they were made from, if it is to be kept.
 
     Raises:
         OutputError: unknown ending, or none for an animation, folder missing, disk full …
     """
+    kind = format_of(path, animated=fps > 0)
+    write_file(path, encode_all(images, kind, fps, recipe, origin))
+
+
+def encode_all(
+    images: Sequence[np.ndarray],
+    format: str,
+    fps: float = 0.0,
+    recipe: str | None = None,
+    origin: Origin | None = None,
+) -> bytes:
+    """The bytes of that file; arguments are those of `write_all` and `encode`."""
     if fps:
-        kind = format_of(path, animated=True).lower()
-        write_file(path, encode_animation(images, fps, kind, recipe))
-    else:
-        write(grid(images), path, recipe)
+        return encode_animation(images, fps, format, recipe, origin)
+    return encode(grid(images), format, recipe, origin)
 
 
 def columns(images: Sequence[np.ndarray]) -> int:

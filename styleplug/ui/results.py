@@ -13,9 +13,10 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from styleplug.core import image, webptext
+from styleplug.core import image
 from styleplug.core.frame import Frame
 from styleplug.core.image import Picture, fitted, scale
+from styleplug.core.metadata import without_exif
 from styleplug.core.sheet import write_all
 from styleplug.ui.live import preview
 
@@ -80,7 +81,7 @@ class Folder:
         if not plain.exists():
             plain.parent.mkdir(exist_ok=True)
             if plain.suffix == ".webp":
-                plain.write_bytes(webptext.plain(self._result.read_bytes()))
+                plain.write_bytes(without_exif(self._result.read_bytes()))
             else:
                 image.write(image.read(self._result), plain)
         return plain

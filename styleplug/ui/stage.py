@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from styleplug.core.errors import UsageError
 from styleplug.core.frame import Frame, Report
-from styleplug.core.image import Picture, fitted
+from styleplug.core.image import ENDINGS, Picture, fitted
 from styleplug.core.method import Method
 from styleplug.core.sheet import columns
 from styleplug.ui import render
@@ -69,7 +69,7 @@ class Stage:
         with gr.Accordion(own("recipe"), open=False):
             self.reload = gr.File(
                 label=own("reload"),
-                file_types=[".png", ".webp", ".json"],
+                file_types=[*ENDINGS, ".json"],
                 height=110,
                 elem_id=self._id("reload"),
             )
