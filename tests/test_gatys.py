@@ -42,6 +42,11 @@ def palette_distance(a, b):
     )
 
 
+def colourfulness(a):
+    """How far the channels are from one another."""
+    return float((a - a.mean(2, keepdims=True)).std())
+
+
 def likeness(a, b):
     """Correlation of light and dark."""
     return float(np.corrcoef(a.mean(2).ravel(), b.mean(2).ravel())[0, 1])
@@ -152,3 +157,9 @@ def test_vgg19_without_a_hub_falls_back_and_says_so(content, style):
     report = run(content, style, encoder="vgg19", iterations=2).report
     assert report.weights[0]["source"] == "embedded"
     assert "vgg19" in report.notes[0] and "styleplug encoder instead" in report.notes[0]
+
+
+def test_flat_content_takes_the_styles_colours(style):
+    """Grey has almost no features; a loss relative to them allowed nothing but grey."""
+    result = run(np.full((60, 80, 3), 0.5, np.float32), style).array
+    assert colourfulness(result) > 0.55 * colourfulness(style)

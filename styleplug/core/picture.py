@@ -88,7 +88,7 @@ def bands(height: int, width: int) -> Iterator[slice]:
         yield slice(top, min(top + rows, height))
 
 
-def fitted(width: int, height: int, size: int) -> tuple[int, int]:
+def fitted(width: int, height: int, size: float) -> tuple[int, int]:
     """Width and height of a picture brought to a long side of `size`, proportions kept."""
     factor = size / max(width, height)
     return max(1, round(width * factor)), max(1, round(height * factor))

@@ -5,9 +5,9 @@ picture is moved until its features at a deep layer resemble the content's and t
 its features at several layers resemble the styles'.
 
 Departures from the paper: losses are relative to their targets, so that one weight suits every
-encoder; the first step starts from a draft that `cnn` paints in one pass; coarse-to-fine over
-sizes; the picture stays within [0, 1]; the result is a running average of the last steps, which
-takes out the optimiser's noise; total variation.
+encoder (flat content to a share of its styles); the first step starts from a draft that `cnn`
+paints in one pass; coarse-to-fine over sizes; the picture stays within [0, 1]; the result is a
+running average of the last steps, which takes out the optimiser's noise; total variation.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ import numpy as np
 from styleplug.core.backend import Net
 from styleplug.core.canvas import from_canvas, to_canvas
 from styleplug.core.frame import Frame
-from styleplug.core.image import resize
+from styleplug.core.image import fitted, resize
 from styleplug.core.method import Context, Images, Method
 from styleplug.core.onepass import STYLE_SIDE, OnePass
 from styleplug.core.optimiser import LBFGS, Adam, descend
 from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.transfer import SLOTS, style_blend, style_scale
 from styleplug.core.weight import Embedded, Hub
+
+_Arrays = Mapping[str, np.ndarray]
 
 _OWN = Embedded("styleplug_encoder", "styleplug_encoder.safetensors")
 _PAINTER = Embedded("cnn", "cnn.safetensors")
@@ -40,6 +42,7 @@ _VGG19 = Hub(
     tensors=tuple(f"features.{i}.{part}" for i in _VGG_LAYERS for part in ("bias", "weight")),
 )
 _RATE = 0.05  # of Adam; L-BFGS takes its steps whole at it
+_CALM, _TINY = 0.4, 1e-8  # content features below this share of the styles' weigh less
 _SMALLEST = 64  # no scale is coarser than this many pixels, long side
 
 
@@ -199,34 +202,31 @@ class Gatys(Method[GatysParams]):
         describe = ctx.net(params.encoder, "describe")
         loss = ctx.net(params.encoder, params.style_loss)
         content, styles = images["content"][0], images["style"]
-        weights = _loss_weights(params, describe)
+        fixed = _loss_weights(params, describe)
         sizes = _scales(content.shape[:2], params.scales)
         steps, done = len(sizes) * params.iterations, 0
         picture = _start(images, sizes[0], params, ctx)
         for height, width in sizes:
-            targets = _targets(describe, resize(content, width, height), styles, params)
+            given = {**fixed, **_targets(describe, resize(content, width, height), styles, params)}
             start = to_canvas(resize(picture, width, height), describe.spec.multiple)
             optimiser = Adam() if params.optimiser == "adam" else LBFGS()
             rates = [_rate(params, step) for step in range(params.iterations)]
-            losses = partial(loss, **targets, **weights)
+            losses = partial(loss, **given)
             for canvas, found in descend(optimiser, losses, start, rates):
                 ctx.check()
                 picture, done = from_canvas(canvas, height, width), done + 1
-                metrics = _metrics(found, weights)
+                metrics = _metrics(found, given)
                 yield Frame(done, steps, (picture,), metrics=metrics, final=done == steps)
 
 
 METHOD = Gatys()
 
 
-def _loss_weights(params: GatysParams, describe: Net) -> dict[str, np.ndarray]:
-    """The weight arrays that the loss takes; those of the layers add up to the overall weights."""
+def _loss_weights(params: GatysParams, describe: Net) -> _Arrays:
+    """The weight arrays that are the same at every scale; those of the layers add up to theirs."""
     layers = [n.removeprefix("gram_") for n in describe.spec.outputs if n.startswith("gram_")]
-    contents = sum(name.startswith("content_") for name in describe.spec.outputs)
     shares = np.array(shares_of("layer_weights", params.layer_weights, layers), dtype=np.float32)
-    content = np.full(contents, params.content_weight / contents, dtype=np.float32)
     return {
-        "content_weights": content,
         "style_weights": shares * np.float32(params.style_weight),
         "content_l1": np.array(params.content_loss == "l1", dtype=np.float32),
         "variation_weight": np.array(params.variation_weight, dtype=np.float32),
@@ -242,23 +242,31 @@ def _scales(shape: tuple[int, ...], count: int) -> list[tuple[int, int]]:
 
 def _targets(
     describe: Net, content: np.ndarray, styles: tuple[np.ndarray, ...], params: GatysParams
-) -> dict[str, np.ndarray]:
-    """Content features, and the statistics of the styles blended by their shares.
+) -> _Arrays:
+    """Content features, their weights, and the statistics of the styles blended by their shares.
 
-    For Gram matrices the blend equals the sum of the styles' losses up to a constant.
+    For Gram matrices the blend equals the sum of the styles' losses up to a constant.  Flat content
+    has almost no features; relative to them, any stroke would be a huge loss.
     """
     multiple, side = describe.spec.multiple, max(content.shape[:2]) * params.style_scale
-    targets = describe(picture=to_canvas(content, multiple))
-    statistics = [name for name in targets if not name.startswith("content_")]
-    targets |= {name: np.zeros_like(targets[name]) for name in statistics}
+    targets, kept = describe(picture=to_canvas(content, multiple)), []
+    sized = (resize(one, *fitted(one.shape[1], one.shape[0], side)) for one in styles)
+    described = [describe(picture=to_canvas(one, multiple)) for one in sized]
     shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
-    for style, share in zip(styles, shares, strict=True):
-        factor = side / max(style.shape[:2])
-        height, width = (max(1, round(length * factor)) for length in style.shape[:2])
-        found = describe(picture=to_canvas(resize(style, width, height), multiple))
-        for name in statistics:
-            targets[name] += np.float32(share) * found[name]
-    return targets
+    for name in tuple(targets):
+        found = [one[name] for one in described]
+        if name.startswith("content_"):
+            expected = _CALM * np.dot(shares, [_size(one) for one in found]) + _TINY
+            kept.append(min(1.0, _size(targets[name]) / expected))
+        else:
+            targets[name] = np.tensordot(np.array(shares, np.float32), found, 1)
+    weights = np.power(kept, 1 if params.content_loss == "l1" else 2) / len(kept)
+    return targets | {"content_weights": (params.content_weight * weights).astype(np.float32)}
+
+
+def _size(features: np.ndarray) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(features))))
 
 
 def _start(images: Images, shape: tuple[int, int], params: GatysParams, ctx: Context) -> np.ndarray:
@@ -282,9 +290,7 @@ def _rate(params: GatysParams, step: int) -> float:
     return whole * (1 - 0.9 * max(0.0, 2 * step / params.iterations - 1))
 
 
-def _metrics(
-    found: Mapping[str, np.ndarray], weights: Mapping[str, np.ndarray]
-) -> dict[str, float]:
+def _metrics(found: _Arrays, weights: _Arrays) -> dict[str, float]:
     """The weighted terms of the loss."""
     content = float(found["content_losses"] @ weights["content_weights"])
     style = float(found["style_losses"] @ weights["style_weights"])
