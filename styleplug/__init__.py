@@ -243,7 +243,7 @@ def _several(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else [value]
 
 
-def _base(recipe: Recipe | str | Path | None) -> Recipe | None:
+def _base(recipe: Recipe | str | Path | bytes | None) -> Recipe | None:
     """The recipe to start from."""
     from styleplug.core.image import read_recipe
     from styleplug.core.recipe import Recipe
@@ -252,9 +252,8 @@ def _base(recipe: Recipe | str | Path | None) -> Recipe | None:
         return recipe
     text = read_recipe(recipe)
     if text is None:
-        raise BadRecipe(
-            f"{Path(recipe).name!r} holds no recipe; expected a picture or JSON of ours"
-        )
+        name = "this file" if isinstance(recipe, bytes) else repr(Path(recipe).name)
+        raise BadRecipe(f"{name} holds no recipe; expected a picture or JSON of ours")
     return Recipe.from_json(text)
 
 

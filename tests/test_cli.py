@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ExifTags import GPS, IFD, Base
 
 from styleplug import __version__, cli, methods
 from styleplug.core.frame import Frame
@@ -126,8 +128,8 @@ def photo(tmp_path: Path) -> Path:
 def tinting(tint: type[Tint], styleplug: Command, photo: Path, tmp_path: Path) -> Command:
     """`run tint` with everything that it needs; further options come after."""
 
-    def command(*arguments: object) -> Result:
-        pictures = ["--content", photo, "--style", photo, "--out", tmp_path / "out.png"]
+    def command(*arguments: object, content: object = photo) -> Result:
+        pictures = ["--content", content, "--style", photo, "--out", tmp_path / "out.png"]
         quick = ["--size", 64, "--backend", "fake"]
         return styleplug("run", "tint", *pictures, *quick, *arguments)
 
@@ -155,6 +157,10 @@ def test_help_says_everything_the_declaration_says(tint: type[Tint], styleplug: 
         "--out FILE",
         "--recipe FILE",
         "--no-recipe",
+        "--keep-metadata",
+        "By default nothing of its metadata is kept; its place (GPS) and its thumbnail never are.",
+        "--overwrite",
+        "- reads standard input.",
         "--json",
     ]:
         assert said in text
@@ -268,6 +274,116 @@ def test_the_recipe_can_be_left_out(tinting: Command, tmp_path: Path) -> None:
     assert read_recipe(tmp_path / "out.png") is None
 
 
+def test_only_what_is_asked_for_is_kept_of_a_photograph(tinting: Command, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[Base.Artist], exif[Base.Make] = "Zoe", "Camera"
+    exif[Base.Copyright] = "(c) Zoe"
+    exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = "2020:12:31 23:59:59"
+    exif.get_ifd(IFD.GPSInfo)[GPS.GPSLatitude] = (48.0, 51.0, 24.0)
+    photo, out = tmp_path / "phone.jpg", tmp_path / "out.jpg"
+    Image.new("RGB", (80, 60)).save(photo, exif=exif, dpi=(300, 300))
+    arguments = ["--recipe", tmp_path / "r.json", "--out", out]
+    (tmp_path / "r.json").write_text(Recipe(method="tint").to_json())
+
+    def kept(*options: str) -> dict[int, Any]:
+        assert tinting(*arguments, *options, content=photo).status == 0
+        with Image.open(out) as image:
+            held = image.getexif()
+            assert not held.get_ifd(IFD.GPSInfo) and Base.Make not in held
+            return {**held, **held.get_ifd(IFD.Exif), -1: image.info.get("dpi")}
+
+    nothing = kept("--no-recipe")
+    assert nothing == {-1: None}
+    all_of_it = kept("--keep-metadata")
+    assert (all_of_it[Base.Artist], all_of_it[Base.Copyright]) == ("Zoe", "(c) Zoe")
+    assert all_of_it[Base.DateTimeOriginal] == "2020:12:31 23:59:59"
+    assert all_of_it[-1] == (300, 300)
+    assert Recipe.from_json(read_recipe(out) or "").method == "tint"
+
+
+# --- standard input and output -----------------------------------------------------------------
+
+
+class Terminal(io.TextIOWrapper):
+    """Standard input or output at which a person sits."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=str)
+def test_from_standard_input_to_standard_output(
+    tinting: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    photo: Path,
+    tmp_path: Path,
+    options: tuple[str, ...],
+) -> None:
+    tinting()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(photo.read_bytes())))
+    came = io.BytesIO()
+    pipe = io.TextIOWrapper(came, write_through=True)
+    with monkeypatch.context() as here:
+        here.setattr(sys, "stdout", pipe)
+        done = tinting("--out", "-", *options, content="-")
+    assert done.status == 0, done.err
+    assert came.getvalue() == (tmp_path / "out.png").read_bytes(), "the picture, and nothing else"
+    said = done.err.splitlines()[-1]
+    assert json.loads(said)["out"] == "-" if options else "64×48 px" in said
+
+
+def test_a_run_that_is_stopped_writes_the_picture_so_far_to_standard_output(
+    tinting: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        Tint, "each_step", staticmethod(lambda step: signal.raise_signal(signal.SIGTERM))
+    )
+    came = io.BytesIO()
+    pipe = io.TextIOWrapper(came, write_through=True)
+    with monkeypatch.context() as here:
+        here.setattr(sys, "stdout", pipe)
+        done = tinting("--out", "-", "--steps", 9)
+    assert done.status == 1 and "so far is on standard output" in done.err
+    assert Image.open(came).size == (64, 48)
+
+
+def test_a_recipe_from_standard_input(
+    tinting: Command, monkeypatch: pytest.MonkeyPatch, photo: Path
+) -> None:
+    text = Recipe(method="tint", parameters={"amount": 0.125}).to_json()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    given = tinting("--recipe", "-", "--json").json()["recipe"]["parameters"]
+    assert given["amount"] == 0.125
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(photo.read_bytes())))
+    assert "this file holds no recipe" in tinting("--recipe", "-").err
+
+
+def test_what_cannot_be_read_from_or_written_to(
+    tinting: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for absent in (None, Terminal(io.BytesIO())):
+        monkeypatch.setattr(sys, "stdin", absent)
+        done = tinting(content="-")
+        assert done.status == 2 and "pipe a file into this command" in done.err
+    done = tinting("--style", "-", content="-")
+    assert done.status == 2 and "can be read once" in done.err
+    with monkeypatch.context() as here:
+        here.setattr(sys, "stdout", Terminal(io.BytesIO()))
+        done = tinting("--out", "-")
+    assert done.status == 2 and "writes a picture, not text" in done.err
+
+
+def test_process_substitution_in_a_shell(photo: Path, tmp_path: Path) -> None:
+    out, style = tmp_path / "out.png", "<(cat photo.png)"
+    run = f"{sys.executable} -m styleplug run cnn --backend fake --size 64 --out -"
+    line = f"cd {tmp_path}; cat photo.png | {run} --content - --style {style} > {out}"
+    environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
+    done = subprocess.run(["bash", "-c", line], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with Image.open(out) as picture:
+        assert picture.size == (64, 48)
+
+
 # --- mistakes ----------------------------------------------------------------------------------
 
 
@@ -296,6 +412,40 @@ def test_usage_errors(
     assert sentence in done.err
     assert done.out == ""
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("link", ["itself", "symbolic", "hard", "partial"])
+def test_an_input_is_not_replaced_unasked(
+    tinting: Command, photo: Path, tmp_path: Path, link: str
+) -> None:
+    before = photo.read_bytes()
+    out = tmp_path / "other.png"
+    if link == "itself":
+        out = photo
+    elif link == "symbolic":
+        out.symlink_to(photo)
+    elif link == "hard":
+        out.hardlink_to(photo)
+    else:  # where the picture so far would go
+        (tmp_path / "other.partial.png").symlink_to(photo)
+    done = tinting("--out", out)
+    assert done.status == 2
+    assert "is one of the inputs" in done.err and "--overwrite" in done.err
+    assert photo.read_bytes() == before
+    assert tinting("--out", out, "--overwrite").status == 0
+    assert read_recipe(out)
+    assert link != "symbolic" or (out.is_symlink() and photo.read_bytes() != before)
+
+
+def test_a_recipe_is_an_input_too(tinting: Command, tmp_path: Path) -> None:
+    tinting()
+    done = tinting("--recipe", tmp_path / "out.png")
+    assert done.status == 2 and "is one of the inputs" in done.err
+
+
+def test_an_address_is_not_fetched(tinting: Command) -> None:
+    done = tinting(content="https://a.example/b.png")
+    assert done.status == 2 and "does not fetch" in done.err
 
 
 @pytest.mark.parametrize(
@@ -369,11 +519,15 @@ def test_no_command_and_no_method(tint: type[Tint], styleplug: Command, tmp_path
 @pytest.mark.parametrize(
     ("out", "sentence"),
     [
-        ("absent/out.png", "no folder"),
+        ("absent/out.png", "absent' does not exist: create it first"),
+        ("photo.png/out.png", "does not exist: create it first"),
         ("out.gif", ".gif"),
-        ("folder.png", "is a folder"),
-        (".", "is a folder"),
-        ("locked/out.png", "cannot write into"),
+        ("out", "its ending must be one of .png"),
+        ("folder.png", "a folder of that name"),
+        (".", "its ending must be one of .png"),
+        ("locked/out.png", "is not allowed: choose another folder"),
+        ("n" * 300 + ".png", "the name is too long"),
+        ("n" * 250 + ".png", "partial.png': the name is too long"),  # were it stopped
     ],
 )
 def test_an_output_that_cannot_be_written_is_found_before_the_run(
@@ -393,7 +547,7 @@ def test_an_output_that_cannot_be_written_is_found_before_the_run(
         monkeypatch.setattr("tempfile.TemporaryFile", read_only)
     monkeypatch.setattr(Tint, "run", lambda *_: pytest.fail("the run must not start"))
     done = tinting("--out", tmp_path / out)
-    assert done.status == 1
+    assert done.status == 2
     assert sentence in done.err
 
 
@@ -437,19 +591,20 @@ def test_the_unexpected_is_one_sentence_and_details_on_demand(
 # --- stopping ----------------------------------------------------------------------------------
 
 
-def test_ctrl_c_stops_within_a_step_and_keeps_the_picture(
-    tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_within_a_step_and_keeps_the_picture(
+    tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: signal.Signals
 ) -> None:
     steps: list[int] = []
 
     def interrupt(step: int) -> None:
         steps.append(step)
         if step == 2:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
 
     monkeypatch.setattr(Tint, "each_step", staticmethod(interrupt))
     (tmp_path / "out.png").write_bytes(b"an earlier picture")
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
     done = tinting("--json", "--steps", 9)
     assert steps == [1, 2]
     assert done.status == 1
@@ -460,7 +615,7 @@ def test_ctrl_c_stops_within_a_step_and_keeps_the_picture(
     with Image.open(partial) as picture:
         assert picture.size == (64, 48)
     assert (tmp_path / "out.png").read_bytes() == b"an earlier picture"
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
 
 
 def test_ctrl_c_before_there_is_a_picture(

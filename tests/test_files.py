@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from styleplug.core import files
-from styleplug.core.errors import BadImage
+from styleplug.core.errors import BadImage, OutputError
 from styleplug.core.image import encode, read, read_recipe
 
 PNG = encode(np.zeros((4, 6, 3), np.float32), recipe="{}")
@@ -54,3 +54,46 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(BadImage, match="came out of the pipe; write them into a file"):
         read(tmp_path / "pipe")
     writer.join()
+
+
+# What goes out --------------------------------------------------------------------------------
+
+
+def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "link.png"
+    for there in ("old.png", "new.png"):
+        (tmp_path / "far" / "old.png").write_bytes(b"old")
+        link.symlink_to(Path("far") / there)
+        files.write_file(link, b"data")
+        assert link.is_symlink() and (tmp_path / "far" / there).read_bytes() == b"data"
+        link.unlink()
+    link.symlink_to(link)
+    with pytest.raises(OutputError, match="symbolic links"):
+        files.write_file(link, b"data")
+    assert sorted(os.listdir(tmp_path)) == ["far", "link.png"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    files.write_file(path, b"data")
+    assert path.stat().st_mode & 0o777 == mode and path.read_bytes() == b"data"
+
+
+def test_a_pipe_is_written_into(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    came: list[bytes] = []
+    reader = threading.Thread(target=lambda: came.append((tmp_path / "pipe.png").read_bytes()))
+    reader.start()
+    files.write_file(tmp_path / "pipe.png", b"data")
+    reader.join(10)
+    assert came == [b"data"] and os.listdir(tmp_path) == ["pipe.png"]
+
+
+def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="the name is too long: choose a shorter one"):
+        files.write_file(tmp_path / ("n" * 300), b"data")
+    assert not os.listdir(tmp_path)

@@ -31,9 +31,9 @@ def say_result(text: str) -> None:
     OUT.print(text, markup=False, highlight=False)
 
 
-def print_json(value: Any) -> None:
-    """One line of JSON on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+def print_json(value: Any, *, on_error: bool = False) -> None:
+    """One line of JSON, in ASCII, on standard output or on standard error."""
+    (sys.stderr if on_error else sys.stdout).write(json.dumps(value) + "\n")
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -8,11 +8,12 @@ an error reads the same everywhere.
 from __future__ import annotations
 
 import signal
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from inspect import Signature
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from styleplug import _base, _recipe
 from styleplug.cli.console import ERR, print_json, say_note, say_result
 from styleplug.cli.options import RESULT_OPTIONS, field_options, slot_option
-from styleplug.core.errors import Cancelled, OutputError
+from styleplug.cli.streams import STANDARD, check_writable, deliver, given, kind_of, partial
+from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.frame import Frame, Report
-from styleplug.core.image import format_of, read
+from styleplug.core.image import read
 from styleplug.core.method import Method
 from styleplug.core.params import Params
 from styleplug.core.recipe import Finish, Recipe, Settings
-from styleplug.core.sheet import write_all
+from styleplug.core.sheet import encode_all
 from styleplug.engine import Plan, longest, shared
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What becomes of a result: the options of the same names."""
+
+    out: Path
+    no_recipe: bool
+    keep_metadata: bool
+    overwrite: bool
+    json: bool
 
 
 def method_command(method: Method[Any]) -> Any:
@@ -39,20 +52,19 @@ def method_command(method: Method[Any]) -> Any:
     if method.finishes():
         groups["Finish"] = Finish
 
-    def call(
-        out: Path,
-        recipe: Path | None,
-        no_recipe: bool,
-        weights: Path | None,
-        json: bool,
-        **values: Any,
-    ) -> None:
+    def call(recipe: Path | None, weights: Path | None, **values: Any) -> None:
+        asked = Asked(**{name: values.pop(name) for name in Asked.__annotations__})
         files = {slot.id: values.pop(slot.id) or [] for slot in method.inputs}
-        given = {name: value for name, value in values.items() if value is not None}
+        values = {name: value for name, value in values.items() if value is not None}
+        inputs = [*chain.from_iterable(files.values()), *([recipe] if recipe else [])]
+        if inputs.count(STANDARD) > 1:
+            raise UsageError("standard input can be read once: give - for one input only")
         if weights is not None:
-            given["trained"] = shared().add_trained(weights)
-        wanted = _recipe(method.id, _base(recipe), given)
-        _run(wanted, files, out, keep_recipe=not no_recipe, as_json=json)
+            values["trained"] = shared().add_trained(weights)
+        wanted = _recipe(method.id, _base(recipe and given(recipe)), values)
+        animated = method.animated(method.params.of(wanted.parameters))
+        check_writable(asked.out, inputs, animated=animated, overwrite=asked.overwrite)
+        _run(wanted, files, asked)
 
     options = [slot_option(slot) for slot in method.inputs]
     options += [o for panel, fields in groups.items() for o in field_options(fields, panel)]
@@ -60,38 +72,40 @@ def method_command(method: Method[Any]) -> Any:
     call.__signature__ = Signature(options)  # type: ignore[attr-defined]
     call.__annotations__ = {option.name: option.annotation for option in options}
     single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    single.command(method.id, help=f"{escape(method.summary)}\n\n{escape(method.paper)}")(call)
+    about = [escape(method.summary), escape(method.paper)]
+    about += ["A picture is a file or a pipe; - reads standard input."] if method.inputs else []
+    single.command(method.id, help="\n\n".join(about))(call)
     return typer.main.get_command(single)
 
 
-def _run(
-    recipe: Recipe, files: Mapping[str, list[Path]], out: Path, *, keep_recipe: bool, as_json: bool
-) -> None:
+def _run(recipe: Recipe, files: Mapping[str, list[Path]], asked: Asked) -> None:
     """Read the pictures, run, write the result and say what happened."""
     engine = shared()
-    method = engine.catalogue.get(recipe.method)
-    _check_writable(out, animated=method.animated(method.params.of(recipe.parameters)))
-    most = longest(method, recipe.size)
+    most = longest(engine.catalogue.get(recipe.method), recipe.size)
     images = {
-        slot: [read(file, longest=most[slot]) for file in many]
+        slot: [read(given(file), longest=most[slot]) for file in many]
         for slot, many in files.items()
         if many
     }
     sizes = {slot: [(p.width, p.height) for p in many] for slot, many in images.items()}
-    with cancel_on_ctrl_c() as cancel:
+    first = next((many[0] for many in images.values()), None)
+    with cancel_on_signals() as cancel:
         frames = engine.run(recipe, images, cancel)
         say_note(_planned(engine.plan(recipe, sizes)))
         last = _show(frames)
-    report = last.report
-    assert report is not None, "the engine's final frame carries its report"
-    if not last.images:
-        raise Cancelled("stopped before there was a picture; nothing was written")
-    if report.cancelled:  # never in place of a finished picture, nor to be taken for one
-        out = out.with_name(f"{out.stem}.partial{out.suffix}")
-    write_all(last.images, out, report.fps, report.recipe.to_json() if keep_recipe else None)
-    _tell(report, out, as_json=as_json)
+        report = last.report
+        assert report is not None, "the engine's final frame carries its report"
+        if not last.images:
+            raise Cancelled("stopped before there was a picture; nothing was written")
+        out = partial(asked.out) if report.cancelled else asked.out
+        kept = None if asked.no_recipe else report.recipe.to_json()
+        origin = first.origin if first and asked.keep_metadata else None
+        kind = kind_of(out, animated=report.fps > 0)
+        deliver(encode_all(last.images, kind, report.fps, kept, origin), out)
+    _tell(report, out, as_json=asked.json)
     if report.cancelled:
-        raise Cancelled(f"stopped; the picture so far is in {out}")
+        place = "on standard output" if out == STANDARD else f"in {out}"
+        raise Cancelled(f"stopped; the picture so far is {place}")
 
 
 def _planned(plan: Plan) -> str:
@@ -105,30 +119,9 @@ def _planned(plan: Plan) -> str:
     return ", ".join(filter(None, known))
 
 
-def _check_writable(out: Path, *, animated: bool) -> None:
-    """Find out before the run, not after it, that the result cannot be written.
-
-    Raises:
-        OutputError: unknown ending, or one that holds no animation, the folder is missing or
-            read-only, or `out` is a folder.
-    """
-    if out.is_dir():
-        raise OutputError(f"--out {out} is a folder; give the name of a picture in it")
-    format_of(out, animated=animated)
-    if not out.parent.is_dir():
-        raise OutputError(f"--out {out}: there is no folder {out.parent}; make it first")
-    try:
-        with tempfile.TemporaryFile(dir=out.parent):
-            pass
-    except OSError as error:
-        raise OutputError(
-            f"--out {out}: cannot write into {out.parent} ({error.strerror}); choose another folder"
-        ) from None
-
-
 @contextmanager
-def cancel_on_ctrl_c() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event, so that the run stops within a step; a second one ends at once."""
+def cancel_on_signals() -> Iterator[threading.Event]:
+    """Ctrl-C or SIGTERM sets the event: the run stops within a step; a second one ends at once."""
     cancel = threading.Event()
 
     def stop(_signal: int, _frame: object) -> None:
@@ -137,11 +130,12 @@ def cancel_on_ctrl_c() -> Iterator[threading.Event]:
         cancel.set()
         say_note("stopping after this step …")
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield cancel
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show(frames: Iterable[Frame]) -> Frame:
@@ -166,10 +160,12 @@ def _tell(report: Report, out: Path, *, as_json: bool) -> None:
     """Say what happened: a line for a program or for a person, and warnings in any case."""
     for note in report.notes:
         say_note(note)
+    piped = out == STANDARD  # nothing but the picture goes there
     if as_json:
-        print_json({**report.model_dump(mode="json"), "out": str(out)})
+        print_json({**report.model_dump(mode="json"), "out": str(out)}, on_error=piped)
         return
-    say_result(str(out))
+    if not piped:
+        say_result(str(out))
     scores = "".join(f", {name} {value:.4g}" for name, value in report.metrics.items())
     many = f"{report.count} pictures of " if report.count > 1 else ""
     say_note(

@@ -25,9 +25,9 @@ _Out = Annotated[
         "--out",
         metavar="FILE",
         rich_help_panel="Result",
-        help="Where the picture goes; the ending says the format. Several pictures become one "
-        "sheet, an animation is written as .webp or .png. A run stopped with Ctrl-C leaves what "
-        "it had in NAME.partial beside it.",
+        help="Where the picture goes; the ending says the format, and - writes a PNG to standard "
+        "output. Several pictures become one sheet, an animation is written as .webp or .png. A "
+        "run stopped with Ctrl-C leaves what it had in NAME.partial beside it.",
     ),
 ]
 _RecipeFile = Annotated[
@@ -53,6 +53,21 @@ _NoRecipe = Annotated[
     bool,
     typer.Option("--no-recipe", rich_help_panel="Result", help="Leave the recipe out of the file."),
 ]
+_KeepMetadata = Annotated[
+    bool,
+    typer.Option(
+        "--keep-metadata",
+        rich_help_panel="Result",
+        help="Keep resolution (DPI), date, author and copyright of the first picture given. By "
+        "default nothing of its metadata is kept; its place (GPS) and its thumbnail never are.",
+    ),
+]
+_Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", rich_help_panel="Result", help="Let --out replace one of the inputs."
+    ),
+]
 
 
 def keyword(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
@@ -64,6 +79,8 @@ RESULT_OPTIONS = (
     keyword("out", _Out),
     keyword("recipe", _RecipeFile, None),
     keyword("no_recipe", _NoRecipe, False),
+    keyword("keep_metadata", _KeepMetadata, False),
+    keyword("overwrite", _Overwrite, False),
     keyword("weights", _Weights, None),
     keyword("json", Json, False),
 )

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from styleplug.cli.console import ERR, print_json, say_note, say_result
-from styleplug.cli.method import cancel_on_ctrl_c
+from styleplug.cli.method import cancel_on_signals
 from styleplug.cli.options import Json, field_options, keyword
 from styleplug.core.errors import Cancelled
 from styleplug.training.loop import train
@@ -103,7 +103,7 @@ def task_command(task: Task) -> Any:
 
 def _train(setup: Setup, *, as_json: bool) -> None:
     """Train, tell meanwhile how it goes, and at the end what became of it."""
-    with cancel_on_ctrl_c() as cancel:
+    with cancel_on_signals() as cancel:
         report = _show(train(setup, cancel))
     if report is None:  # a helper of the main process
         return

@@ -7,6 +7,7 @@ import io
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -76,17 +77,26 @@ def read_piped(pipe: IO[bytes]) -> bytes:
 def write_file(path: Path, data: bytes) -> None:
     """Write or replace a file; whatever happens, it holds what it held before or all of `data`.
 
+    A symbolic link is followed, and a file that is replaced hands on its mode.  What is no file,
+    such as a pipe, is written into.
+
     Raises:
         OutputError: folder missing or read-only, disk full …
     """
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
+        target = Path(os.path.realpath(path))
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            target.write_bytes(data)
+            return
+        temporary = target.parent / f".{secrets.token_hex(8)}.part"
         try:
             with temporary.open("xb") as file:
+                with suppress(FileNotFoundError):  # a new file
+                    shutil.copymode(target, temporary)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            temporary.replace(target)
         finally:
             with suppress(OSError):  # gone after the rename
                 temporary.unlink()
@@ -110,6 +120,8 @@ def not_written(path: Path, error: Exception) -> OutputError:
         why = f"writing in {str(path.parent)!r} is not allowed: choose another folder"
     elif code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         why = "the disk is full: free some space or choose another disk"
+    elif code == errno.ENAMETOOLONG:
+        why = "the name is too long: choose a shorter one"
     elif code == errno.EISDIR:
         why = "there is a folder of that name: choose another name"
     else:
