@@ -802,6 +802,31 @@ def test_help_is_light_and_quick() -> None:
     assert "weights" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("encoding", "spelt"),
+    [("ascii", b"\\u5f37.png"), ("cp1252", b"\\u5f37.png"), ("utf-8", "強.png".encode())],
+)
+def test_a_terminal_that_cannot_print_a_name(
+    tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding: str, spelt: bytes
+) -> None:
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding, write_through=True) for _ in "oe")
+    names = ["強.png", os.fsdecode(b"\xff.png")]
+    with monkeypatch.context() as here:
+        here.setattr(sys, "stdout", out)
+        here.setattr(sys, "stderr", err)
+        for name in names:
+            assert tinting("--out", tmp_path / name).status == 0
+        assert tinting("--out", tmp_path / names[0], "--json").status == 0
+        assert tinting("--help").status == 0
+        assert tinting(content="強").status == 2
+    said = out.buffer.getvalue()
+    folder = os.fsencode(tmp_path)
+    lines = said.splitlines()
+    assert lines[:2] == [folder + b"/" + spelt, folder + b"/\xff.png"]
+    assert json.loads(lines[2])["out"] == str(tmp_path / names[0])
+    assert (b"64x48 px" in err.buffer.getvalue()) == (encoding == "ascii")
+
+
 def test_python_dash_m_is_the_command() -> None:
     command = [sys.executable, "-m", "styleplug"]
     done = subprocess.run(

@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from styleplug import __version__
 from styleplug.cli.console import (
     ERR,
+    print_anything,
     print_json,
     print_rows,
     print_table,
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: what follows "styleplug"; by default those of this process.
     """
+    print_anything()
     try:
         command(arguments, prog_name="styleplug")
     except SystemExit as leaving:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +16,24 @@ from rich.table import Table
 OUT = Console(soft_wrap=True)
 ERR = Console(stderr=True, soft_wrap=True)
 PIPED = 10_000  # columns: what reads a pipe wants a row to be a line
+_PLAIN = {"×": "x", "…": "..."}
+
+
+def print_anything() -> None:
+    """Have standard output and error spell out what they cannot show, instead of failing."""
+    codecs.register_error("spelt out", _spelt_out)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="spelt out")
+
+
+def _spelt_out(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What stands for a character that an encoding lacks; see `codecs.register_error`."""
+    assert isinstance(error, UnicodeEncodeError), "this is for writing only"
+    character, after = error.object[error.start], error.start + 1
+    if "\udc80" <= character <= "\udcff":  # a byte of a file name that is no text
+        return bytes([ord(character) - 0xDC00]), after
+    return _PLAIN.get(character) or character.encode("ascii", "backslashreplace").decode(), after
 
 
 def say_error(sentence: str) -> None:
