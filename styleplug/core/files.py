@@ -104,6 +104,12 @@ def write_file(path: Path, data: bytes) -> None:
         raise not_written(path, error) from error
 
 
+def at_home(path: str | os.PathLike[str]) -> Path:
+    """A path whose `~` is replaced; of a user without a home, by a folder that does not exist."""
+    full = os.path.expanduser(path)
+    return Path(re.sub(r"^~(?=/|$)", "/nonexistent", full))
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what a killed process left of files that it was just writing into a folder."""
     for left in folder.glob("." + "[0-9a-f]" * 16 + ".part"):

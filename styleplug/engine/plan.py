@@ -124,7 +124,7 @@ class Calibration:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path or user_cache_path("styleplug", appauthor=False) / "calibration.json"
+        self._path = path or _default_path()
         self._lock = threading.Lock()
         self._runs: dict[str, tuple[str, list[Observation]]] = {}
         self._known: tuple[int, ...] = ()  # stamp of the file that was read or written last
@@ -177,6 +177,15 @@ class Calibration:
         except OSError:
             return ()
         return state.st_ino, state.st_mtime_ns, state.st_size
+
+
+def _default_path() -> Path:
+    """In the user's cache folder; of a user without a home, where nothing can be written."""
+    try:
+        folder = user_cache_path("styleplug", appauthor=False)
+    except RuntimeError:
+        folder = Path(os.devnull)
+    return folder / "calibration.json"
 
 
 def predict(

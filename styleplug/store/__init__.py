@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
+from styleplug.core.files import at_home
 from styleplug.core.weight import Embedded, Hub, Local, WeightFile, WeightSource
 from styleplug.store import cache, header, hub
 from styleplug.store.files import Digests, size_of
@@ -153,7 +154,7 @@ class Store:
         return WeightFile(source.arch, path, weight.sha256, "embedded")
 
     def _local(self, source: Local) -> WeightFile:
-        path = source.path.expanduser().resolve()
+        path = at_home(source.path).resolve()
         sha256 = self._digests.of(path)
         if source.sha256:
             self._digests.expect(path, source.sha256, "name the right file, or its digest")

@@ -286,7 +286,9 @@ class Entry:
 
 
 def listed(folder: Path) -> list[tuple[Path, Pin]]:
-    """The files of a cache that have come wholly, with their pins."""
+    """The files of a cache that have come wholly, with their pins; none of one not to be read."""
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return []
     pins = ((path, Pin.read(path)) for path in sorted(folder.glob("*/*.json")))
     return [(path.with_suffix(".safetensors"), pin) for path, pin in pins if pin and pin.sha256]
 

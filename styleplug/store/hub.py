@@ -15,6 +15,7 @@ from typing import Protocol
 
 from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
 from styleplug.core.extras import missing
+from styleplug.core.files import at_home
 from styleplug.core.weight import Hub
 from styleplug.store.watch import Watch
 
@@ -54,7 +55,7 @@ def home() -> Path:
     """HF_HOME: the folder of everything that comes from the Hub."""
     caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     named = os.environ.get("HF_HOME") or f"{caches}/huggingface"
-    return Path(os.path.expandvars(named)).expanduser()
+    return at_home(os.path.expandvars(named))
 
 
 def endpoint() -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from styleplug.core.errors import WeightError
+from styleplug.core.files import at_home
 from styleplug.store import header
 
 MODEL = "model.toml"
@@ -70,7 +71,7 @@ def read_trained(folder: Path) -> Trained:
     Raises:
         WeightError: it is none.
     """
-    folder = folder.expanduser().absolute()
+    folder = at_home(folder).absolute()
     path = folder / MODEL
     try:
         model = Model.model_validate(tomllib.loads(path.read_text("utf-8")))
@@ -97,8 +98,8 @@ def named_by_environment() -> Iterator[Trained]:
     if not (named := os.environ.get(VARIABLE)):
         return
     try:
-        folders = sorted(path.parent for path in Path(named).expanduser().glob(f"*/{MODEL}"))
-        if not folders and not Path(named).expanduser().is_dir():
+        folders = sorted(path.parent for path in at_home(named).glob(f"*/{MODEL}"))
+        if not folders and not at_home(named).is_dir():
             raise WeightError(f"{VARIABLE} names {named}, which is no folder")
     except OSError as error:
         raise WeightError(f"{VARIABLE} names {named}: {error.strerror}") from None

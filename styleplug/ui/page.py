@@ -17,7 +17,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from styleplug.core.errors import BadParameter, StyleplugError, UsageError, WeightError
-from styleplug.core.files import reason
+from styleplug.core.files import at_home, reason
 from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY, shared
@@ -126,7 +126,7 @@ def _training(
             "training takes hours and disk space, and others can reach this page: ask for a "
             f"password (--auth USER:PASSWORD), or leave out --train and {TRAIN}"
         )
-    return Path(folder).expanduser()
+    return at_home(folder)
 
 
 def _settings(share: bool) -> type[Settings]:
