@@ -468,14 +468,14 @@ def test_a_command_writes_an_animation(command, tmp_path):
 def test_an_ending_for_no_animation_is_refused_before_the_run(command, tmp_path, monkeypatch):
     monkeypatch.setattr(Dream, "run", None)
     status, _, err = command("dream", "--walk", 5, "--out", tmp_path / "walk.jpg", *QUICK)
-    assert status == 1 and ".webp" in " ".join(err.split()) and not list(tmp_path.iterdir())
+    assert status == 2 and ".webp" in " ".join(err.split()) and not list(tmp_path.iterdir())
 
 
 def test_who_wants_a_video_is_told_how(command, tmp_path, monkeypatch):
     monkeypatch.setattr(Dream, "run", None)
     status, _, err = command("dream", "--walk", 5, "--out", tmp_path / "a walk.mp4", *QUICK)
     said = " ".join(err.split())
-    assert status == 1 and not list(tmp_path.iterdir())
+    assert status == 2 and not list(tmp_path.iterdir())
     assert "one of .png, .webp" in said
     assert "ffmpeg -i 'a walk.png' -pix_fmt yuv420p 'a walk.mp4'" in said
     with pytest.raises(OutputError) as refused:
