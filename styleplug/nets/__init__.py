@@ -21,6 +21,7 @@ ARCHITECTURES = {
     "completion": "styleplug.nets.completion",
     "cyclegan": "styleplug.nets.cyclegan",
     "dcgan": "styleplug.nets.dcgan",
+    "encoder": "styleplug.nets.encoder",
     "gan": "styleplug.nets.gan",
     "styleplug_encoder": "styleplug.nets.styleplug_encoder",
     "taesd": "styleplug.nets.taesd",

@@ -6,7 +6,10 @@ that the tensors of `timm/vgg19.tv_in1k` load as they are.
 
 from __future__ import annotations
 
-from torch import nn
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from styleplug.nets.chain import Chain, Conv, Layer, Pool, Tap
 from styleplug.nets.perceptual import perceptual_functions
@@ -43,3 +46,35 @@ def build() -> Chain:
 def functions(encoder: Chain) -> dict[str, nn.Module]:
     """What backends can load."""
     return perceptual_functions(encoder, CONTENT, STYLE)
+
+
+def load(file: Path) -> Chain:
+    """The frozen net with the weights of a safetensors file, in float32.
+
+    Args:
+        file: with torchvision's names (features.0.weight …), or with those of the original
+            release (conv1_1.weight …), whose input is BGR from 0 to 255 with the mean subtracted.
+
+    Raises:
+        KeyError: the file holds neither.
+    """
+    state = {key: value.float() for key, value in load_file(file).items()}
+    net = build()
+    if "conv1_1.weight" in state:
+        state = _from_original(state, net.std.flatten())
+    net.load_state_dict({key: state[key] for key in net.state_dict()})
+    return net.eval().requires_grad_(False)
+
+
+def _from_original(state: dict[str, Tensor], std: Tensor) -> dict[str, Tensor]:
+    """Weights of the original release under torchvision's names, for its normalised RGB input."""
+    names = [layer.name for layer in LAYERS if isinstance(layer, Conv)]
+    places = [f"conv{b}_{n}" for b, (_, count) in enumerate(_BLOCKS, 1) for n in range(1, count + 1)]
+    renamed = {
+        f"features.{name}.{part}": state[f"{place}.{part}"]
+        for name, place in zip(names, places, strict=True)
+        for part in ("weight", "bias")
+    }
+    first = renamed["features.0.weight"].flip(1)  # the original's channels are blue, green, red
+    renamed["features.0.weight"] = first * (255 * std)[None, :, None, None]
+    return renamed

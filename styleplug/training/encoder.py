@@ -1,358 +1,335 @@
-"""Train the perceptual encoder: its taps learn to predict a teacher's features and Gram matrices.
+"""Train the perceptual encoder: its taps learn to predict VGG-19's features and Gram matrices.
 
-A 1×1 map takes each tap onto the principal components of the teacher's layers of the same scale.
-Were it exact, matching the Gram matrices of the maps would match the teacher's; so what counts is
-the error of these predictions, and it counts most on the pictures that an optimisation visits.
-Therefore a part of each batch is *on policy*: a pool of pictures which the encoder under training
-is just stylising, a step a visit, together with the paintings they are to resemble.
-
-    python -m styleplug.training.encoder --photos DIR --paintings DIR --teacher FILE --out DIR
-
-A run resumes from its last checkpoint by the same command; every random choice depends on the
-seed and the step alone.
+A 1×1 map takes each tap onto the principal components of the VGG-19 layer of the same name.  If
+the prediction were exact, matching the Gram matrices of the taps would match VGG-19's.  So the
+error of the prediction is what counts, and it counts most on the pictures that an optimisation
+visits.  Therefore a part of each batch is *on policy*: a pool of pictures that the encoder under
+training is stylising, one step at each visit, together with the paintings they shall resemble.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-import typer
 from torch import Tensor, nn
 
-from styleplug.nets import squeezenet, styleplug_encoder
-from styleplug.training.checkpoint import (
-    Nets,
-    Optimisers,
-    load_checkpoint,
-    save_checkpoint,
-    save_weights,
-)
-from styleplug.training.pictures import Pictures
+from styleplug.core.errors import UsageError
+from styleplug.core.params import Params, field
+from styleplug.nets import encoder, vgg19
+from styleplug.training.fields import batch, crop
+from styleplug.training.perception import gram
+from styleplug.training.pictures import Pictures, sheet
 from styleplug.training.precision import halved
+from styleplug.training.task import Lesson, Loss, Materials, Task
 
-log = logging.getLogger(__name__)
 Features = dict[str, Tensor]
 
-TEACHES = {  # tap of the encoder: the teacher's layer whose principal components it predicts
-    "stroke": "conv1",
-    "grain1": "fire2",
-    "grain2": "fire3",
-    "grain3": "fire4",
-    "motif1": "fire5",
-    "layout": "fire5",
-    "motif3": "fire7",
-}
-FRESH, POOLED = 4, 4  # pictures a batch: fresh crops; pool pictures, each with its painting
-VISITS = 30  # optimisation steps of a pool picture before another takes its place
+TAPS = (*(tap for tap in encoder.STYLE if tap in vgg19.STYLE), *encoder.CONTENT)
+CONTENT = encoder.CONTENT[0]
 GRAM_WEIGHT = 2.0
-LAYOUT_WEIGHT = 3.0  # the content loss rests on this one tap
-LOG_EVERY, HELD_OUT_EVERY = 100, 500  # steps
+CONTENT_WEIGHT = 3.0  # the content loss rests on this one tap
+COUNTED = 96  # crops that the principal components are taken from
+POOL = 60  # pictures that are being stylised
+VISITS = 48  # optimisation steps of a pool picture before another takes its place
+POOL_FROM = 800  # steps; before that the encoder knows too little to follow
+JUDGED, JUDGED_STEPS = 6, 60  # held-out pairs that are stylised for the score, and how long
 
 
-@dataclass(frozen=True)
-class Setup:
-    """What decides a run; written beside its checkpoint."""
+class EncoderTraining(Params):
+    """What decides a run."""
 
-    steps: int
-    decay: int
-    size: int = 128
-    pool: int = 64  # pictures, a multiple of POOLED
-    pool_from: int = 800
-    rate: float = 2e-3
-    seed: int = 1
-    save_every: int = 250
-
-
-def gram(features: Tensor) -> Tensor:
-    """Gram matrices (b c c) of features (b c h w), averaged over positions."""
-    flat = features.flatten(2)
-    return flat @ flat.transpose(1, 2) / flat.shape[2]
+    size: int = crop(160, step=16)
+    batch: int = batch(
+        3,
+        "Pictures in a step: so many fresh ones, as many of the pool, and their paintings.",
+        "每一步的图片数：新图、池中图及其对应的画各这么多。",
+        least=1,
+    )
 
 
 def style_distance(features: Features, target: Features) -> dict[str, Tensor]:
-    """Relative squared error of the Gram matrices of each style tap, averaged over pictures."""
+    """Relative squared error (b) of the Gram matrices of each style tap."""
     found = {}
-    for tap in (tap for tap in TEACHES if tap in styleplug_encoder.STYLE):
-        wanted = gram(target[tap])
-        error = (gram(features[tap]) - wanted).square().sum((1, 2))
-        found[tap] = (error / wanted.square().sum((1, 2))).mean()
+    for tap in TAPS:
+        if tap in encoder.STYLE:
+            wanted = gram(target[tap])
+            error = (gram(features[tap]) - wanted).square().sum((1, 2))
+            found[tap] = error / wanted.square().sum((1, 2))
     return found
 
 
-class Student(nn.Module):
-    """The encoder."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = styleplug_encoder.build()
-        for conv in self.encoder.features.values():
-            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-            nn.init.zeros_(conv.bias)
-
-    def forward(self, picture: Tensor) -> Features:
-        """Predicted components (b k h/s w/s) by tap, in float32."""
-        with halved("cpu"):
-            taps = self.encoder(picture)
-        return {tap: taps[tap].float() for tap in TEACHES}
+def content_distance(features: Features, target: Features) -> Tensor:
+    """Relative squared error (b) of the content features."""
+    wanted = target[CONTENT]
+    return (features[CONTENT] - wanted).square().sum((1, 2, 3)) / wanted.square().sum((1, 2, 3))
 
 
 class Teacher(nn.Module):
-    """The teacher's layers on their first principal components, scaled to unit energy."""
+    """VGG-19's layers on their first principal components, scaled to unit energy.
 
-    def __init__(self, net: squeezenet.SqueezeNet, pictures: Tensor):
+    Args:
+        net: VGG-19.
+        pictures: whose features the components are taken from (b 3 h w).
+    """
+
+    def __init__(self, net: nn.Module, pictures: Tensor):
         super().__init__()
-        self.net = net
-        features = net(pictures)
-        channels = styleplug_encoder.build().channels
-        for tap, layer in TEACHES.items():
-            size = channels[tap]
+        self.net = net.to(pictures.device, memory_format=torch.channels_last)
+        channels = encoder.build().channels
+        sums = {tap: torch.zeros(()) for tap in TAPS}
+        for some in pictures.split(8):
+            features = self._features(some)
+            sums = {tap: sums[tap] + gram(features[tap].float()).sum(0).cpu() for tap in TAPS}
+        for tap in TAPS:
             # Uncentred: a Gram matrix holds the mean as well, and it is the largest part.
-            values, vectors = torch.linalg.eigh(gram(features[layer]).mean(0).double())
-            basis = vectors.flip(1)[:, :size].T / values.sum().sqrt()
-            self.register_buffer(tap, basis.float()[:, :, None, None].contiguous())
-            log.info("%s: %d components hold %.3f", tap, size, values[-size:].sum() / values.sum())
+            values, vectors = torch.linalg.eigh((sums[tap] / len(pictures)).double())
+            basis = vectors.flip(1)[:, : channels[tap]].T / values.sum().sqrt()
+            self.register_buffer(tap, basis.float()[:, :, None, None].to(pictures.device))
 
     def bases(self) -> dict[str, Tensor]:
-        """The components' directions; they must not change when a run resumes."""
-        return {tap: self.get_buffer(tap) for tap in TEACHES}
+        """Directions of the components by tap."""
+        return {tap: self.get_buffer(tap) for tap in TAPS}
 
     @torch.no_grad()
-    def forward(self, picture: Tensor) -> Features:
-        """Components (b k h/s w/s) by tap of the encoder, in float32."""
-        with halved("cpu"):
-            features = self.net(picture)
-            parts = {
-                tap: F.conv2d(features[layer], self.get_buffer(tap))
-                for tap, layer in TEACHES.items()
-            }
-        return {tap: value.float() for tap, value in parts.items()}
+    def _features(self, pictures: Tensor) -> Features:
+        with halved(pictures.device):
+            features: Features = self.net(pictures.contiguous(memory_format=torch.channels_last))
+        return features
+
+    @torch.no_grad()
+    def forward(self, pictures: Tensor) -> Features:
+        """Components (b k h/s w/s) by tap of pictures (b 3 h w), in float32."""
+        features = self._features(pictures)
+        with halved(pictures.device):
+            return {tap: F.conv2d(features[tap], self.get_buffer(tap)).float() for tap in TAPS}
+
+
+def predict(net: nn.Module, pictures: Tensor) -> Features:
+    """What an encoder says are the components (b k h/s w/s) by tap, in float32."""
+    with halved(pictures.device):
+        taps = net(pictures.contiguous(memory_format=torch.channels_last))
+    return {tap: taps[tap].float() for tap in TAPS}
 
 
 class Pool:
-    """Pictures on their way from a photograph (or noise) to the look of a painting."""
+    """Pictures on their way from a photograph (or noise) to the look of a painting.
 
-    def __init__(self, setup: Setup, photos: Pictures, paintings: Pictures):
-        self.setup, self.photos, self.paintings = setup, photos, paintings
-        shape = (setup.pool, 3, setup.size, setup.size)
-        self.pictures = torch.zeros(shape)
-        self.births = torch.full((setup.pool,), -1, dtype=torch.int64)  # step of birth
+    Args:
+        materials: where the pictures come from.
+        params: of the run.
+        seed: of all choices.
+        device: where the pictures lie.
+    """
+
+    def __init__(
+        self, materials: Materials, params: EncoderTraining, seed: int, device: torch.device
+    ):
+        self.photos, self.paintings = materials.pictures, materials.styles
+        self.size, self.each, self.seed, self.device = params.size, params.batch, seed, device
+        self.rounds = POOL // self.each  # steps from one visit to the next
+        count = self.rounds * self.each
+        self.pictures = torch.zeros(count, 3, self.size, self.size, device=device)
+        self.births = torch.full((count,), -1, dtype=torch.int64)  # step of birth
 
     def visit(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Indices, pictures and paintings (n 3 h w) whose turn it is."""
-        first = step * POOLED % self.setup.pool
-        chosen = torch.arange(first, first + POOLED)
-        round_trip = self.setup.pool // POOLED
+        """Numbers (n), pictures (n 3 h w) and paintings (n 3 h w) whose turn it is."""
+        first = step % self.rounds * self.each
+        chosen = torch.arange(first, first + self.each)
         for i in chosen.tolist():
-            age = (step - int(self.births[i])) // round_trip
             # Lives end at different ages, so that all ages stand in the pool at any time.
-            if self.births[i] < 0 or age >= VISITS * (0.3 + 0.7 * ((i * 7) % 10) / 9):
+            span = VISITS * (0.3 + 0.7 * (i * 7 % 10) / 9)
+            if self.births[i] < 0 or self._age(i, step) >= span:
                 self.births[i] = step
                 self.pictures[i] = self._start(i, step)
         styles = torch.stack([self._painting(i) for i in chosen.tolist()])
-        return chosen, self.pictures[chosen], styles
+        return chosen, self.pictures[chosen], styles.to(self.device)
 
     def contents(self, chosen: Tensor) -> Tensor:
         """What the chosen pictures were at birth (n 3 h w)."""
-        return torch.stack([self._start(i, int(self.births[i])) for i in chosen.tolist()])
+        born = [self._start(i, int(self.births[i])) for i in chosen.tolist()]
+        return torch.stack(born).to(self.device)
+
+    def _age(self, index: int, step: int) -> int:
+        return (step - int(self.births[index])) // self.rounds
 
     def _start(self, index: int, step: int) -> Tensor:
-        rng = np.random.default_rng((self.setup.seed, 1, step, index))
-        kind, size = rng.random(), self.setup.size
-        picture = (self.photos if kind < 0.7 else self.paintings).crop(size, rng)
-        if kind > 0.85:
-            noise = torch.from_numpy(rng.random((3, size, size), dtype=np.float32))
+        rng = np.random.default_rng((self.seed, 1, step, index))
+        kind = rng.random()
+        picture = (self.photos if kind < 0.75 else self.paintings).crop(self.size, rng)
+        if kind > 0.9:
+            noise = torch.from_numpy(rng.random(tuple(picture.shape), dtype=np.float32))
             picture = picture + (noise - picture) * float(rng.uniform(0.3, 1.0))
         return picture
 
     def _painting(self, index: int) -> Tensor:
-        rng = np.random.default_rng((self.setup.seed, 2, int(self.births[index]), index))
-        return self.paintings.crop(self.setup.size, rng)
+        rng = np.random.default_rng((self.seed, 2, int(self.births[index]), index))
+        return self.paintings.crop(self.size, rng)
 
-    def advance(self, chosen: Tensor, gradient: Tensor, rng: np.random.Generator) -> None:
+    def advance(
+        self, chosen: Tensor, gradient: Tensor, step: int, rng: np.random.Generator
+    ) -> None:
         """Move the chosen pictures against the gradient, as one optimiser or another would.
 
-        Between plain descent and the sign of the gradient, towards which Adam tends and which
-        leaves other traces in a picture; by a step of a given root mean square.
+        The direction lies between plain descent and the sign of the gradient, towards which Adam
+        tends and which leaves other traces in a picture.  Steps shorten with age, since the last
+        and shortest ones decide how clean a picture is.
         """
         count = (len(chosen), 1, 1, 1)
-        floor = torch.from_numpy(10 ** rng.uniform(-2.0, 1.0, count)).float()
+        floor = torch.from_numpy(10 ** rng.uniform(-2.0, 1.0, count)).float().to(self.device)
         size = gradient.abs()
         direction = gradient / (size + floor * size.mean((1, 2, 3), keepdim=True) + 1e-20)
         length = direction.square().mean((1, 2, 3), keepdim=True).sqrt().clamp_min(1e-12)
-        stride = torch.from_numpy(rng.uniform(0.01, 0.04, count)).float()
-        self.pictures[chosen] = (self.pictures[chosen] - stride * direction / length).clamp(0, 1)
+        ages = np.array([self._age(i, step) / VISITS for i in chosen.tolist()]).reshape(count)
+        strides = rng.uniform(0.01, 0.04, count) * (1 - 0.8 * ages)
+        moved = torch.from_numpy(strides).float().to(self.device) * direction / length
+        self.pictures[chosen] = (self.pictures[chosen] - moved).clamp(0, 1)
 
 
-def gatys_gradient(
-    student: Student, pictures: Tensor, style: Features, layout: Tensor, weights: Tensor
+def transfer_gradient(
+    net: nn.Module, pictures: Tensor, style: Features, content: Features, weights: Tensor
 ) -> Tensor:
-    """Gradient that brings pictures (n 3 h w) nearer to styles and contents, as Gatys uses it.
+    """Gradient (n 3 h w) of the loss by which Gatys' method moves pictures.
 
     Args:
-        student: the encoder as it is now.
-        pictures: on their way.
+        net: the encoder.
+        pictures: on their way (n 3 h w).
         style: features of the styles.
-        layout: features of the contents at the tap `layout` (n c h/8 w/8).
+        content: features of the contents.
         weights: of the contents (n), against the sum over style taps.
     """
-    pictures = pictures.clone().requires_grad_(True)
-    found = student(pictures)
-    distance = torch.stack(list(style_distance(found, style).values())).sum()
-    error = (found["layout"] - layout).square().sum((1, 2, 3)) / layout.square().sum((1, 2, 3))
-    (gradient,) = torch.autograd.grad(distance + (weights * error).mean(), pictures)
+    pictures = pictures.detach().clone().requires_grad_(True)
+    found = predict(net, pictures)
+    distance = torch.stack(list(style_distance(found, style).values())).sum(0)
+    loss = distance + weights * content_distance(found, content)
+    (gradient,) = torch.autograd.grad(loss.sum(), pictures)
     return gradient
-
-
-def losses(predicted: Features, wanted: Features) -> tuple[Tensor, dict[str, list[float]]]:
-    """Loss; and of each tap the share of variance left unexplained and the Gram error."""
-    unexplained = {
-        tap: F.mse_loss(value, wanted[tap]) / wanted[tap].var((0, 2, 3)).mean()
-        for tap, value in predicted.items()
-    }
-    grams = style_distance(predicted, wanted)
-    parts = [LAYOUT_WEIGHT if tap == "layout" else 1.0 for tap in unexplained]
-    terms = [weight * term for weight, term in zip(parts, unexplained.values(), strict=True)]
-    total = torch.stack([*terms, *(GRAM_WEIGHT * error for error in grams.values())]).sum()
-    report = {
-        tap: [round(float(part[tap].detach()), 5) for part in (unexplained, grams) if tap in part]
-        for tap in predicted
-    }
-    return total, report
 
 
 def degrade(picture: Tensor, rng: np.random.Generator) -> Tensor:
     """Now and then noise or another contrast, as an optimisation may pass through."""
     kind = rng.random()
     if kind < 0.10:
-        noise = rng.standard_normal(picture.shape, dtype=np.float32)
+        noise = rng.standard_normal(tuple(picture.shape), dtype=np.float32)
         picture = picture + torch.from_numpy(noise) * float(rng.uniform(0.02, 0.25))
     elif kind < 0.20:
         picture = 0.5 + (picture - 0.5) * float(rng.uniform(0.3, 1.8))
     return picture.clamp(0, 1)
 
 
-class Run:
-    """A training run: everything that changes, and what it is fed."""
+class EncoderLesson(Lesson):
+    """Fresh pictures, pictures of the pool, and their paintings."""
 
     def __init__(
-        self, photos: Pictures, paintings: Pictures, net: squeezenet.SqueezeNet, setup: Setup
+        self, materials: Materials, params: EncoderTraining, device: torch.device, seed: int
     ):
-        torch.manual_seed(setup.seed)
-        self.setup = setup
-        self.student = Student()
-        self.optimiser = torch.optim.Adam(self.student.parameters(), lr=setup.rate)
-        self.photos, held_photos = photos.split(0.02)
-        self.paintings, held_paintings = paintings.split(0.02)
-        self.pool = Pool(setup, self.photos, self.paintings)
-        rng = np.random.default_rng((setup.seed, 3))
-        self.held = self._crops((held_photos, held_paintings), 24, rng)
-        self.teacher = Teacher(net, self._crops((self.photos, self.paintings), 48, rng))
-
-    def _crops(self, sources: Iterable[Pictures], each: int, rng: np.random.Generator) -> Tensor:
-        size = self.setup.size
-        return torch.stack([source.crop(size, rng) for source in sources for _ in range(each)])
-
-    def trained(self) -> tuple[Nets, Optimisers]:
-        """The student and its optimiser, by name."""
-        return {"student": self.student}, {"student": self.optimiser}
+        if materials.teacher is None:
+            raise UsageError(
+                "encoder learns from VGG-19: give its weights with --teacher FILE (safetensors)"
+            )
+        self.materials, self.params, self.device, self.seed = materials, params, device, seed
+        self.net = encoder.build()
+        for conv in self.net.features.values():
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            nn.init.zeros_(conv.bias)
+        self.net.to(device, memory_format=torch.channels_last)
+        half = COUNTED // 2
+        sources = (materials.pictures, materials.styles)
+        crops = [source.batch(half, params.size, seed, 3) for source in sources]
+        self.teacher = Teacher(vgg19.load(Path(materials.teacher)), torch.cat(crops).to(device))
+        self.pool = Pool(materials, params, seed, device)
+        self.held = [
+            source.batch(16, params.size, seed, 4).to(device)
+            for source in (materials.held_pictures, materials.held_styles)
+        ]
 
     def state(self) -> dict[str, Tensor]:
-        """What a checkpoint must hold besides the student and its optimiser."""
-        return {"pictures": self.pool.pictures, "births": self.pool.births, **self.teacher.bases()}
+        """The pool, and the components, which must not change when a run resumes."""
+        pool = {"pictures": self.pool.pictures, "births": self.pool.births}
+        return pool | self.teacher.bases()
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Undo `state`."""
-        self.pool.pictures, self.pool.births = state["pictures"], state["births"]
+        self.pool.pictures, self.pool.births = (
+            state.pop("pictures").to(self.device),
+            state.pop("births"),
+        )
         self.teacher.load_state_dict(state, strict=False)
 
-    def step(self, step: int) -> tuple[float, dict[str, list[float]]]:
-        """One step of the student, and one of the pool pictures whose turn it is."""
-        rng = np.random.default_rng((self.setup.seed, 0, step))
-        sources = [self.photos, self.paintings] * (FRESH // 2)
-        fresh = [degrade(source.crop(self.setup.size, rng), rng) for source in sources]
+    def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
+        """Predict; then move the pool pictures whose turn it is."""
+        size, count = self.params.size, self.params.batch
+        sources = (self.materials.pictures, self.materials.styles)
+        fresh = [degrade(sources[(step + i) % 2].crop(size, rng), rng) for i in range(count)]
         chosen, pictures, styles = self.pool.visit(step)
-        batch = torch.cat((torch.stack(fresh), pictures, styles))
-        self._set_rate(step)
-        predicted = self.student(batch)
-        loss, report = losses(predicted, self.teacher(batch))
-        self.optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.student.parameters(), 10.0)
-        self.optimiser.step()
-        if step >= self.setup.pool_from:
-            style = {tap: value.detach()[-POOLED:] for tap, value in predicted.items()}
+        given = torch.cat((torch.stack(fresh).to(self.device), pictures, styles))
+        predicted, wanted = predict(self.net, given), self.teacher(given)
+        yield Loss(self._terms(predicted, wanted))
+        if step >= POOL_FROM:
+            style = {tap: value.detach()[-count:] for tap, value in predicted.items()}
             with torch.no_grad():
-                layout = self.student(self.pool.contents(chosen))["layout"]
-            weights = torch.from_numpy(10 ** rng.uniform(-1.0, 1.0, POOLED)).float()
-            gradient = gatys_gradient(self.student, pictures, style, layout, weights)
-            self.pool.advance(chosen, gradient, rng)
-        return float(loss.detach()), report
+                content = predict(self.net, self.pool.contents(chosen))
+            weights = torch.from_numpy(10 ** rng.uniform(-1.0, 1.0, count)).float()
+            gradient = transfer_gradient(
+                self.net, pictures, style, content, weights.to(self.device)
+            )
+            self.pool.advance(chosen, gradient, step, rng)
 
-    def _set_rate(self, step: int) -> None:
-        """Warm up, stay, and fall to zero over the last `decay` steps."""
-        factor = min(1.0, (step + 1) / 200, (self.setup.steps - step) / self.setup.decay)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.setup.rate * factor
+    def _terms(self, predicted: Features, wanted: Features) -> dict[str, Tensor]:
+        """Share of variance left unexplained by tap, and the error of Gram matrices by tap."""
+        terms = {}
+        for tap in TAPS:
+            part = F.mse_loss(predicted[tap], wanted[tap])
+            part = part / wanted[tap].var((0, 2, 3)).mean()
+            terms[tap] = part * (CONTENT_WEIGHT if tap == CONTENT else 1.0)
+        for tap, error in style_distance(predicted, wanted).items():
+            terms[f"gram_{tap}"] = GRAM_WEIGHT * error.mean()
+        return terms
 
-    @torch.no_grad()
-    def held_out(self) -> dict[str, list[float]]:
-        """`losses` on pictures that are never trained on."""
-        return losses(self.student(self.held), self.teacher(self.held))[1]
+    def score(self, net: nn.Module) -> dict[str, float]:
+        """What an optimisation through the encoder leaves of style and content, by VGG-19."""
+        content, style = (held[:JUDGED] for held in self.held)
+        out = self._stylise(net, content, style)
+        seen = {name: self.teacher(p) for name, p in (("o", out), ("c", content), ("s", style))}
+        left, was = style_distance(seen["o"], seen["s"]), style_distance(seen["c"], seen["s"])
+        style_left = torch.stack([(left[tap] / was[tap]).mean() for tap in left]).mean()
+        kept = content_distance(seen["o"], seen["c"]) / content_distance(seen["s"], seen["c"])
+        held = torch.cat(self.held)
+        terms = self._terms(predict(net, held), self.teacher(held))
+        found = {"style_left": float(style_left), "content_left": float(kept.mean())}
+        return {"loss": sum(found.values()), **found} | {k: float(v) for k, v in terms.items()}
 
+    @torch.enable_grad()
+    def _stylise(self, net: nn.Module, content: Tensor, style: Tensor) -> Tensor:
+        """Contents (b 3 h w) moved towards styles by Adam, through an encoder."""
+        with torch.no_grad():
+            contents, styles = predict(net, content), predict(net, style)
+        picture = nn.Parameter(content.clone())
+        optimiser = torch.optim.Adam([picture], 0.04)
+        weights = torch.full((len(content),), 0.3, device=self.device)
+        for step in range(JUDGED_STEPS):
+            picture.grad = transfer_gradient(net, picture, styles, contents, weights)
+            optimiser.param_groups[0]["lr"] = 0.04 * (1 - 0.9 * step / JUDGED_STEPS)
+            optimiser.step()
+            picture.data.clamp_(0, 1)
+        return picture.detach()
 
-def train(run: Run, out: Path) -> None:
-    """Train or resume; checkpoints and `log.jsonl` go to `out`.
-
-    Raises:
-        FloatingPointError: the loss is no longer finite; the last checkpoint is kept.
-    """
-    checkpoint, start = out / "checkpoint.safetensors", 0
-    if checkpoint.exists():
-        state, facts = load_checkpoint(checkpoint, *run.trained())
-        start = int(facts["step"])
-        run.restore(state)
-    began = time.monotonic()
-    for step in range(start, run.setup.steps):
-        loss, report = run.step(step)
-        if not np.isfinite(loss):
-            raise FloatingPointError(f"loss became {loss} at step {step}")
-        if step % LOG_EVERY == 0:
-            seconds = round(time.monotonic() - began, 1)
-            entry = {"step": step, "seconds": seconds, "loss": round(loss, 4), "taps": report}
-            if step % HELD_OUT_EVERY == 0:
-                entry["held_out"] = run.held_out()
-            with (out / "log.jsonl").open("a") as file:
-                file.write(json.dumps(entry) + "\n")
-        if (step + 1) % run.setup.save_every == 0 or step + 1 == run.setup.steps:
-            save_checkpoint(checkpoint, *run.trained(), run.state(), {"step": str(step + 1)})
-    save_weights(out / "styleplug_encoder.safetensors", run.student.encoder, {})
-
-
-def main(
-    photos: Annotated[list[Path], typer.Option(help="folder of photographs (repeatable)")],
-    paintings: Annotated[list[Path], typer.Option(help="folder of paintings (repeatable)")],
-    teacher: Annotated[Path, typer.Option(help="SqueezeNet 1.0 weights, safetensors")],
-    out: Annotated[Path, typer.Option(help="folder for checkpoint, log and result")],
-    steps: int = 16000,
-    decay: int = 4000,
-    threads: int = 2,
-) -> None:
-    """Train the encoder; run again to resume."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(threads)
-    out.mkdir(parents=True, exist_ok=True)
-    net = squeezenet.load(teacher)
-    train(Run(Pictures(photos), Pictures(paintings), net, Setup(steps, decay)), out)
+    def sample(self, net: nn.Module) -> np.ndarray:
+        """Contents above styles above what an optimisation through the encoder makes of them."""
+        content, style = (held[:JUDGED] for held in self.held)
+        return sheet(content, style, self._stylise(net, content, style))
 
 
-if __name__ == "__main__":
-    typer.run(main)
+TASK = Task(
+    id="encoder",
+    title="Perceptual encoder",
+    summary="Learns to see as VGG-19 does, at a fraction of its cost; Gatys' method looks "
+    "through it.",
+    zh=("感知编码器", "以小得多的代价学会 VGG-19 的特征，供 Gatys 方法使用。"),
+    params=EncoderTraining,
+    lesson=EncoderLesson,
+    takes_styles=True,
+)

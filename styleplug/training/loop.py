@@ -121,7 +121,8 @@ class Run:
     def _restore(self) -> float:
         """Take up the checkpoint; the seconds that it took to get there."""
         nets = {**self.nets, "average": self.average}
-        _, facts = load_checkpoint(self.folder.checkpoint, nets, self.optimisers)
+        state, facts = load_checkpoint(self.folder.checkpoint, nets, self.optimisers)
+        self.lesson.restore(state)
         self.step = self.saved = int(facts["step"])
         self.best_step = int(facts["best_step"])
         self.best = json.loads(facts["best"])
@@ -242,7 +243,8 @@ class Run:
                 "best_step": str(self.best_step),
             }
             nets = {**self.nets, "average": self.average}
-            save_checkpoint(self.folder.checkpoint, nets, self.optimisers, {}, facts)
+            state = self.lesson.state()
+            save_checkpoint(self.folder.checkpoint, nets, self.optimisers, state, facts)
         self.saved = self.step
 
     def _judge(self) -> None:

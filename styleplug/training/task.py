@@ -28,7 +28,7 @@ class Materials:
         held_pictures: held out of them.
         styles: of `--styles`; the pictures themselves where none are given.
         held_styles: held out of them.
-        teacher: weights of SqueezeNet 1.0 as the perceptual loss, instead of our own encoder.
+        teacher: weights of a perceptual loss, VGG-19 or SqueezeNet 1.0, instead of our own encoder.
     """
 
     pictures: Pictures
@@ -75,6 +75,13 @@ class Lesson(ABC):
     clip: float = 1.0
     rates: Mapping[str, float] = {}
     decay: float = 0.999
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint must hold besides nets and optimisers."""
+        return {}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Undo `state`."""
 
     @abstractmethod
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
