@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import logging
+from threading import Event
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from conftest import make_photo
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from styleplug.core.errors import UsageError
 from styleplug.core.image import write
-from styleplug.nets import architecture, squeezenet
-from styleplug.training import curve, encoder
+from styleplug.nets import squeezenet, vgg19
+from styleplug.training import encoder, load_task
+from styleplug.training.loop import train
 from styleplug.training.pictures import Pictures
+from styleplug.training.setup import Setup
 
-SETUP = encoder.Setup(steps=4, decay=2, size=64, pool=4, pool_from=2, save_every=2)
+DEVICE = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -29,70 +33,121 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def teacher():
+def teacher_file(tmp_path_factory):
+    """VGG-19 with weights that keep the size of its features."""
     torch.manual_seed(0)
-    return squeezenet.SqueezeNet().eval().requires_grad_(False)
+    net = vgg19.build()
+    for conv in net.features.values():
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    file = tmp_path_factory.mktemp("teacher") / "vgg19.safetensors"
+    save_file({key: value.half() for key, value in net.state_dict().items()}, file)
+    return file
 
 
 @pytest.fixture
-def run(folder, teacher):
-    def make():
-        pictures = Pictures([folder])
-        return encoder.Run(pictures, pictures, teacher, SETUP)
-
+def make(folder, teacher_file, tmp_path, monkeypatch):
+    """Setups of short runs; pool pictures move from the first step on."""
+    for name, value in {"POOL": 2, "POOL_FROM": 0, "COUNTED": 8, "JUDGED_STEPS": 2}.items():
+        monkeypatch.setattr(encoder, name, value)
     torch.set_num_threads(1)
-    return make
+
+    def of(name, *, resume=False, **options):
+        make = Setup.resumed if resume else Setup.of
+        if not resume:
+            options = {"steps": 4, "save_every": 2, "size": 64, "batch": 1} | options
+        return make(
+            load_task("encoder"),
+            data=[folder],
+            styles=[folder],
+            teacher=teacher_file,
+            out=tmp_path / name,
+            options=options,
+        )
+
+    return of
 
 
-class Killed(BaseException):
-    """As abrupt as a signal."""
+@pytest.fixture
+def lesson(folder, teacher_file, monkeypatch):
+    """A lesson that has not begun."""
+    monkeypatch.setattr(encoder, "COUNTED", 8)
+    pictures = Pictures([folder])
+    materials = encoder.Materials(pictures, pictures, pictures, pictures, str(teacher_file))
+    params = encoder.EncoderTraining.of({"size": 64, "batch": 1})
+    return encoder.EncoderLesson(materials, params, DEVICE, 0)
 
 
-def test_a_run_that_was_cut_off_ends_with_the_same_weights(run, tmp_path, monkeypatch):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    whole.mkdir()
-    broken.mkdir()
-    encoder.train(run(), whole)
-    cut = run()
-    step = cut.step
-    monkeypatch.setattr(cut, "step", lambda n: step(n) if n < 3 else (_ for _ in ()).throw(Killed))
-    with pytest.raises(Killed):
-        encoder.train(cut, broken)
-    assert not (broken / "styleplug_encoder.safetensors").exists()
-    encoder.train(run(), broken)  # from the checkpoint of step 2
-    one, other = (load_file(at / "styleplug_encoder.safetensors") for at in (whole, broken))
+def test_encoder_run_stopped_and_resumed_ends_with_the_same_weights(make, tmp_path):
+    list(train(make("whole")))
+    cancel = Event()
+    for progress in train(make("broken"), cancel):
+        if progress.step == 3:
+            cancel.set()
+    list(train(make("broken", resume=True)))
+    one, other = (load_file(tmp_path / at / "last.safetensors") for at in ("whole", "broken"))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_the_result_fits_the_architecture_and_the_log_has_a_curve(run, tmp_path):
-    encoder.train(run(), tmp_path)
-    weights = load_file(tmp_path / "styleplug_encoder.safetensors")
-    architecture("styleplug_encoder").build().load_state_dict(
-        {key: value.float() for key, value in weights.items()}, strict=True
-    )
-    first = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])
-    assert first["step"] == 0 and first["held_out"].keys() == first["taps"].keys()
-    curve.draw(tmp_path / "log.jsonl", tmp_path / "curve.png")
-    assert (tmp_path / "curve.png").stat().st_size > 1000
+def test_encoder_run_without_teacher_is_refused_with_the_option_to_give(folder, tmp_path):
+    with pytest.raises(UsageError, match="--teacher FILE"):
+        Setup.of(load_task("encoder"), data=[folder], styles=[folder], out=tmp_path / "run")
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(run, tmp_path):
-    sick = run()
-    healthy = sick.step
-    sick.step = lambda n: healthy(n) if n < 3 else (float("nan"), {})
-    with pytest.raises(FloatingPointError, match="step 3"):
-        encoder.train(sick, tmp_path)
-    kept = load_file(tmp_path / "checkpoint.safetensors")
-    assert all(np.isfinite(value.numpy()).all() for value in kept.values())
+def test_encoder_steps_lower_the_loss(lesson):
+    optimiser = torch.optim.Adam(lesson.net.parameters(), 2e-3)
+    totals = []
+    for _ in range(8):
+        for loss in lesson.losses(0, 0.0, np.random.default_rng(0)):
+            optimiser.zero_grad()
+            loss.total().backward()
+            optimiser.step()
+            totals.append(float(loss.total().detach()))
+    assert totals[-1] < 0.9 * totals[0]
 
 
-def test_steps_of_training_lower_the_loss(run):
-    student = run()
-    losses = [student.step(step)[0] for step in range(2)]
-    for step in range(2, 6):
-        losses.append(student.step(step)[0])
-    assert losses[-1] < losses[0]
+def test_pool_pictures_come_nearer_to_their_painting(lesson, monkeypatch):
+    monkeypatch.setattr(encoder, "POOL", 1)
+    pool = encoder.Pool(lesson.materials, lesson.params, 0, DEVICE)
+    distances = []
+    for step in range(20):
+        chosen, pictures, styles = pool.visit(step)
+        with torch.no_grad():
+            style = encoder.predict(lesson.net, styles)
+            content = encoder.predict(lesson.net, pool.contents(chosen))
+            found = encoder.predict(lesson.net, pictures)
+        distances.append(float(sum(encoder.style_distance(found, style).values())))
+        weights = torch.full((1,), 0.01)
+        gradient = encoder.transfer_gradient(lesson.net, pictures, style, content, weights)
+        pool.advance(chosen, gradient, step, np.random.default_rng(step))
+    assert min(distances) < 0.7 * distances[0]
+
+
+def test_principal_components_hold_nearly_all_energy_of_a_layer(lesson):
+    """They are scaled to unit energy over all channels, so their own is the share they hold."""
+    crops = [lesson.materials.pictures.batch(4, 64, 0, 3) for _ in range(2)]
+    for tap, parts in lesson.teacher(torch.cat(crops)).items():
+        assert 0.8 < float(parts.square().sum(1).mean()) < 1.02, tap
+
+
+def test_vgg19_loads_the_original_layout_as_its_formula_says(tmp_path):
+    torch.manual_seed(1)
+    state, inputs = {}, 3
+    for block, (channels, count) in enumerate(vgg19._BLOCKS, 1):
+        for position in range(1, count + 1):
+            name = f"conv{block}_{position}"
+            scale = 1e-3 if name == "conv1_1" else 1.0
+            state[f"{name}.weight"] = scale * torch.randn(channels, inputs, 3, 3) / inputs
+            state[f"{name}.bias"] = torch.randn(channels)
+            inputs = channels
+    save_file(state, tmp_path / "original.safetensors")
+    picture = torch.rand(1, 3, 32, 32)
+    mean = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+    seen = picture.flip(1) * 255 - mean
+    wanted = F.relu(F.conv2d(seen, state["conv1_1.weight"], state["conv1_1.bias"], padding=1))
+    found = vgg19.load(tmp_path / "original.safetensors")(picture)["relu1_1"]
+    inner = (..., slice(1, -1), slice(1, -1))  # the means differ by half a level: at the border
+    torch.testing.assert_close(found[inner], wanted[inner], rtol=0.01, atol=0.05)
 
 
 def test_unreadable_pictures_are_named_and_skipped(folder, tmp_path, caplog):
@@ -110,19 +165,25 @@ def test_an_empty_folder_is_an_error_that_says_what_to_put_there(tmp_path):
         Pictures([tmp_path])
 
 
-def test_the_teacher_lies_over_the_encoder_cell_by_cell(teacher):
-    features = teacher(torch.rand(1, 3, 64, 96))
+@pytest.fixture(scope="module")
+def judge():
+    torch.manual_seed(0)
+    return squeezenet.SqueezeNet().eval().requires_grad_(False)
+
+
+def test_squeezenet_features_lie_over_cells_of_a_half_a_quarter_and_an_eighth(judge):
+    features = judge(torch.rand(1, 3, 64, 96))
     shapes = {name: tuple(value.shape[1:]) for name, value in features.items()}
     assert shapes["conv1"] == (96, 32, 48)
     assert shapes["fire4"] == (256, 16, 24)
     assert shapes["fire7"] == (384, 8, 12)
 
 
-def test_the_teacher_loads_from_safetensors(teacher, tmp_path):
-    file = tmp_path / "teacher.safetensors"
-    save_file({k: v.half() for k, v in teacher.state_dict().items()}, file)
+def test_squeezenet_loads_from_safetensors(judge, tmp_path):
+    file = tmp_path / "squeezenet.safetensors"
+    save_file({k: v.half() for k, v in judge.state_dict().items()}, file)
     loaded = squeezenet.load(file)
     picture = torch.rand(1, 3, 32, 32)
     torch.testing.assert_close(
-        loaded(picture)["conv1"], teacher(picture)["conv1"], rtol=0.05, atol=0.5
+        loaded(picture)["conv1"], judge(picture)["conv1"], rtol=0.05, atol=0.5
     )

@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.errors import UsageError
 from styleplug.core.params import Params, field
 from styleplug.nets import encoder, vgg19
 from styleplug.training.fields import batch, crop
@@ -226,10 +225,7 @@ class EncoderLesson(Lesson):
     def __init__(
         self, materials: Materials, params: EncoderTraining, device: torch.device, seed: int
     ):
-        if materials.teacher is None:
-            raise UsageError(
-                "encoder learns from VGG-19: give its weights with --teacher FILE (safetensors)"
-            )
+        assert materials.teacher is not None  # `Setup` has seen to it
         self.materials, self.params, self.device, self.seed = materials, params, device, seed
         self.net = encoder.build()
         for conv in self.net.features.values():
@@ -332,4 +328,5 @@ TASK = Task(
     params=EncoderTraining,
     lesson=EncoderLesson,
     takes_styles=True,
+    needs_teacher=True,
 )

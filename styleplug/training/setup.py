@@ -118,7 +118,8 @@ class Setup:
         loop: those of every task.
         data: folders of pictures.
         styles: folders of styles; () where the task takes none.
-        teacher: weights of SqueezeNet 1.0 as perceptual loss; our own encoder where None.
+        teacher: weights of VGG-19 or SqueezeNet 1.0 as perceptual loss; our own encoder where
+            None.
         out: folder of the run.
         resume: whether to go on with the run that the folder holds.
     """
@@ -253,10 +254,15 @@ class Setup:
             )
         if self.styles and not self.task.takes_styles:
             raise UsageError(f"{self.task.id} takes no --styles; give that folder with --data")
+        if self.teacher is None and self.task.needs_teacher:
+            raise UsageError(
+                f"{self.task.id} learns from VGG-19: give its weights with --teacher FILE "
+                "(safetensors)"
+            )
         if self.teacher is not None and not self.teacher.is_file():
             raise UsageError(
-                f"there is no file {self.teacher}: --teacher takes weights of SqueezeNet 1.0 "
-                "(safetensors); left out, the embedded encoder teaches"
+                f"there is no file {self.teacher}: --teacher takes weights of VGG-19 or "
+                "SqueezeNet 1.0 (safetensors); without it the embedded encoder teaches"
             )
 
     def write(self) -> None:

@@ -117,6 +117,8 @@ class Task:
         params: its own parameters; those of the loop (steps, seed …) are the loop's.
         lesson: makes the run from materials, parameters, a device and a seed; a class of Lesson.
         takes_styles: whether it learns from a second folder.
+        needs_teacher: whether it cannot do without the weights of VGG-19, which people give by
+            `--teacher` alone; the page does not offer such a task.
     """
 
     id: str
@@ -126,3 +128,4 @@ class Task:
     params: type[Params]
     lesson: Callable[[Materials, Any, torch.device, int], Lesson]
     takes_styles: bool = False
+    needs_teacher: bool = False

@@ -89,7 +89,9 @@ def _train(
     tasks, broken = {}, {}
     for id in task_ids():
         try:
-            tasks[id] = load_task(id)
+            task = load_task(id)
+            if not task.needs_teacher:
+                tasks[id] = task
         except StyleplugError as error:
             broken[str(error)] = error  # missing packages are told once, not for every task
     for why in broken:
