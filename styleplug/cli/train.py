@@ -52,8 +52,8 @@ _Teacher = Annotated[
         "--teacher",
         metavar="FILE",
         rich_help_panel="Run",
-        help="Compare pictures by SqueezeNet 1.0, whose weights (safetensors) are given, instead "
-        "of the embedded encoder.",
+        help="Compare pictures by the features of VGG-19 or SqueezeNet 1.0, whose weights "
+        "(safetensors) are given, instead of the embedded encoder.",
     ),
 ]
 _Resume = Annotated[

@@ -69,7 +69,9 @@ def load(file: Path) -> Chain:
 def _from_original(state: dict[str, Tensor], std: Tensor) -> dict[str, Tensor]:
     """Weights of the original release under torchvision's names, for its normalised RGB input."""
     names = [layer.name for layer in LAYERS if isinstance(layer, Conv)]
-    places = [f"conv{b}_{n}" for b, (_, count) in enumerate(_BLOCKS, 1) for n in range(1, count + 1)]
+    places = [
+        f"conv{b}_{n}" for b, (_, count) in enumerate(_BLOCKS, 1) for n in range(1, count + 1)
+    ]
     renamed = {
         f"features.{name}.{part}": state[f"{place}.{part}"]
         for name, place in zip(names, places, strict=True)

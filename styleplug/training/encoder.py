@@ -17,15 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.params import Params, field
+from styleplug.core.params import Params
 from styleplug.nets import encoder, vgg19
 from styleplug.training.fields import batch, crop
-from styleplug.training.perception import gram
-from styleplug.training.pictures import Pictures, sheet
+from styleplug.training.perception import Features, Teacher, gram
+from styleplug.training.pictures import sheet
 from styleplug.training.precision import halved
 from styleplug.training.task import Lesson, Loss, Materials, Task
-
-Features = dict[str, Tensor]
 
 TAPS = (*(tap for tap in encoder.STYLE if tap in vgg19.STYLE), *encoder.CONTENT)
 CONTENT = encoder.CONTENT[0]
@@ -65,46 +63,6 @@ def content_distance(features: Features, target: Features) -> Tensor:
     """Relative squared error (b) of the content features."""
     wanted = target[CONTENT]
     return (features[CONTENT] - wanted).square().sum((1, 2, 3)) / wanted.square().sum((1, 2, 3))
-
-
-class Teacher(nn.Module):
-    """VGG-19's layers on their first principal components, scaled to unit energy.
-
-    Args:
-        net: VGG-19.
-        pictures: whose features the components are taken from (b 3 h w).
-    """
-
-    def __init__(self, net: nn.Module, pictures: Tensor):
-        super().__init__()
-        self.net = net.to(pictures.device, memory_format=torch.channels_last)
-        channels = encoder.build().channels
-        sums = {tap: torch.zeros(()) for tap in TAPS}
-        for some in pictures.split(8):
-            features = self._features(some)
-            sums = {tap: sums[tap] + gram(features[tap].float()).sum(0).cpu() for tap in TAPS}
-        for tap in TAPS:
-            # Uncentred: a Gram matrix holds the mean as well, and it is the largest part.
-            values, vectors = torch.linalg.eigh((sums[tap] / len(pictures)).double())
-            basis = vectors.flip(1)[:, : channels[tap]].T / values.sum().sqrt()
-            self.register_buffer(tap, basis.float()[:, :, None, None].to(pictures.device))
-
-    def bases(self) -> dict[str, Tensor]:
-        """Directions of the components by tap."""
-        return {tap: self.get_buffer(tap) for tap in TAPS}
-
-    @torch.no_grad()
-    def _features(self, pictures: Tensor) -> Features:
-        with halved(pictures.device):
-            features: Features = self.net(pictures.contiguous(memory_format=torch.channels_last))
-        return features
-
-    @torch.no_grad()
-    def forward(self, pictures: Tensor) -> Features:
-        """Components (b k h/s w/s) by tap of pictures (b 3 h w), in float32."""
-        features = self._features(pictures)
-        with halved(pictures.device):
-            return {tap: F.conv2d(features[tap], self.get_buffer(tap)).float() for tap in TAPS}
 
 
 def predict(net: nn.Module, pictures: Tensor) -> Features:
@@ -235,7 +193,13 @@ class EncoderLesson(Lesson):
         half = COUNTED // 2
         sources = (materials.pictures, materials.styles)
         crops = [source.batch(half, params.size, seed, 3) for source in sources]
-        self.teacher = Teacher(vgg19.load(Path(materials.teacher)), torch.cat(crops).to(device))
+        channels = encoder.build().channels
+        with torch.no_grad():
+            self.teacher = Teacher(
+                vgg19.load(Path(materials.teacher)),
+                {tap: channels[tap] for tap in TAPS},
+                torch.cat(crops).to(device),
+            )
         self.pool = Pool(materials, params, seed, device)
         self.held = [
             source.batch(16, params.size, seed, 4).to(device)
@@ -262,7 +226,9 @@ class EncoderLesson(Lesson):
         fresh = [degrade(sources[(step + i) % 2].crop(size, rng), rng) for i in range(count)]
         chosen, pictures, styles = self.pool.visit(step)
         given = torch.cat((torch.stack(fresh).to(self.device), pictures, styles))
-        predicted, wanted = predict(self.net, given), self.teacher(given)
+        predicted = predict(self.net, given)
+        with torch.no_grad():
+            wanted = self.teacher(given)
         yield Loss(self._terms(predicted, wanted))
         if step >= POOL_FROM:
             style = {tap: value.detach()[-count:] for tap, value in predicted.items()}

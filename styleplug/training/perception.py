@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from torch import Tensor, nn
 
-from styleplug.nets import squeezenet, styleplug_encoder
+from styleplug.nets import squeezenet, styleplug_encoder, vgg19
 from styleplug.training.embedded import load_embedded
 from styleplug.training.pictures import Pictures
 from styleplug.training.precision import halved
 
 Features = dict[str, Tensor]
-COMPONENTS = {"conv1": 32, "fire2": 48, "fire3": 48, "fire4": 64, "fire5": 64, "fire7": 96}
+SQUEEZENET = {"conv1": 32, "fire2": 48, "fire3": 48, "fire4": 64, "fire5": 64, "fire7": 96}
+VGG19 = {"relu1_1": 24, "relu2_1": 48, "relu3_1": 64, "relu4_1": 96}
 """Principal components kept of the teacher's layers: of their energy, all but a few per cent."""
 COLOUR, CONTENT = "colour", "content"
 Statistics = tuple[Tensor, ...]  # Gram matrices, means, deviations
@@ -32,11 +34,67 @@ def load_encoder() -> nn.Module:
     return encoder.eval().requires_grad_(False)
 
 
+class Teacher(nn.Module):
+    """Layers of a net on their first principal components, scaled to unit energy.
+
+    Args:
+        net: gives features (b c h/s w/s) by layer of pictures (b 3 h w) in [0, 1].
+        components: how many are kept, by layer.
+        pictures: whose features the components are taken from (b 3 h w).
+        whole: a layer that is given as it is, besides.
+    """
+
+    def __init__(
+        self, net: nn.Module, components: Mapping[str, int], pictures: Tensor, whole: str = ""
+    ):
+        super().__init__()
+        self.net = net.to(pictures.device, memory_format=torch.channels_last)
+        self.layers, self.whole = tuple(components), whole
+        sums = dict.fromkeys(components, torch.zeros(()))
+        for some in pictures.split(8):
+            features = self._features(some)
+            for layer in components:
+                sums[layer] = sums[layer] + gram(features[layer].float()).sum(0).cpu()
+        for layer, count in components.items():
+            # Uncentred: a Gram matrix holds the mean as well, and it is the largest part.
+            values, vectors = torch.linalg.eigh((sums[layer] / len(pictures)).double())
+            basis = vectors.flip(1)[:, :count].T / values.sum().sqrt()
+            basis = basis.float()[:, :, None, None].contiguous()
+            self.register_buffer(layer, basis.to(pictures.device))
+
+    def bases(self) -> dict[str, Tensor]:
+        """Directions of the components by layer."""
+        return {layer: self.get_buffer(layer) for layer in self.layers}
+
+    def _features(self, pictures: Tensor) -> Features:
+        with halved(pictures.device):
+            features: Features = self.net(pictures.contiguous(memory_format=torch.channels_last))
+        return features
+
+    def forward(self, pictures: Tensor) -> Features:
+        """Components (b k h/s w/s) by layer of pictures (b 3 h w), in float32."""
+        features = self._features(pictures)
+        with halved(pictures.device):
+            parts = {k: F.conv2d(features[k], basis) for k, basis in self.bases().items()}
+        if self.whole:
+            parts[CONTENT] = features[self.whole]
+        return {name: part.float() for name, part in parts.items()}
+
+
+def load_teacher(file: Path, pictures: Tensor) -> Teacher:
+    """VGG-19 or SqueezeNet 1.0, by the names of the tensors that a file holds."""
+    with safe_open(file, "pt") as opened:
+        names = opened.keys()
+    if "fire2.squeeze.weight" in names:
+        return Teacher(squeezenet.load(file), SQUEEZENET, pictures, squeezenet.CONTENT_TAP)
+    return Teacher(vgg19.load(file), VGG19, pictures, vgg19.CONTENT[0])
+
+
 class Perception(nn.Module):
     """Style taps by name, "content", and "colour": the picture itself.
 
     Args:
-        teacher: weights of SqueezeNet 1.0; our own encoder where None.
+        teacher: weights of VGG-19 or SqueezeNet 1.0; our own encoder where None.
         pictures: those whose principal components the teacher's layers are reduced to.
         seed: of the choice of these pictures.
     """
@@ -45,32 +103,19 @@ class Perception(nn.Module):
         super().__init__()
         self.encoder, self.teacher = load_encoder(), None
         self.style_taps = tuple(styleplug_encoder.STYLE)
-        if teacher is None:
-            return
-        self.teacher = squeezenet.load(Path(teacher)).to(memory_format=torch.channels_last)
-        self.style_taps = (COLOUR, *squeezenet.STYLE_TAPS)
-        crops = pictures.batch(64, 160, seed)
-        for tap, features in self.teacher(crops).items():
-            if tap in COMPONENTS:
-                values, vectors = torch.linalg.eigh(gram(features).mean(0).double())
-                basis = vectors.flip(1)[:, : COMPONENTS[tap]].T / values.sum().sqrt()
-                self.register_buffer(tap, basis.float()[:, :, None, None].contiguous())
+        if teacher is not None:
+            with torch.no_grad():
+                self.teacher = load_teacher(Path(teacher), pictures.batch(64, 160, seed))
+            self.style_taps = (COLOUR, *self.teacher.layers)
 
     def forward(self, picture: Tensor) -> Features:
         """Features (b c h/s w/s) of pictures (b 3 h w) in [0, 1], in float32."""
-        picture = picture.contiguous(memory_format=torch.channels_last)
+        if self.teacher is not None:
+            return self.teacher(picture) | {COLOUR: picture}
         with halved(picture.device):
-            if self.teacher is None:
-                taps = self.encoder(picture)
-                parts = {tap: taps[tap] for tap in self.style_taps}
-                parts[CONTENT] = taps[styleplug_encoder.CONTENT[0]]
-            else:
-                taps = self.teacher(picture)
-                parts = {
-                    tap: F.conv2d(taps[tap], self.get_buffer(tap)) for tap in squeezenet.STYLE_TAPS
-                }
-                parts[CONTENT] = taps[squeezenet.CONTENT_TAP]
-        return {name: part.float() for name, part in parts.items()} | {COLOUR: picture}
+            taps = self.encoder(picture.contiguous(memory_format=torch.channels_last))
+        parts = {tap: taps[tap].float() for tap in self.style_taps}
+        return parts | {CONTENT: taps[styleplug_encoder.CONTENT[0]].float(), COLOUR: picture}
 
     def style(self, features: Features) -> Style:
         """Statistics of the style taps among features (b c h w)."""

@@ -82,6 +82,7 @@ class Lesson(ABC):
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Undo `state`."""
+        assert not state, f"there is nothing to put {', '.join(state)} into"
 
     @abstractmethod
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
