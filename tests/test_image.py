@@ -536,7 +536,8 @@ def test_encode_alpha() -> None:
     assert encode(picture) == encode(rgba)
     back = read(encode(picture))
     assert back.alpha is not None and abs(back.alpha[0, 0] - 0.5) < 0.003
-    assert read(encode(picture, "webp")).alpha is not None
+    for kind in ("webp", "avif"):
+        assert Image.open(io.BytesIO(encode(picture, kind))).mode == "RGBA"
     np.testing.assert_allclose(read(encode(picture, "jpg")).pixels, 0.6, atol=0.01)  # on white
 
 
@@ -557,7 +558,9 @@ def test_encode_refuses_what_it_cannot_write() -> None:
         encode(good, "png", "x" * (MAX_RECIPE + 1))
 
 
-@pytest.mark.parametrize("name", ["a.png", "b.JPG", "c.jpeg", "d.webp", "e.tif", "f.tiff"])
+@pytest.mark.parametrize(
+    "name", ["a.png", "b.JPG", "c.jpeg", "d.webp", "e.tif", "f.tiff", "g.avif"]
+)
 def test_write(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(b"old")

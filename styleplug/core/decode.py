@@ -9,34 +9,31 @@ keeps two canvases), afterwards by `longest`.
 from __future__ import annotations
 
 import codecs
-import io
+import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-from PIL import (  # the plug-ins register their formats in Image.OPEN
-    BmpImagePlugin,  # noqa: F401
-    GifImagePlugin,  # noqa: F401
-    Image,
-    ImageCms,
-    JpegImagePlugin,
-    PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,
-    WebPImagePlugin,  # noqa: F401
-)
+from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
+from styleplug.core import colour, formats, jpeg, tiff
 from styleplug.core.errors import BadImage, BadRecipe, StyleplugError
 from styleplug.core.files import open_source
 from styleplug.core.metadata import MAX_RECIPE, Origin, bounded, origin_in, recipe_in
 from styleplug.core.picture import Picture, fit
 from styleplug.core.recipe import LARGEST
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
-"""What is read; nothing else is even tried."""
+# Pillow and its kin remark on damaged metadata. `warnings.catch_warnings` would keep that from
+# users, but not in threads: what it sets is set for all of them.
+warnings.filterwarnings("ignore", module=r"(PIL|pi_heif)\.")
+
 MAX_PIXELS = 2**27
 """Pictures of more pixels (134 megapixels: 12000 × 11184) are refused unread."""
+_WHITES = {1: 16, 255: 272, 65535: 70_000}
+"""White of pictures of any numbers, and what hardly a number of such a picture exceeds."""
+_SAMPLE = 1024  # long side of what is looked at to find out its white
 _TURNS = {  # EXIF orientation -> what makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -46,6 +43,8 @@ _TURNS = {  # EXIF orientation -> what makes the picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_ITS_SIDE = range(5, 9)
+_NOT_FINITE = "the picture holds values that are not finite (NaN or infinite)"
 Source = str | Path | bytes | Image.Image | np.ndarray | Picture
 
 
@@ -68,18 +67,43 @@ def read(source: Source, *, longest: int = LARGEST) -> Picture:
         return _from_array(source, longest)
     if isinstance(source, Image.Image):
         with _explained("the picture"):
-            return _from_pillow(source, longest)
+            return _from_pillow(source, longest, "the picture", [])
     if not isinstance(source, str | Path | bytes):
         raise BadImage(
             f"got {type(source).__name__}; expected a picture: path, bytes, array or Pillow image"
         )
+    notes: list[str] = []
     with open_source(source) as (file, name), _explained(name):
-        image = _opened(file, name)
+        image = formats.opened(file, name, notes)
         _check_size(image.size)
         if isinstance(image, JpegImagePlugin.JpegImageFile):
-            # Let the decoder itself skip what will be thrown away.
-            image.draft(None, _within(image.size, longest))
-        return _from_pillow(image, longest)
+            image = jpeg.loaded(image, file, _within(image.size, longest), notes)
+        return _from_pillow(image, longest, name, notes)
+
+
+def measure(source: str | Path) -> tuple[int, int]:
+    """Width and height of a picture, upright, by its header alone.
+
+    Raises:
+        BadImage: as of `read`; a picture may have a good header and be damaged all the same.
+    """
+    with open_source(source) as (file, name), _explained(name):
+        image = formats.opened(file, name, [])
+        _check_size(image.size)
+        turned = _orientation(image) in _ON_ITS_SIDE
+        if turned and not isinstance(image, TiffImagePlugin.TiffImageFile):  # that is upright
+            return image.height, image.width
+        return image.size
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file begins as pictures do that are read.
+
+    Raises:
+        BadImage: it cannot be opened.
+    """
+    with open_source(path) as (file, _):
+        return formats.format_of_data(file.read(formats.HEAD)) is not None
 
 
 def read_recipe(source: str | Path | bytes) -> str | None:
@@ -98,7 +122,7 @@ def read_recipe(source: str | Path | bytes) -> str | None:
                 return bounded(text)
             file.seek(0)
             with suppress(BadImage):  # no picture, then
-                return recipe_in(_opened(file, name), file)
+                return recipe_in(formats.opened(file, name, []), file)
             return None
     except StyleplugError as error:
         raise BadRecipe(str(error)) from error
@@ -122,22 +146,6 @@ def _explained(name: str) -> Iterator[None]:
         ) from error
 
 
-def _opened(file: IO[bytes], name: str) -> Image.Image:
-    """Read the header.
-
-    Not `Image.open`: that one warns of large pictures by a process-wide limit; ours is MAX_PIXELS.
-    """
-    start = file.read(16)
-    if not start:
-        raise BadImage(f"{name} is empty (0 bytes); choose another file")
-    for kind in FORMATS:
-        factory, accepts = Image.OPEN[kind]
-        if accepts is None or accepts(start) is True:
-            file.seek(0)
-            return factory(file, "")
-    raise BadImage(f"{name} is no picture that can be read; expected one of {', '.join(FORMATS)}")
-
-
 def _check_size(size: tuple[int, int]) -> None:
     """Refuse nothing, and bombs."""
     width, height = size
@@ -156,27 +164,43 @@ def _within(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def _from_pillow(image: Image.Image, longest: int) -> Picture:
+def _from_pillow(image: Image.Image, longest: int, name: str, notes: list[str]) -> Picture:
     """Decode, shrink, turn upright, convert to sRGB: in this order, to work on few bytes."""
     _check_size(image.size)
+    tiff.check(image, name)
     image.load()
-    profile = image.info.get("icc_profile")
+    space = colour.space_of(image.info)
+    profile = None if "cicp" in image.info else image.info.get("icc_profile")
     turn, origin = _TURNS.get(_orientation(image)), _origin(image)
-    peak = _peak(image)
-    image = _shrunk(_plain(image), longest)
+    white, inverted = tiff.white(image), tiff.white_is_zero(image)
+    whole = image.mode == "I"
+    image = _plain(image)
+    if image.mode == "F" and white is None:
+        white = _white(image, whole, notes)
+    image = _shrunk(image, longest)
     if turn is not None:
         image = image.transpose(turn)
-    if image.mode == "F":
-        grey = _unit(np.asarray(image), peak)
-        if not profile:
-            return Picture(np.repeat(grey[:, :, None], 3, axis=2), origin=origin)
-        image = Image.fromarray(np.rint(grey * 255).astype(np.uint8))
     alpha = None
-    if image.mode in ("LA", "RGBA"):
-        mask = image.getchannel("A")
-        alpha = None if mask.getextrema() == (255, 255) else _floats(mask)
-        image = image.convert(image.mode[:-1])
-    return Picture(_floats(_to_srgb(image, profile)), alpha, origin)
+    if image.mode == "F":
+        grey = np.asarray(image) / np.float32(white)
+        if not np.isfinite(grey).all():
+            raise BadImage(_NOT_FINITE)
+        np.clip(1 - grey if inverted else grey, 0.0, 1.0, out=grey)
+        pixels = np.repeat(grey[:, :, None], 3, axis=2)
+        if profile:
+            eight = Image.fromarray(np.rint(pixels[:, :, 0] * 255).astype(np.uint8))
+            pixels = _floats(colour.profiled(eight, profile))
+    else:
+        if image.mode in ("LA", "RGBA"):
+            mask = image.getchannel("A")
+            alpha = None if mask.getextrema() == (255, 255) else _floats(mask)
+            image = image.convert(image.mode[:-1])
+        pixels = _floats(colour.profiled(image, profile))
+    if space is not None:
+        colour.to_srgb(pixels, space)
+        if space.bright:
+            notes.append("of its high dynamic range, what is brighter than paper was clipped")
+    return Picture(pixels, alpha, origin, tuple(f"{name}: {note}" for note in notes))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -196,7 +220,7 @@ def _origin(image: Image.Image) -> Origin:
 def _plain(image: Image.Image) -> Image.Image:
     """Into a mode that averages well: L, LA, RGB, RGBA, CMYK, LAB, or F for more than 8 bits."""
     if image.mode[0] in "IF":
-        return image if image.mode == "F" else image.convert("F")
+        return image if image.mode == "F" else tiff.numbers(image)
     if image.mode in ("LA", "RGBA"):
         return image
     if image.has_transparency_data:
@@ -217,35 +241,26 @@ def _shrunk(image: Image.Image, longest: int) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """To sRGB by the picture's own profile; by Pillow's plain rules where it has none, or a bad."""
-    if profile:
-        with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            srgb = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(
-                image, io.BytesIO(profile), srgb, outputMode="RGB"
-            )
-            if converted is not None:
-                return converted
-    return image.convert("RGB")
+def _white(image: Image.Image, whole: bool, notes: list[str]) -> float:
+    """What is white in a picture (mode F) of any numbers, by how large they are.
 
-
-def _peak(image: Image.Image) -> float | None:
-    """White of a picture deeper than 8 bits; None where its file does not say."""
-    if not image.mode.startswith("I;16"):
-        return None
-    bits = getattr(image, "tag_v2", {}).get(TiffImagePlugin.BITSPERSAMPLE)
-    return 4095.0 if bits == (12,) else 65535.0
-
-
-def _unit(values: np.ndarray, peak: float | None) -> np.ndarray:
-    """Scale to [0, 1] by `peak`, or by the usual white that the values do not exceed."""
-    if not np.isfinite(values).all():
-        raise BadImage("the picture holds values that are not finite (NaN or infinite)")
-    if peak is None:
-        most = float(values.max())
-        peak = next((white for white in (1.0, 255.0, 65535.0) if most <= white), most)
-    return np.clip(values / np.float32(peak), 0.0, 1.0).astype(np.float32, copy=False)
+    Fractions may exceed white in places: where the light is bright, or where a picture was
+    resampled.  One such place must not make all others black.
+    """
+    low, high = np.ravel(image.getextrema()).tolist()
+    if not math.isfinite(high - low):
+        raise BadImage(_NOT_FINITE)
+    sample = np.asarray(image.resize(_within(image.size, _SAMPLE), Image.Resampling.NEAREST))
+    usual = high if whole else float(np.quantile(sample, 0.99))
+    whites = (white for white, most in _WHITES.items() if usual <= (white if whole else most))
+    white = next(whites, high)
+    if white != 1 or low < 0 or high > 1:
+        beyond = "; what lies beyond was clipped" if low < 0 or high > white else ""
+        notes.append(
+            f"its numbers, {low:.4g} to {high:.4g}, were read with 0 as black and {white:g} as "
+            f"white{beyond}"
+        )
+    return white
 
 
 def _floats(image: Image.Image) -> np.ndarray:
@@ -273,7 +288,7 @@ def _from_array(array: np.ndarray, longest: int) -> Picture:
     if array.dtype == np.uint8:
         planes = np.ascontiguousarray(array[:, :, 0] if array.shape[2] == 1 else array)
         with _explained("the array"):
-            return _from_pillow(Image.fromarray(planes), longest)
+            return _from_pillow(Image.fromarray(planes), longest, "the array", [])
     if array.dtype == np.uint16:
         pixels = array.astype(np.float32) / 65535
     elif array.dtype == bool or np.issubdtype(array.dtype, np.floating):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from PIL import (  # the plug-ins register their formats in Image.SAVE
+    AvifImagePlugin,  # noqa: F401
     Image,
     JpegImagePlugin,  # noqa: F401
     PngImagePlugin,  # noqa: F401
@@ -27,6 +28,7 @@ ENDINGS = {
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
     ".webp": "WEBP",
+    ".avif": "AVIF",
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
@@ -36,10 +38,11 @@ MOVING = (".png", ".webp")
 _VIDEO = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi")  # what FFmpeg makes of an animated PNG
 _SAVING: dict[
     str, dict[str, Any]
-] = {  # JPEG without chroma subsampling: strokes are as fine in colour as in light
+] = {  # without chroma subsampling: strokes are as fine in colour as in light
     "PNG": {},
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
+    "AVIF": {"quality": 90, "subsampling": "4:4:4", "speed": 8},  # twice as fast as 6
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
 

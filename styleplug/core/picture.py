@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -21,11 +21,13 @@ class Picture:
         pixels: (h, w, 3) float32 in [0, 1], sRGB, not premultiplied.
         alpha: (h, w) float32 in [0, 1]; None where all is opaque.
         origin: what its file says of date, author and resolution.
+        notes: sentences on how its file was read, where that is not plain.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     origin: Origin = Origin()
+    notes: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -68,14 +70,14 @@ def scale(picture: Picture, width: int, height: int) -> Picture:
         return picture
     pixels = resize(picture.pixels, width, height)
     if picture.alpha is None:
-        return Picture(pixels)
+        return replace(picture, pixels=pixels)
     alpha = resize(picture.alpha, width, height)
     weighted = resize(picture.pixels * picture.alpha[:, :, None], width, height)
     for rows in bands(height, width):
         here = alpha[rows, :, None]
         seen = here > 1 / 255  # elsewhere the quotient is noise, and invisible
         np.divide(weighted[rows], here, out=pixels[rows], where=seen)
-    return Picture(np.clip(pixels, 0.0, 1.0, out=pixels), alpha)
+    return replace(picture, pixels=np.clip(pixels, 0.0, 1.0, out=pixels), alpha=alpha)
 
 
 def bands(height: int, width: int) -> Iterator[slice]:

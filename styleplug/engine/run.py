@@ -77,7 +77,7 @@ class Run:
         self._size = recipe.size
         self._content: Picture | None = None  # in the shape of the result, where that is its own
         self._last: Frame | None = None  # the last one with a picture
-        self._notes: list[str] = []
+        self._notes = [note for some in pictures.values() for one in some for note in one.notes]
         self._providers: dict[str, None] = {}  # an ordered set
         self._busy = 0.0  # seconds within the method, without those of loading nets
 

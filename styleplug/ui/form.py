@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
-from PIL import Image
 
 from styleplug.core import image
-from styleplug.core.errors import UsageError
+from styleplug.core.errors import BadImage, UsageError
 from styleplug.core.image import Picture
 from styleplug.core.method import Method, Slot
 from styleplug.core.params import Params, hint_of
@@ -24,8 +24,6 @@ from styleplug.ui.i18n import Language, Texts, say
 from styleplug.ui.uploads import uploaded
 
 Values = Mapping[str, Any]
-ROTATED = range(5, 9)  # EXIF orientations that lay a picture on its side
-ORIENTATION = 0x0112
 
 
 class Form:
@@ -316,12 +314,7 @@ def _upload(
 
 
 def _sizes(paths: Sequence[Path]) -> Iterator[tuple[int, int]]:
-    """Width and height as seen, where the file's head tells."""
+    """Width and height as seen, where the file's head tells; the run will say what is wrong."""
     for path in paths:
-        try:
-            with Image.open(path, formats=image.FORMATS) as head:
-                width, height = head.size
-                turned = head.getexif().get(ORIENTATION) in ROTATED
-        except Exception:  # whatever a hostile file provokes: the run will say it in words
-            continue
-        yield (height, width) if turned else (width, height)
+        with suppress(BadImage):
+            yield image.measure(path)
