@@ -39,13 +39,13 @@ from torch import Tensor
 
 import styleplug
 from styleplug import Result
-from styleplug.core.image import fit, read, resize, write
+from styleplug.core.image import fit, is_picture, read, resize, write
 from styleplug.core.transforms import moments, transport
 from styleplug.methods.cyclegan import METHOD
 from styleplug.nets import squeezenet
 from styleplug.nets.perceptual import statistics
 from styleplug.training.gather import HELD_OUT
-from styleplug.training.pictures import SUFFIXES, Pictures
+from styleplug.training.pictures import Pictures
 
 PATCHED = 3  # pictures that are compared by patches, each with one of the goal's: it is slow
 SHOWN, SIDE = 8, 256
@@ -167,7 +167,7 @@ def main(
     eyes, table = Eyes(teacher), Table(title=f"cyclegan at {size} px")
     for column in ("painter", "into", "texture", "patches", "content", "cycle error", "seconds"):
         table.add_column(column)
-    files = sorted(file for file in photos.glob("photo*") if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in photos.glob("photo*") if is_picture(file))
     photographs = [fit(read(file), size).pixels for file in files[:count]]
     folders: dict[str, list[Path]] = {}
     for painter, _, folder in (one.partition("=") for one in paintings):

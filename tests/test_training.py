@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
 from threading import Event
 
 import numpy as np
@@ -10,11 +12,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import make_photo
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from styleplug.core.errors import UsageError
-from styleplug.core.image import write
+from styleplug.core.image import FORMATS, write
 from styleplug.nets import squeezenet, vgg19
 from styleplug.training import encoder, load_task
 from styleplug.training.loop import train
@@ -153,15 +156,38 @@ def test_vgg19_loads_the_original_layout_as_its_formula_says(tmp_path):
 def test_unreadable_pictures_are_named_and_skipped(folder, tmp_path, caplog):
     (tmp_path / "good.png").write_bytes((folder / "0.png").read_bytes())
     (tmp_path / "bad.png").write_text("not a picture")
-    (tmp_path / "notes.txt").write_text("ignored")
+    (tmp_path / "notes.txt").write_text("dear diary")
+    (tmp_path / ".hidden").write_bytes(b"")
+    (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "pipe.png")  # would be waited for for ever
     with caplog.at_level(logging.INFO):
         pictures = Pictures([tmp_path])
     assert len(pictures) == 1
-    assert "bad.png" in caplog.text and "1 pictures read, 1 skipped" in caplog.text
+    assert "1 pictures read, 6 skipped" in caplog.text
+    for name in ("bad.png", "notes.txt", ".hidden", "cut.jpg", "gone.png", "pipe.png"):
+        assert name in caplog.text and sum(name in one for one in pictures.skipped) == 1
+
+
+def test_every_format_is_learned_from_whatever_the_ending(tmp_path):
+    for kind in FORMATS:
+        if kind != "HEIC":
+            Image.new("RGB", (20, 20), (200, 30, 20)).save(tmp_path / kind, kind)
+    (tmp_path / "HEIC").write_bytes(Path(__file__).with_name("quarters.heic").read_bytes())
+    pictures = Pictures([tmp_path])
+    assert len(pictures) == len(FORMATS) and not pictures.skipped
+    for array in pictures.arrays:
+        assert np.abs(array[4, 4] - np.array([210, 30, 20.0])).max() < 15
+
+
+def test_what_to_know_of_a_picture_is_told(tmp_path):
+    deep = np.linspace(0, 1.5, 400, dtype=np.float32).reshape(20, 20)
+    Image.fromarray(deep).save(tmp_path / "deep.tif")
+    assert "'deep.tif': its numbers, 0 to 1.5" in Pictures([tmp_path]).notes[0]
 
 
 def test_an_empty_folder_is_an_error_that_says_what_to_put_there(tmp_path):
-    with pytest.raises(UsageError, match="jpg"):
+    with pytest.raises(UsageError, match="JPEG"):
         Pictures([tmp_path])
 
 

@@ -502,7 +502,7 @@ def test_folders_that_hold_no_picture(tmp_path: Path, folder: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "x.png").write_text("x")
-    said = {"empty": "expected files ending in", "missing": "no folder", "broken": "x.png"}
+    said = {"empty": "expected files of the formats PNG", "missing": "no folder", "broken": "x.png"}
     out = tmp_path / "out"
     with pytest.raises(UsageError, match=said[folder]):
         end(tiny(tmp_path / folder, out))
@@ -569,9 +569,10 @@ def styleplug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 
 
 def test_the_command_trains_and_resumes(styleplug: Command, data: Path, tmp_path: Path) -> None:
-    (tmp_path / "bad.png").write_text("x")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "bad.png").write_text("x")
     out = tmp_path / "out"
-    run = ["tiny", "--data", data, "--data", tmp_path, "--out", out, "--device", "cpu"]
+    run = ["tiny", "--data", data, "--data", tmp_path / "more", "--out", out, "--device", "cpu"]
     status, said, told = styleplug(*run, "--steps", 3, "--save-every", 2, "--size", 24, "--json")
     assert status == 0, told
     report = json.loads(said)

@@ -20,11 +20,10 @@ from PIL import Image
 from torch import Tensor
 
 from styleplug.core.errors import BadImage, UsageError
-from styleplug.core.image import read
+from styleplug.core.image import FORMATS, is_picture, read
 
 log = logging.getLogger(__name__)
 FEW = 10  # pictures that are too precious to hold any of them out
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 LONGEST, SMALL = 512, 256
 TINY = 16  # pixels; of pictures that are narrower nothing can be learned
 SHARE = 1 / 5  # of the machine's memory, for one set
@@ -37,7 +36,7 @@ class Pictures:
     Attributes:
         arrays: the pictures, in the order of their paths.
         labels: of each the name of the folder that it lies in, its class where a task learns any.
-        skipped: a sentence for each file that was no use.
+        skipped: a sentence for each file that was no use, whatever its ending.
         notes: what else to know of the set.
 
     Raises:
@@ -66,9 +65,8 @@ class Pictures:
     def _read(self, folders: Sequence[Path]) -> Generator[tuple[int, int]]:
         self.arrays: list[np.ndarray] = []
         self.labels: list[str] = []
-        self.skipped: list[str] = []
         self.notes: list[str] = []
-        files = _listed(folders)
+        files, self.skipped = _listed(folders)
         longest, every = _bounds(len(files), int(psutil.virtual_memory().total * SHARE))
         if longest < LONGEST:
             self.notes.append(
@@ -82,21 +80,25 @@ class Pictures:
             try:
                 for done, task in enumerate(tasks, 1):
                     try:
-                        self.arrays.append(task.result())
+                        array, notes = task.result()
+                        self.arrays.append(array)
                         self.labels.append(files[done - 1].parent.name)
+                        self.notes += notes
                     except BadImage as error:
                         self.skipped.append(str(error))
-                        log.info("skipped: %s", error)
                     yield done, len(files)
             finally:
                 readers.shutdown(wait=True, cancel_futures=True)
+        for sentence in self.skipped:
+            log.info("skipped: %s", sentence)
         log.info("%d pictures read, %d skipped", len(self.arrays), len(self.skipped))
         if not self.arrays:
-            tried = f"; of {len(files)} files none could be used" if files else ""
-            first = f", the first because: {self.skipped[0]}" if self.skipped else ""
+            count = len(self.skipped)
+            tried = f"; of {count} files none could be used" if count else ""
+            first = f", the first because: {self.skipped[0]}" if count else ""
             raise UsageError(
                 f"no picture found in {', '.join(map(str, folders))}: "
-                f"expected files ending in {', '.join(sorted(SUFFIXES))}{tried}{first}"
+                f"expected files of the formats {', '.join(FORMATS)}{tried}{first}"
             )
 
     def __len__(self) -> int:
@@ -142,18 +144,30 @@ def sheet(*rows: Tensor) -> np.ndarray:
     return whole.clamp(0, 1).permute(1, 2, 0).cpu().numpy()
 
 
-def _listed(folders: Iterable[Path]) -> list[Path]:
+def _listed(folders: Iterable[Path]) -> tuple[list[Path], list[str]]:
     """All picture files below folders, in an order that depends on their paths alone.
+
+    Returns:
+        The files, and a sentence for each of the others.
 
     Raises:
         UsageError: no such folder.
     """
-    files: list[Path] = []
+    found: list[Path] = []
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"there is no folder {folder}: give one that holds pictures")
-        files += (f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.is_dir())
-    return sorted(files)
+        found += (file for file in folder.rglob("*") if not file.is_dir())
+    files, others = [], []
+    for file in sorted(found):
+        try:
+            if file.is_file() and is_picture(file):  # a pipe could be read for ever
+                files.append(file)
+            else:
+                others.append(f"{file.name} is no picture")
+        except BadImage as error:
+            others.append(str(error))
+    return files, others
 
 
 def _bounds(count: int, budget: int) -> tuple[int, int]:
@@ -168,8 +182,8 @@ def _bounds(count: int, budget: int) -> tuple[int, int]:
     return SMALL, -(-3 * count * SMALL**2 // max(1, budget))
 
 
-def _pixels(file: Path, longest: int) -> np.ndarray:
-    """A picture (h, w, 3) uint8.
+def _pixels(file: Path, longest: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """A picture (h, w, 3) uint8, and what to know of it.
 
     Raises:
         BadImage: unreadable or tiny; names the file.
@@ -184,5 +198,4 @@ def _pixels(file: Path, longest: int) -> np.ndarray:
             f"{file.name} is {picture.width} × {picture.height} pixels (a long side of {longest} "
             f"at most): too narrow to learn from, at least {TINY} are needed"
         )
-    pixels: np.ndarray = np.rint(picture.pixels * 255).astype(np.uint8)
-    return pixels
+    return np.rint(picture.pixels * 255).astype(np.uint8), picture.notes

@@ -192,10 +192,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "{name} is no longer here: uploads are deleted after an hour. Add the pictures again.",
         "{name} 已不在：上传的文件一小时后会被删除，请重新添加图片。",
     ),
-    "train_no_picture": (
-        "{name} skipped: its ending is not that of a picture",
-        "已跳过 {name}：扩展名不是图片格式",
-    ),
     "train_broken": ("This cannot be trained here", "此处无法训练"),
 }
 

@@ -16,8 +16,8 @@ import torch
 from gradio.components import Component
 
 from styleplug.core.errors import Cancelled, StyleplugError, UsageError
+from styleplug.core.image import FORMATS
 from styleplug.core.params import Params, hint_of
-from styleplug.training.pictures import SUFFIXES
 from styleplug.training.setup import DEFAULT_MINUTES, Loop
 from styleplug.training.task import Task
 from styleplug.ui import render
@@ -247,7 +247,8 @@ def _uploads(label: str, element: str) -> gr.File:
     return gr.File(
         label=label,
         file_count="multiple",
-        file_types=sorted(SUFFIXES),
+        # Besides what a system knows for pictures, the endings of ours.
+        file_types=["image", *(ending for some in FORMATS.values() for ending in some)],
         height=150,
         elem_id=element,
     )

@@ -25,7 +25,6 @@ from styleplug.core.errors import UsageError
 from styleplug.core.files import not_written
 from styleplug.training.folder import CHECKPOINT, LAST
 from styleplug.training.loop import train
-from styleplug.training.pictures import SUFFIXES
 from styleplug.training.progress import Progress
 from styleplug.training.setup import FILE, Setup
 from styleplug.training.task import Task
@@ -101,19 +100,16 @@ class Run:
 
     Args:
         setup: what to train, and where.
-        notes: what is to be told besides.
         ready: is given the folder, once there are weights in it.
 
     Attributes:
         view: the newest; replaced, never changed.
     """
 
-    def __init__(
-        self, setup: Setup, notes: Sequence[str] = (), ready: Callable[[Path], object] = Path
-    ) -> None:
+    def __init__(self, setup: Setup, ready: Callable[[Path], object] = Path) -> None:
         self.setup = setup
         self._ready = ready
-        self.view = View(notes=tuple(notes))
+        self.view = View()
         self.cancel = threading.Event()
         self._ended = threading.Event()
         threading.Thread(target=self._train, name="training", daemon=True).start()
@@ -234,11 +230,12 @@ class Trainer:
             try:
                 data, other = [place / PICTURES], [place / STYLES] if STYLES in files else []
                 setup = Setup.of(task, data=data, styles=other, out=place, options=options)
-                notes = [note for name in files for note in _lay(files[name], place / name, to)]
+                for name in files:
+                    _lay(files[name], place / name)
             except BaseException:
                 shutil.rmtree(place, ignore_errors=True)
                 raise
-            self.run = Run(setup, notes, self._ready)
+            self.run = Run(setup, self._ready)
             return self.run
 
     def _place(self, task: str) -> Path:
@@ -267,18 +264,14 @@ def _size(path: Path, to: Language) -> int:
     return path.stat().st_size
 
 
-def _lay(files: Sequence[Path], place: Path, to: Language) -> list[str]:
-    """Bring uploads into a folder, by links where that is possible; notes on what was left out.
+def _lay(files: Sequence[Path], place: Path) -> None:
+    """Bring uploads into a folder, by links where that is possible.
 
     The page deletes its uploads after an hour; a run may be resumed long after.
     """
-    notes = []
     try:
         place.mkdir()
         for number, file in enumerate(files):
-            if file.suffix.lower() not in SUFFIXES:
-                notes.append(say("train_no_picture", to, name=file.name))
-                continue
             goal = place / file.name
             if goal.exists():  # a namesake: into a folder of its own, so that it keeps its name
                 goal = place / str(number) / file.name
@@ -289,7 +282,6 @@ def _lay(files: Sequence[Path], place: Path, to: Language) -> list[str]:
                 shutil.copyfile(file, goal)
     except OSError as error:
         raise not_written(place, error) from error
-    return notes
 
 
 def _served() -> Path:
