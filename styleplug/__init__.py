@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from styleplug.core import telemetry
 from styleplug.core.errors import (
     BackendError,
     BadImage,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from styleplug.core.frame import Frame, Report
     from styleplug.core.method import Method
     from styleplug.core.recipe import Recipe
+
+telemetry.switch_off()  # here, as every way in comes by here before it imports anything heavy
 
 __version__ = "0.1.0"
 __all__ = [

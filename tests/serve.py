@@ -126,14 +126,14 @@ class Site:
         self.engine = Engine(
             Catalogue(methods, broken), calibration=Calibration(folder / "calibration.json")
         )
-        self.url = page.launch("127.0.0.1", port=_free(), block=False, engine=self.engine)
+        self.url = page.launch("127.0.0.1", port=free_port(), block=False, engine=self.engine)
 
     def client(self) -> Client:
         """A new visitor over HTTP."""
         return Client(self.url, verbose=False)
 
 
-def _free() -> int:
+def free_port() -> int:
     import socket
 
     with socket.socket() as probe:

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 
 from styleplug.backends.choose import has_cuda_driver
 from styleplug.backends.wire import external_weights
+from styleplug.core import telemetry
 from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError, OutOfMemory, WeightError
 from styleplug.core.weight import WeightFile
@@ -20,8 +21,13 @@ from styleplug.store import graph
 
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 _NO_MEMORY = ("Failed to allocate memory", "bad allocation", "bad_alloc", "out of memory")
+REPORTS = (
+    "ONNX Runtime was imported before styleplug, and sends telemetry to its makers: import "
+    "styleplug first, or set ORT_DISABLE_TELEMETRY=1"
+)
 
 ort.set_default_logger_severity(4)  # what goes wrong reaches us as exceptions
+ort.disable_telemetry_events()  # those of Windows; for all others see core.telemetry
 
 
 @cache
@@ -56,8 +62,8 @@ class OnnxBackend(Backend):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A graphics card that was asked for and is not used."""
-        return self._notes
+        """A graphics card that was asked for and is not used; telemetry that is on."""
+        return (REPORTS,) * telemetry.too_late + self._notes
 
     def load(self, file: WeightFile, function: str) -> Net:
         """Load the graph of a function and give it its weights."""

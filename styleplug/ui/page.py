@@ -10,11 +10,12 @@ from contextlib import suppress
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from fastapi import Request
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.middleware import Middleware
 
 from styleplug.core.errors import BadParameter, StyleplugError, UsageError, WeightError
 from styleplug.core.files import at_home, reason
@@ -23,6 +24,7 @@ from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY, shared
 from styleplug.training import load_task, task_ids
 from styleplug.ui import render
+from styleplug.ui.addresses import NoAddresses, Page
 from styleplug.ui.i18n import Texts
 from styleplug.ui.tab import Tab
 from styleplug.ui.theme import CSS, theme
@@ -40,7 +42,7 @@ SWEEP = (600, 3600)  # every so many seconds, files older than so many are delet
 
 
 def build(engine: Engine | None = None) -> gr.Blocks:
-    """The page, ready to be launched or mounted.
+    """The page alone; `launch` serves it, `mount` adds it to an application.
 
     Args:
         engine: whose methods to show; the process-wide one unless given.
@@ -56,7 +58,7 @@ def _compose(
     for folder in sorted(train.glob("*/")) if train else ():
         _learn(engine, folder)  # what was trained before
     texts = Texts()
-    page = gr.Blocks(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
+    page = Page(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
     page.queue(max_size=WAITING)  # now, while that is quick: it describes all there is on the page
     with page:
         gr.HTML(
@@ -187,19 +189,46 @@ def launch(
         auth=auth,
         quiet=not block,
         prevent_thread_lock=True,
-        ssr_mode=False,
-        run_history=False,
-        footer_links=["api"],
-        max_file_size=UPLOAD,
-        i18n=texts.table(),
-        theme=theme(),
-        css=CSS,
-        app_kwargs={"exception_handlers": {TypeError: _refuse}},
+        **_served(texts),
     )
     threading.Thread(target=_warm, args=(engine,), name="warm", daemon=True).start()
     if block:
         page.block_thread()
     return str(url)
+
+
+def mount(app: FastAPI, path: str, engine: Engine | None = None) -> FastAPI:
+    """Serve the page as a part of another application.
+
+    Args:
+        app: the application.
+        path: where in it, such as "/styleplug".
+        engine: as for `build`.
+
+    Returns:
+        the application.
+    """
+    page, texts = _compose(engine or shared())
+    gr.mount_gradio_app(app, page, path, **_served(texts))
+    return app
+
+
+def _served(texts: Texts) -> dict[str, Any]:
+    """How a page is served, wherever that is."""
+    return {
+        "ssr_mode": False,
+        "run_history": False,
+        "show_error": False,
+        "footer_links": ["api"],
+        "max_file_size": UPLOAD,
+        "i18n": texts.table(),
+        "theme": theme(),
+        "css": CSS,
+        "app_kwargs": {
+            "exception_handlers": {TypeError: _refuse},
+            "middleware": [Middleware(NoAddresses)],
+        },
+    }
 
 
 def _check_address(host: str | None, port: int | None) -> None:
