@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from samples import CONTENT, Sample
+from samples import CONTENT, STYLE, Sample
 
 from styleplug import methods
 from styleplug.core.errors import MethodError, UsageError
 from styleplug.core.method import Slot
 from styleplug.core.params import Numbers, Params, field
+from styleplug.core.recipe import Finish, Settings
 from styleplug.core.weight import Embedded, Hub, Local
 from styleplug.methods import Catalogue, admit, catalogue, discover
 
@@ -69,9 +71,11 @@ def test_good_methods_are_admitted():
         ({"zh": ("样例", "")}, "zh must be"),
         ({"zh": "样例"}, "zh must be"),
         ({"inputs": [CONTENT]}, "tuple of Slot"),
-        ({"inputs": (CONTENT, CONTENT)}, "two inputs are called 'content'"),
-        ({"inputs": (Slot("size", "S", "h", ("a", "b")),)}, "cannot be called 'size'"),
-        ({"inputs": (Slot("recipe", "S", "h", ("a", "b")),)}, "cannot be called 'recipe'"),
+        ({"inputs": (CONTENT, CONTENT)}, "'content' is already a name of input 'content'"),
+        ({"inputs": (Slot("size", "S", "h", ("a", "b")),)}, "'size' is already a setting"),
+        ({"inputs": (STYLE, Slot("style_2", "S", "h", ("a", "b")))}, "'style_2' is already"),
+        ({"rank": "first"}, "rank is 'first'"),
+        ({"finishes": lambda self: 1 / 0}, "finishes fails at once: ZeroDivisionError"),
         ({"inputs": (Slot("x", "", "h", ("a", "b")),)}, "'x' needs label"),
         ({"inputs": (Slot("x", "l", "h", ("a", "")),)}, "in English and Chinese"),
         ({"inputs": (Slot("x", "l", "h", ("a", "b"), most=0),)}, "0 pictures at most"),
@@ -95,12 +99,27 @@ def test_a_bad_declaration_is_refused_with_its_reason(changes, words):
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"size": (int, knob(1))}, "cannot be called 'size'"),
-        ({"strength": (float, knob(1.0))}, "cannot be called 'strength'"),
-        ({"method": (bool, knob(True))}, "cannot be called 'method'"),
-        ({"content": (bool, knob(True))}, "cannot be called 'content'"),
-        ({"lambda": (float, knob(1.0))}, "cannot be called 'lambda'"),
-        ({"Upper": (float, knob(1.0))}, "cannot be called 'Upper'"),
+        ({"size": (int, knob(1))}, "'size' is already a setting"),
+        ({"strength": (float, knob(1.0))}, "'strength' is already a setting"),
+        ({"method": (bool, knob(True))}, "'method' is already a part of every recipe"),
+        ({"content": (bool, knob(True))}, "'content' is already a name of input 'content'"),
+        ({"style_2": (int, knob(1))}, "'style_2' is already a name of input 'style'"),
+        ({"no_recipe": (int, knob(1))}, "'no_recipe' is already an option"),
+        ({"no_keep_colours": (int, knob(1))}, "'no_keep_colours' is already a setting"),
+        (
+            {"tint": (bool, knob(True)), "no_tint": (float, knob(1.0))},
+            "parameter 'no_tint' .* a name of parameter 'tint'",
+        ),
+        (
+            {"no_tint": (float, knob(1.0)), "tint": (bool, knob(True))},
+            "parameter 'tint' .*: 'no_tint' is already a name of parameter 'no_tint'",
+        ),
+        ({"lambda": (float, knob(1.0))}, "parameter 'lambda' must be .* no keyword"),
+        ({"Upper": (float, knob(1.0))}, "parameter 'Upper' must be lower-case"),
+        ({"a": (float, knob(1.0, ge=1, le=1))}, "leave no choice"),
+        ({"a": (float, knob(1.0, le=float("inf")))}, "bounded by None and inf"),
+        ({"a": (float, knob(1.0, ge=-1e308, le=1e308))}, "bounded by -1e"),
+        ({"a": (float, knob(1.0, step=0))}, "a step of 0"),
         ({"a": (int, knob(9, ge=1, le=5))}, "default of a: .*less than or equal to 5"),
         ({"a": (int, knob(3, ge=5, le=1))}, "wrong way round: 5 to 1"),
         ({"a": (float, knob(float("nan")))}, "default of a"),
@@ -119,7 +138,20 @@ def test_a_bad_declaration_is_refused_with_its_reason(changes, words):
 )
 def test_a_bad_parameter_is_refused_with_its_reason(fields, words):
     with pytest.raises(MethodError, match=words):
-        admit(made(params=with_params(**fields)))
+        admit(made(params=with_params(**fields), inputs=(CONTENT, STYLE)))
+
+
+def test_no_parameter_is_called_as_what_a_border_takes_already():
+    """Whoever adds an option or a setting reserves its name by declaring it."""
+    from styleplug.cli.options import RESULT_OPTIONS
+
+    fields = Settings.model_fields | Finish.model_fields
+    for name in {*fields, *(option.name for option in RESULT_OPTIONS), "help", "of"}:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydantic's, of some
+            params = with_params(**{name: (int, knob(1))})
+        with pytest.raises(MethodError, match=f"parameter '{name}' cannot be called so"):
+            admit(made(params=params))
 
 
 def test_everything_wrong_is_listed_at_once():
@@ -186,17 +218,22 @@ def test_third_parties_are_found_and_broken_ones_say_why(installed):
     write_plugin(installed, "plug_class", good, "plug_class:Posterise")
     bad = good.replace('title = "Posterise"', 'title = ""').replace('"posterise"', '"other"')
     write_plugin(installed, "plug_declares", bad, "plug_declares:METHOD")
+    taken = good.replace('"posterise"', '"third"').replace(" levels:", " no_recipe:")
+    write_plugin(installed, "plug_takes", taken, "plug_takes:METHOD")
     write_plugin(installed, "plug_second", good, "plug_second:METHOD")
     found = discover()
     assert found.methods["posterise"].title == "Posterise"
     assert list(found.methods)[-1] == "posterise" and "gatys" in found.methods
     why = {name.split()[0]: reason for name, reason in found.broken.items()}
-    assert set(why) == {f"plug_{n}" for n in "import exit absent class declares second".split()}
+    assert set(why) == {
+        f"plug_{n}" for n in "import exit absent class declares takes second".split()
+    }
     assert "not_there_at_all" in why["plug_import"]
     assert "SystemExit: 3" in why["plug_exit"]
     assert "AttributeError" in why["plug_absent"]
     assert "not the class" in why["plug_class"]
     assert "title is empty" in why["plug_declares"]
+    assert "'no_recipe' is already an option" in why["plug_takes"]
     assert "'posterise' is taken" in why["plug_second"]
     assert "plug_import (plug_import)" in found.broken  # entry point and package
 

@@ -146,9 +146,9 @@ def test_amounts_are_short() -> None:
     assert [memory(mb) for mb in (640, 1940)] == ["640 MB", "1.9 GB"]
 
 
-def _form() -> Form:
+def _form(method: type[Blend] = Blend) -> Form:
     with gr.Blocks():
-        form = Form(Blend(), Texts())
+        form = Form(method(), Texts())
         form.pictures()
         form.parameters(advanced=False)
         form.parameters(advanced=True)
@@ -169,6 +169,12 @@ def test_a_recipe_survives_the_form() -> None:
     assert len(form.parameter_components) == len(form.names) - 4
     with pytest.raises(BadParameter, match="steps"):
         form.fill(recipe.model_copy(update={"parameters": {"steps": 0}}))
+
+
+def test_a_method_keeps_its_controls_whatever_its_id() -> None:
+    for id in ("settings", "finish"):
+        form = _form(type("Named", (Blend,), {"id": id}))
+        assert form.names == _form().names and len(form.components) == len(form.names)
 
 
 def test_names_and_defaults_are_the_declaration(site: Site) -> None:

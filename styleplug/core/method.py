@@ -43,6 +43,11 @@ class Slot:
     least: int = 1
     drawn_on: str = ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Under which HTTP takes its pictures, each by its own: style, style_2 and so on."""
+        return (self.id, *(f"{self.id}_{n}" for n in range(2, self.most + 1)))
+
 
 class Context(Protocol):
     """What the engine lends a method for one run."""

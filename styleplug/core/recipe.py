@@ -11,6 +11,17 @@ from styleplug.core.params import Params, field
 
 LARGEST = 8192
 """No side of a result is longer, in pixels; nor is one of a picture that is read."""
+OPTIONS = (
+    "out",
+    "recipe",
+    "no_recipe",
+    "keep_metadata",
+    "overwrite",
+    "weights",
+    "json",
+    "help",
+)
+"""What every command takes beside its method's own and the fields below."""
 DEVICES = {
     "auto": ("automatic", "自动"),
     "cpu": ("processor", "处理器"),

@@ -24,6 +24,7 @@ from styleplug.ui.i18n import Language, Texts, say
 from styleplug.ui.uploads import uploaded
 
 Values = Mapping[str, Any]
+OWN = ""  # the group of the method's parameters
 
 
 class Form:
@@ -50,11 +51,8 @@ class Form:
     ) -> None:
         self.method = method
         self._trained = trained or {}
-        self.slots = {
-            slot: [slot.id] + [f"{slot.id}_{n}" for n in range(2, slot.most + 1)]
-            for slot in method.inputs
-        }
-        self.groups: dict[str, type[Params]] = {method.id: method.params, "settings": settings}
+        self.slots = {slot: slot.names for slot in method.inputs}
+        self.groups: dict[str, type[Params]] = {OWN: method.params, "settings": settings}
         if method.finishes():
             self.groups["finish"] = Finish
         self.drawings: dict[str, Drawing] = {}  # by slot, of masks
@@ -103,7 +101,7 @@ class Form:
         """
         in_sight = () if any(slot.least for slot in self.method.inputs) else ("seed",)
         for owner, params in self.groups.items():
-            prefix = owner if owner == self.method.id else f"{self.method.id}-{owner}"
+            prefix = f"{self.method.id}-{owner}" if owner else self.method.id
             own = params.__annotations__
             for name, info in sorted(
                 params.model_fields.items(), key=lambda one: one[0] not in own
@@ -213,7 +211,7 @@ class Form:
         return Recipe.of(
             {
                 "method": self.method.id,
-                "parameters": said[self.method.id],
+                "parameters": said[OWN],
                 "finish": said.get("finish", {}),
                 **said["settings"],
             }
@@ -226,7 +224,7 @@ class Form:
             BadParameter: a parameter of the recipe is unknown or out of bounds.
         """
         holders = {
-            self.method.id: self.method.params.of(recipe.parameters),
+            OWN: self.method.params.of(recipe.parameters),
             "settings": recipe,
             "finish": recipe.finish,
         }
