@@ -6,7 +6,7 @@ import importlib
 
 import pytest
 
-from styleplug.backends.choose import choose, expect, installed
+from styleplug.backends.choose import choose, expect, installed, replaced
 from styleplug.core.backend import Backend
 from styleplug.core.errors import BackendError
 from styleplug.core.extras import EXTRAS
@@ -90,7 +90,7 @@ def test_what_is_asked_for_is_taken(asked, devices, chosen, machine):
     machine(**devices)
     backend = choose(*asked)
     assert (backend.name, backend.device) == chosen == expect(*asked)
-    assert backend.notes == ("its own note",)
+    assert not replaced(asked[1], backend)
 
 
 @pytest.mark.parametrize("asked", ["auto", "torch", "onnx"])
@@ -98,9 +98,17 @@ def test_a_device_that_is_not_there_is_replaced_with_a_warning(asked, machine):
     machine(torch=CPU, onnx=CPU)
     backend = choose(asked, "cuda")
     assert backend.name == ("onnx" if asked == "auto" else asked) == expect(asked, "cuda")[0]
-    warning, own = backend.notes
-    assert "'cuda'" in warning and "cpu" in warning and own == "its own note"
-    assert backend.load("file", "gram") == ("file", "gram") and backend.needs_weights
+    warning = replaced("cuda", backend)
+    assert "'cuda'" in warning and "cpu" in warning
+
+
+def test_however_it_is_asked_for_a_backend_is_made_once(machine, monkeypatch):
+    machine(torch=CPU, onnx=CPU)
+    kinds = {name: backend_class(name, CPU) for name in ("torch", "onnx")}
+    monkeypatch.setattr(choose_module, "_kind", kinds.__getitem__)
+    asked = [("auto", "auto"), ("onnx", "auto"), ("auto", "cpu"), ("onnx", "cuda")]
+    assert len({id(choose(*one)) for one in asked}) == 1
+    assert choose("torch", "cpu") is not choose("onnx", "cpu")
 
 
 def test_a_plausible_device_that_is_not_there_after_all(machine, monkeypatch):
@@ -108,7 +116,7 @@ def test_a_plausible_device_that_is_not_there_after_all(machine, monkeypatch):
     machine(torch=CPU, onnx=CPU)
     monkeypatch.setattr(choose_module, "_plausible", lambda name, device: name != "fake")
     assert choose("auto", "auto").name == "onnx"
-    assert "'cuda'" in choose("torch", "cuda").notes[0]
+    assert "'cuda'" in replaced("cuda", choose("torch", "cuda"))
 
 
 @pytest.mark.parametrize("name", ["torch", "onnx"])

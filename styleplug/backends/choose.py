@@ -6,12 +6,12 @@ import ctypes
 import importlib
 import platform
 import sys
+import threading
 from functools import cache
 
-from styleplug.core.backend import Backend, Net
+from styleplug.core.backend import Backend
 from styleplug.core.errors import BackendError
 from styleplug.core.extras import EXTRAS, install, missing
-from styleplug.core.weight import WeightFile
 
 # Best first; "fake" is never chosen by itself.
 ORDER = (
@@ -80,12 +80,12 @@ def installed(name: str) -> tuple[str, ...]:
 
 
 def choose(backend: str, device: str) -> Backend:
-    """The backend for a run.
+    """The backend for a run, one for each name and device: nets are kept by backend.
 
     Args:
         backend: "torch", "onnx", "fake", or "auto" for the best there is.
         device: "cpu", "cuda", "mps", or "auto".  One that cannot be used is replaced by the
-            best there is, with a warning in the backend's `notes`.
+            best there is, as `replaced` says.
 
     Raises:
         BackendError: the backend asked for, or any at all, is not installed; says how to get it.
@@ -97,15 +97,28 @@ def choose(backend: str, device: str) -> Backend:
             if backend != "auto":
                 raise
             continue  # a damaged installation must not stop the next one
-        if where not in kind.devices():
-            continue
-        if device in ("auto", where):
-            return kind(where)
-        return _Noted(
-            kind(where),
-            f"the device {device!r} cannot be used by {name} here: using {where} instead",
-        )
+        if where in kind.devices():
+            with _making:
+                return _made(kind, where)
     raise BackendError(_remedy(backend))
+
+
+_making = threading.Lock()
+
+
+@cache
+def _made(kind: type[Backend], device: str) -> Backend:
+    return kind(device)  # under a lock: `cache` alone may make two
+
+
+def replaced(device: str, backend: Backend) -> str:
+    """A warning where the backend chosen does not compute on the device asked for, else ""."""
+    if device in ("auto", backend.device):
+        return ""
+    return (
+        f"the device {device!r} cannot be used by {backend.name} here: "
+        f"using {backend.device} instead"
+    )
 
 
 def _kind(name: str) -> type[Backend]:
@@ -137,24 +150,3 @@ def _remedy(backend: str) -> str:
     if backend not in _KINDS:
         return f"unknown backend {backend!r}; expected one of: auto, {', '.join(_KINDS)}"
     return f"{_lacks(backend)}; or choose the backend 'auto'"
-
-
-class _Noted(Backend):
-    """A backend with one more warning: how it came to be chosen."""
-
-    def __init__(self, inner: Backend, note: str) -> None:
-        self._inner, self._note = inner, note
-        # Another backend's name, so the instance's and not the class's.
-        self.name = inner.name  # type: ignore[misc]
-        self.needs_weights = inner.needs_weights  # type: ignore[misc]
-
-    @classmethod
-    def devices(cls) -> tuple[str, ...]:
-        return ()
-
-    def load(self, file: WeightFile, function: str) -> Net:
-        return self._inner.load(file, function)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return (self._note, *self._inner.notes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 
 import numpy as np
@@ -15,6 +14,7 @@ from styleplug.backends.wire import external_weights
 from styleplug.core import telemetry
 from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError, OutOfMemory, WeightError
+from styleplug.core.machine import processors
 from styleplug.core.weight import WeightFile
 from styleplug.nets import ARCHITECTURES, graph_file
 from styleplug.store import graph
@@ -24,6 +24,11 @@ _NO_MEMORY = ("Failed to allocate memory", "bad allocation", "bad_alloc", "out o
 REPORTS = (
     "ONNX Runtime was imported before styleplug, and sends telemetry to its makers: import "
     "styleplug first, or set ORT_DISABLE_TELEMETRY=1"
+)
+# A graph y = x of one number, as `onnx.helper` writes it.
+_IDENTITY = (
+    b'\x08\x08:7\n\x10\n\x01x\x12\x01y"\x08Identity\x12\x01gZ\x0f\n\x01x\x12\n\n\x08\x08'
+    b"\x01\x12\x04\n\x02\x08\x01b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\r"
 )
 
 ort.set_default_logger_severity(4)  # what goes wrong reaches us as exceptions
@@ -42,6 +47,42 @@ def _cuda_is_there() -> bool:
     return True
 
 
+def _options() -> ort.SessionOptions:
+    """For every session: few threads, and memory from one pool that can be emptied.
+
+    A session with a pool of its own keeps the most that it ever took.  Patterns of what to
+    allocate together would double what a run takes, and make it no faster.
+    """
+    _share_pool()
+    options = ort.SessionOptions()
+    options.enable_mem_pattern = False
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.intra_op_num_threads = processors()
+    options.inter_op_num_threads = 1
+    # Spinning threads slow each other down where cores are few, and burn them when idle.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+@cache
+def _share_pool() -> None:
+    """Make the pool; it grows by what is asked for, not by powers of two."""
+    kind = (ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    as_asked = ort.OrtArenaCfg({"arena_extend_strategy": 1})
+    ort.create_and_register_allocator(ort.OrtMemoryInfo("Cpu", *kind), as_asked)
+
+
+@cache
+def _idle_session() -> ort.InferenceSession:
+    """A session that passes a number on: a pool can be emptied only at the end of some run."""
+    return ort.InferenceSession(_IDENTITY, _options(), providers=[_PROVIDERS["cpu"]])
+
+
+def _short_of_memory(error: Exception) -> bool:
+    """Whether that is what ONNX Runtime means."""
+    return any(sign in str(error) for sign in _NO_MEMORY)
+
+
 class OnnxBackend(Backend):
     """Runs the graphs of `weights/graphs` with the weights of a safetensors file."""
 
@@ -57,6 +98,7 @@ class OnnxBackend(Backend):
             raise BackendError(
                 f"ONNX Runtime cannot use {device!r} here; it can use {', '.join(self.devices())}"
             )
+        self.device = device
         self._wanted = _PROVIDERS[device]
         self._notes: tuple[str, ...] = ()
 
@@ -81,16 +123,16 @@ class OnnxBackend(Backend):
             raise BackendError(
                 f"{file.path.name} does not hold the weights of {file.arch}: {error}"
             ) from error
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = os.cpu_count() or 1
-        options.inter_op_num_threads = 1
-        # Spinning threads slow each other down where cores are few, and burn them when idle.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options = _options()
         values = [ort.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
         options.add_external_initializers(list(weights), values)
         try:
             session = ort.InferenceSession(drawn, options, providers=self._asked())
         except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+            if _short_of_memory(error):
+                raise OutOfMemory(
+                    f"there is not enough memory for {file.arch}", sized=False
+                ) from error
             raise BackendError(
                 f"{file.path.name} does not fit the graph {drawn.name}: {error}"
             ) from error
@@ -104,6 +146,12 @@ class OnnxBackend(Backend):
         if used != self._wanted:
             self._notes = (f"{self._wanted} was asked for, but ONNX Runtime uses {used}.",)
         return _OnnxNet(session, file, function)
+
+    def release(self) -> None:
+        """Give back what the sessions keep of memory."""
+        order = ort.RunOptions()
+        order.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        _idle_session().run(None, {"x": np.zeros(1, np.float32)}, order)
 
     def _asked(self) -> list[str]:
         return list(dict.fromkeys((self._wanted, _PROVIDERS["cpu"])))
@@ -132,7 +180,7 @@ class _OnnxNet(Net):
         try:
             found = self._session.run(list(self.spec.outputs), given)
         except Exception as error:
-            if any(sign in str(error) for sign in _NO_MEMORY):
+            if _short_of_memory(error):
                 raise OutOfMemory(f"there is not enough memory for {self.spec.arch}") from error
             raise BackendError(
                 f"{self.spec.arch}.{self.spec.function} failed in ONNX Runtime: {error}"

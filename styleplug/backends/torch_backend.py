@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 
 from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError, OutOfMemory
+from styleplug.core.machine import processors
 from styleplug.core.weight import WeightFile
 from styleplug.nets import ARCHITECTURES, architecture
 
@@ -42,8 +44,8 @@ class TorchBackend(Backend):
             raise BackendError(
                 f"torch cannot use {device!r} here; it can use {', '.join(self.devices())}"
             )
-        self._device = torch.device(device)
-        self._provider = device
+        self.device = self._provider = device
+        limit_threads()
         if device == "cuda":
             self._provider = f"cuda ({torch.cuda.get_device_name()})"
 
@@ -71,7 +73,19 @@ class TorchBackend(Backend):
             raise BackendError(
                 f"{file.path.name} does not hold the weights of {file.arch}: {error}"
             ) from error
-        return _TorchNet(functions[function], file, function, self._device, self._provider)
+        return _TorchNet(functions[function], file, function, self.device, self._provider)
+
+    def release(self) -> None:
+        """Give back what torch keeps of the graphics card's memory."""
+        if self.device == "cuda":
+            torch.cuda.empty_cache()
+        if self.device == "mps":
+            torch.mps.empty_cache()
+
+
+def limit_threads() -> None:
+    """Let torch compute with no more threads than can run at once."""
+    torch.set_num_threads(min(torch.get_num_threads(), processors()))
 
 
 class _TorchNet(Net):
@@ -82,7 +96,7 @@ class _TorchNet(Net):
         module: Any,
         file: WeightFile,
         function: str,
-        device: torch.device,
+        device: str,
         provider: str,
     ) -> None:
         self.spec = NetSpec(
@@ -95,9 +109,10 @@ class _TorchNet(Net):
             multiple=module.multiple,
         )
         self._device = device
-        self._module: torch.nn.Module | None = (
-            module.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
-        )
+        module.eval().requires_grad_(False)
+        with _failures(self.spec, sized=False):
+            module.to(device, memory_format=torch.channels_last)
+        self._module: torch.nn.Module | None = module
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """Compute; see `Net`."""
@@ -108,7 +123,7 @@ class _TorchNet(Net):
                 f"{self.spec.arch}.{self.spec.function} got the arrays {sorted(arrays)}, "
                 f"expected {sorted(self.spec.inputs)}"
             )
-        with _failures(self.spec), torch.inference_mode(), _deterministic():
+        with _failures(self.spec), torch.inference_mode(), _DETERMINISTIC:
             given = [self._tensor(arrays[name]) for name in self.spec.inputs]
             found = self._module(*given)
             values = found if isinstance(found, tuple) else (found,)
@@ -124,25 +139,49 @@ class _TorchNet(Net):
     def close(self) -> None:
         """Free the weights."""
         self._module = None
-        if self._device.type == "cuda":
+        if self._device == "cuda":
             torch.cuda.empty_cache()
 
 
-@contextlib.contextmanager
-def _deterministic() -> Iterator[None]:
-    """The same convolution algorithm every time."""
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-        yield
+class _Deterministic:
+    """The same convolution algorithm every time, while at least one net computes.
+
+    cuDNN's flags are those of the whole process: the first net that enters sets them, and the
+    last one that leaves puts back what the process had before.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._flags = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                flags = torch.backends.cudnn.flags
+                self._flags.enter_context(flags(enabled=True, benchmark=False, deterministic=True))
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._flags.close()
+
+
+_DETERMINISTIC = _Deterministic()
 
 
 @contextlib.contextmanager
-def _failures(spec: NetSpec) -> Iterator[None]:
-    """Turn torch's errors into ours."""
+def _failures(spec: NetSpec, *, sized: bool = True) -> Iterator[None]:
+    """Turn torch's errors into ours; `sized` where a smaller picture would take less memory."""
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise OutOfMemory(f"the graphics card has not enough memory for {spec.arch}") from error
+        raise OutOfMemory(
+            f"the graphics card has not enough memory for {spec.arch}", sized=sized
+        ) from error
     except RuntimeError as error:
         if any(sign in str(error) for sign in _NO_MEMORY):
-            raise OutOfMemory(f"there is not enough memory for {spec.arch}") from error
+            raise OutOfMemory(f"there is not enough memory for {spec.arch}", sized=sized) from error
         raise BackendError(f"{spec.arch}.{spec.function} failed in torch: {error}") from error

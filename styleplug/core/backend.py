@@ -58,10 +58,15 @@ class Net(ABC):
 
 
 class Backend(ABC):
-    """Loads nets for one engine: torch, ONNX Runtime, or the fake."""
+    """Loads nets: torch, ONNX Runtime, or the fake.
+
+    Attributes:
+        device: where it computes, one of `devices()`.
+    """
 
     name: ClassVar[str]
     needs_weights: ClassVar[bool] = True  # False: takes a WeightFile that names no real file
+    device: str
 
     @classmethod
     @abstractmethod
@@ -78,7 +83,11 @@ class Backend(ABC):
 
         Raises:
             BackendError: this backend has no such function, or the file does not fit it.
+            OutOfMemory: the device has not enough memory for the weights.
         """
+
+    def release(self) -> None:  # noqa: B027  most hold none
+        """Give back memory that is held for later calls only."""
 
     @property
     @abstractmethod

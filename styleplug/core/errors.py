@@ -55,7 +55,15 @@ class BackendError(StyleplugError):
 
 
 class OutOfMemory(StyleplugError):
-    """Too large for the memory there is, even after stepping down."""
+    """Too large for the memory there is, even after stepping down.
+
+    Attributes:
+        sized: whether a smaller picture would take less.
+    """
+
+    def __init__(self, message: str = "", *, sized: bool = True) -> None:
+        super().__init__(message)
+        self.sized = sized
 
 
 class OutputError(StyleplugError):

@@ -1,32 +1,32 @@
 """Training pictures: folders of files, held in memory, cropped at random but repeatably.
 
 Memory is bounded: a picture is held at a long side of at most LONGEST pixels, 0.8 MB at 8 bits,
-and all pictures of a set take at most a fifth of the machine's memory.  Sets that would take more
-are held smaller, down to SMALL, and if that does not suffice, only every n-th picture is read.
+and all pictures of a set take at most a fifth of the memory that the process may use.  Sets that
+would take more are held smaller, down to SMALL, and if that does not suffice, only every n-th
+picture is read.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
 from PIL import Image
 from torch import Tensor
 
 from styleplug.core.errors import BadImage, UsageError
 from styleplug.core.image import FORMATS, is_picture, read
+from styleplug.core.machine import MB, limit_mb, processors
 
 log = logging.getLogger(__name__)
 FEW = 10  # pictures that are too precious to hold any of them out
 LONGEST, SMALL = 512, 256
 TINY = 16  # pixels; of pictures that are narrower nothing can be learned
-SHARE = 1 / 5  # of the machine's memory, for one set
+SHARE = 1 / 5  # of the memory that the process may use, for one set
 READERS = 4  # files decoded at once; a file may take a gigabyte while it is
 
 
@@ -67,7 +67,7 @@ class Pictures:
         self.labels: list[str] = []
         self.notes: list[str] = []
         files, self.skipped = _listed(folders)
-        longest, every = _bounds(len(files), int(psutil.virtual_memory().total * SHARE))
+        longest, every = _bounds(len(files), int(limit_mb() * MB * SHARE))
         if longest < LONGEST:
             self.notes.append(
                 f"{len(files)} pictures would not fit into memory: held at {longest} px"
@@ -75,7 +75,7 @@ class Pictures:
             )
         files = files[::every]
         # Not the executor's `map`: who stops waiting must not have to wait for all the rest.
-        with ThreadPoolExecutor(min(READERS, os.cpu_count() or 1)) as readers:
+        with ThreadPoolExecutor(min(READERS, processors())) as readers:
             tasks = [readers.submit(_pixels, file, longest) for file in files]
             try:
                 for done, task in enumerate(tasks, 1):

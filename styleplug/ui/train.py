@@ -17,6 +17,7 @@ from gradio.components import Component
 
 from styleplug.core.errors import Cancelled, StyleplugError, UsageError
 from styleplug.core.image import FORMATS
+from styleplug.core.machine import processors
 from styleplug.core.params import Params, hint_of
 from styleplug.training.setup import DEFAULT_MINUTES, Loop
 from styleplug.training.task import Task
@@ -116,7 +117,7 @@ class TrainTab:
         if torch.cuda.is_available():
             key, values = "train_card", {"name": torch.cuda.get_device_name()}
         else:
-            key, values = "train_cpu", {"n": str(os.cpu_count() or 1)}
+            key, values = "train_cpu", {"n": str(processors())}
         both = (words.format(**values) for words in WORDS[key])
         return self._texts.add("train-machine", *both)
 
