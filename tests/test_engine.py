@@ -27,7 +27,7 @@ from styleplug.core.frame import Frame
 from styleplug.core.image import Picture
 from styleplug.core.recipe import Finish, Recipe
 from styleplug.core.weight import WeightFile
-from styleplug.engine import Engine, memory, plan
+from styleplug.engine import Engine, plan
 from styleplug.engine import host as host_module
 from styleplug.engine.inputs import MIN_SIDE
 from styleplug.engine.nets import NetCache
@@ -247,7 +247,7 @@ def test_the_end_of_a_run_looks_for_no_more_garbage_than_its_own(engine, photo, 
     oldest = []
     monkeypatch.setattr(gc, "collect", lambda generation=2: oldest.append(generation))
     list(engine.run(recipe(), {"content": [photo]}))
-    assert oldest == [1]
+    assert set(oldest) == {1}
 
 
 def test_closing_frees_the_pictures(engine, photo, catalogue):
@@ -298,19 +298,8 @@ def test_short_memory_twice_is_a_clear_error(photo, calibration):
 def test_smallest_size_cannot_step_down(photo, calibration):
     method = Hungry()
     method.most = 10
-    with pytest.raises(OutOfMemory, match=r"memory for 64 px \("):
+    with pytest.raises(OutOfMemory, match=r"memory for 64 px \(.*a smaller size would not help"):
         list(hosting(method, calibration).run(recipe("hungry", 64), {"content": [photo]}))
-
-
-def test_memory_that_will_not_do_is_foreseen(engine, photo, monkeypatch):
-    room = plan.peak_mb((), 400 * 267 / 1e6, tiled=False) - memory.used_mb()
-    monkeypatch.setattr(memory, "available_mb", lambda: room)
-    assert "358 px will be tried" in engine.plan(recipe(size=512), {"content": [(90, 60)]}).note
-    report = last(engine.run(recipe(size=512), {"content": [photo]})).report
-    assert report.width == 358 and any("MB are free" in note for note in report.notes)
-    monkeypatch.setattr(memory, "available_mb", lambda: 0.0)
-    with pytest.raises(OutOfMemory, match="MB are free"):
-        list(engine.run(recipe(size=512), {"content": [photo]}))
 
 
 def test_short_memory_closes_idle_nets(engine, photo, painting):
@@ -318,39 +307,6 @@ def test_short_memory_closes_idle_nets(engine, photo, painting):
     assert engine._shared.cache._entries
     list(engine.run(recipe("hungry", 140), {"content": [photo]}))
     assert not engine._shared.cache._entries
-
-
-def test_the_watch_sees_a_peak_that_has_passed():
-    np.ones(2**25).sum()  # the record of the process is higher from now on
-    before = memory.used_mb()
-    with memory.Watch() as watch:
-        block = np.ones(2**24)
-        deadline = time.monotonic() + 10
-        while watch._seen < before + 100 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        del block
-    assert watch.peak_mb > before + 100
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_the_tightest_cgroup_counts(version, tmp_path):
-    top = tmp_path if version == 2 else tmp_path / "memory"
-    limit, usage, cache = {
-        1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-        2: ("memory.max", "memory.current", "inactive_file"),
-    }[version]
-    inner = top / "a" / "b"
-    inner.mkdir(parents=True)
-    for folder, most in ((inner, "max"), (inner.parent, 100 * 2**20)):
-        (folder / limit).write_text(f"{most}\n")
-        (folder / usage).write_text(f"{70 * 2**20}\n")
-        (folder / "memory.stat").write_text(f"anon 1\n{cache} {10 * 2**20}\n")
-    own = tmp_path / "own"
-    own.write_text("0::/a/b\n" if version == 2 else "3:cpu:/z\n4:memory:/a/b\n")
-    assert memory.cgroup_room_mb(tmp_path, own) == 40
-    assert memory.cgroup_room_mb(tmp_path, tmp_path / "absent") is None
-    (inner.parent / limit).write_text("max\n")
-    assert memory.cgroup_room_mb(tmp_path, own) is None
 
 
 # Methods that break their contract
@@ -600,7 +556,6 @@ def test_a_plan_learns_from_runs(engine, photo, calibration):
     learnt = engine.plan(asked, sizes)
     assert learnt.note == "from 1 earlier run"
     assert learnt.seconds <= report.seconds < guess.seconds
-    assert learnt.peak_mb == pytest.approx(report.peak_rss_mb, rel=0.1)
     again = Engine(engine.catalogue, calibration=plan.Calibration(calibration._path))
     assert again.plan(asked, sizes).seconds == learnt.seconds
 
@@ -639,7 +594,7 @@ def test_loading_nets_is_not_the_methods_time(photo, painting, calibration, monk
 def test_plan_follows_size_and_waits_for_its_picture(engine):
     small, large = (engine.plan(recipe(size=s), {"content": [(90, 60)]}) for s in (256, 512))
     assert large.seconds == pytest.approx(4 * small.seconds, rel=0.02)
-    assert large.peak_mb > small.peak_mb
+    assert large.added_mb > small.added_mb
     waiting = engine.plan(recipe(), {"content": []})
     assert waiting.seconds is None and waiting.width == 0 and CONTENT.label in waiting.note
 
@@ -651,14 +606,6 @@ def test_plan_is_quick_and_imports_nothing(engine):
     for _ in range(10):
         engine.plan(asked, {"content": [(90, 60)]})
     assert time.perf_counter() - started < 0.5
-
-
-def test_memory_is_a_line_through_what_was_seen():
-    seen = [plan.Observation(mp, 1.0, 1.0, 500 + 2000 * mp) for mp in (0.1, 0.3, 1.0)]
-    assert plan.peak_mb(seen, 2.0, tiled=False) == pytest.approx(4500)
-    one = [plan.Observation(0.3, 1.0, 1.0, 2000)]
-    assert plan.peak_mb(one, 0.3, tiled=False) == pytest.approx(2000)
-    assert plan.peak_mb(one, 1.3, tiled=False) == pytest.approx(2000 + plan.MB_PER_MEGAPIXEL)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from styleplug.core.image import Picture, bands, scale
 from styleplug.core.params import bounds_of, hint_of, narrowed
 from styleplug.core.recipe import LARGEST, Finish, Recipe, Settings
 from styleplug.core.tiles import by_tiles
-from styleplug.engine import longest, plan
+from styleplug.engine import longest
 from styleplug.engine import run as engine_run
 from styleplug.engine.inputs import prepare
 from styleplug.ui import page
@@ -100,16 +100,6 @@ def test_a_content_of_the_right_size_is_not_copied(catalogue):
     content = Picture(make_photo(100, 64).pixels, alpha)
     images, kept = prepare(catalogue.get("sample"), {"content": [content]}, 100)
     assert images["content"][0] is content.pixels and kept is content
-
-
-def test_memory_of_tiles_hardly_grows():
-    """Small runs, whose tile is smaller, do not make believe that a large one does not fit."""
-    small = [plan.Observation(mp, 1.0, 1.0, 400 + 900 * mp) for mp in (0.1, 0.2, 0.7)]
-    for seen in ((), small):
-        assert plan.peak_mb(seen, 24.0, tiled=True) < 3000
-        assert plan.peak_mb(seen, 24.0, tiled=False) > 20_000
-    large = [*small, plan.Observation(12.0, 1.0, 1.0, 6000.0)]
-    assert plan.peak_mb(large, 12.0, tiled=True) == pytest.approx(6000)
 
 
 # Finishing and writing

@@ -526,7 +526,7 @@ def test_a_plan_is_told_in_one_language(to: Any, words: str) -> None:
     told = render.plan(Plan(3.0, 900.0, 64, 48, 3), to)
     assert words in told and "sp-warn" not in told
     assert say("plan_guess", to) in render.plan(Plan(None, None, 64, 48), to)
-    short = render.plan(Plan(3.0, 9000.0, 512, 512, 3, 358), to)
+    short = render.plan(Plan(3.0, 9000.0, 512, 512, 3, short=True, smaller=358), to)
     assert "358" in short and "sp-warn" in short
     assert render.plan(Plan(None, None, 0, 0, waiting="Content"), to) == ""
 

@@ -113,7 +113,7 @@ def _planned(plan: Plan) -> str:
     known = (
         f"{plan.width}×{plan.height} px" if plan.width else "",
         "" if plan.seconds is None else f"about {max(1, round(plan.seconds))} s",
-        "" if plan.peak_mb is None else f"{plan.peak_mb:.0f} MB",
+        "" if plan.added_mb is None else f"{plan.added_mb:.0f} MB more memory",
         plan.note,
     )
     return ", ".join(filter(None, known))

@@ -38,6 +38,7 @@ class RunContext:
         self.size = size
         self.rng = np.random.default_rng(seed)
         self.loading = 0.0  # seconds, which tell nothing of the method's own pace
+        self.found_mb = 0.0  # nets that were loaded before the run
         self._files, self._backend, self._cache, self._cancel = files, backend, cache, cancel
         self._lent: dict[tuple[str, str], Lent] = {}
 
@@ -52,6 +53,7 @@ class RunContext:
         started = time.perf_counter()
         lent = self._cache.borrow(self._backend, self._files[key], function, self.check)
         self.loading += time.perf_counter() - started
+        self.found_mb += 0.0 if lent.loaded else lent.mb
         self._lent[key, function] = lent
         return lent
 

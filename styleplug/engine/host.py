@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from styleplug.backends.choose import choose, expect
-from styleplug.core.backend import Backend
+from styleplug.core import machine
 from styleplug.core.errors import BadParameter
 from styleplug.core.frame import Frame
 from styleplug.core.image import Picture
 from styleplug.core.method import Method
 from styleplug.core.recipe import Finish, Recipe
 from styleplug.engine import plan
-from styleplug.engine.inputs import base_shape, check_slots, result_shape
+from styleplug.engine.inputs import check_slots
+from styleplug.engine.need import Need
 from styleplug.engine.nets import NetCache
 from styleplug.engine.run import Run, Shared
 from styleplug.engine.sources import fitting, sources_of
@@ -52,8 +53,6 @@ class Engine:
     ) -> None:
         self.catalogue = catalogue or found()
         self._shared = Shared(store or Store(), NetCache(), calibration or plan.Calibration())
-        self._backends: dict[tuple[str, str], Backend] = {}
-        self._lock = threading.Lock()
 
     def run(
         self,
@@ -92,7 +91,7 @@ class Engine:
 
         def frames() -> Iterator[Frame]:
             yield Frame(0, 0, note=f"starting {kind.backend}")  # importing torch takes seconds
-            backend = self._backend(recipe.backend, recipe.device)
+            backend = choose(recipe.backend, recipe.device)
             run = Run(recipe, method, params, images, sources, backend, kind, self._shared, stop)
             yield from run.frames()
 
@@ -114,13 +113,16 @@ class Engine:
         if any(slot.least and not sizes.get(slot.id) for slot in first):
             return plan.Plan(None, None, 0, 0, waiting=method.inputs[0].label)
         kind = plan.Kind(*expect(recipe.backend, recipe.device), method.id, method.nets(params))
-        width, height = result_shape(method, params, *base_shape(method, sizes, recipe.size))
-        work = plan.work_of(method, params, width * height)
         seen = self._shared.calibration.of(kind)
-        count = plan.count_of(method, params)
-        return plan.predict(
-            kind, seen, work, width, height, tiled=method.tiled or method.bounded, count=count
-        )
+        need = Need(method, params, sizes, seen)
+        width, height = need.shape(recipe.size)
+        work = plan.work_of(method, params, width * height)
+        time = None if work is None else plan.seconds(kind, seen, work)
+        added, smaller = need.mb(recipe.size), 0
+        free = machine.available_mb() + self._shared.cache.idle_mb()
+        if short := added > free:
+            smaller = need.smaller(recipe.size)
+        return plan.Plan(time, added, width, height, len(seen), short, smaller)
 
     def add_trained(self, folder: Path) -> str:
         """Make a training result known; returns the name that recipes call it by (`trained`).
@@ -149,14 +151,7 @@ class Engine:
         Raises:
             BackendError: none is installed.
         """
-        self._backend("auto", "auto")
-
-    def _backend(self, name: str, device: str) -> Backend:
-        """The backend for these settings, made once: nets are cached for it."""
-        with self._lock:
-            if (name, device) not in self._backends:
-                self._backends[name, device] = choose(name, device)
-            return self._backends[name, device]
+        choose("auto", "auto")
 
 
 def _check_finish(method: Method[Any], finish: Finish) -> None:

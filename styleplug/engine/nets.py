@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from styleplug.core.backend import Backend, Net
-from styleplug.core.errors import BackendError
+from styleplug.core.errors import BackendError, OutOfMemory
+from styleplug.core.machine import MB
 from styleplug.core.weight import WeightFile
 
 LIMIT = 2**30  # bytes of weight files whose nets are kept; more only while in use
@@ -52,6 +53,7 @@ class NetCache:
 
         Raises:
             BackendError: it cannot be loaded.
+            OutOfMemory: there is no memory for it, even without the nets that are idle.
         """
         key = (backend, file.arch, file.sha256, function)
         with self._lock:
@@ -63,13 +65,28 @@ class NetCache:
         lent = Lent(self, entry, check)
         try:
             with lent.turn():
+                lent.loaded = entry.net is None
                 if entry.net is None:
-                    entry.net = backend.load(file, function)
+                    entry.net = self._load(backend, file, function)
                 lent.spec = entry.net.spec
         except BaseException:
             lent.close()
             raise
         return lent
+
+    def _load(self, backend: Backend, file: WeightFile, function: str) -> Net:
+        """A net; where memory is short, idle ones make room for it."""
+        try:
+            return backend.load(file, function)
+        except (OutOfMemory, MemoryError):
+            self.shrink()
+        return backend.load(file, function)
+
+    def idle_mb(self) -> float:
+        """Memory that `shrink` gives back."""
+        with self._lock:
+            idle = [entry for entry in self._entries.values() if entry.users == 0]
+        return sum(entry.bytes for entry in idle) / MB
 
     def give_back(self, entry: _Entry) -> None:
         """A run is done with a net."""
@@ -92,7 +109,13 @@ class NetCache:
 
 
 class Lent(Net):
-    """A shared net as one run sees it: every call waits its turn and can be cancelled."""
+    """A shared net as one run sees it: every call waits its turn and can be cancelled.
+
+    Attributes:
+        loaded: whether this run had to load it.
+    """
+
+    loaded = False
 
     def __init__(self, cache: NetCache, entry: _Entry, check: Callable[[], None]) -> None:
         self._cache, self._check = cache, check
@@ -105,6 +128,11 @@ class Lent(Net):
         self._check()
         with self.turn():
             return self._entry.net(**arrays)
+
+    @property
+    def mb(self) -> float:
+        """What its weights take; 0 once it is given back."""
+        return self._entry.bytes / MB if self._entry else 0.0
 
     @property
     def closed(self) -> bool:

@@ -7,34 +7,21 @@ import math
 import os
 import statistics
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 from platformdirs import user_cache_path
-
-from styleplug.core.params import bounds_of
-from styleplug.core.recipe import Settings
-from styleplug.engine import memory
 
 # Before any run of its kind: seconds a step and megapixel, by device, on the slow side.
 SECONDS = {"cuda": 0.05, "mps": 0.2, "cpu": 1.0}
-# Before any run of its kind: process with its libraries loaded, and more for each megapixel.
-BASE_MB = 800.0
-MB_PER_MEGAPIXEL = 2000.0
-# The same for a method that paints by tiles: with a tile's features; content, result, finishing.
-TILED_BASE_MB = 1200.0
-TILED_MB_PER_MEGAPIXEL = 60.0
-# For each megapixel of a result's further pictures: themselves, their previews, the sheet.
-MORE_MB_PER_MEGAPIXEL = 40.0
-
+APART = 1.5  # times the work or size of another run: both together tell a slope
 _KEPT = 24  # runs remembered of each kind
-_NEAREST = 3  # of which so many, the nearest in work, tell the time
-_APART = 1.5  # times the work or size of another run: both together tell a slope
+_NEAREST = 3  # of which so many, the nearest in work or size, tell what another run takes
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -43,19 +30,21 @@ class Plan:
 
     Args:
         seconds: None where the method cannot tell its work.
-        peak_mb: of memory of this process; None where unknown.
+        added_mb: memory that it adds to this process; None where unknown.
         width: of each picture of the result; 0 while what it is made from is missing.
         height: the same.
         runs: earlier ones that it is drawn from; 0 for a guess.
-        smaller: size that will be tried, as so much memory is not free; else 0.
+        short: so much memory is not free.
+        smaller: size that will then be tried; 0 where none would help.
         waiting: label of the picture that it waits for.
     """
 
     seconds: float | None
-    peak_mb: float | None
+    added_mb: float | None
     width: int
     height: int
     runs: int = 0
+    short: bool = False
     smaller: int = 0
     waiting: str = ""
 
@@ -67,8 +56,9 @@ class Plan:
         note = "a guess: no such run was timed here yet"
         if self.runs:
             note = f"from {self.runs} earlier run{'s' if self.runs > 1 else ''}"
-        if self.smaller:
-            note += f"; {self.peak_mb:.0f} MB are not free: {self.smaller} px will be tried"
+        if self.short:
+            note += f"; {self.added_mb:.0f} MB are not free"
+            note += f": {self.smaller} px will be tried" if self.smaller else ""
         return note
 
 
@@ -80,16 +70,18 @@ class Observation:
         megapixels: of one picture of its result.
         work: the method's word for its work (steps × megapixels).
         seconds: within the method.
-        peak_mb: of memory of the process, less what further pictures took.
+        added_mb: memory by which the process grew, nets included and further pictures not; None
+            where other work grew at the same time.
     """
 
     megapixels: float
     work: float
     seconds: float
-    peak_mb: float
+    added_mb: float | None
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(number) and number > 0 for number in astuple(self)):
+        numbers = [number for number in asdict(self).values() if number is not None]
+        if not all(math.isfinite(number) and number > 0 for number in numbers):
             raise ValueError(f"expected positive numbers, got {self}")
 
 
@@ -188,34 +180,6 @@ def _default_path() -> Path:
     return folder / "calibration.json"
 
 
-def predict(
-    kind: Kind,
-    seen: Sequence[Observation],
-    work: float | None,
-    width: int,
-    height: int,
-    *,
-    tiled: bool,
-    count: int = 1,
-) -> Plan:
-    """The plan of a run.
-
-    Args:
-        kind: of run.
-        seen: what earlier runs of this kind took.
-        work: the method's word for its work, if it has one.
-        width: of each picture of the result in pixels.
-        height: the same.
-        tiled: the method paints by tiles.
-        count: of these pictures.
-    """
-    megapixels = width * height / 1e6
-    need = peak_mb(seen, megapixels, tiled=tiled) + more_mb(megapixels, count)
-    smaller = 0 if fits(need) else step_down(max(width, height))
-    time = None if work is None else seconds(kind, seen, work)
-    return Plan(time, need, width, height, len(seen), smaller)
-
-
 def seconds(kind: Kind, seen: Sequence[Observation], work: float) -> float:
     """Time of a run: that of the runs nearest in work, each led on to this work at the pace of all.
 
@@ -228,45 +192,18 @@ def seconds(kind: Kind, seen: Sequence[Observation], work: float) -> float:
     paces = [
         (more.seconds - less.seconds) / (more.work - less.work)
         for less, more in permutations(seen, 2)
-        if more.work > _APART * less.work
+        if more.work > APART * less.work
     ]
     if paces:
         pace = max(0.0, statistics.median(paces))
-    near = sorted(reversed(seen), key=lambda one: abs(math.log(one.work / work)))[:_NEAREST]
+    near = nearest(seen, work, lambda one: one.work)
     led = statistics.median(one.seconds + pace * (work - one.work) for one in near)
     return max(pace * work, led)
 
 
-def peak_mb(seen: Sequence[Observation], megapixels: float, *, tiled: bool) -> float:
-    """Memory of a run: a line through what earlier runs took, by size.
-
-    Runs too near in size to tell a slope from the base get the slope assumed at first.  So do
-    all of a method that paints by tiles: up to the size of a tile its memory grows fast, beyond
-    it hardly, and runs of small pictures tell nothing of those of large ones.
-    """
-    if tiled:
-        slope = TILED_MB_PER_MEGAPIXEL
-        bases = (one.peak_mb - slope * one.megapixels for one in seen)
-        return max((TILED_BASE_MB, *bases)) + slope * megapixels
-    if not seen:
-        return BASE_MB + MB_PER_MEGAPIXEL * megapixels
-    sizes = [one.megapixels for one in seen]
-    peaks = [one.peak_mb for one in seen]
-    slope = min(MB_PER_MEGAPIXEL, *(peak / size for peak, size in zip(peaks, sizes, strict=True)))
-    if max(sizes) > _APART * min(sizes):
-        slope = max(0.0, float(np.polyfit(sizes, peaks, 1)[0]))
-    base = statistics.fmean(peaks) - slope * statistics.fmean(sizes)
-    return base + slope * megapixels
-
-
-def more_mb(megapixels: float, count: int) -> float:
-    """Memory that pictures beyond the first take."""
-    return MORE_MB_PER_MEGAPIXEL * megapixels * (count - 1)
-
-
-def fits(predicted_mb: float) -> bool:
-    """Whether this process may grow to so much memory."""
-    return predicted_mb - memory.used_mb() <= memory.available_mb()
+def nearest(seen: Sequence[_T], value: float, of: Callable[[_T], float]) -> list[_T]:
+    """The few of what was seen, oldest first, whose value is nearest in proportion."""
+    return sorted(reversed(seen), key=lambda one: abs(math.log(of(one) / value)))[:_NEAREST]
 
 
 def work_of(method: Any, params: Any, pixels: int) -> float | None:
@@ -284,9 +221,3 @@ def count_of(method: Any, params: Any) -> int:
         return max(1, int(method.count(params)))
     except Exception:  # a stranger's code; the run itself may still go well
         return 1
-
-
-def step_down(size: int) -> int:
-    """The size to try where memory is short: half the pixels."""
-    smallest = bounds_of(Settings.model_fields["size"])[0]
-    return max(int(smallest or 1), round(size * 0.7))

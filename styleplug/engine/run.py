@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from styleplug.backends.choose import replaced
+from styleplug.core import machine
 from styleplug.core.backend import Backend
 from styleplug.core.errors import Cancelled, MethodError, OutOfMemory, StyleplugError
 from styleplug.core.frame import Frame, Report
@@ -24,6 +26,7 @@ from styleplug.core.weight import WeightFile, WeightSource
 from styleplug.engine import memory, plan, record
 from styleplug.engine.context import RunContext
 from styleplug.engine.inputs import base_shape, prepare, result_shape, workable
+from styleplug.engine.need import Need, more_mb
 from styleplug.engine.nets import NetCache
 from styleplug.post import finish
 from styleplug.store import Store
@@ -77,8 +80,15 @@ class Run:
         self._size = recipe.size
         self._content: Picture | None = None  # in the shape of the result, where that is its own
         self._last: Frame | None = None  # the last one with a picture
+        self._sizes = {
+            slot: [(picture.width, picture.height) for picture in many]
+            for slot, many in pictures.items()
+        }
+        self._need = Need(method, params, self._sizes, shared.calibration.of(kind))
         self._notes = [note for some in pictures.values() for one in some for note in one.notes]
+        self._note(replaced(recipe.device, backend))
         self._providers: dict[str, None] = {}  # an ordered set
+        self._found_mb = 0.0  # nets that were loaded before this run
         self._busy = 0.0  # seconds within the method, without those of loading nets
 
     def frames(self) -> Iterator[Frame]:
@@ -92,14 +102,15 @@ class Run:
             StyleplugError: whatever store and backend raise.
         """
         try:
+            self._release()
             with memory.Watch() as watch:
                 frame, cancelled = yield from self._outcome()
                 if not cancelled:
-                    self._observe(frame, watch.peak_mb)
+                    self._observe(frame, watch)
                 final = self._finished(frame, watch, cancelled)
         finally:
             self._last = self._content = None
-            memory.release()
+            self._release()
         del frame  # the method's picture, now that there is a finished one
         yield final
 
@@ -138,8 +149,8 @@ class Run:
     def _within_memory(self) -> Generator[Frame, None, Frame]:
         """Attempt the run, and where memory is short, once more at a smaller size."""
         why = ""
-        asked, smaller = self._size, plan.step_down(self._size)
-        for self._size in dict.fromkeys((asked, smaller)):
+        asked, smaller = self._size, self._need.smaller(self._size)
+        for self._size in filter(None, (asked, smaller)):
             if self._size < asked:
                 note = f"not enough memory for {asked} px ({why}): made at {smaller} px instead"
                 self._note(note)
@@ -148,37 +159,39 @@ class Run:
                 self._foresee()
                 return (yield from self._attempt())
             except (OutOfMemory, MemoryError) as error:
+                if not getattr(error, "sized", True):
+                    raise OutOfMemory(f"{error}: close other programs", sized=False) from error
                 why = str(error) or "an allocation failed"
             # Out of the except block, so that no traceback holds the arrays any more.
-            self.shared.cache.shrink()
-            memory.release(thoroughly=True)
-        tried = f"{asked} px" + (f", nor for {smaller} px" if smaller < asked else "")
-        raise OutOfMemory(
-            f"not enough memory for {tried} ({why}): choose a smaller size or close other programs"
-        )
+            self._make_room()
+        tried = f"{asked} px" + (f", nor for {smaller} px" if smaller else "")
+        remedy = self._need.remedy(self._size)
+        raise OutOfMemory(f"not enough memory for {tried} ({why}): {remedy}")
 
     def _foresee(self) -> None:
         """Raise OutOfMemory where the run would outgrow the memory there is.
 
         The system would not refuse such memory, but kill the process once it is used.
         """
-        width, height = self._shape()
-        seen = self.shared.calibration.of(self._kind)
-        megapixels, count = width * height / 1e6, plan.count_of(self.method, self.params)
-        need = plan.peak_mb(seen, megapixels, tiled=self.method.tiled or self.method.bounded)
-        need += plan.more_mb(megapixels, count)
-        if not plan.fits(need):
-            raise OutOfMemory(
-                f"it takes about {need:.0f} MB; {memory.available_mb():.0f} MB are free"
-            )
+        need = self._need.mb(self._size)
+        if need > machine.available_mb():
+            self._make_room()
+        if need > (free := machine.available_mb()):
+            raise OutOfMemory(f"it takes about {need:.0f} MB; {free:.0f} MB are free")
+
+    def _make_room(self) -> None:
+        """Close idle nets, and give back whatever nobody uses."""
+        self.shared.cache.shrink()
+        self._release(thoroughly=True)
+
+    def _release(self, *, thoroughly: bool = False) -> None:
+        """Give memory back to the system, and to the device."""
+        self.backend.release()
+        memory.release(thoroughly=thoroughly)
 
     def _shape(self, *, worked: bool = False) -> tuple[int, int]:
         """Width and height of the result, or of what the method is to make for it."""
-        sizes = {
-            slot: [(picture.width, picture.height) for picture in pictures]
-            for slot, pictures in self.pictures.items()
-        }
-        base = base_shape(self.method, sizes, self._size)
+        base = base_shape(self.method, self._sizes, self._size)
         return result_shape(self.method, self.params, *(workable(*base) if worked else base))
 
     def _attempt(self) -> Generator[Frame, None, Frame]:
@@ -208,6 +221,7 @@ class Run:
                 if close is not None:
                     close()
             self._providers.update(context.providers())
+            self._found_mb = context.found_mb
             context.release()
         if final is None:
             raise MethodError(f"{self._who} ended without a final frame")
@@ -320,14 +334,15 @@ class Run:
         if note:
             self._notes.append(note)
 
-    def _observe(self, frame: Frame, peak_mb: float) -> None:
+    def _observe(self, frame: Frame, watch: memory.Watch) -> None:
         """Let the next plan know what this run took."""
         height, width = frame.images[0].shape[:2]
         work = plan.work_of(self.method, self.params, width * height)
         if work is not None and self._busy > 0:
             digest = " ".join(file.sha256 for file in self.files.values())
             megapixels = width * height / 1e6
-            single = max(1.0, peak_mb - plan.more_mb(megapixels, len(frame.images)))
+            added = watch.added_mb + self._found_mb - more_mb(megapixels, len(frame.images))
+            single = max(1.0, added) if watch.alone else None
             seen = plan.Observation(megapixels, work, self._busy, single)
             self.shared.calibration.observe(self._kind, digest, seen)
 

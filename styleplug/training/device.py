@@ -16,7 +16,9 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast
 from torch import nn
 
+from styleplug.backends.torch_backend import limit_threads
 from styleplug.core.errors import OutOfMemory, UsageError
+from styleplug.engine.memory import Work
 from styleplug.training.setup import Loop
 
 _ONE = threading.Lock()
@@ -26,13 +28,16 @@ _ONE = threading.Lock()
 def alone() -> Iterator[None]:
     """One run at a time in a process: accelerate keeps device and precision but once.
 
+    The memory that it takes is no part of what another run of the process takes meanwhile.
+
     Raises:
         UsageError: there is another.
     """
     if not _ONE.acquire(blocking=False):
         raise UsageError("a training run is going on already: stop it, or wait for its end")
     try:
-        yield
+        with Work():
+            yield
     finally:
         _ONE.release()
 
@@ -43,6 +48,7 @@ def accelerator_of(loop: Loop) -> Accelerator:
     Raises:
         UsageError: the device is not there.
     """
+    limit_threads()
     AcceleratorState._reset_state(reset_partial_state=True)  # what an earlier run chose
     precision = "bf16" if loop.precision == "bfloat16" else "no"
     accelerator = Accelerator(mixed_precision=precision, cpu=loop.device == "cpu")

@@ -64,7 +64,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "minutes": ("{m} min {n} s", "{m} 分 {n} 秒"),
     "plan": ("About {time}", "预计 {time}"),
     "plan_size": ("{width} × {height} px", "{width} × {height} 像素"),
-    "plan_memory": ("{memory} memory", "内存 {memory}"),
+    "plan_memory": ("{memory} more memory", "另需内存 {memory}"),
     "plan_unknown": (
         "The time is known after the first run on this machine",
         "首次运行后即可预估时间",
@@ -72,8 +72,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "plan_guess": ("A guess: no such run was timed here yet", "粗略估计：本机尚未测过此类运行"),
     "plan_runs": ("By earlier runs here ({n})", "根据本机以往的运行（{n} 次）"),
     "plan_short": (
-        "Not so much memory is free: {size} px will be tried instead",
+        "Not enough free memory: {size} px will be tried instead",
         "可用内存不足：将改用 {size} 像素",
+    ),
+    "plan_never": (
+        "Not enough free memory, and a smaller size would not help: close other programs",
+        "可用内存不足，减小尺寸也无济于事：请关闭其他程序",
     ),
     "by": ("{backend} on {provider}", "{backend}，{provider}"),
     "peak": ("peak {memory}", "峰值内存 {memory}"),
@@ -81,8 +85,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "missing": ("A picture is missing here.", "这里缺少图片。"),
     "unforeseen": (
         "Something failed that should not have: {error}. Your pictures and settings are kept; "
-        "try again, or try a smaller size.",
-        "发生意外错误：{error}。图片和设置均已保留，请重试或减小尺寸。",
+        "try again.",
+        "发生意外错误：{error}。图片和设置均已保留，请重试。",
     ),
     "restored": (
         "Settings restored. Add the same pictures to get the same result.",
@@ -204,7 +208,7 @@ ERRORS_ZH = {  # by class of `core.errors`, of which the first that fits counts
     "HubUnavailable": "无法访问 Hugging Face Hub",
     "WeightError": "权重文件有问题",
     "BackendError": "计算后端出错",
-    "OutOfMemory": "内存不足，请减小尺寸",
+    "OutOfMemory": "内存不足",
     "OutputError": "无法写入结果",
     "MethodError": "方法出错",
     "StyleplugError": "未能完成",

@@ -54,10 +54,11 @@ def plan(expected: Plan, to: Language) -> str:
         else say("plan_unknown", to)
     ]
     parts.append(say("plan_size", to, width=expected.width, height=expected.height))
-    if expected.peak_mb is not None:
-        parts.append(say("plan_memory", to, memory=memory(expected.peak_mb)))
+    if expected.added_mb is not None:
+        parts.append(say("plan_memory", to, memory=memory(expected.added_mb)))
     basis = say("plan_runs", to, n=expected.runs) if expected.runs else say("plan_guess", to)
-    short = say("plan_short", to, size=expected.smaller) if expected.smaller else ""
+    never = say("plan_never", to) if expected.short else ""
+    short = say("plan_short", to, size=expected.smaller) if expected.smaller else never
     return (
         line(" · ".join(parts), "sp-plan")
         + line(basis, "sp-small")

@@ -199,7 +199,7 @@ def test_plans_grow_with_size(method, tmp_path):
     small, large = (
         host.plan(Recipe(method=method.id, backend="fake", size=size), sizes) for size in (64, 512)
     )
-    assert 0 < small.seconds < large.seconds and 0 < small.peak_mb <= large.peak_mb
+    assert 0 < small.seconds < large.seconds and 0 < small.added_mb <= large.added_mb
 
 
 def test_torch_and_onnx_agree(method, host, capsys):

@@ -1,0 +1,181 @@
+"""What the system lets a process use, and who respects it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+import torch
+
+from styleplug.backends import onnx_backend, torch_backend
+from styleplug.backends.choose import choose
+from styleplug.backends.torch_backend import _TorchNet
+from styleplug.core import machine
+from styleplug.core.errors import OutOfMemory
+from styleplug.core.image import Picture, write
+from styleplug.core.weight import WeightFile
+from styleplug.engine import memory
+from styleplug.methods import catalogue
+from styleplug.store import Store
+from styleplug.training import pictures
+from styleplug.training.device import accelerator_of
+from styleplug.training.setup import Loop
+
+MEMORY = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
+
+
+@pytest.fixture(params=[1, 2])
+def groups(request, tmp_path):
+    """The version of control groups, folders of two of them, and the list of a process."""
+    version = request.param
+    own = tmp_path / "own"
+    own.write_text("0::/a/b\n" if version == 2 else "3:cpu,cpuacct:/a/b\n4:memory:/a/b\n")
+    tops = {name: tmp_path if version == 2 else tmp_path / name for name in ("cpu", "memory")}
+    for top in tops.values():
+        (top / "a" / "b").mkdir(parents=True, exist_ok=True)
+    return version, tops, own
+
+
+def allow(groups, group: str, processors: float) -> None:
+    """Set a quota of time; 0 for none."""
+    version, tops, _ = groups
+    quota = int(100_000 * processors)
+    if version == 2:
+        (tops["cpu"] / group / "cpu.max").write_text(f"{quota or 'max'} 100000\n")
+    else:
+        (tops["cpu"] / group / "cpu.cfs_quota_us").write_text(f"{quota or -1}\n")
+        (tops["cpu"] / group / "cpu.cfs_period_us").write_text("100000\n")
+
+
+def test_the_tightest_quota_of_processors_counts(groups, tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(32), raising=False)
+    own = groups[2]
+    assert machine.processors(tmp_path, own) == 32
+    allow(groups, "a", 2.5)
+    allow(groups, "a/b", 0)
+    assert machine.processors(tmp_path, own) == 3
+    allow(groups, "a/b", 0.5)
+    assert machine.processors(tmp_path, own) == 1
+    assert machine.processors(tmp_path, tmp_path / "absent") == 32
+
+
+@pytest.mark.parametrize(
+    ("said", "allowed"), [("2", 2), ("3,1", 3), ("64", 6), ("0", 1), ("many", 6), ("", 6)]
+)
+def test_affinity_and_the_environment_count(said, allowed, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(6), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert machine.processors(tmp_path, tmp_path / "absent") == allowed
+
+
+def test_the_tightest_limit_of_memory_counts(groups, tmp_path):
+    version, tops, own = groups
+    limit, usage, cache = MEMORY[version]
+    outer = tops["memory"] / "a"
+    for folder, most in ((outer / "b", "max"), (outer, 100 * 2**20)):
+        (folder / limit).write_text(f"{most}\n")
+        (folder / usage).write_text(f"{70 * 2**20}\n")
+        (folder / "memory.stat").write_text(f"anon 1\n{cache} {10 * 2**20}\n")
+    assert machine.cgroup_room_mb(tmp_path, own) == 40
+    assert machine.cgroup_limit_mb(tmp_path, own) == 100
+    (outer / limit).write_text("max\n")
+    for nothing in (own, tmp_path / "absent"):
+        assert machine.cgroup_room_mb(tmp_path, nothing) == np.inf
+        assert machine.cgroup_limit_mb(tmp_path, nothing) == np.inf
+
+
+@pytest.mark.parametrize(("has", "gets"), [(32, 2), (1, 1)])  # 1: a host program's choice
+def test_every_library_gets_as_many_threads_as_can_run(has, gets, monkeypatch):
+    taken = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: has)
+    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    for module in (torch_backend, onnx_backend):
+        monkeypatch.setattr(module, "processors", lambda: 2)
+    torch_backend.TorchBackend("cpu")
+    accelerator_of(Loop(device="cpu"))
+    assert taken == [gets, gets]
+    assert onnx_backend._options().intra_op_num_threads == 2
+
+
+def test_training_pictures_keep_to_the_limit_of_the_group(tmp_path, monkeypatch):
+    budgets = []
+    monkeypatch.setattr(machine, "cgroup_limit_mb", lambda: 100.0)
+    monkeypatch.setattr(pictures, "_bounds", lambda _, most: budgets.append(most) or (64, 1))
+    write(Picture(np.zeros((20, 20, 3), np.float32)), tmp_path / "a.png")
+    pictures.Pictures([tmp_path])
+    assert budgets == [20 * 2**20]
+
+
+# What backends do
+
+
+def torch_net(act):
+    """A net that does what a test says."""
+
+    class Acting(torch.nn.Module):
+        inputs, outputs, multiple = ("x",), ("y",), 1
+
+        def forward(self, x):
+            act()
+            return x
+
+    return _TorchNet(Acting(), WeightFile("any", Path("x"), "", "test"), "f", "cpu", "cpu")
+
+
+def test_computing_stays_deterministic_until_the_last_net_is_done():
+    """cuDNN's flags are those of the process: who is done first must not reset them for others."""
+    cudnn, x = torch.backends.cudnn, np.zeros((1, 3, 2, 2), np.float32)
+    first_began, second_began, first_done = Event(), Event(), Event()
+    seen = []
+
+    def first():
+        first_began.set()
+        assert second_began.wait(10)
+
+    def second():
+        second_began.set()
+        assert first_done.wait(10)
+        seen.append(cudnn.deterministic)
+
+    def run_second():
+        assert first_began.wait(10)
+        torch_net(second)(x=x)
+
+    before = cudnn.deterministic
+    other = Thread(target=run_second)
+    other.start()
+    torch_net(first)(x=x)
+    first_done.set()
+    other.join(10)
+    assert seen == [True] and cudnn.deterministic is before
+
+
+def test_weights_that_do_not_fit_are_no_matter_of_size(monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(OutOfMemory, match="graphics card") as raised:
+        torch_net(lambda: None)
+    assert not raised.value.sized
+
+
+def test_onnx_gives_its_memory_back():
+    """What a large picture took stays with the process until `release`, and no longer."""
+    backend = choose("onnx", "cpu")
+    net = backend.load(Store().file(catalogue().get("cnn").weights["painter"]), "measure")
+    backend.release()
+    memory.release()
+    before = machine.used_mb()
+    net(picture=np.zeros((1, 3, 768, 768), np.float32))
+    held = machine.used_mb() - before
+    backend.release()
+    memory.release()
+    assert held > 20 and machine.used_mb() - before < held / 4
