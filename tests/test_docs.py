@@ -21,6 +21,7 @@ from styleplug import cli
 HOUSE = Path(__file__).parents[1]
 EXAMPLE = HOUSE / "tests" / "plugin_example"
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
+USAGE = (HOUSE / "docs" / "usage.md").read_text(encoding="utf-8")
 PLUGINS = (HOUSE / "docs" / "plugins.md").read_text(encoding="utf-8")
 PAGES = [HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").glob("*.md"))]
 
@@ -59,10 +60,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-COMMANDS = block(section(README, "On the command line"), "bash").splitlines()
+COMMANDS = [
+    line
+    for text, heading in ((README, "Without the page"), (USAGE, "On the command line"))
+    for line in block(section(text, heading), "bash").splitlines()
+]
 
 
-def test_the_commands_of_the_readme_run(
+def test_the_commands_of_the_documentation_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In their order, since one takes up the recipe of another's picture."""
@@ -96,14 +101,14 @@ def test_the_commands_of_the_readme_run(
     assert served == [("0.0.0.0", 8000, False, ("user", "password"))]
 
 
-def test_pictures_from_nothing_are_made_as_the_readme_says(
+def test_pictures_from_nothing_are_made_as_documented(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its commands in their order, since one takes up the texture of another; then its Python."""
     hole = np.zeros((72, 96), np.uint8)
     hole[20:50, 30:60] = 255
     Image.fromarray(hole).save(folder / "mask.png")
-    part = section(README, "Pictures from nothing")
+    part = section(USAGE, "Pictures from nothing")
     for line in block(part, "bash").splitlines():
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", [*shlex.split(line), "--size", "64"])
@@ -123,8 +128,14 @@ def test_pictures_from_nothing_are_made_as_the_readme_says(
         assert painted.size == (64, 48)
 
 
+def test_the_python_example_of_the_readme_runs(folder: Path) -> None:
+    exec(quick(block(section(README, "Without the page"), "python")), {})
+    with Image.open(folder / "picture.png") as picture:
+        assert picture.size == (64, 48)
+
+
 def test_the_python_example_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    exec(quick(block(section(README, "In Python"), "python")), {})
+    exec(quick(block(section(USAGE, "In Python"), "python")), {})
     with Image.open(folder / "picture.png") as picture:
         assert picture.size == (64, 48)
     assert "gatys" in capsys.readouterr().out.splitlines()[-1]
@@ -137,7 +148,7 @@ def test_the_http_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(page, "_warm", lambda engine: None)  # torch would arrive after the test
     url = page.launch("127.0.0.1", free_port(), block=False)
-    code = quick(block(section(README, "Over HTTP"), "python"))
+    code = quick(block(section(USAGE, "Over HTTP"), "python"))
     assert "http://127.0.0.1:7860" in code
     said: dict[str, Any] = {}
     try:
@@ -158,12 +169,12 @@ def free_port() -> int:
         return port
 
 
-def test_the_plug_in_of_the_readme_is_a_command(folder: Path) -> None:
+def test_the_plug_in_of_the_manual_is_a_command(folder: Path) -> None:
     """The file and the entry point, installed as pip would and used as a user would."""
     site = folder / "site"
     info = site / "styleplug_posterise-1.0.dist-info"
     info.mkdir(parents=True)
-    code = block(section(README, "A method of your own"), "python")
+    code = block(section(PLUGINS, "A whole method"), "python")
     assert code == (EXAMPLE / "styleplug_posterise.py").read_text(encoding="utf-8")
     (site / "styleplug_posterise.py").write_text(code, encoding="utf-8")
     package = block(section(PLUGINS, "A package of its own"), "toml")
