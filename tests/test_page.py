@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 import threading
@@ -423,6 +424,55 @@ def test_a_bad_value_is_refused_in_words(
     with pytest.raises(AppError, match=says) as refused:
         site.client().predict(**call, api_name="/blend")
     assert "Traceback" not in str(refused.value)
+
+
+def _upload(site: Site, file: Any) -> dict[str, Any]:
+    """A file uploaded by hand, as a call names it."""
+    sent = {"files": Path(file["path"]).read_bytes()}
+    return {"path": httpx.post(f"{site.url}gradio_api/upload", files=sent).json()[0]}
+
+
+def _answer(site: Site, call: str, body: Any) -> str:
+    """What a call over HTTP ends with."""
+    url = f"{site.url}gradio_api/call/{call}"
+    queued = httpx.post(url, json=body).json()["event_id"]
+    told = httpx.get(f"{url}/{queued}", timeout=30).text
+    return str(json.loads(told.rpartition("data: ")[2])["error"])
+
+
+BASE64 = "data:image/png;base64," + 400 * "iVBORw0KGgo"
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda mine: {"content": BASE64}, r"content = 'data:image/png;.*… is no upload.*upload"),
+        (lambda mine: {"content": BASE64[22:]}, "content = 'iVBOR.*… is no upload"),
+        (lambda mine: {"content": {"url": BASE64}}, "content = .* is no upload"),
+        (lambda mine: {"content": {"path": 7}}, "content = .* is no upload"),
+        (lambda mine: {"content": 3}, "content = 3 is no upload"),
+        (lambda mine: {"style": [mine, mine]}, "style is a list.*style_2, style_3"),
+        (lambda mine: {"style": [[mine, None]]}, "style is a list"),
+        (lambda mine: {"style_2": []}, r"style_2 = \[\] is no upload"),
+    ],
+)
+def test_a_picture_that_is_no_upload_is_refused_in_words(
+    site: Site, content: Any, make: Any, says: str
+) -> None:
+    """Gradio looks at files before our code does, and would answer the error "null"."""
+    mine = _upload(site, content)
+    call = {"content": mine, "style": mine, "backend": "fake", "size": 64} | make(mine)
+    told = _answer(site, "v2/blend", call)
+    assert re.match(says, told), told
+    with pytest.raises(AppError, match=says):
+        site.client().predict(**call, api_name="/blend")
+
+
+def test_too_few_values_are_refused_with_what_is_expected(site: Site, content: Any) -> None:
+    mine = _upload(site, content)
+    for given in ([], [mine, mine], 20 * [None]):
+        told = _answer(site, "blend", {"data": given})
+        assert told.startswith(f"got {len(given)} values; /blend takes 15 in this order: content,")
 
 
 def test_an_unknown_parameter_is_refused_by_name(site: Site) -> None:

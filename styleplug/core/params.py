@@ -134,12 +134,17 @@ def _explain(params: type[Params], error: ValidationError) -> str:
             known = ", ".join(sorted(params.model_fields)) or "none"
             sentences.append(f"unknown parameter {name!r}; known are: {known}")
             continue
-        came = repr(problem["input"])
-        came = came if len(came) < 80 else came[:77] + "…"
+        came = shortened(problem["input"])
         why = problem["msg"].removeprefix("Value error, ")  # ours, raised by a validator
         why = why[:1].lower() + why[1:]
         sentences.append(f"{name} = {came}: {why}{_range(params, name)}")
     return "; ".join(sentences)
+
+
+def shortened(value: object) -> str:
+    """A value that came, for an error message."""
+    came = repr(value)
+    return came if len(came) < 80 else came[:77] + "…"
 
 
 def _range(params: type[Params], name: str) -> str:

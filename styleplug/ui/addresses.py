@@ -14,13 +14,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from styleplug.core.errors import BadImage
 from styleplug.core.files import not_fetched
+from styleplug.ui.calls import check_call
 from styleplug.ui.refusal import shown
 
 LONGEST = 200  # characters of an address that are repeated
 
 
 class Page(gr.Blocks):
-    """A page to whose inputs, all of them, no address can be given as a file."""
+    """A page that looks at what visitors send before gradio does; every request comes by here.
+
+    To none of its inputs can an address be given as a file.
+    """
 
     async def preprocess_data(
         self,
@@ -29,10 +33,17 @@ class Page(gr.Blocks):
         state: SessionState | None,
         explicit_call: bool = False,
     ) -> list[Any]:
-        """Look at what a visitor sends before gradio does; every request comes by here."""
-        if why := refusal(inputs):
-            raise shown(BadImage(why), "en")
-        found: list[Any] = await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        """Refuse what cannot be meant, in words: gradio would answer the error "null"."""
+        try:
+            if why := refusal(inputs):
+                raise BadImage(why)
+            if not explicit_call:
+                check_call(block_fn, inputs)
+            found: list[Any] = await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        except gr.Error:
+            raise
+        except Exception as error:
+            raise shown(error, "en") from error
         return found
 
 
