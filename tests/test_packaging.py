@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Callable, Sequence
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from packaging.requirements import Requirement
 HOUSE = Path(__file__).parents[1]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS_ASKED = PROJECT["project"]["optional-dependencies"]
+Python = Callable[..., subprocess.CompletedProcess[str]]
 CARRIED = ["styleplug", "weights", "pyproject.toml", "README.md", "LICENSE"]
 
 
@@ -50,16 +53,24 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_installed(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(
+    done = _run(arguments, folder, [folder])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _run(
+    arguments: Sequence[str], folder: Path, found: Sequence[Path]
+) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder; packages of these folders are found before others."""
+    path = os.pathsep.join(map(str, found))
+    return subprocess.run(
         [sys.executable, *arguments],
         capture_output=True,
         text=True,
         cwd=folder,
-        env={"PYTHONPATH": str(folder), "PATH": "", "HOME": str(folder)},
+        env={"PYTHONPATH": path, "PATH": "", "HOME": str(folder)},
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def files(folder: Path) -> set[str]:
@@ -90,6 +101,74 @@ def test_the_installed_package_finds_its_weights(installed: Path) -> None:
 
 def test_the_installed_command_runs(installed: Path) -> None:
     assert "weights" in run_installed(installed, "-m", "styleplug", "--help")
+
+
+@pytest.fixture(scope="module")
+def small(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Python:
+    """Python where nothing is installed but the wheel, what it asks for, and ONNX Runtime."""
+    site = tmp_path_factory.mktemp("small")
+    waiting, seen = [Requirement(one) for one in asked() | asked("onnx")], set()
+    while waiting:
+        one = waiting.pop()
+        if one.name in seen or (one.marker and not one.marker.evaluate({"extra": ""})):
+            continue
+        seen.add(one.name)
+        there = _distribution(one.name)
+        waiting += map(Requirement, there.requires or ())
+        for top in {file.parts[0] for file in there.files or ()} - {"..", "__pycache__"}:
+            (site / top).symlink_to(there.locate_file(top))
+    return lambda *arguments: _run(["-S", *arguments], site, [installed, site])
+
+
+def _distribution(name: str) -> Distribution:
+    """What is installed under a name; either kind of ONNX Runtime will do."""
+    try:
+        return distribution(name)
+    except PackageNotFoundError:
+        return distribution(f"{name}-gpu")
+
+
+PAINTS = """
+import importlib.util, numpy, styleplug
+for name in ("torch", "gradio", "huggingface_hub", "pandas", "onnx", "requests", "httpx"):
+    assert importlib.util.find_spec(name) is None, name
+picture = numpy.random.default_rng(0).random((64, 64, 4), numpy.float32)
+picture[..., 3] = 1
+picture[20:28, 20:28, 3] = 0  # to be completed
+for id, method in styleplug.methods().items():
+    given = {slot.id: picture for slot in method.inputs if slot.least}
+    result = styleplug.generate(id, size=64, **given)
+    assert result.report.backend == "onnx" and result.images[0].std() > 0.01, id
+    print(id)
+"""
+
+
+@pytest.mark.slow
+def test_every_method_paints_in_a_small_installation(small: Python) -> None:
+    done = small("-W", "error", "-c", PAINTS)
+    assert done.returncode == 0, done.stderr
+    methods = {path.stem for path in (HOUSE / "styleplug" / "methods").glob("[!_]*.py")}
+    assert set(done.stdout.split()) == methods
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        ("app", "page"),
+        ("train cnn --data . --out run", "train"),
+        ("run dcgan --backend torch --out x.png", "torch"),
+        ("weights fetch gatys", "hub"),
+    ],
+)
+def test_what_is_missing_is_told_with_its_remedy(small: Python, arguments: str, extra: str) -> None:
+    done = small("-m", "styleplug", *arguments.split())
+    assert done.returncode in (1, 2) and "Traceback" not in done.stderr
+    assert f'install with `pip install "styleplug[{extra}]"`' in done.stderr
+
+
+def test_publishing_says_what_it_is_missing(small: Python) -> None:
+    done = small("-c", "import styleplug.store.publish as p; p.publish(p.Path('.'), 'a/b')")
+    assert done.stderr.splitlines()[-1].endswith('`pip install "styleplug[hub]"`')
 
 
 def test_the_command_is_an_entry_point(installed: Path) -> None:

@@ -35,4 +35,4 @@ def missing(extra: str, what: str) -> str:
     absent = [name for name in EXTRAS[extra] if find_spec(name) is None]
     if not absent:
         return ""
-    return f"{what} needs {', '.join(absent)}, not installed here: install by {install(extra)}"
+    return f"{what} needs {', '.join(absent)} (not installed): install with {install(extra)}"

@@ -81,7 +81,7 @@ def open_origin(source: Hub, revision: str, watch: Watch) -> Origin:
         HubUnavailable: the Hub cannot be reached, or refuses.
         WeightError: the source names no file that could be on a Hub.
     """
-    if why := missing("hub", "a file of the Hub"):
+    if why := missing("hub", "a download from the Hub"):
         raise Offline(why)
     from styleplug.store.remote import find  # only now: the client imports a lot
 
