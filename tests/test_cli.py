@@ -467,6 +467,24 @@ def test_a_bad_recipe(tinting: Command, tmp_path: Path, recipe: str | None, sent
     assert sentence in done.err
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run tint --weights nowhere --out x.png",
+        "app --weights nowhere",
+        "publish nowhere --repo ann/net",
+        "train autoencoder --data . --out photo.png",
+    ],
+)
+def test_a_folder_that_is_not_what_is_asked_for(
+    tint: type[Tint], styleplug: Command, photo: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.chdir(photo.parent)
+    done = styleplug(*line.split())
+    assert done.status == 2
+    assert "nowhere holds no training result" in done.err or "photo.png is a file" in done.err
+
+
 def test_a_picture_without_recipe(tinting: Command, photo: Path) -> None:
     done = tinting("--recipe", photo)
     assert done.status == 2

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import styleplug
 from styleplug.cli import app
-from styleplug.core.errors import WeightError
+from styleplug.core.errors import UsageError, WeightError
 from styleplug.core.image import write
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
@@ -205,23 +205,25 @@ def test_the_folder_of_the_environment_is_known_by_itself(made, tmp_path, monkey
     monkeypatch.setenv(VARIABLE, str(made.parent))
     assert list(Store().trained) == ["seaside"]
     monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(WeightError, match="which is no folder"):
+    with pytest.raises(UsageError, match="which is no folder"):
         _ = Store().trained
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [
-        (None, "holds no training result"),
-        ("=", "cannot be used"),
-        ('file = "../x.safetensors"', "cannot be used: "),
-    ],
+    [("=", "cannot be used"), ('file = "../x.safetensors"', "cannot be used: ")],
 )
-def test_a_folder_that_is_no_result(tmp_path, text, words):
-    if text is not None:
-        (tmp_path / "model.toml").write_text(text)
+def test_a_result_that_is_damaged(tmp_path, text, words):
+    (tmp_path / "model.toml").write_text(text)
     with pytest.raises(WeightError, match=words):
         read_trained(tmp_path)
+
+
+def test_a_folder_that_holds_no_result(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "file"):
+        with pytest.raises(UsageError, match="holds no training result"):
+            read_trained(folder)
 
 
 def test_a_model_file_names_no_file_outside_its_folder(result):

@@ -128,7 +128,8 @@ class Engine:
         """Make a training result known; returns the name that recipes call it by (`trained`).
 
         Raises:
-            WeightError: the folder holds none.
+            UsageError: the folder holds none.
+            WeightError: what it holds cannot be used.
         """
         return self._shared.store.add_trained(folder).name
 

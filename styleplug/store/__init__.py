@@ -55,7 +55,8 @@ class Store:
         """Make a training result known; it takes the place of another of its name.
 
         Raises:
-            WeightError: the folder holds none.
+            UsageError: the folder holds none.
+            WeightError: what it holds cannot be used.
         """
         found = read_trained(folder)
         self._trained = self.trained | {found.name: found}

@@ -20,7 +20,8 @@ def publishable(folder: Path) -> dict[str, Path]:
     """What is sent of a result: path in the repository -> file.
 
     Raises:
-        WeightError: the folder holds no result, or its weights are not what `model.toml` says.
+        UsageError: the folder holds no result.
+        WeightError: its weights are not what `model.toml` says.
     """
     trained = read_trained(folder)
     Digests().expect(trained.path, trained.model.sha256, "train again, or put the right file back")

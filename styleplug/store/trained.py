@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from styleplug.core.errors import WeightError
+from styleplug.core.errors import UsageError, WeightError
 from styleplug.core.files import at_home
 from styleplug.store import header
 
@@ -69,14 +69,15 @@ def read_trained(folder: Path) -> Trained:
     """The training result in a folder.
 
     Raises:
-        WeightError: it is none.
+        UsageError: it holds none.
+        WeightError: what it holds cannot be used.
     """
     folder = at_home(folder).absolute()
     path = folder / MODEL
     try:
         model = Model.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except FileNotFoundError:
-        raise WeightError(
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
             f"{folder} holds no training result ({MODEL} is missing): "
             "expected the folder that `styleplug train` was given as --out, once it has ended"
         ) from None
@@ -93,16 +94,17 @@ def named_by_environment() -> Iterator[Trained]:
     """The results in the folder that `STYLEPLUG_RUNS` names; runs that go on are passed over.
 
     Raises:
-        WeightError: there is no such folder, or a result in it is damaged.
+        UsageError: there is no such folder.
+        WeightError: a result in it is damaged.
     """
     if not (named := os.environ.get(VARIABLE)):
         return
     try:
         folders = sorted(path.parent for path in at_home(named).glob(f"*/{MODEL}"))
         if not folders and not at_home(named).is_dir():
-            raise WeightError(f"{VARIABLE} names {named}, which is no folder")
+            raise UsageError(f"{VARIABLE} names {named}, which is no folder")
     except OSError as error:
-        raise WeightError(f"{VARIABLE} names {named}: {error.strerror}") from None
+        raise UsageError(f"{VARIABLE} names {named}: {error.strerror}") from None
     yield from map(read_trained, folders)
 
 

@@ -29,8 +29,7 @@ def relicensed(folder: Path, licence: str) -> Model:
     """State the licence of a result in its `model.toml` and card.
 
     Raises:
-        UsageError: this is no licence.
-        WeightError: the folder holds no result.
+        UsageError: this is no licence, or the folder holds no result.
         OutputError: it cannot be written.
     """
     model = read_trained(folder).model

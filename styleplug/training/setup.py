@@ -259,6 +259,8 @@ class Setup:
                 f"{self.task.id} learns from VGG-19: give its weights with --teacher FILE "
                 "(safetensors)"
             )
+        if self.out.exists() and not self.out.is_dir():
+            raise UsageError(f"{self.out} is a file: --out takes the folder of the run")
         if self.teacher is not None and not self.teacher.is_file():
             raise UsageError(
                 f"there is no file {self.teacher}: --teacher takes weights of VGG-19 or "
