@@ -91,6 +91,7 @@ class Pool:
         count = self.rounds * self.each
         self.pictures = torch.zeros(count, 3, self.size, self.size, device=device)
         self.births = torch.full((count,), -1, dtype=torch.int64)  # step of birth
+        self.known: dict[int, tuple[int, Features]] = {}  # birth, features of the painting
 
     def visit(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Numbers (n), pictures (n 3 h w) and paintings (n 3 h w) whose turn it is."""
@@ -109,6 +110,15 @@ class Pool:
         """What the chosen pictures were at birth (n 3 h w)."""
         born = [self._start(i, int(self.births[i])) for i in chosen.tolist()]
         return torch.stack(born).to(self.device)
+
+    def wanted(self, chosen: Tensor, teacher: nn.Module, styles: Tensor) -> Features:
+        """What a teacher sees in the paintings of the chosen pictures: computed once a life."""
+        for i, style in zip(chosen.tolist(), styles, strict=True):
+            born = int(self.births[i])
+            if i not in self.known or self.known[i][0] != born:
+                self.known[i] = born, teacher(style[None])
+        parts = [self.known[i][1] for i in chosen.tolist()]
+        return {tap: torch.cat([part[tap] for part in parts]) for tap in TAPS}
 
     def _age(self, index: int, step: int) -> int:
         return (step - int(self.births[index])) // self.rounds
@@ -225,10 +235,11 @@ class EncoderLesson(Lesson):
         sources = (self.materials.pictures, self.materials.styles)
         fresh = [degrade(sources[(step + i) % 2].crop(size, rng), rng) for i in range(count)]
         chosen, pictures, styles = self.pool.visit(step)
-        given = torch.cat((torch.stack(fresh).to(self.device), pictures, styles))
-        predicted = predict(self.net, given)
+        given = torch.cat((torch.stack(fresh).to(self.device), pictures))
+        predicted = predict(self.net, torch.cat((given, styles)))
         with torch.no_grad():
-            wanted = self.teacher(given)
+            known = self.pool.wanted(chosen, self.teacher, styles)
+            wanted = {tap: torch.cat((v, known[tap])) for tap, v in self.teacher(given).items()}
         yield Loss(self._terms(predicted, wanted))
         if step >= POOL_FROM:
             style = {tap: value.detach()[-count:] for tap, value in predicted.items()}
