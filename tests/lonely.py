@@ -12,6 +12,8 @@ import numpy as np
 
 import styleplug
 from styleplug.core.image import encode
+from styleplug.core.recipe import Recipe
+from styleplug.engine import shared
 from styleplug.ui import page
 
 
@@ -32,6 +34,8 @@ def visit(url: str) -> str:
 
 if __name__ == "__main__":
     said = visit(page.launch("127.0.0.1", int(sys.argv[1]), block=False))
+    for name in styleplug.methods():
+        shared().plan(Recipe(method=name), {"content": [(64, 64)]})
     styleplug.generate("dcgan", count=1, backend="onnx")
     print("painted" if "event: complete" in said else said, flush=True)
     time.sleep(600)
