@@ -32,6 +32,7 @@ from styleplug.core.errors import (
     UsageError,
     WeightError,
 )
+from styleplug.core.version import VERSION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 telemetry.switch_off()  # here, as every way in comes by here before it imports anything heavy
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "BackendError",
     "BadImage",

@@ -17,7 +17,6 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from styleplug import __version__
 from styleplug.cli.console import (
     ERR,
     print_anything,
@@ -31,6 +30,7 @@ from styleplug.cli.console import (
 from styleplug.cli.options import Json
 from styleplug.cli.publish import publish_command
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
+from styleplug.core.version import VERSION
 
 FAILED, USAGE = 1, 2
 INTERRUPTED = 130  # typer's status for Ctrl-C, which we count among the failures
@@ -113,7 +113,7 @@ app = _group("Turn photographs into pictures in any style. Each method is a plug
 
 def _say_version(asked: bool) -> None:
     if asked:
-        say_result(__version__)
+        say_result(VERSION)
         raise typer.Exit
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from styleplug.core.transforms import Moments, moments, transport
 
+NOISE = 128
+"""Numbers of noise that a generated picture is made of."""
 SLACK = 0.5
 """Share of the known range by which a latent may leave it."""
 _COARSE = 8.0  # positions; what changes more slowly is no mark

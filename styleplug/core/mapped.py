@@ -10,11 +10,11 @@ import numpy as np
 from styleplug.core.backend import Arrays, Net
 from styleplug.core.frame import Frame
 from styleplug.core.generator import Generator, GeneratorParams, painted, wanted
+from styleplug.core.latent import NOISE
 from styleplug.core.method import Context, Images
 from styleplug.core.params import field
 from styleplug.core.weight import Embedded
 
-NOISE = 128  # numbers that a picture is made of
 KEY = "net"  # of `Method.weights`
 DECODER = "decoder"  # the same: what makes pictures of latents
 VAE = Embedded("vae", "vae.safetensors")

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from styleplug import __version__
 from styleplug.core.params import Params
 from styleplug.core.recipe import Recipe
+from styleplug.core.version import VERSION
 from styleplug.core.weight import WeightFile
 
 _LIBRARIES = {"torch": "torch", "onnx": "onnxruntime"}  # backend -> module that computes
@@ -19,7 +19,7 @@ _LIBRARIES = {"torch": "torch", "onnx": "onnxruntime"}  # backend -> module that
 def versions(backend: str) -> dict[str, str]:
     """Versions of what decides the pixels."""
     found = {
-        "styleplug": __version__,
+        "styleplug": VERSION,
         "python": platform.python_version(),
         "numpy": np.__version__,
     }

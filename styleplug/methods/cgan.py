@@ -17,7 +17,8 @@ import numpy as np
 from styleplug.core.backend import Arrays, Net
 from styleplug.core.classes import CLASSES, read
 from styleplug.core.errors import BadParameter, WeightError
-from styleplug.core.mapped import DECODER, KEY, NOISE, VAE, Mapped, MappedParams
+from styleplug.core.latent import NOISE
+from styleplug.core.mapped import DECODER, KEY, VAE, Mapped, MappedParams
 from styleplug.core.params import Numbers, field, shares_of
 from styleplug.core.weight import Embedded
 

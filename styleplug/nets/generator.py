@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleplug.core.classes import CLASSES, LETTERS
-from styleplug.core.mapped import NOISE
+from styleplug.core.latent import NOISE
 from styleplug.nets.shapes import free
 from styleplug.nets.vae import CHANNELS, STRIDE
 

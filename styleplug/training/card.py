@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import styleplug
 from styleplug.core.errors import UsageError
 from styleplug.core.files import write_file
+from styleplug.core.version import VERSION
 from styleplug.store.trained import MODEL, Model, read_trained
 
 CARD, SHEET, GRAPHS = "README.md", "sample.png", "graphs"
@@ -131,7 +131,7 @@ def _training(model: Model) -> Iterable[str]:
         data += f" and {model.style_pictures} styles ({_names(model.styles)})"
     yield (
         f"{model.steps} steps in {model.seconds / 60:.1f} minutes from {data}; {model.held_out} "
-        f"more only judged. Seed {model.seed}, styleplug {styleplug.__version__}:"
+        f"more only judged. Seed {model.seed}, styleplug {VERSION}:"
     )
     yield ""
     yield f"    {model.command}"

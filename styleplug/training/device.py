@@ -63,6 +63,11 @@ def accelerator_of(loop: Loop) -> Accelerator:
     return accelerator
 
 
+def card_name() -> str | None:
+    """What the graphics card is called; None where there is none."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+
+
 def agreed(accelerator: Accelerator, value: float) -> float:
     """What the main process says."""
     if accelerator.num_processes == 1:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from styleplug.core.classes import CLASSES, spell
 from styleplug.core.errors import UsageError
-from styleplug.core.mapped import NOISE
+from styleplug.core.latent import NOISE
 from styleplug.core.params import Params, field
 from styleplug.nets.generator import STYLE
 from styleplug.training.adversary import (

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import torch
 from gradio.components import Component
 
 from styleplug.core.errors import Cancelled, StyleplugError, UsageError
 from styleplug.core.image import FORMATS
 from styleplug.core.machine import processors
 from styleplug.core.params import Params, hint_of
+from styleplug.training.device import card_name
 from styleplug.training.setup import DEFAULT_MINUTES, Loop
 from styleplug.training.task import Task
 from styleplug.ui import render
@@ -114,8 +114,8 @@ class TrainTab:
 
     def _machine(self) -> str:
         """A sentence on what training takes here."""
-        if torch.cuda.is_available():
-            key, values = "train_card", {"name": torch.cuda.get_device_name()}
+        if name := card_name():
+            key, values = "train_card", {"name": name}
         else:
             key, values = "train_cpu", {"n": str(processors())}
         both = (words.format(**values) for words in WORDS[key])
