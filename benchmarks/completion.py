@@ -36,7 +36,7 @@ from rich.table import Table
 from torch import Tensor
 
 import styleplug
-from styleplug.core.image import fit, is_picture, read, write
+from styleplug.core.image import fit, kind_of, read, write
 from styleplug.core.seam import smoothest, visible
 from styleplug.nets import squeezenet
 
@@ -190,7 +190,7 @@ def main(
     out: Annotated[Path | None, typer.Option(help="folder for sheets")] = None,
 ) -> None:
     """Print the table."""
-    files = sorted(file for file in photos.iterdir() if file.is_file() and is_picture(file))
+    files = sorted(file for file in photos.iterdir() if file.is_file() and kind_of(file))
     files = [files[place] for place in np.linspace(0, len(files) - 1, count).astype(int)]
     pictures = [fit(read(file), size).pixels for file in files]
     fillers: dict[str, Filler | None] = {"truth": None}

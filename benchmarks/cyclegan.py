@@ -39,7 +39,7 @@ from torch import Tensor
 
 import styleplug
 from styleplug import Result
-from styleplug.core.image import fit, is_picture, read, resize, write
+from styleplug.core.image import fit, kind_of, read, resize, write
 from styleplug.core.transforms import moments, transport
 from styleplug.methods.cyclegan import METHOD
 from styleplug.nets import squeezenet
@@ -167,7 +167,7 @@ def main(
     eyes, table = Eyes(teacher), Table(title=f"cyclegan at {size} px")
     for column in ("painter", "into", "texture", "patches", "content", "cycle error", "seconds"):
         table.add_column(column)
-    files = sorted(file for file in photos.glob("photo*") if is_picture(file))
+    files = sorted(file for file in photos.glob("photo*") if kind_of(file))
     photographs = [fit(read(file), size).pixels for file in files[:count]]
     folders: dict[str, list[Path]] = {}
     for painter, _, folder in (one.partition("=") for one in paintings):

@@ -162,6 +162,18 @@ def _download(guest: Visitor, path: Path) -> Path:
     return path
 
 
+def test_what_browsers_do_not_show_is_shown(visit: Any, style_file: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (1200, 600), RED).save(tmp_path / "large.tif")
+    guest = visit()
+    guest.give("content", tmp_path / "large.tif")
+    guest.give("style", style_file)
+    for slot, width in (("content", 1024), ("style", 96)):
+        shown = guest.at(slot).locator("img")
+        assert wait(lambda: shown.evaluate("it => it.naturalWidth") == width), slot  # noqa: B023
+    guest.at("run").click()
+    guest.say("Done in")
+
+
 def test_several_results_and_one_of_them_as_a_style(
     visit: Any, site: Site, photo_file: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -367,6 +368,47 @@ def test_a_cancelled_call_stops_the_engine(site: Site, content: Any, style: Any)
     job.cancel()
     client.close()
     assert wait(lambda: site.blend.running == 0, 5), "the engine goes on for nobody"
+
+
+@pytest.mark.parametrize("kind", ["tiff", "avif", "heic"])
+def test_every_format_over_http(site: Site, style: Any, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"picture.{kind}"
+    if kind == "heic":
+        path.write_bytes(Path(__file__).with_name("quarters.heic").read_bytes())
+    else:
+        Image.new("RGB", (32, 16), RED).save(path)
+    call = {"content": handle_file(path), "style": style, "size": 64, "backend": "fake"}
+    result, _ = site.client().predict(**call, api_name="/blend")
+    assert Image.open(result).size == (64, 32)
+
+
+def test_a_preview_is_shown_of_what_browsers_cannot_show(site: Site, tmp_path: Path) -> None:
+    def asked(path: Path, accept: str) -> bytes:
+        upload = httpx.post(f"{site.url}gradio_api/upload", files={"files": path.open("rb")}).json()
+        url = f"{site.url}gradio_api/file={upload[0]}"
+        return httpx.get(url, headers={"Accept": accept}).raise_for_status().content
+
+    large = Image.new("RGB", (1600, 800), RED)
+    for kind in ("tif", "avif", "png", "bmp"):
+        path = tmp_path / f"large one.{kind}"
+        large.save(path)
+        shown = Image.open(io.BytesIO(asked(path, "image/webp,*/*")))
+        if kind in ("tif", "avif"):
+            assert (shown.format, shown.size) == ("PNG", (1024, 512))
+        else:
+            assert shown.size == (1600, 800)
+        assert asked(path, "*/*") == path.read_bytes(), "who wants the file gets it"
+        if kind == "avif":
+            assert asked(path, "image/avif,*/*") == path.read_bytes()
+    for name, data in (("note.tif", b"dear diary"), ("cut.tif", path.read_bytes()[:300])):
+        assert asked(_file(tmp_path / name, data), "image/webp") == data
+
+
+def test_a_preview_needs_an_upload(site: Site, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8), RED).save(tmp_path / "secret.tif")
+    url = f"{site.url}gradio_api/file={tmp_path / 'secret.tif'}"
+    assert httpx.get(url, headers={"Accept": "image/webp"}).status_code == 403
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.tif"]
 
 
 # Bad input: a clear sentence ----------------------------------------------------------------

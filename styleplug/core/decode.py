@@ -96,14 +96,14 @@ def measure(source: str | Path) -> tuple[int, int]:
         return image.size
 
 
-def is_picture(path: Path) -> bool:
-    """Whether a file begins as pictures do that are read.
+def kind_of(path: Path) -> str | None:
+    """The format, one of FORMATS, in which a file begins; None where it is no picture.
 
     Raises:
         BadImage: it cannot be opened.
     """
     with open_source(path) as (file, _):
-        return formats.format_of_data(file.read(formats.HEAD)) is not None
+        return formats.format_of_data(file.read(formats.HEAD))
 
 
 def read_recipe(source: str | Path | bytes) -> str | None:

@@ -4,7 +4,7 @@ Inside, a picture is (h, w, 3) float32 in [0, 1], sRGB, upright, its transparenc
 Nothing of Pillow's process-wide state is touched; every function may run in many threads.
 """
 
-from styleplug.core.decode import MAX_PIXELS, Source, is_picture, measure, read, read_recipe
+from styleplug.core.decode import MAX_PIXELS, Source, kind_of, measure, read, read_recipe
 from styleplug.core.encode import ENDINGS, encode, encode_animation, format_of, write
 from styleplug.core.formats import FORMATS
 from styleplug.core.metadata import MAX_RECIPE, Origin
@@ -24,7 +24,7 @@ __all__ = [
     "fit",
     "fitted",
     "format_of",
-    "is_picture",
+    "kind_of",
     "measure",
     "read",
     "read_recipe",

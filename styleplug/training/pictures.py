@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from styleplug.core.errors import BadImage, UsageError
-from styleplug.core.image import FORMATS, is_picture, read
+from styleplug.core.image import FORMATS, kind_of, read
 from styleplug.core.machine import MB, limit_mb, processors
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def _listed(folders: Iterable[Path]) -> tuple[list[Path], list[str]]:
     files, others = [], []
     for file in sorted(found):
         try:
-            if file.is_file() and is_picture(file):  # a pipe could be read for ever
+            if file.is_file() and kind_of(file):  # a pipe could be read for ever
                 files.append(file)
             else:
                 others.append(f"{file.name} is no picture")

@@ -26,6 +26,7 @@ from styleplug.training import load_task, task_ids
 from styleplug.ui import render
 from styleplug.ui.addresses import NoAddresses, Page
 from styleplug.ui.i18n import Texts
+from styleplug.ui.previews import Previews
 from styleplug.ui.tab import Tab
 from styleplug.ui.theme import CSS, theme
 
@@ -226,7 +227,7 @@ def _served(texts: Texts) -> dict[str, Any]:
         "css": CSS,
         "app_kwargs": {
             "exception_handlers": {TypeError: _refuse},
-            "middleware": [Middleware(NoAddresses)],
+            "middleware": [Middleware(NoAddresses), Middleware(Previews)],
         },
     }
 

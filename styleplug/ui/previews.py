@@ -1,0 +1,59 @@
+"""Previews of uploads that browsers cannot show, such as TIFF and HEIC."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from styleplug.core import image
+from styleplug.core.errors import StyleplugError
+from styleplug.ui.uploads import uploaded
+
+SHOWN = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # by every browser
+SIDE = 1024  # long side of a preview
+
+
+class Previews:
+    """Gives a preview to a browser that asks for an upload to show it as a picture.
+
+    Args:
+        app: what answers requests, and checks who may have which file.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        before, mark, path = str(scope.get("path")).partition("/file=")
+        accepted = Headers(scope=scope).get("accept", "") if mark else ""
+        if accepted.startswith("image/"):
+            shown = await run_in_threadpool(preview, path, accepted)
+            scope = {**scope, "path": f"{before}{mark}{shown or path}"}
+        await self._app(scope, receive, send)
+
+
+def preview(path: str, accepted: str = "") -> Path | None:
+    """A PNG beside an upload that a browser cannot show.
+
+    Args:
+        path: of the upload.
+        accepted: what the browser says that it shows.
+
+    Returns:
+        its path; None where the upload can be shown, or is no picture that can be read.
+    """
+    try:
+        file = uploaded({"path": path})
+        kind = image.kind_of(file)
+        if kind is None or kind in SHOWN or f"image/{kind.lower()}" in accepted:
+            return None
+        shown = file.with_name(f"{file.name}.preview.png")
+        if not shown.exists():
+            image.write(image.read(file, longest=SIDE), shown)
+        return shown
+    except StyleplugError:  # the run will say it
+        return None
