@@ -23,7 +23,11 @@ EXAMPLE = HOUSE / "tests" / "plugin_example"
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
 USAGE = (HOUSE / "docs" / "usage.md").read_text(encoding="utf-8")
 PLUGINS = (HOUSE / "docs" / "plugins.md").read_text(encoding="utf-8")
-PAGES = [HOUSE / "README.md", HOUSE / "CHANGELOG.md", *sorted((HOUSE / "docs").glob("*.md"))]
+PAGES = [
+    *(HOUSE / name for name in ("README.md", "CHANGELOG.md", "benchmarks/README.md")),
+    *sorted((HOUSE / "docs").glob("*.md")),
+    *sorted((HOUSE / "styleplug" / "methods").glob("*.md")),
+]
 
 # Examples show the defaults that people want; here they run in no time.
 QUICK = {
@@ -208,7 +212,39 @@ def test_the_page_of_methods_is_fresh() -> None:
     assert written == rendered, "run `make docs`"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_method_of_ours_is_explained() -> None:
+    from styleplug.methods import discover
+
+    for id, method in discover().methods.items():
+        text = method.explanation()
+        heads = re.findall(r"^### (.+?)(?: from the papers?)?$", text, re.MULTILINE)
+        wanted = ["The idea", "The formula", "What the parameters do", "How ours differs"]
+        assert heads == wanted, id
+        assert text.count("$$") % 2 == 0 < text.count("$$"), id
+        named = set(re.findall(rf"images/({id}-[\w]+)\.jpg", text))
+        assert len(named) >= 3, f"{id}: two strips and a sheet"
+
+
+def test_a_method_without_an_explanation_has_an_empty_one() -> None:
+    there: dict[str, Any] = {}
+    exec(block(section(PLUGINS, "A generator"), "python"), there)
+    assert there["METHOD"].explanation() == ""
+
+
+def test_every_strip_is_shown() -> None:
+    code = (HOUSE / "docs" / "strips.py").read_text(encoding="utf-8")
+    strips = set(re.findall(r'^    "([\w-]+)": Strip\(', code, re.MULTILINE))
+    shown = set(
+        re.findall(
+            r"\(images/([\w-]+)\.jpg\)", (HOUSE / "docs" / "methods.md").read_text(encoding="utf-8")
+        )
+    )
+    assert strips
+    assert shown - strips == {f"{name}-sheet" for name in {strip.split("-")[0] for strip in strips}}
+    assert strips <= shown
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(HOUSE).as_posix())
 def test_what_a_page_refers_to_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     linked = [
@@ -219,6 +255,11 @@ def test_what_a_page_refers_to_exists(page: Path) -> None:
     missing = [target for target in linked if not (page.parent / target).exists()]
     named = re.findall(r"`((?:docs|styleplug|tests|benchmarks|weights)/[\w./-]*)`", text)
     missing += [name for name in named if not (HOUSE / name).exists()]
+    for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", text):
+        there = (page.parent / target).read_text(encoding="utf-8") if target else text
+        heads = re.findall(r"^#+ (.+)$", there, re.MULTILINE)
+        if anchor not in [re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads]:
+            missing.append(f"{target}#{anchor}")
     assert not missing
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -133,3 +135,13 @@ class Method(ABC, Generic[P]):
     def finishes(self) -> bool:
         """Whether results can be blended with what they were made from: they have its shape."""
         return bool(self.inputs) and type(self).shape is Method.shape
+
+    def explanation(self) -> str:
+        """What explains the method to a reader: Markdown, from `<id>.md` beside its module.
+
+        Empty where there is no such file.  Formulas stand between `$$`; links to pictures are
+        relative to the file.
+        """
+        module = getattr(sys.modules.get(type(self).__module__), "__file__", None)
+        page = Path(module).with_name(f"{self.id}.md") if module else None
+        return page.read_text(encoding="utf-8") if page and page.is_file() else ""
