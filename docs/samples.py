@@ -1,4 +1,4 @@
-"""Make the sheets of samples that the README shows: what methods make of nothing, or of a part.
+"""Make the sheets that docs/methods.md shows: what methods make of nothing, or of a part.
 
     python docs/samples.py [METHOD …]
 

@@ -1,4 +1,4 @@
-"""Paint the sheet of results that the README shows: photographs by swatches, default settings.
+"""Paint the sheets that docs/methods.md shows: photographs by swatches, default settings.
 
     python docs/sheet.py METHOD [--size 320] [--out docs/images/METHOD-sheet.jpg]
 
