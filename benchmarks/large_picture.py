@@ -48,11 +48,10 @@ class Nothing(Method[Params]):
 
     id = "nothing"
     title, summary, paper = "Nothing", "For comparison.", "none"
-    zh = ("无", "用于比较。")
     params = Params
     inputs = (
-        Slot("content", "Content", "A photograph.", ("内容图", "照片。")),
-        Slot("style", "Style", "A painting.", ("风格图", "绘画。")),
+        Slot("content", "Content", "A photograph."),
+        Slot("style", "Style", "A painting."),
     )
     weights = {}  # noqa: RUF012
     tiled = True

@@ -46,7 +46,7 @@ def cgan(side: int = 96) -> Rows:
     """A row for each kind of people, the same seed in all."""
     kinds = CGAN.params.model_fields["kind"]
     return [
-        [_title(hint_of(kinds).words[kind][0].replace(", ", ",\n"), side)]
+        [_title(hint_of(kinds).words[kind].replace(", ", ",\n"), side)]
         + _made("cgan", seed=7, count=COLUMNS, size=side, kind=kind)
         for kind in choices_of(kinds)
     ]

@@ -15,13 +15,13 @@ from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Params, field
 from styleplug.core.weight import Embedded, WeightFile
 
-CONTENT = Slot("content", "Content", "A photograph.", ("内容", "一张照片。"))
-STYLE = Slot("style", "Style", "A painting.", ("风格", "一幅画。"), most=2)
+CONTENT = Slot("content", "Content", "A photograph.")
+STYLE = Slot("style", "Style", "A painting.", most=2)
 
 
 class SampleParams(Params):
-    steps: int = field(4, ge=1, le=50, label="Steps", help="How many.", zh=("步数", "多少步。"))
-    noise: float = field(0.1, ge=0, le=1, label="Noise", help="How much.", zh=("噪声", "多少。"))
+    steps: int = field(4, ge=1, le=50, label="Steps", help="How many.")
+    noise: float = field(0.1, ge=0, le=1, label="Noise", help="How much.")
 
 
 class Sample(Method[SampleParams]):
@@ -30,7 +30,6 @@ class Sample(Method[SampleParams]):
     id = "sample"
     title = "Sample"
     summary = "For tests."
-    zh = ("样例", "用于测试。")
     paper = "none"
     params = SampleParams
     inputs: tuple[Slot, ...] = (CONTENT,)
@@ -109,7 +108,7 @@ class Hungry(Sample):
 
 
 class DreamParams(GeneratorParams):
-    hue: float = field(0.5, ge=0, le=1, label="Hue", help="Which.", zh=("色相", "哪一种。"))
+    hue: float = field(0.5, ge=0, le=1, label="Hue", help="Which.")
 
 
 class Dream(Generator[DreamParams]):
@@ -118,7 +117,6 @@ class Dream(Generator[DreamParams]):
     id = "dream"
     title = "Dream"
     summary = "Makes clouds."
-    zh = ("云", "生成云彩。")
     paper = "none"
     params = DreamParams
     weights: dict[str, tuple[()]] = {}  # noqa: RUF012
@@ -136,8 +134,8 @@ class Dream(Generator[DreamParams]):
 
 
 class FillParams(Params):
-    count: int = field(1, ge=1, le=9, label="Count", help="How many.", zh=("数量", "多少。"))
-    margin: float = field(0.0, ge=0, le=1, label="Margin", help="Round it.", zh=("边", "外扩。"))
+    count: int = field(1, ge=1, le=9, label="Count", help="How many.")
+    margin: float = field(0.0, ge=0, le=1, label="Margin", help="Round it.")
 
 
 class Fill(Method[FillParams]):
@@ -146,12 +144,11 @@ class Fill(Method[FillParams]):
     id = "fill"
     title = "Fill"
     summary = "Fills holes."
-    zh = ("填补", "填补空洞。")
     paper = "none"
     params = FillParams
     inputs = (
-        Slot("content", "Picture", "What to mend.", ("图片", "要修补的图。")),
-        Slot("mask", "Mask", "White is filled.", ("蒙版", "白色处填补。"), 1, 0, "content"),
+        Slot("content", "Picture", "What to mend."),
+        Slot("mask", "Mask", "White is filled.", 1, 0, "content"),
     )
     weights: dict[str, tuple[()]] = {}  # noqa: RUF012
 

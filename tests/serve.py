@@ -42,17 +42,10 @@ class BlendParams(Params):
         step=10,
         label="Steps",
         help="How many; it's {more} for <better>.",
-        zh=("步数", "越多越好。"),
     )
-    pause: float = field(
-        0.0, ge=0, le=5, label="Pause", help="Seconds a step.", zh=("停顿", "每步秒数。")
-    )
-    mood: Literal["calm", "wild"] = field(
-        "calm", label="Mood", help="Which one.", zh=("心情", "哪一种。")
-    )
-    blend: Numbers = field(
-        (1.0, 0.5), label="Blend", help="A weight a style.", zh=("配比", "权重。"), advanced=True
-    )
+    pause: float = field(0.0, ge=0, le=5, label="Pause", help="Seconds a step.")
+    mood: Literal["calm", "wild"] = field("calm", label="Mood", help="Which one.")
+    blend: Numbers = field((1.0, 0.5), label="Blend", help="A weight a style.", advanced=True)
 
 
 class Blend(Method[BlendParams]):
@@ -61,14 +54,24 @@ class Blend(Method[BlendParams]):
     id = "blend"
     title = "Blend"
     summary = "Mixes pictures."
-    zh = ("混合", "混合图片。")
     paper = "none"
     params = BlendParams
     inputs = (
-        Slot("content", "Content", "A photograph.", ("内容", "一张照片。")),
-        Slot("style", "Style", "A painting.", ("风格", "一幅画。"), most=3),
+        Slot("content", "Content", "A photograph."),
+        Slot("style", "Style", "A painting.", most=3),
     )
     weights: dict[str, tuple[()]] = {}  # noqa: RUF012
+    catalogues = {  # noqa: RUF012
+        "zh": {
+            "title": "混合",
+            "summary": "混合图片。",
+            "input": {"content": {"label": "内容", "help": "一张照片。"}},
+            "parameter": {
+                "steps": {"label": "步数", "help": "越多越好。"},
+                "blend": {"label": "配比", "help": "权重。"},
+            },
+        }
+    }
 
     def __init__(self) -> None:
         self.running = 0
@@ -100,7 +103,7 @@ class Crash(Blend):
 
     id = "crash"
     title = "Crash"
-    zh = ("崩溃", "会出错。")
+    catalogues: dict[str, Any] = {}  # noqa: RUF012
 
     def run(self, images: Images, params: BlendParams, ctx: Context) -> Iterator[Frame]:
         yield Frame(1, 2, (images["content"][0],))

@@ -31,15 +31,11 @@ HOUSE = Path(__file__).parents[1]
 
 
 class TintParams(Params):
-    amount: float = field(
-        0.25, ge=0.0, le=1.0, label="Amount", help="How much of [it].", zh=("量", "多少。")
-    )
-    steps: int = field(3, ge=1, le=99, label="Steps", help="How many steps.", zh=("步", "步数。"))
-    kind: Literal["plain", "loud"] = field(
-        "plain", label="Kind", help="Which.", zh=("类", "哪种。")
-    )
-    invert: bool = field(True, label="Invert", help="Turn around.", zh=("反", "反转。"))
-    blend: Numbers = field((1.0,), label="Blend", help="Weights.", zh=("混", "权重。"))
+    amount: float = field(0.25, ge=0.0, le=1.0, label="Amount", help="How much of [it].")
+    steps: int = field(3, ge=1, le=99, label="Steps", help="How many steps.")
+    kind: Literal["plain", "loud"] = field("plain", label="Kind", help="Which.")
+    invert: bool = field(True, label="Invert", help="Turn around.")
+    blend: Numbers = field((1.0,), label="Blend", help="Weights.")
 
 
 class Tint(Method[TintParams]):
@@ -48,12 +44,11 @@ class Tint(Method[TintParams]):
     id: ClassVar[str] = "tint"
     title = "Tint"
     summary = "Tints a picture."
-    zh = ("着色", "给图片着色。")
     paper = "None."
     params = TintParams
     inputs = (
-        Slot("content", "Content", "What to tint.", ("内容", "要着色的图。")),
-        Slot("style", "Style", "Where tints come from.", ("风格", "颜色来源。"), most=2),
+        Slot("content", "Content", "What to tint."),
+        Slot("style", "Style", "Where tints come from.", most=2),
     )
     weights: ClassVar[dict[str, Any]] = {}
     each_step: ClassVar[Callable[[int], None]] = staticmethod(lambda step: None)

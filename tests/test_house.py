@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,14 @@ def test_a_function_fits_on_a_screen(module: Path) -> None:
         and node.end_lineno - node.lineno >= 60
     }
     assert not long, f"functions longer than 60 lines: {long}"
+
+
+@each_module
+def test_code_holds_english_only(module: Path) -> None:
+    """Texts in other languages stand in the catalogues of styleplug/locale."""
+    text = module.read_text(encoding="utf-8")
+    found = re.findall("[\u3000-\u303f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]+", text)
+    assert not found, f"holds {found[:3]}"
 
 
 @each_module

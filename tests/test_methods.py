@@ -24,8 +24,8 @@ EXAMPLE = Path(__file__).parent / "plugin_example"
 ROOT = Path(__file__).parent.parent
 
 
-def knob(default, label="Knob", help="Turns.", zh=("旋钮", "旋转。"), **bounds):
-    return field(default, label=label, help=help, zh=zh, **bounds)
+def knob(default, label="Knob", help="Turns.", **bounds):
+    return field(default, label=label, help=help, **bounds)
 
 
 def with_params(**fields):
@@ -68,17 +68,18 @@ def test_good_methods_are_admitted():
         ({"title": " "}, "title is empty"),
         ({"summary": ""}, "summary is empty"),
         ({"paper": ""}, "paper is empty"),
-        ({"zh": ("样例", "")}, "zh must be"),
-        ({"zh": "样例"}, "zh must be"),
+        ({"catalogues": ["zh.toml"]}, "catalogues must map languages"),
+        ({"catalogues": {"zh": "zh.toml"}}, "catalogues must map languages"),
+        ({"catalogues": {"zh": {"title": ("Title",)}}}, r"title is \('Title',\); expected a text"),
         ({"inputs": [CONTENT]}, "tuple of Slot"),
         ({"inputs": (CONTENT, CONTENT)}, "'content' is already a name of input 'content'"),
-        ({"inputs": (Slot("size", "S", "h", ("a", "b")),)}, "'size' is already a setting"),
-        ({"inputs": (STYLE, Slot("style_2", "S", "h", ("a", "b")))}, "'style_2' is already"),
+        ({"inputs": (Slot("size", "S", "h"),)}, "'size' is already a setting"),
+        ({"inputs": (STYLE, Slot("style_2", "S", "h"))}, "'style_2' is already"),
         ({"rank": "first"}, "rank is 'first'"),
         ({"finishes": lambda self: 1 / 0}, "finishes fails at once: ZeroDivisionError"),
-        ({"inputs": (Slot("x", "", "h", ("a", "b")),)}, "'x' needs label"),
-        ({"inputs": (Slot("x", "l", "h", ("a", "")),)}, "in English and Chinese"),
-        ({"inputs": (Slot("x", "l", "h", ("a", "b"), most=0),)}, "0 pictures at most"),
+        ({"inputs": (Slot("x", "", "h"),)}, "'x' needs label"),
+        ({"inputs": (Slot("x", "l", " "),)}, "'x' needs label and help"),
+        ({"inputs": (Slot("x", "l", "h", most=0),)}, "0 pictures at most"),
         ({"params": dict}, "params must be"),
         ({"weights": {"n": ()}}, "weights 'n' must be"),
         ({"weights": {"n": Embedded("a", "f")}}, "weights 'n' must be"),
@@ -127,9 +128,8 @@ def test_a_bad_declaration_is_refused_with_its_reason(changes, words):
         ({"a": (int, 3)}, "declared by styleplug.core.params.field"),
         ({"a": (int, knob(3, label=""))}, "'a' needs label"),
         ({"a": (int, knob(3, help=" "))}, "'a' needs label"),
-        ({"a": (int, knob(3, zh=("一", "")))}, "'a' needs label"),
-        ({"a": (Literal["x", "y"], knob("x", words={"x": ("X", "甲")}))}, "'a' has words"),
-        ({"a": (Literal["x"], knob("x", words={"x": ("X", "")}))}, "'a' has words"),
+        ({"a": (Literal["x", "y"], knob("x", words={"x": "X"}))}, "'a' has words"),
+        ({"a": (Literal["x"], knob("x", words={"x": " "}))}, "'a' has words"),
         ({"a": (dict, knob({}))}, "is of type"),
         ({"a": (int | None, knob(None))}, "is of type"),
         ({"a": (Literal[1, 2], knob(1))}, "is of type"),

@@ -27,8 +27,8 @@ STEPS = 20
 class TinyTraining(Params):
     """What decides a run."""
 
-    size: int = field(16, ge=8, le=64, label="Crop", help="Side of crops.", zh=("裁剪", "边长。"))
-    sick: str = field("", label="Sick", help="What fails at step 8.", zh=("病", "失败。"))
+    size: int = field(16, ge=8, le=64, label="Crop", help="Side of crops.")
+    sick: str = field("", label="Sick", help="What fails at step 8.")
 
 
 class TinyLesson(Lesson):
@@ -65,7 +65,6 @@ TINY = Task(
     id="tiny",
     title="Tiny",
     summary="Learns next to nothing.",
-    zh=("小", "几乎什么也不学。"),
     params=TinyTraining,
     lesson=TinyLesson,
 )

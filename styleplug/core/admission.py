@@ -20,6 +20,7 @@ from styleplug.core.method import Method, Slot
 from styleplug.core.params import Hint, Params, bounds_of, choices_of
 from styleplug.core.recipe import OPTIONS, Finish, Recipe, Settings
 from styleplug.core.weight import Embedded, Hub, Local
+from styleplug.locale import flat
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -35,7 +36,7 @@ def admit(method: object) -> None:
             f"came {type(method).__name__}, expected an object of a subclass of "
             "styleplug.core.method.Method (an instance, not the class)"
         )
-    names = ("id", "title", "summary", "zh", "paper", "params", "inputs", "weights")
+    names = ("id", "title", "summary", "paper", "params", "inputs", "weights")
     wrong = [f"{name} is not declared" for name in names if not hasattr(method, name)]
     if not wrong:
         wrong = [
@@ -55,11 +56,6 @@ def _blank(*words: object) -> bool:
     return any(not isinstance(word, str) or not word.strip() for word in words)
 
 
-def _pair(value: object) -> tuple[object, ...]:
-    """A pair of Chinese words, or something blank."""
-    return value if isinstance(value, tuple) and len(value) == 2 else ("",)
-
-
 def _about_words(method: Method[Any]) -> Iterable[str]:
     """Id, titles and the paper."""
     if not isinstance(method.id, str) or not _ID.fullmatch(method.id):
@@ -67,8 +63,11 @@ def _about_words(method: Method[Any]) -> Iterable[str]:
     for name in ("title", "summary", "paper"):
         if _blank(getattr(method, name)):
             yield f"{name} is empty"
-    if _blank(*_pair(method.zh)):
-        yield "zh must be title and summary in Chinese"
+    try:
+        for texts in method.catalogues.values():
+            flat(texts)
+    except (AttributeError, ValueError) as error:
+        yield f"catalogues must map languages to tables of texts ({error})"
     if not isinstance(method.rank, int):
         yield f"rank is {method.rank!r}; expected a whole number"
 
@@ -79,8 +78,8 @@ def _about_slots(slots: object) -> Iterable[str]:
         yield "inputs must be a tuple of Slot"
         return
     for slot in slots:
-        if _blank(slot.label, slot.help, *_pair(slot.zh)):
-            yield f"input {slot.id!r} needs label and help, in English and Chinese"
+        if _blank(slot.label, slot.help):
+            yield f"input {slot.id!r} needs label and help"
         if slot.most < 1:
             yield f"input {slot.id!r} takes {slot.most} pictures at most; expected 1 or more"
         if not 0 <= slot.least <= slot.most:
@@ -154,12 +153,10 @@ def _about_field(info: FieldInfo) -> Iterable[str]:
     hint = extra.get("hint") if isinstance(extra, dict) else None
     if not isinstance(hint, Hint):
         yield "must be declared by styleplug.core.params.field"
-    elif _blank(hint.label, hint.help, *_pair(hint.zh)):
-        yield "needs label and help, in English and Chinese"
-    elif hint.words and (
-        set(hint.words) != set(choices_of(info)) or any(_blank(*two) for two in hint.words.values())
-    ):
-        yield "has words that are not those of its choices, in English and Chinese"
+    elif _blank(hint.label, hint.help):
+        yield "needs label and help"
+    elif hint.words and (set(hint.words) != set(choices_of(info)) or _blank(*hint.words.values())):
+        yield "has words that are not those of its choices"
     if not _supported(info):
         yield (
             f"is of type {info.annotation}; supported are bool, int, float, Numbers and "

@@ -37,8 +37,8 @@ def spell(names: Sequence[str]) -> np.ndarray:
 def read(table: np.ndarray) -> tuple[str, ...]:
     """The names that `spell` wrote.
 
-    >>> read(spell(["Baroque", "浮世绘"]))
-    ('Baroque', '浮世绘')
+    >>> read(spell(["Baroque", "Siècle d'or"]))
+    ('Baroque', "Siècle d'or")
     """
     rows = np.clip(np.nan_to_num(table), 0, 255).astype(np.uint8)
     names = (bytes(row).rstrip(b"\0").decode("utf-8", errors="replace") for row in rows)

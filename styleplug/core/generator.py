@@ -32,7 +32,6 @@ class GeneratorParams(Params):
         le=64,
         label="Count",
         help="How many pictures. The first ones stay the same when there are more.",
-        zh=("数量", "生成多少张图片。增加数量时，前面的图片保持不变。"),
     )
     truncation: float = field(
         1.0,
@@ -42,7 +41,6 @@ class GeneratorParams(Params):
         label="Truncation",
         help="How far pictures stray from the average one: less gives cleaner pictures that are "
         "more alike.",
-        zh=("截断", "图片偏离平均的程度：调低则更干净，但彼此更相似。"),
     )
     position: float = field(
         0.0,
@@ -51,7 +49,6 @@ class GeneratorParams(Params):
         step=0.01,
         label="Position",
         help="How far on the way from the pictures of this seed (0) to those of the other (1).",
-        zh=("位置", "从当前种子的图片（0）到另一种子的图片（1）之间的位置。"),
         advanced=True,
     )
     walk: int = field(
@@ -60,7 +57,6 @@ class GeneratorParams(Params):
         le=240,
         label="Walk",
         help="Pictures of an animation from this seed to the other and back; 0 for none.",
-        zh=("漫步", "在两个种子之间往返的动画帧数；0 表示不生成动画。"),
     )
     walk_to: int = field(
         1,
@@ -68,7 +64,6 @@ class GeneratorParams(Params):
         le=2**31 - 1,
         label="Other seed",
         help="Where the walk turns round, and the end of the position's scale.",
-        zh=("另一种子", "漫步折返之处，也是“位置”的终点。"),
         advanced=True,
     )
 

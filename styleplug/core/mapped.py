@@ -31,7 +31,6 @@ class MappedParams(GeneratorParams):
         label="Truncation",
         help="How far styles stray from their mean: less gives plainer pictures that are more "
         "alike; 0 is the mean's picture.",
-        zh=("截断", "风格偏离其平均的程度：调低则更平淡而相似；0 为平均风格的图片。"),
     )
 
 

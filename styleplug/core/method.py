@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -28,7 +28,6 @@ class Slot:
         id: its name in the command line, Python and HTTP.
         label: its name on the page.
         help: what to put there.
-        zh: label and help in Chinese.
         most: how many pictures it takes at most.
         least: how many it needs; 0 where it may stay empty.
         drawn_on: id of another slot where this is a mask of that slot's picture, drawn over it
@@ -40,7 +39,6 @@ class Slot:
     id: str
     label: str
     help: str
-    zh: tuple[str, str]
     most: int = 1
     least: int = 1
     drawn_on: str = ""
@@ -85,11 +83,11 @@ class Method(ABC, Generic[P]):
     id: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
-    zh: ClassVar[tuple[str, str]]  # title and summary in Chinese
     paper: ClassVar[str]  # where the method comes from
     params: ClassVar[type[Params]]
     inputs: ClassVar[tuple[Slot, ...]]
     weights: ClassVar[Mapping[str, tuple[WeightSource, ...]]]
+    catalogues: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # language -> texts, by place
     rank: ClassVar[int] = 100  # methods are shown in this order, then by id
     tiled: ClassVar[bool] = False  # paints by `core.tiles`: memory hardly grows with the picture
     bounded: ClassVar[bool] = False  # the same holds, though it does not paint by tiles

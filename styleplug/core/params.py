@@ -39,8 +39,7 @@ class Hint(BaseModel):
     model_config = ConfigDict(frozen=True)
     label: str
     help: str
-    zh: tuple[str, str]  # label and help in Chinese
-    words: dict[str, tuple[str, str]] = {}  # choice -> how it is shown, in English and Chinese
+    words: dict[str, str] = {}  # choice -> how it is shown
     unit: str = ""
     step: float | None = None
     advanced: bool = False
@@ -51,8 +50,7 @@ def field(
     *,
     label: str,
     help: str,
-    zh: tuple[str, str],
-    words: Mapping[str, tuple[str, str]] | None = None,
+    words: Mapping[str, str] | None = None,
     ge: float | None = None,
     le: float | None = None,
     step: float | None = None,
@@ -65,9 +63,7 @@ def field(
         default: the only place where the default stands; checked against the bounds.
         label: short name on the page.
         help: what it does, for somebody who reads no code.
-        zh: label and help in Chinese.
-        words: how the page shows each choice of a Literal, in English and Chinese; by default
-            as it is.
+        words: how the page shows each choice of a Literal; by default as it is.
         ge: smallest value allowed.
         le: largest value allowed.
         step: granularity of the slider.
@@ -75,7 +71,7 @@ def field(
         advanced: kept out of sight until asked for.
     """
     named = dict(words or {})
-    hint = Hint(label=label, help=help, zh=zh, words=named, unit=unit, step=step, advanced=advanced)
+    hint = Hint(label=label, help=help, words=named, unit=unit, step=step, advanced=advanced)
     extra: Any = {"hint": hint}  # the schema keeps it as plain data
     return Field(default, ge=ge, le=le, description=help, json_schema_extra=extra)
 

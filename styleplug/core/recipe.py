@@ -23,12 +23,12 @@ OPTIONS = (
 )
 """What every command takes beside its method's own and the fields below."""
 DEVICES = {
-    "auto": ("automatic", "自动"),
-    "cpu": ("processor", "处理器"),
-    "cuda": ("NVIDIA card", "NVIDIA 显卡"),
-    "mps": ("Apple GPU", "Apple GPU"),
+    "auto": "automatic",
+    "cpu": "processor",
+    "cuda": "NVIDIA card",
+    "mps": "Apple GPU",
 }
-"""How devices are called, in English and Chinese."""
+"""How devices are called."""
 
 
 class Finish(Params):
@@ -41,14 +41,12 @@ class Finish(Params):
         step=0.05,
         label="Strength",
         help="1 shows the result in full, 0 the content picture; between them both are blended.",
-        zh=("强度", "1 为完整效果，0 为原图，中间值为两者混合。"),
         advanced=True,
     )
     keep_colours: bool = field(
         False,
         label="Keep colours",
         help="Take brush marks and light from the result, but the colours from the content.",
-        zh=("保留原色", "笔触和明暗取自结果，颜色取自内容图。"),
     )
 
 
@@ -63,7 +61,6 @@ class Settings(Params):
         unit="px",
         label="Size",
         help="Long side of the result. Twice the size takes about four times as long.",
-        zh=("尺寸", "结果图的长边像素。尺寸加倍，时间约为四倍。"),
     )
     seed: int = field(
         0,
@@ -71,7 +68,6 @@ class Settings(Params):
         le=2**31 - 1,
         label="Seed",
         help="The same seed and settings give the same picture; another seed, a variation.",
-        zh=("随机种子", "相同种子与设置得到相同图片；换种子得到变化。"),
         advanced=True,
     )
     backend: Literal["auto", "torch", "onnx", "fake"] = field(
@@ -79,12 +75,11 @@ class Settings(Params):
         label="Backend",
         help="What computes: PyTorch, ONNX Runtime, or whichever is best here (auto). "
         "fake computes nothing and is for testing plug-ins.",
-        zh=("后端", "计算引擎：PyTorch、ONNX Runtime，或自动选择。fake 仅用于测试插件。"),
         words={
-            "auto": ("automatic", "自动"),
-            "torch": ("PyTorch", "PyTorch"),
-            "onnx": ("ONNX Runtime", "ONNX Runtime"),
-            "fake": ("fake, for tests", "fake（测试用）"),
+            "auto": "automatic",
+            "torch": "PyTorch",
+            "onnx": "ONNX Runtime",
+            "fake": "fake, for tests",
         },
         advanced=True,
     )
@@ -94,14 +89,12 @@ class Settings(Params):
         label="Weights",
         help="Weights of a training run, by the name of its folder; left empty, those that the "
         "method comes with.",
-        zh=("权重", "训练所得的权重，以其文件夹名指定；留空则使用方法自带的权重。"),
         advanced=True,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = field(
         "auto",
         label="Device",
         help="Where it computes. A graphics card that was asked for but is not used is reported.",
-        zh=("设备", "计算设备。若指定的显卡未被使用，会给出提示。"),
         words=DEVICES,
         advanced=True,
     )

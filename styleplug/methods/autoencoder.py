@@ -49,16 +49,11 @@ class AutoencoderParams(Params):
         "the style; transport moves them least, whitening is rougher. AdaIN sets means and "
         "deviations only, and is milder. Mix adds the style's features to the content's: it "
         "blends the two pictures and does not repaint.",
-        zh=(
-            "变换",
-            "特征的变换方式：最优传输与白化着色都匹配风格的相关性，前者改动最小，后者更粗犷；"
-            "AdaIN 只匹配均值与标准差，较温和；叠加将两图特征相加，而非重绘。",
-        ),
         words={
-            "transport": ("Transport", "最优传输"),
-            "whitening": ("Whitening", "白化着色"),
-            "adain": ("AdaIN", "AdaIN"),
-            "mix": ("Mix", "叠加"),
+            "transport": "Transport",
+            "whitening": "Whitening",
+            "adain": "AdaIN",
+            "mix": "Mix",
         },
     )
     forms: float = field(
@@ -68,7 +63,6 @@ class AutoencoderParams(Params):
         step=0.05,
         label="Forms",
         help="Strength at the coarsest level, where a feature sees a whole motif. 0 skips it.",
-        zh=("形体", "最粗一级的强度，其特征涵盖整个图案。0 为跳过。"),
     )
     texture: float = field(
         0.7,
@@ -77,7 +71,6 @@ class AutoencoderParams(Params):
         step=0.05,
         label="Texture",
         help="Strength at the second level: grain and pattern. 0 skips it.",
-        zh=("纹理", "第二级的强度：质感与花纹。0 为跳过。"),
     )
     strokes: float = field(
         0.7,
@@ -86,7 +79,6 @@ class AutoencoderParams(Params):
         step=0.05,
         label="Strokes",
         help="Strength at the third level: brush marks and contours. 0 skips it.",
-        zh=("笔触", "第三级的强度：笔触与轮廓。0 为跳过。"),
     )
     colours: float = field(
         1.0,
@@ -95,7 +87,6 @@ class AutoencoderParams(Params):
         step=0.05,
         label="Colours",
         help="Strength at the finest level: the palette. 0 skips it.",
-        zh=("色彩", "最细一级的强度：调色。0 为跳过。"),
     )
     detail: float = field(
         0.7,
@@ -105,7 +96,6 @@ class AutoencoderParams(Params):
         label="Detail",
         help="How much is kept of the detail that decoders cannot give back. 1 keeps every "
         "contour of the content; 0 is freer, and loses small things.",
-        zh=("细节", "保留解码器无法还原的细节的程度。1 保留全部轮廓；0 更自由，但会丢失小细节。"),
     )
     style_scale: float = style_scale()
     style_blend: Numbers = style_blend()
@@ -116,7 +106,6 @@ class AutoencoderParams(Params):
         step=0.05,
         label="Content weight",
         help="For mix only: how much of the content's features goes in.",
-        zh=("内容权重", "仅用于 mix：内容特征的比重。"),
         advanced=True,
     )
     style_weight: float = field(
@@ -126,7 +115,6 @@ class AutoencoderParams(Params):
         step=0.05,
         label="Style weight",
         help="For mix only: how much of the style's features goes in.",
-        zh=("风格权重", "仅用于 mix：风格特征的比重。"),
         advanced=True,
     )
 
@@ -194,7 +182,6 @@ class Autoencoder(Method[AutoencoderParams]):
     id = "autoencoder"
     title = "Autoencoder"
     summary = "Gives the content's features the style's statistics, level by level."
-    zh = ("自编码器", "逐级让内容图的特征具有风格图的统计特性，再解码成图。")
     paper = "Li et al. 2017, Universal Style Transfer via Feature Transforms"
     params = AutoencoderParams
     inputs = SLOTS

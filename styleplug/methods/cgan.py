@@ -33,14 +33,14 @@ Kind = Literal[
     "male-warrior",
 ]
 _WORDS = {
-    "female-commoner": ("Woman, commoner", "平民女子"),
-    "female-incarnation": ("Woman, deity", "女性神佛"),
-    "female-noble": ("Woman, noble", "贵族女子"),
-    "female-warrior": ("Woman, warrior", "武家女子"),
-    "male-commoner": ("Man, commoner", "平民男子"),
-    "male-incarnation": ("Man, deity", "男性神佛"),
-    "male-noble": ("Man, noble", "贵族男子"),
-    "male-warrior": ("Man, warrior", "武士"),
+    "female-commoner": "Woman, commoner",
+    "female-incarnation": "Woman, deity",
+    "female-noble": "Woman, noble",
+    "female-warrior": "Woman, warrior",
+    "male-commoner": "Man, commoner",
+    "male-incarnation": "Man, deity",
+    "male-noble": "Man, noble",
+    "male-warrior": "Man, warrior",
 }
 
 
@@ -51,14 +51,12 @@ class CganParams(MappedParams):
         "female-noble",
         label="Kind",
         help="Who the faces are of, in scrolls of the 16th and 17th centuries.",
-        zh=("类别", "面孔的身份（见于十六、十七世纪的绘卷）。"),
         words=_WORDS,
     )
     second: Kind = field(
         "male-warrior",
         label="Second kind",
         help="The one that is mixed in.",
-        zh=("第二类别", "混入的另一类别。"),
         words=_WORDS,
     )
     mix: float = field(
@@ -68,14 +66,12 @@ class CganParams(MappedParams):
         step=0.05,
         label="Mix",
         help="Share of the second kind: 0 is none of it, 1 nothing else.",
-        zh=("混合", "第二类别所占的份额：0 为完全不混入，1 为全部。"),
     )
     shares: Numbers = field(
         (),
         label="Shares",
         help="Shares of all classes, in the order of the alphabet, such as 1, 0, 0, 2, 0, 0, 0, 0; "
         "in place of the three above. Weights of your own training need them.",
-        zh=("份额", "按字母顺序给出所有类别的份额，代替上面三项。自己训练的权重需填此项。"),
         advanced=True,
     )
 
@@ -86,7 +82,6 @@ class Cgan(Mapped[CganParams]):
     id = "cgan"
     title = "Conditional GAN"
     summary = "Makes faces of Japanese scrolls, of a chosen kind of people or a mix of kinds."
-    zh = ("条件 GAN", "生成日本绘卷中所选身份（或多种身份混合）的面孔。")
     paper = "Mirza & Osindero 2014, Conditional Generative Adversarial Nets"
     rank = 62
     params = CganParams

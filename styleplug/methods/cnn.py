@@ -27,7 +27,6 @@ class CnnParams(Params):
         step=0.05,
         label="Style weight",
         help="0 paints the content in its own style, 1 in the style's; more exaggerates.",
-        zh=("风格权重", "0 为内容自身的风格，1 为目标风格，更大则夸张。"),
     )
     content_weight: float = field(
         1.0,
@@ -36,7 +35,6 @@ class CnnParams(Params):
         step=0.05,
         label="Content weight",
         help="How firmly the content's structure is drawn. Raise it for harder contours.",
-        zh=("内容权重", "内容结构的清晰程度。调高则轮廓更硬。"),
     )
     style_scale: float = style_scale(smallest=0.5)
     style_blend: Numbers = style_blend()
@@ -48,7 +46,6 @@ class Cnn(Method[CnnParams]):
     id = "cnn"
     title = "One pass"
     summary = "Paints the content in any style at once, with a small net that was taught to."
-    zh = ("一次成画", "用训练好的小网络，一次即以任意风格重绘内容图。")
     paper = (
         "Huang & Belongie 2017, Arbitrary Style Transfer in Real-time with Adaptive Instance "
         "Normalization; Wang et al. 2023, MicroAST"

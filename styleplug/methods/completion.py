@@ -41,7 +41,6 @@ class CompletionParams(Params):
         le=8,
         label="Proposals",
         help="How many different completions. The first ones stay the same when there are more.",
-        zh=("方案数", "生成多少种不同的补全。增加数量时，前面的方案保持不变。"),
     )
     margin: float = field(
         0.0,
@@ -52,21 +51,19 @@ class CompletionParams(Params):
         label="Margin",
         help="How much the picture grows beyond its sides, in hundredths of its shorter side; "
         "0 leaves its size.",
-        zh=("外扩", "向画面之外扩展的宽度，占短边的百分比；0 为不扩展。"),
     )
     sides: Side = field(
         "all",
         label="Sides",
         help="Where the margin is added.",
-        zh=("扩展方向", "在哪些边扩展画面。"),
         words={
-            "all": ("All", "四边"),
-            "left_right": ("Left and right", "左右两边"),
-            "top_bottom": ("Top and bottom", "上下两边"),
-            "left": ("Left", "左边"),
-            "right": ("Right", "右边"),
-            "top": ("Top", "上边"),
-            "bottom": ("Bottom", "下边"),
+            "all": "All",
+            "left_right": "Left and right",
+            "top_bottom": "Top and bottom",
+            "left": "Left",
+            "right": "Right",
+            "top": "Top",
+            "bottom": "Bottom",
         },
     )
     detail: Literal["both", "patches", "net"] = field(
@@ -75,12 +72,7 @@ class CompletionParams(Params):
         help="Patches: put together from pieces of the picture itself, sharp. Both: the same, led "
         "by what a trained net imagines there. Net: that alone, quick, but only a sketch where "
         "much is missing.",
-        zh=(
-            "细节",
-            "碎片：用图片自身的碎片拼成，清晰。两者：同上，并以训练好的网络的想象为引导。"
-            "网络：仅用网络，很快，但缺失较多时只是草图。",
-        ),
-        words={"both": ("Both", "两者"), "patches": ("Patches", "碎片"), "net": ("Net", "网络")},
+        words={"both": "Both", "patches": "Patches", "net": "Net"},
     )
     widen: int = field(
         2,
@@ -90,7 +82,6 @@ class CompletionParams(Params):
         label="Widen mask",
         help="By how many pixels mask and margin reach further into the picture, so that no rim "
         "of what was covered, or of a frame, stays.",
-        zh=("扩张蒙版", "蒙版与外扩区域向画面内扩张的像素数，以免残留物体或画框的边缘。"),
         advanced=True,
     )
 
@@ -101,23 +92,18 @@ class Completion(Method[CompletionParams]):
     id = "completion"
     title = "Completion"
     summary = "Fills what you paint over, or widens the picture beyond its sides, in several ways."
-    zh = ("图像补全", "填补你涂抹的部分，或将画面向外扩展，并给出多种方案。")
     paper = (
         "Yu et al. 2019, Free-Form Image Inpainting with Gated Convolution; Wexler et al. 2007, "
         "Space-Time Completion of Video; Pérez et al. 2003, Poisson Image Editing"
     )
     params = CompletionParams
     inputs = (
-        Slot("content", "Picture", "The picture to complete.", ("图片", "要补全的图片。")),
+        Slot("content", "Picture", "The picture to complete."),
         Slot(
             "mask",
             "Mask",
             "What to fill: paint over it. Without one, what is transparent in the picture is "
             "filled. Not needed where only a margin is added.",
-            (
-                "蒙版",
-                "要填补的部分：直接涂抹即可。若无蒙版，则填补图片中透明的部分。若只外扩画面则不需要。",
-            ),
             least=0,
             drawn_on="content",
         ),

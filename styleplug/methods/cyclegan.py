@@ -24,8 +24,8 @@ _MARGIN = 56  # pixels that a generator sees around one
 _FUNCTIONS = {"painting": "paint", "photograph": "photograph"}  # of the architecture
 _BACK = {"painting": "photograph", "photograph": "painting"}
 
-PAINTERS = {"ukiyoe": ("Ukiyo-e", "浮世绘"), "impressionism": ("Monet", "莫奈")}
-"""How the pairs of nets are called, in English and Chinese."""
+PAINTERS = {"ukiyoe": "Ukiyo-e", "impressionism": "Monet"}
+"""How the pairs of nets are called."""
 
 
 class CycleGanParams(Params):
@@ -35,15 +35,13 @@ class CycleGanParams(Params):
         "ukiyoe",
         label="Painter",
         help="The pair of nets: of Monet's paintings, or of Japanese woodcuts.",
-        zh=("画家", "所用的网络：莫奈的画，或浮世绘。"),
         words=PAINTERS,
     )
     direction: Literal["painting", "photograph"] = field(
         "painting",
         label="Turn into",
         help="A painting, of a photograph; or a photograph, of a painting of that kind.",
-        zh=("转换为", "把照片变为绘画，或把该类绘画变为照片。"),
-        words={"painting": ("Painting", "绘画"), "photograph": ("Photograph", "照片")},
+        words={"painting": "Painting", "photograph": "Photograph"},
     )
     brush: float = field(
         1.5,
@@ -54,10 +52,6 @@ class CycleGanParams(Params):
         help="Size of the marks that a photograph gets, or that a painting has and is to lose: the "
         "picture is repainted so many times smaller and then enlarged, so that small things get "
         "lost, too.",
-        zh=(
-            "笔触大小",
-            "照片将得到的、或绘画原有而要去掉的笔触的大小：先缩小若干倍重绘再放大，细小之处也会消失。",
-        ),
     )
     grain: float = field(
         1.0,
@@ -66,7 +60,6 @@ class CycleGanParams(Params):
         step=0.05,
         label="Grain",
         help="Noise of which marks are made where the picture is flat. Another seed gives others.",
-        zh=("颗粒", "在平坦处化为笔触的噪声。换种子则笔触不同。"),
         advanced=True,
     )
     cycle: bool = field(
@@ -74,7 +67,6 @@ class CycleGanParams(Params):
         label="Cycle error",
         help="Also go the way back and tell by how much the picture differs then, on average, of "
         "a range of 1. Takes as long again.",
-        zh=("循环误差", "再走一遍回程，给出还原图与原图的平均差异（满幅为 1）。用时加倍。"),
     )
 
 
@@ -84,7 +76,6 @@ class CycleGan(Method[CycleGanParams]):
     id = "cyclegan"
     title = "CycleGAN"
     summary = "Turns photographs into paintings, and paintings into photographs."
-    zh = ("CycleGAN 互转", "把照片变为绘画，把绘画变为照片。")
     paper = (
         "Zhu et al. 2017, Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial "
         "Networks"
@@ -95,7 +86,6 @@ class CycleGan(Method[CycleGanParams]):
             "content",
             "Picture",
             "The photograph to paint, or the painting to turn into a photograph.",
-            ("图片", "要变为绘画的照片，或要变为照片的绘画。"),
         ),
     )
     weights = {  # noqa: RUF012

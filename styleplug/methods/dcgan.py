@@ -21,7 +21,6 @@ class Dcgan(Mapped[DcganParams]):
     id = "dcgan"
     title = "DCGAN"
     summary = "Makes faces in the manner of Japanese scrolls out of noise, 64 × 64 pixels."
-    zh = ("DCGAN", "用卷积网络从噪声生成日本绘卷风格的面孔（64 × 64 像素）。")
     paper = (
         "Radford, Metz & Chintala 2016, Unsupervised Representation Learning with Deep "
         "Convolutional Generative Adversarial Networks"

@@ -20,7 +20,6 @@ class Gan(Mapped[GanParams]):
     id = "gan"
     title = "GAN"
     summary = "Makes small faces, 64 × 64 pixels, in the manner of Japanese scrolls out of noise."
-    zh = ("GAN", "用全连接网络从噪声生成日本绘卷风格的小面孔（64 × 64 像素）。")
     paper = "Goodfellow et al. 2014, Generative Adversarial Nets"
     rank = 60
     params = GanParams

@@ -56,7 +56,6 @@ class GatysParams(Params):
         step=1.0,
         label="Style weight",
         help="How much the picture must resemble the style. Raise it for bolder brush marks.",
-        zh=("风格权重", "图片与风格相似的程度。调高可得到更强的笔触。"),
     )
     content_weight: float = field(
         1.0,
@@ -65,7 +64,6 @@ class GatysParams(Params):
         step=0.1,
         label="Content weight",
         help="How much the picture must resemble the content. Raise it to keep more structure.",
-        zh=("内容权重", "图片与内容相似的程度。调高可保留更多结构。"),
     )
     style_scale: float = style_scale()
     iterations: int = field(
@@ -74,30 +72,24 @@ class GatysParams(Params):
         le=2000,
         label="Iterations",
         help="Steps at each scale. More give a closer match and take longer.",
-        zh=("迭代次数", "每个尺度的优化步数。步数越多越接近，耗时越长。"),
     )
     encoder: Literal["styleplug", "vgg19"] = field(
         "styleplug",
         label="Encoder",
         help="The net whose features are compared: our own small one, or VGG-19 as in the "
         "paper (52 MB from the Hugging Face Hub at first use, and about twelve times slower).",
-        zh=("编码器", "用于比较特征的网络：自带的小网络，或论文的 VGG-19（需下载，约慢十二倍）。"),
-        words={"styleplug": ("Our own", "自带"), "vgg19": ("VGG-19", "VGG-19")},
+        words={"styleplug": "Our own", "vgg19": "VGG-19"},
     )
     init: Literal["content", "draft", "style", "noise"] = field(
         "draft",
         label="Start from",
         help="The picture at the first step. A draft painted in one pass is nearest to the goal; "
         "the content keeps its own colours longer; noise and style are freer.",
-        zh=(
-            "起点",
-            "优化的起始图片。一次成画的草稿离目标最近；内容图更久保留原色；噪声或风格更自由。",
-        ),
         words={
-            "content": ("Content", "内容"),
-            "draft": ("Draft", "草稿"),
-            "style": ("Style", "风格"),
-            "noise": ("Noise", "噪声"),
+            "content": "Content",
+            "draft": "Draft",
+            "style": "Style",
+            "noise": "Noise",
         },
         advanced=True,
     )
@@ -107,7 +99,6 @@ class GatysParams(Params):
         le=6,
         label="Scales",
         help="Sizes from coarse to fine, each twice the one before. More give larger marks.",
-        zh=("尺度数", "由粗到细的尺寸数，逐级加倍。越多则大笔触越明显。"),
         advanced=True,
     )
     style_blend: Numbers = style_blend()
@@ -116,14 +107,10 @@ class GatysParams(Params):
         label="Style loss",
         help="What is compared of the style: Gram matrices (the paper), means and deviations of "
         "channels, or the Wasserstein distance of Gaussians.",
-        zh=(
-            "风格损失",
-            "比较风格的方式：Gram 矩阵（论文）、通道均值与标准差，或 Wasserstein 距离。",
-        ),
         words={
-            "gram": ("Gram matrices", "Gram 矩阵"),
-            "moments": ("Means and deviations", "均值与标准差"),
-            "wasserstein": ("Wasserstein distance", "Wasserstein 距离"),
+            "gram": "Gram matrices",
+            "moments": "Means and deviations",
+            "wasserstein": "Wasserstein distance",
         },
         advanced=True,
     )
@@ -131,15 +118,13 @@ class GatysParams(Params):
         "mse",
         label="Content loss",
         help="Squared or absolute difference of the content's features.",
-        zh=("内容损失", "内容特征的平方误差或绝对误差。"),
-        words={"mse": ("Squared", "平方误差"), "l1": ("Absolute", "绝对误差")},
+        words={"mse": "Squared", "l1": "Absolute"},
         advanced=True,
     )
     layer_weights: Numbers = field(
         (),
         label="Layer weights",
         help="Weight of each style layer, fine to coarse, such as 1, 1, 1, 1, 1. Empty: equal.",
-        zh=("层权重", "各风格层的权重，由细到粗，如 1, 1, 1, 1, 1。留空则相等。"),
         advanced=True,
     )
     variation_weight: float = field(
@@ -149,7 +134,6 @@ class GatysParams(Params):
         step=0.1,
         label="Smoothness",
         help="Weight of the total variation: raise it against speckle.",
-        zh=("平滑", "全变分的权重：有噪点时调高。"),
         advanced=True,
     )
     optimiser: Literal["adam", "lbfgs"] = field(
@@ -157,8 +141,7 @@ class GatysParams(Params):
         label="Optimiser",
         help="Adam goes on getting better; L-BFGS, the paper's, is quick at first and needs more "
         "memory.",
-        zh=("优化器", "Adam 后劲更足；L-BFGS（论文所用）起步快，内存更多。"),
-        words={"adam": ("Adam", "Adam"), "lbfgs": ("L-BFGS", "L-BFGS")},
+        words={"adam": "Adam", "lbfgs": "L-BFGS"},
         advanced=True,
     )
     learning_rate: float = field(
@@ -169,7 +152,6 @@ class GatysParams(Params):
         label="Learning rate",
         help="Largest change of a pixel in a step of Adam (1 is black to white). "
         f"L-BFGS finds its own steps; {_RATE} takes them whole.",
-        zh=("学习率", "Adam 每步像素的最大变化（1 为黑到白）。L-BFGS 自定步长。"),
         advanced=True,
     )
 
@@ -180,7 +162,6 @@ class Gatys(Method[GatysParams]):
     id = "gatys"
     title = "Gatys"
     summary = "Paints the content with the styles' brush marks, step by step before your eyes."
-    zh = ("Gatys 优化", "以风格图的笔触逐步重绘内容图，过程实时可见。")
     paper = "Gatys, Ecker & Bethge 2016, Image Style Transfer Using Convolutional Neural Networks"
     rank = 20
     params = GatysParams

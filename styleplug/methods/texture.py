@@ -41,7 +41,6 @@ class TextureParams(GeneratorParams):
         label="Variation",
         help="With pictures: how far textures stray from theirs. At 0 only the places of the "
         "marks differ, 1 is as without pictures.",
-        zh=("变化", "使用图片时，纹理偏离原图的程度：0 仅改变笔触的位置，1 等同于不用图片。"),
     )
     temperature: float = field(
         1.0,
@@ -51,7 +50,6 @@ class TextureParams(GeneratorParams):
         label="Temperature",
         help="Strength of the noise that marks are made of: less gives smoother paint, more a "
         "rougher grain.",
-        zh=("温度", "生成笔触的噪声强度：调低则颜料更平滑，调高则颗粒更粗。"),
     )
     style_scale: float = style_scale()
     style_blend: Numbers = style_blend()
@@ -63,7 +61,6 @@ class Texture(Generator[TextureParams]):
     id = "texture"
     title = "Texture"
     summary = "Makes textures that tile: new ones, or after one to four pictures, varied or mixed."
-    zh = ("纹理", "生成可无缝拼接的纹理：全新的，或取自一至四张图片并加以变化、混合。")
     paper = "Kingma & Welling 2014, Auto-Encoding Variational Bayes"
     params = TextureParams
     inputs = (
@@ -71,7 +68,6 @@ class Texture(Generator[TextureParams]):
             "style",
             "Pictures",
             "Up to four pictures whose textures are taken and mixed; none for new textures.",
-            ("图片", "至多四张图片，取其纹理并混合；不放则生成全新的纹理。"),
             most=4,
             least=0,
         ),

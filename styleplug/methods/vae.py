@@ -47,16 +47,11 @@ class VaeParams(Params):
         help="Statistics and noise style: the content is painted with the style's colours and "
         "marks, or has its texture added. Shift and slerp blend: one picture shows through the "
         "other, along a straight line or an arc.",
-        zh=(
-            "模式",
-            "“统计”与“噪声”迁移风格：以风格的色彩与笔触重绘，或叠加其纹理。"
-            "“直线”与“圆弧”混合：沿直线或圆弧使两图互相透出。",
-        ),
         words={
-            "statistics": ("Statistics", "统计"),
-            "noise": ("Noise style", "噪声"),
-            "shift": ("Shift", "直线"),
-            "slerp": ("Slerp", "圆弧"),
+            "statistics": "Statistics",
+            "noise": "Noise style",
+            "shift": "Shift",
+            "slerp": "Slerp",
         },
     )
     style_weight: float = field(
@@ -67,11 +62,6 @@ class VaeParams(Params):
         label="Style weight",
         help="How far the latent moves: z = content weight · (z_c + style weight · (z_s - z_c)). "
         "0 leaves the content; 1 is all of the style, so blend with about 0.5.",
-        zh=(
-            "风格权重",
-            "潜变量移动的程度：z = 内容权重 · (z_c + 风格权重 · (z_s - z_c))。"
-            "0 为原内容，1 为完全的风格，混合时约取 0.5。",
-        ),
     )
     content_weight: float = field(
         1.0,
@@ -80,7 +70,6 @@ class VaeParams(Params):
         step=0.05,
         label="Content weight",
         help="Scales the moved latent: more gives stronger contrast, less a paler picture.",
-        zh=("内容权重", "缩放移动后的潜变量：调高对比更强，调低则更淡。"),
     )
     style_scale: float = style_scale()
     grain: float = field(
@@ -91,7 +80,6 @@ class VaeParams(Params):
         label="Grain",
         help="In the mode statistics: noise of which brush marks are made where the content is "
         "flat. Another seed gives other marks.",
-        zh=("颗粒", "“统计”模式中的噪声，在内容平坦处化为笔触。换种子则笔触不同。"),
         advanced=True,
     )
     encoder: Literal["styleplug", "taesd"] = field(
@@ -99,23 +87,17 @@ class VaeParams(Params):
         label="Encoder",
         help="The autoencoder: our own, that has learnt to paint, or TAESD, larger and with a "
         "coarser latent (10 MB from the Hugging Face Hub at first use).",
-        zh=("编码器", "自带的自编码器（学过绘画），或更大、潜空间更粗的 TAESD（需下载 10 MB）。"),
-        words={"styleplug": ("Our own", "自带"), "taesd": ("TAESD", "TAESD")},
+        words={"styleplug": "Our own", "taesd": "TAESD"},
     )
     moments: Literal["transport", "whitening", "adain"] = field(
         "transport",
         label="Statistics",
         help="How the statistics of the latent are matched: mean and covariance with the least "
         "change, or by whitening and colouring, or means and deviations of the channels only.",
-        zh=(
-            "统计方式",
-            "匹配潜变量统计量的方式：以最小改动匹配均值与协方差（最优传输），"
-            "白化着色，或仅各通道的均值与标准差（AdaIN）。",
-        ),
         words={
-            "transport": ("Transport", "最优传输"),
-            "whitening": ("Whitening", "白化着色"),
-            "adain": ("AdaIN", "AdaIN"),
+            "transport": "Transport",
+            "whitening": "Whitening",
+            "adain": "AdaIN",
         },
         advanced=True,
     )
@@ -128,7 +110,6 @@ class Vae(Method[VaeParams]):
     id = "vae"
     title = "VAE"
     summary = "Moves the content's latent towards the styles': paints, adds texture, or blends."
-    zh = ("VAE 潜空间", "将内容图的潜变量移向风格图：重绘、叠加纹理或混合。")
     paper = "Kingma & Welling 2014, Auto-Encoding Variational Bayes"
     params = VaeParams
     inputs = SLOTS

@@ -34,30 +34,26 @@ class Swatch:
 
     Args:
         id: its name in code and files.
-        label: its name on the page.
-        zh: its name on the page in Chinese.
         paint: makes it: (512, 512, 3) float32 in [0, 1], sRGB, in about a second.
     """
 
     id: str
-    label: str
-    zh: str
     paint: Callable[[], np.ndarray]
 
 
 _ALL = (
-    Swatch("night", "Swirling night", "旋涡星夜", night.paint),
-    Swatch("lilies", "Brush strokes", "印象派笔触", lilies.paint),
-    Swatch("glass", "Stained glass", "彩绘玻璃", glass.paint),
-    Swatch("waves", "Woodblock waves", "浮世绘海浪", waves.paint),
-    Swatch("mosaic", "Mosaic", "马赛克镶嵌", mosaic.paint),
-    Swatch("watercolour", "Watercolour", "水彩", watercolour.paint),
-    Swatch("halftone", "Halftone", "波普网点", halftone.paint),
-    Swatch("points", "Pointillism", "点彩", points.paint),
-    Swatch("cubist", "Cubist planes", "立体主义", cubist.paint),
-    Swatch("woodcut", "Woodcut", "木刻版画", woodcut.paint),
-    Swatch("marbling", "Marbled paper", "大理石纹纸", marbling.paint),
-    Swatch("hatching", "Cross hatching", "交叉排线素描", hatching.paint),
+    Swatch("night", night.paint),
+    Swatch("lilies", lilies.paint),
+    Swatch("glass", glass.paint),
+    Swatch("waves", waves.paint),
+    Swatch("mosaic", mosaic.paint),
+    Swatch("watercolour", watercolour.paint),
+    Swatch("halftone", halftone.paint),
+    Swatch("points", points.paint),
+    Swatch("cubist", cubist.paint),
+    Swatch("woodcut", woodcut.paint),
+    Swatch("marbling", marbling.paint),
+    Swatch("hatching", hatching.paint),
 )
 SWATCHES: Mapping[str, Swatch] = MappingProxyType({swatch.id: swatch for swatch in _ALL})
 """Every swatch by its id, the showiest first."""

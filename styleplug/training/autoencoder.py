@@ -39,7 +39,6 @@ class AutoencoderTraining(Params):
         0.02,
         label="Features",
         help="How much the error of features counts against that of pixels.",
-        zh=("特征", "特征误差相对像素误差的比重。"),
         ge=0,
         le=1,
     )
@@ -47,7 +46,6 @@ class AutoencoderTraining(Params):
         0.02,
         label="Obedience",
         help="How much counts that features given another picture's statistics are painted.",
-        zh=("服从", "按改变统计量后的特征作画这一项的比重。"),
         ge=0,
         le=1,
     )
@@ -186,7 +184,6 @@ TASK = Task(
     id="autoencoder",
     title="Encode and decode",
     summary="Learns to turn the features of photographs and paintings back into pictures.",
-    zh=("编码与解码", "学习把照片和绘画的特征还原成图片。"),
     params=AutoencoderTraining,
     lesson=AutoencoderLesson,
 )

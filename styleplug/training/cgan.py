@@ -24,7 +24,6 @@ TASK = Task(
     title="Conditional GAN",
     summary="Learns to make pictures of 64 × 64 pixels of several classes: the sub-folders of "
     "the folder given.",
-    zh=("条件 GAN", "学习生成多个类别的 64 × 64 图片；所给文件夹的子文件夹即类别。"),
     params=CganTraining,
     lesson=partial(GeneratorLesson, cgan),
 )

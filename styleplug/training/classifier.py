@@ -36,7 +36,6 @@ class ClassifierTraining(Params):
         2,
         label="Crops",
         help="Random crops of each picture that are learned from.",
-        zh=("裁剪数", "每张图片用于学习的随机裁剪数。"),
         ge=1,
         le=16,
         advanced=True,
@@ -117,7 +116,6 @@ TASK = Task(
     title="Classifier",
     summary="Learns to tell the classes of pictures, the sub-folders of the folder given; with it "
     "the conditional GAN is judged.",
-    zh=("分类器", "学习分辨图片的类别（所给文件夹的子文件夹），用来评判条件 GAN。"),
     params=ClassifierTraining,
     lesson=ClassifierLesson,
 )

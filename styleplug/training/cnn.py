@@ -51,28 +51,23 @@ class CnnTraining(Params):
         "embedded",
         label="Start from",
         help="The painter that comes with styleplug, which soon takes to new styles, or nothing.",
-        zh=("起点", "从自带的网络开始，可较快学会新风格；或从零开始。"),
-        words={"embedded": ("Our painter", "自带的网络"), "scratch": SCRATCH},
+        words={"embedded": "Our painter", "scratch": SCRATCH},
     )
     size: int = crop(144)
     fine_size: int = field(
         192,
         label="Late crop",
         help="Side of the crops in the last third of the run.",
-        zh=("后期裁剪", "训练最后三分之一所用裁剪的边长。"),
         ge=64,
         le=512,
         step=8,
         advanced=True,
     )
-    batch: int = batch(
-        4, "Pairs of content and style in a step.", "每一步的内容与风格对数。", least=1
-    )
+    batch: int = batch(4, "Pairs of content and style in a step.", least=1)
     style_weight: float = field(
         3.5,
         label="Style weight",
         help="How much style counts against content.",
-        zh=("风格权重", "风格相对内容的比重。"),
         ge=0.1,
         le=20,
     )
@@ -80,7 +75,6 @@ class CnnTraining(Params):
         0.1,
         label="Smoothing",
         help="Weight of the total variation.",
-        zh=("平滑", "全变差的权重。"),
         ge=0,
         le=10,
         advanced=True,
@@ -89,7 +83,6 @@ class CnnTraining(Params):
         4.0,
         label="Identity",
         help="Weight of giving a picture back unchanged where it is its own style.",
-        zh=("恒等", "图片以自身为风格时保持不变的权重。"),
         ge=0,
         le=50,
         advanced=True,
@@ -233,7 +226,6 @@ TASK = Task(
     id="cnn",
     title="Any style in one pass",
     summary="Learns from photographs and paintings to paint any picture in any style.",
-    zh=("一次成画", "从照片和绘画中学习，以任意一幅图的风格画任意一张图。"),
     params=CnnTraining,
     lesson=CnnLesson,
     takes_styles=True,

@@ -47,7 +47,6 @@ class CompletionTraining(Params):
     batch: int = batch(
         16,
         "Completions in a step; a quarter of them are second proposals.",
-        "每一步的补全数，其中四分之一为第二个方案。",
         least=4,
         step=4,
     )
@@ -55,7 +54,6 @@ class CompletionTraining(Params):
         10.0,
         label="Pixel weight",
         help="Weight of the absolute difference of pixels: raise it for truer, softer fills.",
-        zh=("像素权重", "像素绝对误差的权重：调高则更忠实、更柔和。"),
         ge=0.0,
         le=100.0,
         advanced=True,
@@ -64,7 +62,6 @@ class CompletionTraining(Params):
         1.0,
         label="Feature weight",
         help="Weight of perceptual features and of their Gram matrices.",
-        zh=("特征权重", "感知特征及其 Gram 矩阵的权重。"),
         ge=0.0,
         le=100.0,
         advanced=True,
@@ -73,7 +70,6 @@ class CompletionTraining(Params):
         0.3,
         label="Critic weight",
         help="Weight of both critics: raise it for crisper, bolder fills.",
-        zh=("判别权重", "两个判别器的权重：调高则更清晰、更大胆。"),
         ge=0.0,
         le=100.0,
         advanced=True,
@@ -82,7 +78,6 @@ class CompletionTraining(Params):
         0.3,
         label="Diversity",
         help="How far two proposals should lie apart, as a share of the size of their features.",
-        zh=("多样性", "两个方案应相差多少，以特征大小的比例计。"),
         ge=0.0,
         le=2.0,
         step=0.05,
@@ -285,7 +280,6 @@ TASK = Task(
     id="completion",
     title="Completion",
     summary="Learns to paint what lies under a mask, in several ways.",
-    zh=("补全", "学习以多种方案补画蒙版下的内容。"),
     params=CompletionTraining,
     lesson=CompletionLesson,
 )

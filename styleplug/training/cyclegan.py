@@ -66,18 +66,16 @@ class CycleGanTraining(Params):
         "scratch",
         label="Start from",
         help="Nothing, or one of the pairs that come with styleplug, which already paint a little.",
-        zh=("起点", "从零开始，或从自带的某一对网络（已略会作画）开始。"),
         words={"scratch": SCRATCH, **PAINTERS},
     )
     ways: Literal["both", "paint", "photograph"] = field(
         "both",
         label="Directions",
         help="What is learned: both directions, or one of them, while the other stays as it is.",
-        zh=("学习方向", "两个方向都学，或只学其一，另一方向保持不变。"),
         words={
-            "both": ("Both", "两者"),
-            "paint": ("To paintings", "变为绘画"),
-            "photograph": ("To photographs", "变为照片"),
+            "both": "Both",
+            "paint": "To paintings",
+            "photograph": "To photographs",
         },
         advanced=True,
     )
@@ -85,14 +83,12 @@ class CycleGanTraining(Params):
     batch: int = batch(
         4,
         "Photographs, and as many paintings, in a step.",
-        "每一步的照片数，绘画数与之相同。",
         least=1,
     )
     marks: float = field(
         1.0,
         label="Marks",
         help="How much larger paintings are seen than photographs: raise it for broader marks.",
-        zh=("笔触放大", "绘画相对照片的放大倍数：调高则笔触更宽。"),
         ge=1,
         le=4,
     )
@@ -100,7 +96,6 @@ class CycleGanTraining(Params):
         2.0,
         label="Adversarial weight",
         help="How much the critics count: raise it for bolder brush marks.",
-        zh=("对抗权重", "判别器的比重：调高则笔触更大胆。"),
         ge=0,
         le=20,
     )
@@ -109,7 +104,6 @@ class CycleGanTraining(Params):
         label="Cycle weight",
         help="Weight of giving the picture back by the way there and back: raise it where things "
         "are lost.",
-        zh=("循环权重", "往返后还原图片的比重：内容走样时调高。"),
         ge=0,
         le=100,
     )
@@ -117,7 +111,6 @@ class CycleGanTraining(Params):
         1.0,
         label="Identity weight",
         help="Weight of painting a painting again, of its means in the colours of a photograph.",
-        zh=("恒等权重", "由粗略且换作照片色彩的绘画重绘出原画的比重。"),
         ge=0,
         le=100,
     )
@@ -125,7 +118,6 @@ class CycleGanTraining(Params):
         8.0,
         label="Style weight",
         help="Weight of Gram matrices like those of pictures of the other kind of like colours.",
-        zh=("风格权重", "使 Gram 矩阵接近另一类中色彩相应者的比重。"),
         ge=0,
         le=20,
         advanced=True,
@@ -134,7 +126,6 @@ class CycleGanTraining(Params):
         1.0,
         label="Content weight",
         help="Weight of perceptual features like those of the picture before.",
-        zh=("内容权重", "使感知特征接近原图的比重。"),
         ge=0,
         le=20,
         advanced=True,
@@ -143,7 +134,6 @@ class CycleGanTraining(Params):
         0.005,
         label="R1",
         help="Weight of the critics' squared gradient: raise it where training does not settle.",
-        zh=("R1", "判别器梯度平方的比重：训练不稳定时调高。"),
         ge=0,
         le=100,
         advanced=True,
@@ -369,7 +359,6 @@ TASK = Task(
     title="Photographs and paintings, both ways",
     summary="Learns from photographs and paintings, no two of which show the same, to turn one "
     "into the other and back.",
-    zh=("照片与绘画互转", "从互不对应的照片与绘画中学习两者间的双向转换。"),
     params=CycleGanTraining,
     lesson=CycleGanLesson,
     takes_styles=True,

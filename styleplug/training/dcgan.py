@@ -17,7 +17,6 @@ TASK = Task(
     id="dcgan",
     title="DCGAN",
     summary="Learns to make pictures of 64 × 64 pixels like those given, by convolutions.",
-    zh=("DCGAN", "用卷积网络学习生成与所给图片相似的 64 × 64 图片。"),
     params=DcganTraining,
     lesson=partial(GeneratorLesson, dcgan),
 )

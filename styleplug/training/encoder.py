@@ -43,7 +43,6 @@ class EncoderTraining(Params):
     batch: int = batch(
         3,
         "Pictures in a step: so many fresh ones, as many of the pool, and their paintings.",
-        "每一步的图片数：新图、池中图及其对应的画各这么多。",
         least=1,
     )
 
@@ -301,7 +300,6 @@ TASK = Task(
     title="Perceptual encoder",
     summary="Learns to see as VGG-19 does, at a fraction of its cost; Gatys' method looks "
     "through it.",
-    zh=("感知编码器", "以小得多的代价学会 VGG-19 的特征，供 Gatys 方法使用。"),
     params=EncoderTraining,
     lesson=EncoderLesson,
     takes_styles=True,

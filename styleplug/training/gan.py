@@ -33,8 +33,7 @@ class GanTraining(Generation):
         label="Start from",
         help="The net that comes with styleplug, which paints faces; nothing, which takes "
         "hours; or the one of dcgan, whose hand is learned first.",
-        zh=("起点", "自带的网络（已会画人脸）；从零开始（需数小时）；或先学习 dcgan 的画法。"),
-        words={**START, "dcgan": ("That of dcgan", "dcgan 的网络")},
+        words={**START, "dcgan": "That of dcgan"},
     )
 
 
@@ -73,7 +72,6 @@ TASK = Task(
     id="gan",
     title="GAN",
     summary="Learns to make pictures of 64 × 64 pixels like those given, by dense layers.",
-    zh=("GAN", "用全连接网络学习生成与所给图片相似的 64 × 64 图片。"),
     params=GanTraining,
     lesson=GanLesson,
 )

@@ -56,7 +56,7 @@ KNOWN = 1 / 4  # of the sketches in the second game: those of real pictures
 ALONE = 150  # steps in which the painter only learns not to stray, before critics are heard
 ALONE_NEAR, NEAR = 4.0, 0.3  # weight of each number's likeness before, and after
 R1 = 0.05  # its weight in the first game
-START = {"embedded": ("The embedded net", "自带的网络"), "scratch": SCRATCH}  # in words
+START = {"embedded": "The embedded net", "scratch": SCRATCH}  # in words
 
 
 def whole(default: bool) -> Any:
@@ -66,7 +66,6 @@ def whole(default: bool) -> Any:
         label="Whole pictures",
         help="Learn the middle square of each picture almost whole, as suits faces; else random "
         "crops of it, which make more of few pictures.",
-        zh=("整图", "学习每张图片几乎完整的中央方块（适合人脸）；否则随机裁剪，图片少时更有效。"),
     )
 
 
@@ -78,13 +77,11 @@ class Generation(Params):
         label="Start from",
         help="The net that comes with styleplug, which paints faces, or nothing, which takes "
         "hours.",
-        zh=("起点", "自带的网络（已会画人脸），或从零开始（需数小时）。"),
         words=START,
     )
     batch: int = batch(
         16,
         "Real pictures, and as many made ones, in a step.",
-        "每一步的真实图片数，生成图片数与之相同。",
         most=512,
     )
     follow_weight: float = field(
@@ -92,7 +89,6 @@ class Generation(Params):
         label="Likeness weight",
         help="How closely the painter keeps to what it completes: raise it for truer, softer "
         "pictures.",
-        zh=("忠实权重", "绘制网络遵循草图的程度：调高则更忠实、更柔和。"),
         ge=0.0,
         le=100.0,
         advanced=True,

@@ -32,7 +32,6 @@ class Loop(Params):
         label="Minutes",
         help="How long to train, over all resumed parts; 0: no limit by time. "
         f"If neither minutes nor steps are given, {DEFAULT_MINUTES:g} minutes.",
-        zh=("分钟", "训练时长，含续训之前的部分；0 为不限时。若分钟与步数均未给出，则为 60 分钟。"),
     )
     steps: int = field(
         0,
@@ -40,7 +39,6 @@ class Loop(Params):
         le=100_000_000,
         label="Steps",
         help="After how many steps to end; 0: no limit. With minutes as well: what comes first.",
-        zh=("步数", "训练多少步后结束；0 为不限。若同时给出分钟，先到者为准。"),
     )
     seed: int = field(
         0,
@@ -49,14 +47,12 @@ class Loop(Params):
         label="Seed",
         help="All chance follows from it: the same seed, pictures and steps give the same weights "
         "on a processor.",
-        zh=("随机种子", "一切随机性由它决定：在处理器上，相同种子、图片与步数得到相同权重。"),
         advanced=True,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = field(
         "auto",
         label="Device",
         help="Where to compute: a graphics card if there is one (auto), or what is named.",
-        zh=("设备", "计算设备：有显卡则用显卡（自动），或指定其一。"),
         words=DEVICES,
         advanced=True,
     )
@@ -64,10 +60,9 @@ class Loop(Params):
         "float32",
         label="Precision",
         help="Of what the task leaves open: convolutions use bfloat16 anyway where it is quicker.",
-        zh=("精度", "任务未自行决定的部分所用精度；在 bfloat16 更快之处，任务的卷积本来就用它。"),
         words={
-            "float32": ("32 bits (float32)", "32 位（float32）"),
-            "bfloat16": ("16 bits (bfloat16)", "16 位（bfloat16）"),
+            "float32": "32 bits (float32)",
+            "bfloat16": "16 bits (bfloat16)",
         },
         advanced=True,
     )
@@ -77,7 +72,6 @@ class Loop(Params):
         le=1,
         label="Learning rate",
         help="Size of a step of Adam. It rises over 200 steps and falls over the last fifth.",
-        zh=("学习率", "Adam 的步长；前 200 步上升，最后五分之一下降。"),
         advanced=True,
     )
     save_every: int = field(
@@ -86,7 +80,6 @@ class Loop(Params):
         le=1_000_000,
         label="Save every",
         help="Steps from one checkpoint to the next; a killed run loses no more than these.",
-        zh=("保存间隔", "相邻检查点之间的步数；被终止的训练最多损失这么多步。"),
         unit="steps",
         advanced=True,
     )
@@ -96,7 +89,6 @@ class Loop(Params):
         le=1_000_000,
         label="Samples every",
         help="Steps from one sheet of samples to the next.",
-        zh=("样张间隔", "相邻样张之间的步数。"),
         unit="steps",
     )
 

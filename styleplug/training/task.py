@@ -114,7 +114,6 @@ class Task:
         id: also the architecture, and the method that uses the weights.
         title: its name on the page.
         summary: what it learns, from what, in a sentence.
-        zh: title and summary in Chinese.
         params: its own parameters; those of the loop (steps, seed …) are the loop's.
         lesson: makes the run from materials, parameters, a device and a seed; a class of Lesson.
         takes_styles: whether it learns from a second folder.
@@ -125,7 +124,6 @@ class Task:
     id: str
     title: str
     summary: str
-    zh: tuple[str, str]
     params: type[Params]
     lesson: Callable[[Materials, Any, torch.device, int], Lesson]
     takes_styles: bool = False

@@ -48,7 +48,6 @@ class TextureTraining(Params):
         96,
         label="Patch",
         help="Side of the patches in pixels.",
-        zh=("图块", "训练图块的边长（像素）。"),
         ge=32,
         le=256,
         step=16,
@@ -56,7 +55,6 @@ class TextureTraining(Params):
     batch: int = batch(
         24,
         "Patches in a step; half as many samples of the prior are made beside them.",
-        "每一步的图块数；另从先验生成其一半数量的样本。",
         least=4,
         most=128,
         step=2,
@@ -66,7 +64,6 @@ class TextureTraining(Params):
         label="Beta",
         help="Weight of the KL term: raise it for smoother ways from texture to texture, lower it "
         "for closer likeness.",
-        zh=("Beta", "KL 项的权重：调高则纹理间过渡更平滑，调低则更相似。"),
         ge=0.0,
         le=10.0,
     )
@@ -74,7 +71,6 @@ class TextureTraining(Params):
         2.0,
         label="Texture weight",
         help="Weight of the difference of texture statistics.",
-        zh=("纹理权重", "纹理统计量差异的权重。"),
         ge=0.0,
         le=100.0,
     )
@@ -82,7 +78,6 @@ class TextureTraining(Params):
         0.2,
         label="Critic weight",
         help="Weight of the critics: raise it for sharper marks, lower it if these turn odd.",
-        zh=("判别权重", "判别器的权重：调高则笔触更锐利，若变得怪异则调低。"),
         ge=0.0,
         le=10.0,
     )
@@ -90,7 +85,6 @@ class TextureTraining(Params):
         0.2,
         label="Reading weight",
         help="How well the encoder must recover the latent of a sample: raise it for more variety.",
-        zh=("回读权重", "编码器须从样本中还原潜变量的程度：调高则样本更多样。"),
         ge=0.0,
         le=10.0,
         advanced=True,
@@ -332,7 +326,6 @@ TASK = Task(
     id="texture",
     title="Textures",
     summary="Learns the textures of paintings, and to make new ones that tile.",
-    zh=("纹理", "学习绘画中的纹理，并生成可无缝拼接的新纹理。"),
     params=TextureTraining,
     lesson=TextureLesson,
 )

@@ -53,7 +53,6 @@ class VaeTraining(Params):
         0.01,
         label="Beta",
         help="Weight of the KL term: raise it for a smoother latent and softer pictures.",
-        zh=("Beta", "KL 项的权重：调高则潜空间更平滑，图片更柔和。"),
         ge=0.0,
         le=10.0,
     )
@@ -61,7 +60,6 @@ class VaeTraining(Params):
         30.0,
         label="Picture weight",
         help="Weight of the absolute difference of pixels.",
-        zh=("像素权重", "像素绝对误差的权重。"),
         ge=0.0,
         le=100.0,
         advanced=True,
@@ -70,7 +68,6 @@ class VaeTraining(Params):
         1.0,
         label="Feature weight",
         help="Weight of the difference of perceptual features and of their statistics.",
-        zh=("特征权重", "感知特征及其统计量误差的权重。"),
         ge=0.0,
         le=100.0,
         advanced=True,
@@ -80,7 +77,6 @@ class VaeTraining(Params):
         label="Style weight",
         help="How much it learns to paint with the moments of another picture's latent; 0 trains "
         "a plain variational autoencoder.",
-        zh=("风格权重", "学习按另一图潜变量统计量作画的程度；0 为普通变分自编码器。"),
         ge=0.0,
         le=20.0,
     )
@@ -242,7 +238,6 @@ TASK = Task(
     id="vae",
     title="Variational autoencoder",
     summary="Learns a smooth latent of pictures, and to paint with its moments.",
-    zh=("变分自编码器", "学习图片的平滑潜空间，并学会按其统计量作画。"),
     params=VaeTraining,
     lesson=VaeLesson,
 )

@@ -20,8 +20,9 @@ WIDE = 1_000  # nor is one whose ends are this many times apart
 def control(
     name: str,
     info: FieldInfo,
-    owner: str,
+    place: str,
     texts: Texts,
+    element: str,
     offered: list[tuple[str, str]] | None = None,
 ) -> Component:
     """The component of a parameter: label, help, default and bounds from its declaration.
@@ -29,18 +30,18 @@ def control(
     Args:
         name: of the parameter.
         info: its declaration, made by `core.params.field`.
-        owner: prefix of the element's id and of its texts ("gatys", "settings").
+        place: of what declares it, in a catalogue ("method.gatys", "settings").
         texts: collects its words.
+        element: prefix of the element's id.
         offered: words and values to choose from, where the declaration does not know them; []
             hides the control.
     """
     hint = hint_of(info)
-    unit = f" ({hint.unit})" if hint.unit else ""
-    key = f"{owner}-{name}"
+    own = f"{place}.parameter.{name}"
     common: dict[str, Any] = {
-        "label": texts.add(f"{key}-label", hint.label + unit, hint.zh[0] + unit),
-        "info": texts.add(f"{key}-help", hint.help, hint.zh[1]),
-        "elem_id": key,
+        "label": texts.add(f"{own}.label", hint.label, hint.unit),
+        "info": texts.add(f"{own}.help", hint.help),
+        "elem_id": f"{element}-{name}",
         "value": shown(info.default),
     }
     if offered is not None:
@@ -48,7 +49,7 @@ def control(
     if choices := choices_of(info):
         kind = gr.Radio if len(choices) <= FEW else gr.Dropdown
         named = [
-            (texts.add(f"{key}-{one}", *hint.words[one]) if hint.words else one, one)
+            (texts.add(f"{own}.choice.{one}", hint.words[one]) if hint.words else one, one)
             for one in choices
         ]
         return kind(named, **common)

@@ -102,13 +102,14 @@ class Form:
         in_sight = () if any(slot.least for slot in self.method.inputs) else ("seed",)
         for owner, params in self.groups.items():
             prefix = f"{self.method.id}-{owner}" if owner else self.method.id
+            place = owner or f"method.{self.method.id}"
             own = params.__annotations__
             for name, info in sorted(
                 params.model_fields.items(), key=lambda one: one[0] not in own
             ):
                 if (hint_of(info).advanced and name not in in_sight) is advanced:
                     offered = self._offered if name == "trained" else None
-                    self._made[name] = control(name, info, prefix, self._texts, offered)
+                    self._made[name] = control(name, info, place, self._texts, prefix, offered)
 
     def offer(self, trained: Mapping[str, str], to: Language) -> dict[Component, Any]:
         """What the choice of weights becomes when others are known: titles by name."""
@@ -121,10 +122,10 @@ class Form:
         return _choices(self._texts.own("own_weights"), self._trained) if self._trained else []
 
     def _words(self, slot: Slot) -> tuple[str, str]:
-        key = f"{self.method.id}-slot-{slot.id}"
+        place = f"method.{self.method.id}.input.{slot.id}"
         return (
-            self._texts.add(f"{key}-label", slot.label, slot.zh[0]),
-            self._texts.add(f"{key}-help", slot.help, slot.zh[1]),
+            self._texts.add(f"{place}.label", slot.label),
+            self._texts.add(f"{place}.help", slot.help),
         )
 
     def _reveal(self, slot: Slot) -> None:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY, shared
 from styleplug.training import load_task, task_ids
-from styleplug.ui import render
 from styleplug.ui.addresses import NoAddresses, Page
 from styleplug.ui.i18n import Texts
 from styleplug.ui.previews import Previews
@@ -58,7 +56,7 @@ def _compose(
     settings = _settings(share)
     for folder in sorted(train.glob("*/")) if train else ():
         _learn(engine, folder)  # what was trained before
-    texts = Texts()
+    texts = Texts(engine.catalogue.methods.values())
     page = Page(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
     page.queue(max_size=WAITING)  # now, while that is quick: it describes all there is on the page
     with page:
@@ -70,15 +68,16 @@ def _compose(
         tabs = []
         with gr.Tabs(overflow_behavior="wrap") as shelf:
             for method in engine.catalogue.methods.values():
-                title = texts.add(f"{method.id}-title", method.title, method.zh[0])
+                title = texts.add(f"method.{method.id}.title", method.title)
                 with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
                     tabs.append(Tab(method, engine, texts, page, CONCURRENCY, settings))
             for tab in tabs:
                 tab.pass_on(tabs, shelf)
-            for name, why in engine.catalogue.broken.items():
+            for number, (name, why) in enumerate(engine.catalogue.broken.items()):
                 with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
                     gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
-                    gr.HTML(f'<p class="sp-line sp-error">{escape(why)}</p>', padding=False)
+                    said = texts.message(f"broken-{number}", why)
+                    gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
             if train is not None:
                 with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
                     _train(train, engine, tabs, texts, page)
@@ -97,9 +96,10 @@ def _train(
                 tasks[id] = task
         except StyleplugError as error:
             broken[str(error)] = error  # missing packages are told once, not for every task
-    for why in broken:
+    for number, why in enumerate(broken):
         gr.Markdown(texts.own("train_broken"), elem_classes="sp-summary")
-        gr.HTML(render.line(why, "sp-error"), padding=False)
+        said = texts.message(f"task-broken-{number}", why)
+        gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
     if tasks:  # what these import may be missing
         from styleplug.ui.train import TrainTab
         from styleplug.ui.trainer import Trainer

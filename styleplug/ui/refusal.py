@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import re
-
 import gradio as gr
 
 from styleplug.core.errors import StyleplugError
-from styleplug.ui.i18n import ERRORS_ZH, Language, say
-
-_CHINESE = re.compile("[\u4e00-\u9fff]")
+from styleplug.locale import catalogue
+from styleplug.ui.i18n import Language, say
 
 
 def sentence(error: Exception, to: Language) -> str:
-    """What to say of an error; only ours speak for themselves, in English.
+    """What to say of an error; only ours speak for themselves.
 
-    In Chinese they are headed by what kind they are, unless they speak Chinese already.
+    One that no catalogue knows stays English, headed by what kind of error it is.
     """
     if not isinstance(error, StyleplugError):
         return say("unforeseen", to, error=type(error).__name__)
-    said = str(error)
-    if to == "en" or len(_CHINESE.findall(said)) > len(said) / 3:  # less is the name of a file
-        return said
-    names = [kind.__name__ for kind in type(error).__mro__]
-    head = next(ERRORS_ZH[name] for name in names if name in ERRORS_ZH)
-    return f"{head}：{said}"
+    said, known = str(error), catalogue(to)
+    if translated := known.message(said):
+        return translated
+    kinds = [f"error.{kind.__name__}" for kind in type(error).__mro__]
+    head = next((known.places[kind] for kind in kinds if kind in known.places), "")
+    return say("headed", to, head=head, said=said) if head else said
 
 
 def shown(error: Exception, to: Language, *, said: bool = False) -> gr.Error:

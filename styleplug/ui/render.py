@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from styleplug.core.frame import Report
-from styleplug.ui.i18n import Language, duration, memory, say
+from styleplug.ui.i18n import Language, duration, memory, message, say
 from styleplug.ui.live import History, Moment
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def progress(moment: Moment, to: Language) -> str:
     if moment.left is not None:
         parts.append(say("left", to, time=duration(moment.left, to)))
     if frame.note:
-        parts.append(frame.note)
+        parts.append(message(frame.note, to))
     done = frame.step / frame.steps if frame.steps else 0.0
     return bar(done) + line(" · ".join(parts) or say("starting", to))
 
@@ -84,7 +84,7 @@ def badge(report: Report, to: Language, scores: Mapping[str, float]) -> str:
         say("peak", to, memory=memory(report.peak_rss_mb)),
         *(f"{name} {value:.3g}" for name, value in scores.items()),
     ]
-    notes = "".join(line(note, "sp-warn") for note in report.notes)
+    notes = "".join(line(message(note, to), "sp-warn") for note in report.notes)
     spans = "".join(f"<span>{escape(pill)}</span>" for pill in pills)
     return f'{notes}<div class="sp-pills">{spans}</div>'
 

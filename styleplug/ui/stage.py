@@ -127,7 +127,7 @@ class Stage:
             gr.HTML(self._texts.own("as_style"), padding=False)
             return {
                 taker.id: gr.Button(
-                    self._texts.add(f"{taker.id}-title", taker.title, taker.zh[0]),
+                    self._texts.add(f"method.{taker.id}.title", taker.title),
                     size="sm",
                     interactive=False,
                     min_width=80,
@@ -259,7 +259,12 @@ class Stage:
             path = folder.single(picked)
             if not path.is_file():
                 to = language(request)
-                raise shown(UsageError(say("gone", to)), to)
+                raise shown(
+                    UsageError(
+                        "This result is no longer kept: files are deleted after an hour. Run again."
+                    ),
+                    to,
+                )
             return str(path), gr.update(selected=other)
 
         return give

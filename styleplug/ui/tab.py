@@ -76,7 +76,7 @@ class Tab:
 
     def _inputs(self) -> None:
         own, method = self._texts.own, self.method
-        summary = self._texts.add(self._id("summary"), method.summary, method.zh[1])
+        summary = self._texts.add(f"method.{method.id}.summary", method.summary)
         gr.Markdown(summary, elem_classes="sp-summary")
         self.form.pictures()
         self._examples()
@@ -250,10 +250,14 @@ class Tab:
         try:
             text = image.read_recipe(uploaded(file))
             if text is None:
-                raise BadRecipe(say("no_recipe", to))
+                raise BadRecipe(
+                    "This file holds no recipe. Expected a file made here, or a recipe as JSON."
+                )
             recipe = Recipe.from_json(text)
             if recipe.method != self.method.id:
-                raise BadRecipe(say("other_method", to, title=recipe.method))
+                raise BadRecipe(
+                    f"This recipe is for {recipe.method}: open that tab and drop it there."
+                )
             values = self.form.fill(recipe)
         except Exception as error:
             raise shown(error, to) from error

@@ -18,13 +18,14 @@ from styleplug.core.errors import Cancelled, StyleplugError, UsageError
 from styleplug.core.image import FORMATS
 from styleplug.core.machine import processors
 from styleplug.core.params import Params, hint_of
+from styleplug.locale import catalogue
 from styleplug.training.device import card_name
 from styleplug.training.setup import DEFAULT_MINUTES, Loop
 from styleplug.training.task import Task
 from styleplug.ui import render
 from styleplug.ui.controls import control
 from styleplug.ui.form import Form
-from styleplug.ui.i18n import WORDS, Language, Texts, duration, language, say
+from styleplug.ui.i18n import Language, Texts, duration, language, message, say
 from styleplug.ui.refusal import sentence, shown
 from styleplug.ui.trainer import Run, Trainer, View
 
@@ -77,7 +78,7 @@ class TrainTab:
             elem_id="train-task",
         )
         for id, task in self.tasks.items():
-            summary = self._texts.add(f"train-{id}-summary", task.summary, task.zh[1])
+            summary = self._texts.add(f"task.{id}.summary", task.summary)
             with self._only(id):
                 gr.HTML(summary, elem_classes="sp-help", padding=False)
         gr.HTML(self._machine(), elem_classes="sp-help", padding=False)
@@ -105,9 +106,11 @@ class TrainTab:
 
     def _controls(self, task: str, params: type[Params], *, advanced: bool) -> None:
         """Those of a task, or of the loop."""
+        place = f"task.{task}" if task else "loop"
         for name, info in params.model_fields.items():
             if hint_of(info).advanced is advanced:
-                made = control(name, info, f"train-{task or 'loop'}", self._texts)
+                element = f"train-{task or 'loop'}"
+                made = control(name, info, place, self._texts, element)
                 if not task and name in START:
                     made.value = START[name]
                 self._made[task, name] = made
@@ -118,8 +121,7 @@ class TrainTab:
             key, values = "train_card", {"name": name}
         else:
             key, values = "train_cpu", {"n": str(processors())}
-        both = (words.format(**values) for words in WORDS[key])
-        return self._texts.add("train-machine", *both)
+        return self._texts.own(key, **values)
 
     def _outputs(self) -> None:
         own = self._texts.own
@@ -188,7 +190,7 @@ class TrainTab:
                 for (of, name), value in zip(self._made, values, strict=True)
                 if of in ("", task.id)
             }
-            run = self.trainer.start(task, pictures, styles, options, to)
+            run = self.trainer.start(task, pictures, styles, options)
         except Exception as error:
             yield {self.status: render.line(sentence(error, to), "sp-error")}
             raise shown(error, to) from error
@@ -211,7 +213,7 @@ class TrainTab:
     def _look(self, request: gr.Request) -> Iterator[Updates]:
         """What a visitor finds: the tasks in their language, and the run if there is one."""
         to = language(request)
-        titles = [(task.zh[0] if to == "zh" else task.title, id) for id, task in self.tasks.items()]
+        titles = [(title(task, to), id) for id, task in self.tasks.items()]
         yield {self.task: gr.update(choices=titles)}
         if self.trainer.run is not None:
             yield from self._follow(self.trainer.run, to)
@@ -274,8 +276,13 @@ def status(run: Run, view: View, to: Language) -> str:
         time, kept = duration(report.seconds, to), say("train_kept", to, name=run.setup.out.name)
         how = say(key, to, step=report.step, time=time, best=report.best_step)
         return render.line(how, kind) + render.line(kept, "sp-small")
-    title = run.setup.task.zh[0] if to == "zh" else run.setup.task.title
-    return render.bar(progress.share) + render.line(f"{title} · {_doing(run, view, to)}")
+    doing = f"{title(run.setup.task, to)} · {_doing(run, view, to)}"
+    return render.bar(progress.share) + render.line(doing)
+
+
+def title(task: Task, to: Language) -> str:
+    """How a task is called."""
+    return catalogue(to).text(f"task.{task.id}.title", task.title)
 
 
 def _doing(run: Run, view: View, to: Language) -> str:
@@ -308,7 +315,7 @@ def scores(view: View, to: Language) -> str:
 
 def notes(sentences: Sequence[str], to: Language) -> str:
     """What to know of the pictures, such as files that were skipped."""
-    told = list(sentences[:NOTES])
+    told = [message(one, to) for one in sentences[:NOTES]]
     if more := len(sentences) - len(told):
         told.append(say("train_more", to, n=more))
     return "".join(render.line(one, "sp-warn") for one in told)

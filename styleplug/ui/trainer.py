@@ -28,7 +28,6 @@ from styleplug.training.loop import train
 from styleplug.training.progress import Progress
 from styleplug.training.setup import FILE, Setup
 from styleplug.training.task import Task
-from styleplug.ui.i18n import Language, say
 from styleplug.ui.live import History
 from styleplug.ui.uploads import uploaded
 
@@ -38,6 +37,10 @@ EVERY = 1.0  # seconds between two looks
 POINTS = 400  # kept of a curve
 PATIENCE = 60  # seconds that the end of the process waits for the last weights
 PICTURES, STYLES = "pictures", "styles"  # folders of a run
+_MISSING = {
+    PICTURES: "Pictures to learn from are missing: add some first.",
+    STYLES: "Styles are missing: this learns from paintings or patterns as well, add some first.",
+}
 KEPT_BACK = {PICTURES, STYLES, FILE, CHECKPOINT}  # large, or naming folders of this machine
 
 
@@ -201,9 +204,7 @@ class Trainer:
             self.run.stop()
             self.run.wait(PATIENCE)
 
-    def start(
-        self, task: Task, pictures: Any, styles: Any, options: Mapping[str, Any], to: Language
-    ) -> Run:
+    def start(self, task: Task, pictures: Any, styles: Any, options: Mapping[str, Any]) -> Run:
         """Begin a run.
 
         Args:
@@ -211,7 +212,6 @@ class Trainer:
             pictures: what the component for uploads sends.
             styles: the same; used where the task takes styles.
             options: of the loop and of the task, by name.
-            to: language of what is said.
 
         Raises:
             UsageError: another run is going on; no pictures, or too many.
@@ -220,12 +220,17 @@ class Trainer:
         """
         with self._starting:
             if self.run is not None and self.run.going:
-                raise UsageError(say("train_busy", to))
+                raise UsageError(
+                    "A training is going on already: stop it, or wait for its end. Load this page "
+                    "again to see it."
+                )
             given = {PICTURES: pictures} | ({STYLES: styles} if task.takes_styles else {})
-            files = {name: _files(some, name, to) for name, some in given.items()}
-            if (size := sum(_size(path, to) for some in files.values() for path in some)) > BYTES:
-                gigabytes = {"size": f"{size / 1e9:.1f}", "most": f"{BYTES / 1e9:.0f}"}
-                raise UsageError(say("train_large", to, **gigabytes))
+            files = {name: _files(some, name) for name, some in given.items()}
+            if (size := sum(_size(path) for some in files.values() for path in some)) > BYTES:
+                raise UsageError(
+                    f"The files take {size / 1e9:.1f} GB, at most {BYTES / 1e9:.0f} GB are taken "
+                    "here. For more, use styleplug train."
+                )
             place = self._place(task.id)
             try:
                 data, other = [place / PICTURES], [place / STYLES] if STYLES in files else []
@@ -248,19 +253,25 @@ class Trainer:
             raise not_written(self._folder / task, error) from error
 
 
-def _files(payload: Any, what: str, to: Language) -> list[Path]:
+def _files(payload: Any, what: str) -> list[Path]:
     """The uploads that a component sends."""
     if not isinstance(payload, list) or not payload:
-        raise UsageError(say(f"train_no_{what}", to))
+        raise UsageError(_MISSING[what])
     if len(payload) > MOST:
-        raise UsageError(say("train_many", to, n=f"{len(payload):,}", most=f"{MOST:,}"))
+        raise UsageError(
+            f"{len(payload):,} files came, at most {MOST:,} are taken here. For more, use "
+            "styleplug train."
+        )
     return [uploaded(one) for one in payload]
 
 
-def _size(path: Path, to: Language) -> int:
+def _size(path: Path) -> int:
     """Bytes of an upload; the page deletes uploads after an hour."""
     if not path.is_file():
-        raise UsageError(say("train_gone", to, name=path.name))
+        raise UsageError(
+            f"{path.name} is no longer here: uploads are deleted after an hour. Add the pictures "
+            "again."
+        )
     return path.stat().st_size
 
 

@@ -1,4 +1,4 @@
-"""What styleplug lets its visitors choose, it calls by words of both languages."""
+"""What styleplug lets its visitors choose, it calls by words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def wordless(params: type[Params]) -> list[str]:
         f"{name}={choice}"
         for name, info in params.model_fields.items()
         for choice in choices_of(info)
-        if not all(word.strip() for word in hint_of(info).words.get(choice, ("",)))
+        if not hint_of(info).words.get(choice, "").strip()
     ]
 
 

@@ -24,7 +24,6 @@ class PosteriseParams(Params):
         step=1,
         label="Levels",
         help="Shades of each colour: fewer look more like a poster.",
-        zh=("色阶", "每种颜色的层次：越少越像海报。"),
     )
 
 
@@ -34,10 +33,9 @@ class Posterise(Method[PosteriseParams]):
     id = "posterise"
     title = "Posterise"
     summary = "Leaves a picture only a few shades of each colour."
-    zh = ("色调分离", "每种颜色只保留少数层次。")
     paper = "none: a darkroom technique of the 1930s"
     params = PosteriseParams
-    inputs = (Slot("content", "Content", "The picture to print.", ("内容图", "要处理的图片。")),)
+    inputs = (Slot("content", "Content", "The picture to print."),)
     weights = {}
 
     def work(self, params: PosteriseParams, pixels: int) -> float:
