@@ -97,9 +97,7 @@ def test_entries_are_texts(to: str) -> None:
 @each_language
 def test_every_kind_of_error_has_a_head(to: str) -> None:
     heads = {
-        place.removeprefix("error.")
-        for place in catalogue(to).places
-        if place.startswith("error.")
+        place.removeprefix("error.") for place in catalogue(to).places if place.startswith("error.")
     }
     assert "StyleplugError" in heads  # which stands for those below it that have none
     for name in heads:

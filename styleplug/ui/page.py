@@ -110,7 +110,7 @@ def _train(
 
 def _learn(engine: Engine, folder: Path) -> None:
     """Make a training result known to the engine; what is none, or of no method, is left."""
-    with suppress(WeightError):
+    with suppress(UsageError, WeightError):
         engine.add_trained(folder)
 
 
