@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from test_image import BLUE, GREEN, RED, close, png, png_chunk, quarters, saved, swapped_profile
 
 from styleplug.core.errors import BadImage
@@ -48,6 +48,13 @@ def test_heic_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     with pytest.raises(BadImage, match=r'HEIC picture.*pip install "styleplug\[heic\]"'):
         read(HEIC)
+
+
+@pytest.mark.parametrize("byte", [0xD1, 0x80, 0xFF])
+def test_heic_that_would_kill_the_process(byte: int) -> None:
+    at = HEIC.index(b"Exif") + 1  # the type of an item
+    with pytest.raises(BadImage, match="damaged"):
+        read(HEIC[:at] + bytes([byte]) + HEIC[at + 1 :])
 
 
 def test_brands_tell_avif_from_heic() -> None:
@@ -385,19 +392,22 @@ def test_notes_reach_the_report(engine: Engine) -> None:
 
 
 def test_remarks_of_libraries_stay_off_the_terminal(tmp_path: Path) -> None:
-    broken = saved(quarters(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
-    (tmp_path / "a.jpg").write_bytes(broken)
-    apng = png_chunk(b"acTL", bytes(8))
-    (tmp_path / "b.png").write_bytes(colour_png(apng))
+    files = {
+        "a.jpg": saved(quarters(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"),
+        "b.png": colour_png(png_chunk(b"acTL", bytes(8))),
+        "c.tif": tiff(LARGE, page0={277: 2000}),  # Pillow logs that these are too many samples
+        "d.tif": tiff(LARGE, page0={259: 5}),  # libtiff writes that this is no LZW
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
     code = (
-        "import sys, warnings; from styleplug.core.image import read\n"
-        "for path in sys.argv[1:]: print(read(path).width)"
+        "import sys; from styleplug.core.errors import BadImage\n"
+        "from styleplug.core.image import read\n"
+        "for path in sys.argv[1:]:\n"
+        "    try: print(read(path).width)\n"
+        "    except BadImage: print('no')"
     )
     for options in ([], ["-W", "always"], ["-W", "error"]):
-        command = [sys.executable, *options, "-c", code, tmp_path / "a.jpg", tmp_path / "b.png"]
+        command = [sys.executable, *options, "-c", code, *(tmp_path / name for name in files)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert (done.stdout.split(), done.stderr) == (["16", "8"], "")
-
-
-def test_broken_marks_of_an_animated_png_are_passed_over() -> None:
-    assert PngImagePlugin.MAX_TEXT_CHUNK == 2**20, "nobody changed a limit for the whole process"
+        assert (done.stdout.split(), done.stderr) == (["16", "8", "no", "no"], "")

@@ -9,6 +9,7 @@ keeps two canvases), afterwards by `longest`.
 from __future__ import annotations
 
 import codecs
+import logging
 import math
 import warnings
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from styleplug.core.recipe import LARGEST
 # Pillow and its kin remark on damaged metadata. `warnings.catch_warnings` would keep that from
 # users, but not in threads: what it sets is set for all of them.
 warnings.filterwarnings("ignore", module=r"(PIL|pi_heif)\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else errors go to standard error
 
 MAX_PIXELS = 2**27
 """Pictures of more pixels (134 megapixels: 12000 × 11184) are refused unread."""
@@ -140,8 +142,9 @@ def _explained(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise BadImage(f"{name} needs more memory than there is; make it smaller") from error
     except Exception as error:
+        said = " ".join(str(error).split()) or type(error).__name__
         raise BadImage(
-            f"{name} is damaged, cut short or of a rare kind ({error}); "
+            f"{name} is damaged, cut short or of a rare kind ({said}); "
             "save it anew as PNG or JPEG, and try again"
         ) from error
 
@@ -248,9 +251,9 @@ def _white(image: Image.Image, whole: bool, notes: list[str]) -> float:
     resampled.  One such place must not make all others black.
     """
     low, high = np.ravel(image.getextrema()).tolist()
-    if not math.isfinite(high - low):
-        raise BadImage(_NOT_FINITE)
     sample = np.asarray(image.resize(_within(image.size, _SAMPLE), Image.Resampling.NEAREST))
+    if not (math.isfinite(high - low) and np.isfinite(sample).all()):
+        raise BadImage(_NOT_FINITE)
     usual = high if whole else float(np.quantile(sample, 0.99))
     whites = (white for white, most in _WHITES.items() if usual <= (white if whole else most))
     white = next(whites, high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import IO
 
 from PIL import (  # the plug-ins register their formats in Image.OPEN
@@ -97,11 +98,23 @@ def _heic(file: IO[bytes], name: str) -> Image.Image:
         raise BadImage(lacking)
     from pi_heif import HeifImageFile
 
+    _check_items(file.read())
     image: Image.Image = HeifImageFile(file, "")
     told = image.info.get("nclx_profile")
     if told and "icc_profile" not in image.info:
         image.info["cicp"] = told["color_primaries"], told["transfer_characteristics"], 0, 1
     return image
+
+
+def _check_items(data: bytes) -> None:
+    """Check that items of a HEIC file are called by ASCII: of other bytes pi-heif may die.
+
+    Raises:
+        ValueError: it is not.
+    """
+    for found in re.finditer(rb"(....)infe([\0-\3])", data, re.DOTALL):
+        length, start = int.from_bytes(found[1], "big"), found.start()
+        data[start + (18 if found[2] == b"\3" else 16) : start + max(20, length)].decode("ascii")
 
 
 def _avif(file: IO[bytes]) -> Image.Image:

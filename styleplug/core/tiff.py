@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO
@@ -9,7 +10,7 @@ from itertools import chain
 from typing import IO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, _imaging
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
     COMPRESSION,
@@ -21,6 +22,10 @@ from PIL.TiffImagePlugin import (
 )
 
 from styleplug.core.errors import BadImage
+
+# libtiff writes what it thinks of a damaged file on standard error; Pillow raises an error besides.
+with suppress(AttributeError, OSError):  # where it is not a library of its own
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 _SUBFILE, _OLD_SUBFILE, _CHILDREN, _DNG = 254, 255, 330, 50706  # tags
 _SENSOR = (32803, 34892)  # photometric interpretations: colour filter array, linear raw
