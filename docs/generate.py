@@ -20,7 +20,7 @@ def render() -> str:
     methods = [
         method
         for method in discover().methods.values()
-        if type(method).__module__.startswith("styleplug.methods.")
+        if type(method.method).__module__.startswith("styleplug.methods.")
     ]
     parts = [
         "# Methods",

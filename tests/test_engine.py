@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import make_photo
-from samples import CONTENT, Descent, Hungry, Sample, StubStore
+from pydantic import field_validator
+from samples import CONTENT, Descent, Hungry, Sample, SampleParams, StubStore
 
 from styleplug.backends.fake import FakeBackend, FakeNet
 from styleplug.core.errors import (
@@ -24,7 +25,9 @@ from styleplug.core.errors import (
     UsageError,
 )
 from styleplug.core.frame import Frame
+from styleplug.core.guard import Guarded
 from styleplug.core.image import Picture
+from styleplug.core.method import Method
 from styleplug.core.recipe import Finish, Recipe
 from styleplug.core.weight import WeightFile
 from styleplug.engine import Engine, plan
@@ -346,11 +349,19 @@ def _fails(error):
         (_with(images=()), "has no picture"),
         (_with(images=(np.full((43, 64, 3), np.nan),)), "pixels from nan"),
         (_with(images=(np.full((43, 64, 3), 255.0),)), "from 255 to 255; expected 0 to 1"),
-        (_with(images=(np.ones((43, 64)),)), r"expected \(h, w, 3\)"),
+        (_with(images=(np.ones((43, 64)),)), r"array\(43, 64\); .* arrays \(h, w, 3\)"),
         (_with(images=(np.ones((0, 64, 3)),)), "expected"),
-        (_with(images=("picture",)), "str as a picture"),
+        (_with(images=("picture",)), r"images = 'picture'; expected a tuple of arrays \(h, w, 3\)"),
+        (_with(images=None), "images = None; expected"),
+        (_with(step="first"), "step = 'first'; expected a whole number"),
+        (_with(steps=-1), "steps = -1; expected a whole number"),
+        (_with(note=3), "note = 3; expected text"),
+        (_with(metrics={"loss": "low"}), "metrics = {'loss': 'low'}; expected numbers by name"),
+        (_with(metrics=None), "metrics = None"),
+        (_with(fps="fast"), "fps = 'fast'; expected 0 to 100 pictures a second"),
+        (lambda c: iter([None, GOOD]), "yielded None; expected a Frame"),
         (_with(images=(np.ones((64, 43, 3)),)), "43 × 64 pixels; expected 64 × 43"),
-        (lambda c: iter(["frame"]), "yielded str; expected Frame"),
+        (lambda c: iter(["frame"]), "yielded 'frame'; expected a Frame"),
         (lambda c: None, "NoneType"),
         (lambda c: 1 / 0, "ZeroDivisionError"),
         (_fails(ValueError("boom")), "failed after step 1: ValueError: boom"),
@@ -662,11 +673,62 @@ def test_other_weights_forget_what_was_learnt(calibration):
     assert [one.seconds for one in calibration.of(kind)] == [3]
 
 
-def test_a_method_that_cannot_tell_its_work_has_no_time(photo, calibration):
-    class Vague(Sample):
-        def work(self, params, pixels):
-            raise RuntimeError
+@pytest.mark.parametrize(
+    ("asked", "given", "words"),
+    [
+        ("work", float("nan"), "work gives nan; expected a number of steps × megapixels above 0"),
+        ("work", "much", "work gives 'much'"),
+        ("nets", ("secret",), r"nets gives 'secret'; expected .* of weights \(none\)"),
+        ("nets", None, "nets gives None"),
+        ("shape", (64.5, 43), "shape gives 64.5, 43; expected width and height"),
+        ("shape", (64, 43, 3), "shape gives 64, 43, 3"),
+        ("shape", (0, 43), "shape gives 0, 43"),
+        ("count", 0, "count gives 0; expected a whole number of 1 or more"),
+        ("count", None, "count gives None"),
+        ("animated", np.zeros(2), "animated gives array"),
+        ("finishes", np.zeros(2), "finishes gives array"),
+        ("work", ZeroDivisionError("boom"), "failed in work: ZeroDivisionError: boom"),
+        ("nets", SystemExit(3), "failed in nets: SystemExit: 3"),
+        ("finishes", KeyError("x"), "failed in finishes: KeyError: 'x'"),
+        ("explanation", None, "explanation gives None; expected text"),
+    ],
+)
+def test_every_answer_of_a_method_is_looked_at(asked, given, words, photo, calibration):
+    """One that is amiss ends the run with an error that names the method and the answer."""
 
-    engine = hosting(Vague(), calibration)
-    assert engine.plan(recipe(), {"content": [(9, 9)]}).seconds is None
-    assert last(engine.run(recipe(), {"content": [photo]})).report.steps == 4
+    def answer(self, *_):
+        if isinstance(given, BaseException):
+            raise given
+        return given
+
+    engine = hosting(type("Odd", (Sample,), {asked: answer})(), calibration)
+    method = engine.catalogue.get("sample")
+
+    def everything():
+        engine.plan(recipe(), {"content": [(64, 43)]})
+        method.animated(method.params()), method.finishes(), method.explanation()
+        list(engine.run(recipe(), {"content": [photo]}))
+
+    with pytest.raises(MethodError, match=f"the method 'sample'.* {words}"):
+        everything()
+
+
+def test_no_call_is_left_unguarded():
+    assert {name for name in vars(Method) if not name.startswith("_")} <= {
+        *vars(Guarded),
+        *Method.__annotations__,
+    }
+
+
+def test_a_validator_of_a_method_may_fail(photo, calibration):
+    class Picky(SampleParams):
+        @field_validator("steps")
+        @classmethod
+        def check(cls, steps):
+            raise ZeroDivisionError("boom")
+
+    class Odd(Sample):
+        params = Picky
+
+    with pytest.raises(MethodError, match="Picky failed: ZeroDivisionError: boom"):
+        list(hosting(Odd(), calibration).run(recipe(parameters={"steps": 3}), {"content": [photo]}))

@@ -47,7 +47,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     ours = {
         id: method
         for id, method in discover().methods.items()
-        if type(method).__module__.startswith("styleplug.")
+        if type(method.method).__module__.startswith("styleplug.")
     }
     tasks = {id: load_task(id) for id in task_ids()}
     with pytest.MonkeyPatch.context() as patch:

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from styleplug.core.errors import MethodError
+from styleplug.core.guard import Guarded
 from styleplug.core.method import Method, Slot
 from styleplug.core.params import Hint, Params, bounds_of, choices_of
 from styleplug.core.recipe import OPTIONS, Finish, Recipe, Settings
@@ -198,21 +199,16 @@ def _about_weights(weights: object) -> Iterable[str]:
 
 def _about_behaviour(method: Method[Any]) -> Iterable[str]:
     """What the engine asks of it before a run, and the page before any."""
-    params = method.params()
-    try:
-        work = method.work(params, 512 * 512)
-        shape, count = method.shape(params, 512, 384), method.count(params)
-        unknown = set(method.nets(params)) - set(method.weights)
-        method.animated(params), method.finishes()
-    except Exception as error:
-        kind = type(error).__name__
-        yield f"work, shape, count, nets, animated or finishes fails at once: {kind}: {error}"
-        return
-    if not isinstance(work, int | float) or not math.isfinite(work) or work <= 0:
-        yield f"work gives {work!r}; expected a positive number of steps × megapixels"
-    if not isinstance(shape, tuple) or [type(side) for side in shape] != [int, int]:
-        yield f"shape gives {shape!r}; expected width and height"
-    if not isinstance(count, int) or count < 1:
-        yield f"count gives {count!r}; expected 1 or more"
-    if unknown:
-        yield f"nets names {sorted(unknown)}, which weights does not declare"
+    guarded, params = Guarded(method), method.params()
+    for ask in (
+        lambda: guarded.work(params, 512 * 512),
+        lambda: guarded.shape(params, 512, 384),
+        lambda: guarded.count(params),
+        lambda: guarded.nets(params),
+        lambda: guarded.animated(params),
+        lambda: guarded.finishes(),
+    ):
+        try:
+            ask()
+        except Exception as error:
+            yield str(error)

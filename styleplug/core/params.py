@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from styleplug.core.errors import BadParameter
+from styleplug.core.errors import BadParameter, MethodError, StyleplugError
 
 
 def _numbers(value: Any) -> Any:
@@ -116,6 +116,10 @@ class Params(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise BadParameter(_explain(cls, error)) from None
+        except StyleplugError:
+            raise
+        except Exception as error:  # a stranger's validator
+            raise MethodError(f"{cls.__name__} failed: {type(error).__name__}: {error}") from error
 
 
 _P = TypeVar("_P", bound=Params)

@@ -116,8 +116,7 @@ class Engine:
         seen = self._shared.calibration.of(kind)
         need = Need(method, params, sizes, seen)
         width, height = need.shape(recipe.size)
-        work = plan.work_of(method, params, width * height)
-        time = None if work is None else plan.seconds(kind, seen, work)
+        time = plan.seconds(kind, seen, method.work(params, width * height))
         added, smaller = need.mb(recipe.size), 0
         free = machine.available_mb() + self._shared.cache.idle_mb()
         if short := added > free:

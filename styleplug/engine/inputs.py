@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from styleplug.core.errors import MethodError, StyleplugError, UsageError
+from styleplug.core.errors import UsageError
 from styleplug.core.image import Picture, fitted, resize, scale
 from styleplug.core.method import Images, Method, Slot
 from styleplug.core.params import Params
@@ -76,18 +76,8 @@ def result_shape(method: Method[Any], params: Params, width: int, height: int) -
 
     Raises:
         UsageError: larger than any result may be.
-        MethodError: the method failed, or gave no shape.
     """
-    try:
-        wide, high = (int(side) for side in method.shape(params, width, height))
-    except StyleplugError:
-        raise
-    except Exception as error:  # a stranger's code
-        raise MethodError(
-            f"shape of the method {method.id!r} failed: {type(error).__name__}: {error}"
-        ) from error
-    if min(wide, high) < 1:
-        raise MethodError(f"the method {method.id!r} wants to make {wide} × {high} pixels")
+    wide, high = method.shape(params, width, height)
     if max(wide, high) > LARGEST:
         raise UsageError(
             f"the result would be {wide} × {high} pixels; expected at most {LARGEST} a side: "

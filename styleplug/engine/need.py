@@ -14,7 +14,7 @@ from styleplug.core.params import Params, bounds_of
 from styleplug.core.recipe import Settings
 from styleplug.core.tiles import SIDE
 from styleplug.engine.inputs import base_shape, result_shape
-from styleplug.engine.plan import APART, Observation, count_of, nearest
+from styleplug.engine.plan import APART, Observation, nearest
 
 # Before any run of its kind, on the large side: nets, and features for each megapixel.
 BASE_MB = 300.0
@@ -63,7 +63,7 @@ class Need:
         megapixels = width * height / 1e6
         tiled = self._method.tiled or self._method.bounded
         first = added_mb(self._seen, megapixels, tiled=tiled)
-        return first + more_mb(megapixels, count_of(self._method, self._params))
+        return first + more_mb(megapixels, self._method.count(self._params))
 
     def smaller(self, size: int) -> int:
         """The size to try where memory is short, half the pixels; 0 where that takes no less."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from platformdirs import user_cache_path
 
@@ -204,20 +204,3 @@ def seconds(kind: Kind, seen: Sequence[Observation], work: float) -> float:
 def nearest(seen: Sequence[_T], value: float, of: Callable[[_T], float]) -> list[_T]:
     """The few of what was seen, oldest first, whose value is nearest in proportion."""
     return sorted(reversed(seen), key=lambda one: abs(math.log(of(one) / value)))[:_NEAREST]
-
-
-def work_of(method: Any, params: Any, pixels: int) -> float | None:
-    """The method's word for its work; None where it has none worth the name."""
-    try:
-        work = float(method.work(params, pixels))
-    except Exception:  # a stranger's code; the run itself may still go well
-        return None
-    return work if math.isfinite(work) and work > 0 else None
-
-
-def count_of(method: Any, params: Any) -> int:
-    """How many pictures the method says that it makes; 1 where it does not say it well."""
-    try:
-        return max(1, int(method.count(params)))
-    except Exception:  # a stranger's code; the run itself may still go well
-        return 1

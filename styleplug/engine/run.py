@@ -6,20 +6,18 @@ import math
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from styleplug.backends.choose import replaced
 from styleplug.core import machine
 from styleplug.core.backend import Backend
-from styleplug.core.errors import Cancelled, MethodError, OutOfMemory, StyleplugError
+from styleplug.core.errors import Cancelled, MethodError, OutOfMemory
 from styleplug.core.frame import Frame, Report
+from styleplug.core.guard import Guarded
 from styleplug.core.image import Picture, resize
-from styleplug.core.method import Method
 from styleplug.core.params import Params
 from styleplug.core.recipe import Recipe
 from styleplug.core.weight import WeightFile, WeightSource
@@ -31,9 +29,7 @@ from styleplug.engine.nets import NetCache
 from styleplug.post import finish
 from styleplug.store import Store
 
-_SLACK = 1e-3  # how far outside [0, 1] a pixel may be by rounding; it is clipped
 _PREVIEW = 2048  # long side up to which a preview is passed on with all its pixels
-_FASTEST = 100.0  # pictures a second of an animation
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Run:
     def __init__(
         self,
         recipe: Recipe,
-        method: Method[Any],
+        method: Guarded,
         params: Params,
         pictures: Mapping[str, Sequence[Picture]],
         sources: Mapping[str, tuple[WeightSource, ...]],
@@ -89,6 +85,7 @@ class Run:
         self._note(replaced(recipe.device, backend))
         self._providers: dict[str, None] = {}  # an ordered set
         self._found_mb = 0.0  # nets that were loaded before this run
+        self._work = 0.0  # by the method's word
         self._busy = 0.0  # seconds within the method, without those of loading nets
 
     def frames(self) -> Iterator[Frame]:
@@ -173,6 +170,8 @@ class Run:
 
         The system would not refuse such memory, but kill the process once it is used.
         """
+        width, height = self._shape(worked=True)
+        self._work = self.method.work(self.params, width * height)
         need = self._need.mb(self._size)
         if need > machine.available_mb():
             self._make_room()
@@ -201,11 +200,9 @@ class Run:
         context = RunContext(
             self._size, self.recipe.seed, self.files, self.backend, self.shared.cache, self.cancel
         )
-        frames: Iterator[Frame] = iter(())
+        frames = self.method.run(images, self.params, context)
         final: Frame | None = None
         try:
-            with self._blamed():
-                frames = iter(self.method.run(images, self.params, context))
             while (frame := self._next(frames, context)) is not None:
                 if final is not None:
                     raise MethodError(f"{self._who} goes on after its final frame")
@@ -216,10 +213,7 @@ class Run:
                     self._last = frame
                 yield self._checked(_reduced(frame))
         finally:
-            close = getattr(frames, "close", None)
-            with suppress(Exception):  # it has no say any more
-                if close is not None:
-                    close()
+            frames.close()
             self._providers.update(context.providers())
             self._found_mb = context.found_mb
             context.release()
@@ -234,31 +228,14 @@ class Run:
         masked = any(slot.drawn_on == self.method.inputs[0].id for slot in self.method.inputs)
         return content if masked and self._shape() == (content.width, content.height) else None
 
-    def _next(self, frames: Iterator[Frame], context: RunContext) -> Frame | None:
+    def _next(self, frames: Generator[Frame, None, None], context: RunContext) -> Frame | None:
         """The method's next frame, timed; None at its end."""
         context.check()
         started, loading = time.perf_counter(), context.loading
         try:
-            with self._blamed():
-                frame = next(frames, None)
+            return next(frames, None)
         finally:
             self._busy += time.perf_counter() - started - (context.loading - loading)
-        if frame is not None and not isinstance(frame, Frame):
-            raise MethodError(f"{self._who} yielded {type(frame).__name__}; expected Frame")
-        return frame
-
-    @contextmanager
-    def _blamed(self) -> Iterator[None]:
-        """Turn what a method raises, other than our own errors, into a MethodError."""
-        try:
-            yield
-        except (StyleplugError, MemoryError):
-            raise
-        except (Exception, SystemExit) as error:  # a plug-in must not end the process
-            step = self._last.step if self._last else 0
-            raise MethodError(
-                f"{self._who} failed after step {step}: {type(error).__name__}: {error}"
-            ) from error
 
     @property
     def _who(self) -> str:
@@ -270,9 +247,7 @@ class Run:
         Raises:
             MethodError: a picture in it is none, or has not the shape of the result.
         """
-        images = tuple(self._picture(image) for image in frame.images)
-        if not 0 <= frame.fps <= _FASTEST:  # also where it is NaN
-            raise MethodError(f"{self._who} shows {frame.fps} pictures a second")
+        images = tuple(map(self.method.picture, frame.images))
         if frame.final and not images:
             raise MethodError(f"the final frame of {self._who} has no picture")
         wanted = self._shape(worked=True) if frame.final else (0, 0)
@@ -283,18 +258,7 @@ class Run:
                     f"{self._who} made {image.shape[1]} × {image.shape[0]} pixels; "
                     f"expected {wanted[0]} × {wanted[1]}, as {origin}"
                 )
-        return replace(frame, images=images, report=None)
-
-    def _picture(self, image: object) -> np.ndarray:
-        if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3:
-            shape = getattr(image, "shape", type(image).__name__)
-            raise MethodError(f"{self._who} yielded {shape} as a picture; expected (h, w, 3)")
-        low, high = (float(image.min()), float(image.max())) if image.size else (math.nan,) * 2
-        if not (low >= -_SLACK and high <= 1 + _SLACK):  # also where it is NaN
-            raise MethodError(f"{self._who} made pixels from {low:g} to {high:g}; expected 0 to 1")
-        if low < 0 or high > 1:
-            image = np.clip(image, 0.0, 1.0)
-        return image.astype(np.float32, copy=False)
+        return replace(frame, images=images)
 
     def _finished(self, frame: Frame, watch: memory.Watch, cancelled: bool) -> Frame:
         """The engine's final frame: the picture in its shape, and the report."""
@@ -315,7 +279,7 @@ class Run:
             count=len(images),
             fps=frame.fps,
             steps=frame.step,
-            metrics={name: float(value) for name, value in frame.metrics.items()},
+            metrics=dict(frame.metrics),
             weights=tuple(
                 {"file": file.called, "sha256": file.sha256, "source": file.source}
                 for file in files
@@ -337,13 +301,12 @@ class Run:
     def _observe(self, frame: Frame, watch: memory.Watch) -> None:
         """Let the next plan know what this run took."""
         height, width = frame.images[0].shape[:2]
-        work = plan.work_of(self.method, self.params, width * height)
-        if work is not None and self._busy > 0:
+        if self._busy > 0:
             digest = " ".join(file.sha256 for file in self.files.values())
             megapixels = width * height / 1e6
             added = watch.added_mb + self._found_mb - more_mb(megapixels, len(frame.images))
             single = max(1.0, added) if watch.alone else None
-            seen = plan.Observation(megapixels, work, self._busy, single)
+            seen = plan.Observation(megapixels, self._work, self._busy, single)
             self.shared.calibration.observe(self._kind, digest, seen)
 
 
@@ -358,8 +321,6 @@ def _reduced(frame: Frame) -> Frame:
 
 
 def _preview(image: np.ndarray, most: float) -> np.ndarray:
-    """A copy of a picture of at most so many pixels a side; what is none is left as it is."""
-    if not isinstance(image, np.ndarray) or image.ndim != 3:  # a stranger's code
-        return image
+    """A copy of a picture of at most so many pixels a side."""
     every = max(1, math.ceil(max(image.shape[:2]) / most))
     return image[::every, ::every].copy()

@@ -15,7 +15,6 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import entry_points
 from types import MappingProxyType, ModuleType
@@ -23,25 +22,26 @@ from typing import Any
 
 from styleplug.core.admission import admit
 from styleplug.core.errors import MethodError, UsageError
+from styleplug.core.guard import Guarded
 from styleplug.core.method import Method
 
 GROUP = "styleplug.methods"  # of the entry points by which other packages add methods
 OFFERED = "METHOD"  # what a built-in's module calls its Method object
 
 
-@dataclass(frozen=True)
 class Catalogue:
-    """The methods there are.
+    """The methods there are; from here on every call into their code is guarded.
 
     Args:
         methods: admitted methods by id.
         broken: what could not be imported or admitted, and why.
     """
 
-    methods: Mapping[str, Method[Any]]
-    broken: Mapping[str, str]
+    def __init__(self, methods: Mapping[str, Method[Any]], broken: Mapping[str, str]) -> None:
+        self.methods = MappingProxyType({id: Guarded(one) for id, one in methods.items()})
+        self.broken = MappingProxyType(dict(broken))
 
-    def get(self, id: str) -> Method[Any]:
+    def get(self, id: str) -> Guarded:
         """The method of this id.
 
         Raises:
@@ -75,7 +75,7 @@ def discover() -> Catalogue:
         except (Exception, SystemExit) as error:  # a stranger's module may raise anything
             broken[name] = f"its {doing} failed: {type(error).__name__}: {error}"
     ordered = dict(sorted(methods.items(), key=lambda item: (item[1].rank, item[0])))
-    return Catalogue(MappingProxyType(ordered), MappingProxyType(broken))
+    return Catalogue(ordered, broken)
 
 
 @cache

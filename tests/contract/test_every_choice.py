@@ -10,10 +10,10 @@ from styleplug.core.recipe import Finish, Settings
 from styleplug.methods import discover
 from styleplug.training import load_task, task_ids
 
-OURS = [
+OURS = [  # plug-ins may leave words out
     method
     for method in discover().methods.values()
-    if type(method).__module__.startswith("styleplug.methods.")  # plug-ins may leave words out
+    if type(method.method).__module__.startswith("styleplug.methods.")
 ]
 
 
