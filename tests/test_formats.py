@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,55 +80,45 @@ def test_heads_are_enough_to_know_the_size(tmp_path: Path) -> None:
 # TIFF
 
 
-def tiff(*pages: np.ndarray, order: str = "<", **tags: dict[int, int]) -> bytes:
+def tags_of(page: np.ndarray, at: int) -> dict[int, list[int]]:
+    """Tags of a grey (h, w), coloured (h, w, 3) or planar (3, h, w) page with its pixels there."""
+    planar = page.ndim == 3 and page.shape[0] == 3
+    height, width = page.shape[1:] if planar else page.shape[:2]
+    many, parts = 3 if page.ndim == 3 else 1, 3 if planar else 1
+    size = page.nbytes // parts
+    return {
+        256: [width], 257: [height], 258: [8 * page.itemsize] * many, 259: [1],
+        262: [2 if many == 3 else 1], 273: [at + part * size for part in range(parts)],
+        277: [many], 278: [height], 279: [size] * parts, 284: [parts // 3 + 1],
+        339: ["uif".index(page.dtype.kind) + 1] * many,
+    }  # fmt: skip
+
+
+def tiff(
+    *pages: np.ndarray, order: str = "<", child: bool = False, **tags: dict[int, int]
+) -> bytes:
     """A TIFF of these pages, uncompressed.
 
-    Keywords: `page0=`, `page1=` … tags that differ, `child0=` tags of a page that is not in the row
-    but named as a child of the first.
+    Its `page0` and `page1` may have other tags than usual; where there is a `child`, the second
+    page does not follow the first, but lies below it.
     """
-    data = bytearray(b"II*\0" if order == "<" else b"MM\0*") + bytes(4)
-    kinds = {"u": 1, "i": 2, "f": 3}
-    links = [4]  # where the offset of the next page goes
-    child = 0
+    data = bytearray(b"II*\0\0\0\0\0" if order == "<" else b"MM\0*\0\0\0\0")
+    following = 0
     for number, page in reversed(list(enumerate(pages))):
-        below = f"child{number}" in tags
-        pixels = len(data)
+        entries = tags_of(page, len(data))
+        entries |= {tag: [value] for tag, value in tags.get(f"page{number}", {}).items()}
         data += page.astype(page.dtype.newbyteorder(order)).tobytes()
-        bits = page.dtype.itemsize * 8
-        planar = page.ndim == 3 and page.shape[0] == 3
-        height, width = page.shape[1:] if planar else page.shape[:2]
-        many = 3 if page.ndim == 3 else 1
-        entries: dict[int, int] = {
-            256: width, 257: height, 258: bits, 259: 1, 262: 2 if many == 3 else 1, 273: pixels,
-            277: many, 278: height, 279: page.nbytes, 284: 2 if planar else 1,
-            339: kinds[page.dtype.kind],
-        }  # fmt: skip
-        entries |= tags.get(f"page{number}", {}) | tags.get(f"child{number}", {})
         if child and number == 0:
-            entries[330] = child
-        lists: dict[int, list[int]] = {}
-        if many == 3:
-            lists = {258: [bits] * 3, 339: [entries[339]] * 3}
-            if planar:
-                part = page.nbytes // 3
-                lists |= {273: [pixels, pixels + part, pixels + 2 * part], 279: [part] * 3}
-        fields = bytearray()
-        for tag, value in sorted(entries.items()):
-            values = lists.get(tag, [value])
-            if len(values) == 1:
-                fields += struct.pack(f"{order}HHII", tag, 4, 1, value)
-            else:
-                fields += struct.pack(f"{order}HHII", tag, 4, len(values), len(data))
+            entries[330], following = [following], 0
+        fields = struct.pack(f"{order}H", len(entries))
+        for tag, values in sorted(entries.items()):
+            value = values[0] if len(values) == 1 else len(data)
+            fields += struct.pack(f"{order}HHII", tag, 4, len(values), value)
+            if len(values) > 1:
                 data += struct.pack(f"{order}{len(values)}I", *values)
-        at = len(data)
-        data += struct.pack(f"{order}H", len(entries)) + fields
-        following = 0 if below else links[-1] if len(links) > 1 else 0
-        data += struct.pack(f"{order}I", following)
-        if below:
-            child = at
-        else:
-            links.append(at)
-    data[4:8] = struct.pack(f"{order}I", links[-1])
+        at, following = following, len(data)
+        data += fields + struct.pack(f"{order}I", at)
+    data[4:8] = struct.pack(f"{order}I", following)
     return bytes(data)
 
 
@@ -218,12 +209,12 @@ SMALL, LARGE = np.zeros((6, 8), np.uint8), np.array(quarters((32, 24)))
     [
         {"page0": {254: 1}},
         {"page0": {255: 2}},
-        {"page0": {254: 1}, "child1": {}},
-        {"page0": {254: 1}, "child1": {254: 0}},
+        {"page0": {254: 1}, "child": True},
+        {"page0": {254: 1}, "page1": {254: 0}, "child": True},
     ],
     ids=["second page", "old tag", "below the first", "said to be full"],
 )
-def test_the_full_page_is_taken(order: str, tags: dict[str, dict[int, int]]) -> None:
+def test_the_full_page_is_taken(order: str, tags: dict[str, Any]) -> None:
     picture = read(tiff(SMALL, LARGE, order=order, **tags))
     assert (picture.width, picture.height) == (32, 24)
     assert close(picture.pixels[2, 29], GREEN)
@@ -235,7 +226,7 @@ def test_the_full_page_is_taken(order: str, tags: dict[str, dict[int, int]]) -> 
 def test_a_first_page_in_full_is_taken() -> None:
     picture = read(tiff(LARGE, SMALL, page1={254: 1}))
     assert picture.width == 32 and not picture.notes
-    assert read(tiff(LARGE, SMALL, child1={254: 1})).width == 32
+    assert read(tiff(LARGE, SMALL, page1={254: 1}, child=True)).width == 32
     assert read(tiff(LARGE, page0={330: 10**6})).width == 32  # a child that is not there
 
 
@@ -244,9 +235,12 @@ def test_a_first_page_in_full_is_taken() -> None:
     [
         (tiff(SMALL, page0={254: 1}), "a small preview only"),
         (tiff(SMALL, LARGE, page0={254: 1}, page1={254: 1}), "a small preview only"),
-        (tiff(SMALL, SMALL, page0={254: 1}, child1={262: 32803}), "raw data of a camera"),
-        (tiff(LARGE, SMALL, child1={262: 34892}), "raw data of a camera"),
-        (tiff(LARGE, page0={50706: 1}), "raw data of a camera"),
+        (
+            tiff(SMALL, SMALL, page0={254: 1}, page1={262: 32803}, child=True),
+            "raw data of a camera",
+        ),
+        (tiff(LARGE, SMALL, page1={262: 34892}, child=True), "data of a camera"),
+        (tiff(LARGE, page0={50706: 1}), "data of a camera"),
     ],
     ids=["alone", "two", "colour filter array", "linear", "DNG"],
 )
