@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,19 +13,22 @@ from typing import Any
 import gradio as gr
 import pytest
 from samples import Sample
-from serve import THIRD_PARTY, Blend
+from serve import THIRD_PARTY, Blend, BlendParams
 
 from styleplug import locale
 from styleplug.core import errors
+from styleplug.core.frame import Frame
+from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
 from styleplug.locale import ENGLISH, Catalogue, catalogue, languages
 from styleplug.methods import Catalogue as Methods
 from styleplug.methods import discover
 from styleplug.training import load_task, task_ids
-from styleplug.ui import page
+from styleplug.ui import page, render
 from styleplug.ui.i18n import WORDS, Texts, language, say
+from styleplug.ui.live import Moment
 from styleplug.ui.refusal import sentence
-from styleplug.ui.train import TrainTab, title
+from styleplug.ui.train import TrainTab, notes, title
 from styleplug.ui.trainer import Trainer
 
 pytestmark = THIRD_PARTY
@@ -102,6 +107,159 @@ def test_every_kind_of_error_has_a_head(to: str) -> None:
     assert "StyleplugError" in heads  # which stands for those below it that have none
     for name in heads:
         assert issubclass(getattr(errors, name), errors.StyleplugError)
+
+
+# Errors and notes -----------------------------------------------------------------------------
+
+NOT_MET = (  # by visitors of the page: what is told in a terminal, or written into files
+    "__init__.py",
+    "__main__.py",
+    "cli",
+    "engine/plan.py",
+    "store/publish.py",
+    "swatches",
+    "training/card.py",
+    "training/curve.py",
+    "training/export.py",
+    "ui/i18n.py",  # WORDS, which have places
+    "ui/page.py",
+    "ui/theme.py",
+)
+NO_MESSAGES = {
+    "Failed to allocate memory", "bad allocation", "can't allocate memory", "not enough memory",
+    "out of memory", "Value error,",  # what others say
+    "# sha256 of every graph, written by: python -m styleplug.training.export",
+    '`pip install "styleplug[{}]"`', "bytes 0-", "bytes {}-", "cuda ({})", "hub {}@", "{} at",
+    "error of all", "feature critic", "pixel critic", "styles r1",  # scores and losses
+}  # fmt: skip
+DECLARES = {  # what has places
+    "field", "Slot", "Task", "batch", "crop", "Hub", "title", "summary", "paper",
+}  # fmt: skip
+
+
+def skeleton(text: str) -> str:
+    """A text with its holes made alike; those at its ends do not count."""
+    alike = re.sub(r"(\{\w*\})+", "{}", text)
+    return alike.removeprefix("{}").removesuffix("{}").removeprefix(";").strip()
+
+
+def literals(module: Path) -> Iterator[str]:
+    """The texts of a module that people may be told, f-strings as skeletons."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    passed: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        called = ast.unparse(node.func).split(".")[-1] if isinstance(node, ast.Call) else ""
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            passed |= set(ast.walk(node))
+        elif isinstance(node, ast.Assert) or called in DECLARES | {"info", "debug", "warning"}:
+            passed |= set(ast.walk(node))
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in DECLARES:
+            passed |= set(ast.walk(node))
+        elif isinstance(node, ast.JoinedStr):
+            passed |= {part for part in node.values if isinstance(part, ast.Constant)}
+    for node in ast.walk(tree):
+        if node in passed:
+            continue
+        if isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+            yield skeleton("".join(map(str, parts)))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield skeleton(node.value)
+
+
+def modules() -> list[tuple[str, Path]]:
+    root = Path(locale.__file__).parents[1]
+    return [(path.relative_to(root).as_posix(), path) for path in sorted(root.rglob("*.py"))]
+
+
+@each_language
+def test_every_message_has_its_entry(to: str) -> None:
+    known = {skeleton(text) for text in catalogue(to).messages} | set(catalogue(to).shared)
+    missing = {
+        f"{name}: {text}"
+        for name, path in modules()
+        if not name.startswith(NOT_MET)
+        for text in literals(path)
+        if re.search("[a-z]{2}", text) and " " in text.strip() and not re.search("<|=>", text)
+        if text not in known | NO_MESSAGES
+    }
+    assert not missing
+
+
+@each_language
+def test_no_message_is_left_over(to: str) -> None:
+    told = {text for _, path in modules() for text in literals(path)}
+    of_pydantic = tomllib.loads((locale.FOLDER / f"{to}.toml").read_text("utf-8"))["pydantic"]
+    ours = catalogue(to).messages.keys() - of_pydantic
+    assert not [text for text in ours if skeleton(text) not in told]
+
+
+@each_language
+def test_messages_keep_their_holes(to: str) -> None:
+    for english, text in catalogue(to).messages.items():
+        assert holes(english) - {"{s}"} == holes(text), english  # {s} ends a plural
+
+
+HUB = "the Hub could not be reached (https://huggingface.co: no answer within 3 s)"
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("there is no file '照片 1.png'", "没有文件 '照片 1.png'"),
+        ("'a; b.png' is empty (0 bytes); choose another file",
+         "'a; b.png' 是空文件（0 字节）；请换一个文件"),
+        (f"{HUB[0].upper()}{HUB[1:]}; using the file w.safetensors instead",
+         "无法访问 Hub（https://huggingface.co：3 秒内没有响应）；改用文件 w.safetensors"),
+        ("not enough memory for 512 px, nor for 358 px (it takes about 9 MB; 3 MB are free): "
+         "choose a smaller size or close other programs",
+         "内存不足以生成 512 像素，也不足以生成 358 像素（约需 9 MB，可用 3 MB）："
+         "请减小尺寸或关闭其他程序"),
+        ("title is empty; parameter 'a' needs label and help",
+         "title 为空；参数 'a' 需要 label 和 help"),
+        ("the fake backend has no learned weights: the picture is for tests only",
+         "fake 后端没有学习所得的权重：图片仅用于测试"),
+    ],
+)  # fmt: skip
+def test_a_message_is_told_with_its_names_and_numbers(english: str, chinese: str) -> None:
+    assert sentence(errors.StyleplugError(english), "zh") == chinese
+    assert sentence(errors.StyleplugError(english), "en") == english
+
+
+@pytest.mark.parametrize(
+    "english", ["nobody says this", "a: b; c = 1", "", "x" * 9999, " = :" * 200]
+)
+def test_what_is_no_message_of_ours_stays(english: str) -> None:
+    assert catalogue("zh").message(english) is None
+
+
+@each_language
+@pytest.mark.parametrize("values", [
+    {"steps": 0}, {"steps": 999}, {"steps": "a"}, {"steps": 1.5}, {"steps": None},
+    {"steps": "1" * 5000}, {"pause": "a"}, {"pause": None}, {"pause": float("nan")},
+    {"blend": "a"}, {"blend": 3}, {"mood": "sad"}, {"new": 1}, {"steps": 0, "pause": -1},
+])  # fmt: skip
+def test_a_wrong_value_is_told_in_every_language(to: str, values: dict[str, Any]) -> None:
+    with pytest.raises(errors.BadParameter) as refused:
+        BlendParams.of(values)
+    told = catalogue(to).message(str(refused.value))
+    assert told and all(name in told for name in values)
+    assert not re.search("[a-z]{3,} [a-z]{3,}", told)
+
+
+@each_language
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"method": 3}', '{"method": "a", "size": 1}'])
+def test_a_wrong_recipe_is_told_in_every_language(to: str, text: str) -> None:
+    with pytest.raises(errors.BadRecipe) as refused:
+        Recipe.from_json(text)
+    assert catalogue(to).message(str(refused.value))
+
+
+def test_notes_are_told_in_the_language_of_the_page() -> None:
+    frame = Frame(1, 2, note="downloading vgg19 41 of 80 MB")
+    assert "正在下载 vgg19：41 / 80 MB" in render.progress(Moment(frame, None, {}, None), "zh")
+    assert "x.txt 不是图片" in notes(["x.txt is no picture"], "zh")
+    assert "x.txt is no picture" in notes(["x.txt is no picture"], "en")
 
 
 # Another language -----------------------------------------------------------------------------

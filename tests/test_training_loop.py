@@ -492,7 +492,7 @@ def test_bad_pictures_are_named_skipped_and_counted(data: Path, tmp_path: Path) 
 def test_one_picture_is_learned_from_and_judged_by(data: Path, tmp_path: Path) -> None:
     write(make_photo(40, 30), tmp_path / "one.png")
     told = list(train(tiny(tmp_path, tmp_path / "out", steps=1)))
-    assert any("only one picture" in warning for p in told for warning in p.warnings)
+    assert any("too few pictures (1)" in warning for p in told for warning in p.warnings)
     report = told[-1].report
     assert report is not None and (report.pictures, report.held_out) == (1, 1)
 

@@ -9,8 +9,8 @@ Code holds English only.  A catalogue holds the text of another language in one 
     [shared]                                by its English, where it stands in several places
     "Style weight" = "…"
 
-    [message]                               by its English with holes: errors and notes
-    "there is no file {name}" = "…"
+    [message]                               by its English with holes: errors and notes,
+    "there is no file {name}" = "…"         and in [pydantic] what pydantic says of values
 
 Places are `method.ID` and `task.ID` with `title`, `summary`, `input.ID.label`, `input.ID.help`,
 `parameter.NAME.label`, `parameter.NAME.help` and `parameter.NAME.choice.CHOICE`; `settings`,
@@ -32,9 +32,11 @@ from typing import Any
 
 ENGLISH = "en"
 FOLDER: Traversable = resources.files(__name__)
-LONGEST = 4000  # letters of a message that is translated
+LONGEST = 1000  # letters of a message that is translated
 DEEPEST = 6  # messages within one another
 _HOLE = re.compile(r"\{(\w*)\}")
+_BY_ENGLISH = {"shared", "message", "pydantic"}  # tables whose keys are texts
+_AND = "; "  # between messages that are told at once
 _WORD = re.compile(r"[^\W\d_]{2}")
 
 
@@ -48,7 +50,7 @@ class Catalogue:
     def __init__(self, table: Mapping[str, Any]) -> None:
         self._table = table
         self.shared: Mapping[str, str] = table.get("shared", {})
-        self.messages: Mapping[str, str] = table.get("message", {})
+        self.messages: Mapping[str, str] = table.get("message", {}) | table.get("pydantic", {})
         self.places = flat({k: part for k, part in table.items() if k not in _BY_ENGLISH})
 
     def extended(self, methods: Mapping[str, Mapping[str, Any]]) -> Catalogue:
@@ -66,45 +68,68 @@ class Catalogue:
         >>> Catalogue({"message": {"no file {name}": "{name} fehlt"}}).message("no file 'a.png'")
         "'a.png' fehlt"
         """
-        return self._message(english, DEEPEST) if len(english) <= LONGEST else None
+        return self._message(english, {}) if len(english) <= LONGEST else None
 
-    def _message(self, english: str, depth: int) -> str | None:
-        if english in self.shared or not depth:
-            return self.shared.get(english)
-        for pattern, other, worded in self._patterns:
-            if not (found := pattern.fullmatch(english)):
+    def _message(self, english: str, known: dict[str, str | None], depth: int = 0) -> str | None:
+        """The same for a message, or a part of one; `known` remembers the parts before."""
+        if english not in known:
+            known[english] = self.shared.get(english)
+            if known[english] is None and depth < DEEPEST:
+                known[english] = self._whole(english, known, depth + 1)
+        return known[english]
+
+    def _whole(self, english: str, known: dict[str, str | None], depth: int) -> str | None:
+        if _AND in english:
+            each = [self._message(one, known, depth) for one in english.split(_AND)]
+            if all(each):
+                return self.messages.get(_AND, _AND).join(filter(None, each))
+        for template in self._templates:
+            if (parts := template.parts(english)) is None:
                 continue
-            parts = {name: self._message(part, depth - 1) for name, part in _named(found)}
-            if worded or any(parts.values()):  # punctuation alone tells nothing
-                return other.format(**{name: parts[name] or part for name, part in _named(found)})
+            told = {name: self._message(part, known, depth) for name, part in parts.items()}
+            if template.worded or any(told.values()):  # punctuation alone tells nothing
+                return template.filled({name: told[name] or part for name, part in parts.items()})
         return None
 
     @cached_property
-    def _patterns(self) -> list[tuple[re.Pattern[str], str, bool]]:
-        """What messages look like, their text, and whether there is a word in them.
+    def _templates(self) -> list[_Template]:
+        """Those with most letters first: they say more than those with wide holes."""
+        templates = [_Template(english, text) for english, text in self.messages.items()]
+        return sorted(templates, key=lambda one: len("".join(one.letters)), reverse=True)
 
-        Those with most letters come first: they say more than those with wide holes.
+
+class _Template:
+    """A message with holes, "there is no file {name}", in English and another language."""
+
+    def __init__(self, english: str, text: str) -> None:
+        self._text = text
+        self._names = _HOLE.findall(english)
+        self.letters = _HOLE.sub("\0", english).split("\0")  # between the holes
+        self.worded = any(map(_WORD.search, self.letters))
+
+    def parts(self, english: str) -> dict[str, str] | None:
+        """What fills the holes in a message; None where it is another message.
+
+        In time that grows with its length alone, as a visitor may have written a part of it.
         """
-        ordered = sorted(self.messages, key=lambda text: len(_HOLE.sub("", text)), reverse=True)
-        return [
-            (_pattern(text), self.messages[text], bool(_WORD.search(_HOLE.sub("", text))))
-            for text in ordered
-        ]
+        first, *others = self.letters
+        if " " in first and not english.startswith(first):  # it may begin a sentence
+            english = english[:1].lower() + english[1:]
+        if not english.startswith(first):
+            return None
+        at, found = len(first), []
+        for number, letters in enumerate(others, 1):
+            last = number == len(others)
+            end = len(english) - len(letters) if last else english.find(letters, at)
+            if end < at or not english.endswith(letters) and last:
+                return None
+            found.append(english[at:end])
+            at = end + len(letters)
+        return dict(zip(self._names, found, strict=True)) if at == len(english) else None
 
-
-_BY_ENGLISH = {"shared", "message"}
-
-
-def _named(found: re.Match[str]) -> list[tuple[str, str]]:
-    return list(found.groupdict().items())
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    """Matches a message; holes take anything, and the first letter may be large."""
-    parts = _HOLE.split(text)  # letters and names of holes take turns
-    parts[::2] = map(re.escape, parts[::2])
-    parts[1::2] = (f"(?P<{name}>.*?)" for name in parts[1::2])
-    return re.compile("".join(parts), re.DOTALL | re.IGNORECASE)
+    def filled(self, parts: Mapping[str, str]) -> str:
+        """The message in the other language."""
+        return _HOLE.sub(lambda hole: parts[hole[1]], self._text)
 
 
 def flat(table: Mapping[str, Any]) -> dict[str, str]:

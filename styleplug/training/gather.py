@@ -45,15 +45,14 @@ def gather(setup: Setup, cancel: Event) -> Generator[Progress, None, Gathered]:
         styles = yield from _read("styles", setup.styles, cancel)
         parts = styles.split(HELD_OUT)
     warnings: list[str] = []
-    for name, found in (("picture", data), ("style", styles)):
+    for name, found in (("pictures", data), ("styles", styles)):
         if found is None:
             continue
         warnings += found.notes
         if len(found) < FEW:
-            count = f"is only one {name}" if len(found) == 1 else f"are only {len(found)} {name}s"
             warnings.append(
-                f"there {count}: learned from and judged by at once, "
-                "so that the scores say nothing of others"
+                f"too few {name} ({len(found)}): training and scores use the same ones, so the "
+                "scores say nothing about others"
             )
     skipped = data.skipped + (styles.skipped if styles else [])
     if skipped:
