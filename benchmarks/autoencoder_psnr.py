@@ -21,7 +21,7 @@ from PIL import Image
 from styleplug.backends.choose import choose
 from styleplug.methods.autoencoder import METHOD, Level
 from styleplug.store import Store
-from styleplug.training.pictures import Pictures
+from styleplug.training.data.pictures import Pictures
 
 HELD_OUT = 0.02
 

@@ -26,9 +26,9 @@ from styleplug.core.backend import Net
 from styleplug.core.classes import read
 from styleplug.core.weight import Embedded
 from styleplug.store import Store
-from styleplug.training.bank import Bank
-from styleplug.training.gather import HELD_OUT
-from styleplug.training.pictures import Pictures
+from styleplug.training.data.bank import Bank
+from styleplug.training.data.pictures import Pictures
+from styleplug.training.loop.gather import HELD_OUT
 
 EACH = 64  # pictures of one seed
 TOLD = 32  # pictures told at once

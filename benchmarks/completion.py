@@ -36,8 +36,8 @@ from rich.table import Table
 from torch import Tensor
 
 import styleplug
-from styleplug.core.image import fit, kind_of, read, write
-from styleplug.core.seam import smoothest, visible
+from styleplug.algorithms.inpainting.poisson import smoothest, visible
+from styleplug.imaging import fit, kind_of, read, write
 from styleplug.nets import squeezenet
 
 Array = np.ndarray

@@ -39,13 +39,13 @@ from torch import Tensor
 
 import styleplug
 from styleplug import Result
-from styleplug.core.image import fit, kind_of, read, resize, write
-from styleplug.core.transforms import moments, transport
+from styleplug.algorithms.feature_statistics import moments, transport
+from styleplug.imaging import fit, kind_of, read, resize, write
 from styleplug.methods.cyclegan import METHOD
 from styleplug.nets import squeezenet
 from styleplug.nets.perceptual import statistics
-from styleplug.training.gather import HELD_OUT
-from styleplug.training.pictures import Pictures
+from styleplug.training.data.pictures import Pictures
+from styleplug.training.loop.gather import HELD_OUT
 
 PATCHED = 3  # pictures that are compared by patches, each with one of the goal's: it is slow
 SHOWN, SIDE = 8, 256

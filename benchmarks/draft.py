@@ -28,10 +28,10 @@ from gradio.media import get_image
 from rich.console import Console
 from rich.table import Table
 
-from styleplug.core.image import Picture, read
-from styleplug.core.optimiser import Adam
+from styleplug.algorithms.optimisers import Adam
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
+from styleplug.imaging import Picture, read
 from styleplug.methods import gatys
 from styleplug.swatches import SWATCHES
 

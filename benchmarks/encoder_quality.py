@@ -26,8 +26,8 @@ from rich.table import Table
 
 from styleplug.backends.choose import choose
 from styleplug.core.backend import Net, NetSpec
-from styleplug.core.image import fit, read
 from styleplug.core.weight import WeightFile
+from styleplug.imaging import fit, read
 from styleplug.methods.gatys import METHOD, GatysParams
 from styleplug.nets import squeezenet
 from styleplug.nets.perceptual import statistics, variation

@@ -4,11 +4,11 @@
         [--label PARAMETER | --patches] [--truncation 0.7 …] [--count 256] [--sheet FILE]
 
 Method: pictures of consecutive seeds are compared with the middle squares of real pictures, all
-at one size, in the features of SqueezeNet 1.0 (`styleplug.training.quality`).  One in twenty of
-the real pictures is held out, as training does it; the method's training saw the others only.
-With --label that parameter is set to the class of each held-out picture in turn, so that classes
-are as frequent in what is made as in what is real.  With --patches real ones are the textured
-patches that `texture` learns from.  Printed are, for what is made at each truncation,
+at one size, in the features of SqueezeNet 1.0 (`styleplug.training.losses.quality`).  One in
+twenty of the real pictures is held out, as training does it; the method's training saw the others
+only.  With --label that parameter is set to the class of each held-out picture in turn, so that
+classes are as frequent in what is made as in what is real.  With --patches real ones are the
+textured patches that `texture` learns from.  Printed are, for what is made at each truncation,
 
 kernel distance  of the made pictures to the held-out ones; beside it that of as many training
                  pictures (what could be had at best) and of noise with the colours' mean and
@@ -41,13 +41,13 @@ from rich.table import Table
 from torch import Tensor
 
 import styleplug
-from styleplug.core.image import resize, write
-from styleplug.training.bank import Bank
-from styleplug.training.gather import HELD_OUT
-from styleplug.training.perception import Perception
-from styleplug.training.pictures import Pictures, sheet
-from styleplug.training.quality import descriptor, diversity, kernel_distance, nearest
-from styleplug.training.texture import ROOM, Patches
+from styleplug.imaging import resize, write
+from styleplug.training.data.bank import Bank
+from styleplug.training.data.pictures import Pictures, sheet
+from styleplug.training.loop.gather import HELD_OUT
+from styleplug.training.losses.perception import Perception
+from styleplug.training.losses.quality import descriptor, diversity, kernel_distance, nearest
+from styleplug.training.tasks.texture import ROOM, Patches
 
 SHOWN = 8
 EACH = 64  # pictures of one seed

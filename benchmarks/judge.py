@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from styleplug.core.image import resize
+from styleplug.imaging import resize
 from styleplug.nets import squeezenet
 from styleplug.nets.perceptual import statistics
 

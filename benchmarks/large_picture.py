@@ -33,12 +33,12 @@ from rich.console import Console
 from rich.table import Table
 
 from styleplug.core.frame import Frame
-from styleplug.core.image import read, write
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Params
 from styleplug.core.recipe import Finish, Recipe
-from styleplug.core.tiles import by_tiles
 from styleplug.engine import Engine, longest
+from styleplug.imaging import read, write
+from styleplug.imaging.tiles import by_tiles
 from styleplug.methods import Catalogue, catalogue
 from styleplug.swatches import SWATCHES
 

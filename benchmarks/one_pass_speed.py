@@ -26,8 +26,8 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from styleplug.backends.choose import choose
-from styleplug.core.onepass import OnePass
 from styleplug.methods.cnn import METHOD
+from styleplug.methods.shared.one_pass import OnePass
 from styleplug.store import Store
 from styleplug.swatches import SWATCHES
 

@@ -18,10 +18,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from styleplug.core import tiles
-from styleplug.core.image import read
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
+from styleplug.imaging import read, tiles
 from styleplug.swatches import SWATCHES
 
 STRIP = 8

@@ -16,9 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from styleplug.core import tiles
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
+from styleplug.imaging import tiles
 from styleplug.methods.texture import seam
 from styleplug.swatches import SWATCHES
 

@@ -25,7 +25,7 @@ from encoder_quality import PAIRS, SCORES
 from judge import Judge
 from PIL import Image
 
-from styleplug.core.image import Picture, fit, read
+from styleplug.imaging import Picture, fit, read
 from styleplug.methods import catalogue
 
 RUN = """
@@ -33,7 +33,7 @@ import json, resource, sys
 from pathlib import Path
 import numpy as np
 import styleplug
-from styleplug.core.image import fit, read
+from styleplug.imaging import fit, read
 method, size, backend, out, *files = sys.argv[1:]
 seconds = []
 for index in range(0, len(files), 2):

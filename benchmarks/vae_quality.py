@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from styleplug.backends.choose import choose
-from styleplug.core.canvas import to_canvas
-from styleplug.core.image import fit, read
 from styleplug.core.weight import WeightFile
+from styleplug.imaging import fit, read
+from styleplug.imaging.padding import to_canvas
 from styleplug.methods.vae import METHOD
 from styleplug.store import Store
 

@@ -20,9 +20,9 @@ from PIL import Image, ImageDraw, ImageFont
 from sheet import GAP, WHOLE, photograph
 
 import styleplug
-from styleplug.core.image import fit, resize
 from styleplug.core.params import choices_of, hint_of
-from styleplug.core.picture import Picture
+from styleplug.imaging import fit, resize
+from styleplug.imaging.picture import Picture
 from styleplug.methods.cgan import METHOD as CGAN
 from styleplug.swatches import SWATCHES
 

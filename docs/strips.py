@@ -22,7 +22,7 @@ from samples import INK
 from sheet import GAP, WHOLE, photograph, tile
 
 import styleplug
-from styleplug.core.image import Picture, fit
+from styleplug.imaging import Picture, fit
 from styleplug.swatches import SWATCHES
 
 SIDE = 256  # of a picture, in pixels

@@ -16,7 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from styleplug.core import telemetry
 from styleplug.core.errors import (
     BackendError,
     BadImage,
@@ -32,7 +31,8 @@ from styleplug.core.errors import (
     UsageError,
     WeightError,
 )
-from styleplug.core.version import VERSION
+from styleplug.system import telemetry
+from styleplug.system.version import VERSION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +84,7 @@ class Result:
     @cached_property
     def array(self) -> np.ndarray:
         """The picture; several on one sheet."""
-        from styleplug.core.sheet import grid
+        from styleplug.imaging.sheet import grid
 
         return grid(self.images)
 
@@ -95,7 +95,7 @@ class Result:
 
         from PIL import Image
 
-        from styleplug.core.image import encode
+        from styleplug.imaging import encode
 
         return Image.open(io.BytesIO(encode(self.array)))
 
@@ -119,7 +119,7 @@ class Result:
         Raises:
             OutputError: unknown ending, missing or read-only folder, full disk …
         """
-        from styleplug.core.sheet import write_all
+        from styleplug.imaging.sheet import write_all
 
         recipe = self.recipe.to_json() if with_recipe else None
         write_all(self.images, Path(path), self.report.fps, recipe)
@@ -210,8 +210,8 @@ def run(
     Raises:
         StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
     """
-    from styleplug.core.image import read
     from styleplug.engine import longest, shared
+    from styleplug.imaging import read
 
     found = shared().catalogue.get(method)
     slots = [slot.id for slot in found.inputs]
@@ -249,8 +249,8 @@ def _several(value: Any) -> Sequence[Any]:
 
 def _base(recipe: Recipe | str | Path | bytes | None) -> Recipe | None:
     """The recipe to start from."""
-    from styleplug.core.image import read_recipe
     from styleplug.core.recipe import Recipe
+    from styleplug.imaging import read_recipe
 
     if recipe is None or isinstance(recipe, Recipe):
         return recipe

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:  # imported by fixtures, once the environment is set
-    from styleplug.core.image import Picture
     from styleplug.engine import Engine
     from styleplug.engine.plan import Calibration
+    from styleplug.imaging import Picture
     from styleplug.methods import Catalogue
 
 _HOME = tempfile.TemporaryDirectory(prefix="styleplug-tests-")  # removed when the process ends
@@ -53,7 +53,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def make_photo(width: int, height: int, seed: int = 0) -> Picture:
     """A picture with smooth shades, an edge and some grain."""
-    from styleplug.core.image import Picture
+    from styleplug.imaging import Picture
 
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / max(width, height)

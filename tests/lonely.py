@@ -11,9 +11,9 @@ import httpx
 import numpy as np
 
 import styleplug
-from styleplug.core.image import encode
 from styleplug.core.recipe import Recipe
 from styleplug.engine import shared
+from styleplug.imaging import encode
 from styleplug.ui import page
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from styleplug.core.errors import OutOfMemory
 from styleplug.core.frame import Frame
-from styleplug.core.generator import Generator, GeneratorParams, painted, wanted
-from styleplug.core.image import resize
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Params, field
 from styleplug.core.weight import Embedded, WeightFile
+from styleplug.imaging import resize
+from styleplug.methods.shared.generation import Generator, GeneratorParams, painted, wanted
 
 CONTENT = Slot("content", "Content", "A photograph.")
 STYLE = Slot("style", "Style", "A painting.", most=2)

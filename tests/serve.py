@@ -15,11 +15,11 @@ from PIL import Image
 from samples import Dream, Fill
 
 from styleplug.core.frame import Frame
-from styleplug.core.image import resize
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Numbers, Params, field
 from styleplug.engine import Engine
 from styleplug.engine.plan import Calibration
+from styleplug.imaging import resize
 from styleplug.methods import Catalogue, admit
 
 # What gradio, pandas and their event loops warn of in threads of their own.

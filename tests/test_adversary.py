@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from styleplug.swatches import SWATCHES
-from styleplug.training.adversary import (
+from styleplug.training.data.bank import Bank
+from styleplug.training.data.pictures import Pictures
+from styleplug.training.losses.adversary import (
     GROUP,
     Critic,
     FeatureCritic,
@@ -17,10 +19,8 @@ from styleplug.training.adversary import (
     r1_exact,
     tell,
 )
-from styleplug.training.bank import Bank
-from styleplug.training.perception import Perception
-from styleplug.training.pictures import Pictures
-from styleplug.training.quality import descriptor, diversity, kernel_distance, nearest
+from styleplug.training.losses.perception import Perception
+from styleplug.training.losses.quality import descriptor, diversity, kernel_distance, nearest
 
 CPU = torch.device("cpu")
 

@@ -10,16 +10,15 @@ from conftest import make_photo
 from safetensors.torch import load_file
 
 from styleplug import BadParameter, stylize
-from styleplug.core import tiles
-from styleplug.core.image import resize
-from styleplug.core.image import write as write_picture
+from styleplug.imaging import resize, tiles
+from styleplug.imaging import write as write_picture
 from styleplug.methods import autoencoder as method
 from styleplug.nets import autoencoder, styleplug_encoder
 from styleplug.store import weights_folder
 from styleplug.swatches import SWATCHES
-from styleplug.training import autoencoder as training
-from styleplug.training.pictures import Pictures
-from styleplug.training.task import Materials
+from styleplug.training.data.pictures import Pictures
+from styleplug.training.loop.task import Materials
+from styleplug.training.tasks import autoencoder as training
 
 LEVELS = (1, 2, 3, 4)
 FILE = weights_folder() / "autoencoder.safetensors"

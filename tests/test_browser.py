@@ -13,9 +13,9 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 from serve import THIRD_PARTY, Site, picture, served, wait
 
-from styleplug.core import image
+from styleplug import imaging as image
 from styleplug.core.recipe import Recipe
-from styleplug.core.sheet import grid
+from styleplug.imaging.sheet import grid
 from styleplug.methods import cyclegan
 
 playwright = pytest.importorskip("playwright.sync_api")

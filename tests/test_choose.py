@@ -9,8 +9,8 @@ import pytest
 from styleplug.backends.choose import choose, expect, installed, replaced
 from styleplug.core.backend import Backend
 from styleplug.core.errors import BackendError
-from styleplug.core.extras import EXTRAS
 from styleplug.core.weight import WeightFile
+from styleplug.system.extras import EXTRAS
 
 choose_module = importlib.import_module("styleplug.backends.choose")
 

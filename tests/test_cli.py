@@ -21,11 +21,11 @@ from PIL.ExifTags import GPS, IFD, Base
 
 from styleplug import __version__, cli, methods
 from styleplug.core.frame import Frame
-from styleplug.core.image import read_recipe
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Numbers, Params, field
 from styleplug.core.recipe import Recipe
 from styleplug.core.weight import Embedded, WeightFile
+from styleplug.imaging import read_recipe
 
 HOUSE = Path(__file__).parents[1]
 

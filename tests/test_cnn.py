@@ -10,24 +10,24 @@ from safetensors.torch import load_file
 
 import styleplug
 from styleplug.backends.choose import choose
-from styleplug.core import onepass
 from styleplug.core.errors import BadParameter
-from styleplug.core.image import resize
-from styleplug.core.onepass import OnePass
+from styleplug.imaging import resize
 from styleplug.methods.cnn import METHOD
+from styleplug.methods.shared import one_pass as onepass
+from styleplug.methods.shared.one_pass import OnePass
 from styleplug.nets import cnn
 from styleplug.store import Store
 from styleplug.swatches import SWATCHES
-from styleplug.training import cnn as lesson
-from styleplug.training.perception import (
+from styleplug.training.data.pictures import Pictures
+from styleplug.training.loop.task import Materials
+from styleplug.training.losses.perception import (
     COLOUR,
     CONTENT,
     Perception,
     style_loss,
     style_statistics,
 )
-from styleplug.training.pictures import Pictures
-from styleplug.training.task import Materials
+from styleplug.training.tasks import cnn as lesson
 
 MOST_PARAMETERS = 1_000_000
 MOST_BYTES = 2 * 10**6

@@ -12,20 +12,21 @@ import torch
 from conftest import make_photo
 
 import styleplug
-from styleplug.core import patches, patchmatch, seam
-from styleplug.core.alike import neighbourhood
+from styleplug.algorithms.inpainting import patches, patchmatch
+from styleplug.algorithms.inpainting import poisson as seam
+from styleplug.algorithms.inpainting.context_match import neighbourhood
 from styleplug.core.errors import Cancelled, UsageError
-from styleplug.core.image import read
 from styleplug.core.method import Context
-from styleplug.core.picture import resize
 from styleplug.core.recipe import Recipe
 from styleplug.engine import shared
+from styleplug.imaging import read
+from styleplug.imaging.picture import resize
 from styleplug.methods import completion as method
 from styleplug.nets import completion
 from styleplug.store import weights_folder
-from styleplug.training import completion as training
-from styleplug.training.pictures import Pictures
-from styleplug.training.task import Materials
+from styleplug.training.data.pictures import Pictures
+from styleplug.training.loop.task import Materials
+from styleplug.training.tasks import completion as training
 
 trained = pytest.mark.skipif(
     not (weights_folder() / "completion.safetensors").is_file(), reason="not trained yet"

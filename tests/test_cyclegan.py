@@ -15,10 +15,10 @@ from styleplug import generate
 from styleplug.methods import cyclegan as method
 from styleplug.nets import cyclegan
 from styleplug.store import weights_folder
-from styleplug.training import cyclegan as training
-from styleplug.training.kinds import NEAR, Kind
-from styleplug.training.pictures import Pictures
-from styleplug.training.task import Materials
+from styleplug.training.data.kinds import NEAR, Kind
+from styleplug.training.data.pictures import Pictures
+from styleplug.training.loop.task import Materials
+from styleplug.training.tasks import cyclegan as training
 
 SIZE = 64
 MOST_PARAMETERS = 3_000_000

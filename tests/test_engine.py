@@ -25,8 +25,6 @@ from styleplug.core.errors import (
     UsageError,
 )
 from styleplug.core.frame import Frame
-from styleplug.core.guard import Guarded
-from styleplug.core.image import Picture
 from styleplug.core.method import Method
 from styleplug.core.recipe import Finish, Recipe
 from styleplug.core.weight import WeightFile
@@ -34,7 +32,9 @@ from styleplug.engine import Engine, plan
 from styleplug.engine import host as host_module
 from styleplug.engine.inputs import MIN_SIDE
 from styleplug.engine.nets import NetCache
+from styleplug.imaging import Picture
 from styleplug.methods import Catalogue
+from styleplug.plugins.guard import Guarded
 
 
 def recipe(method="sample", size=64, **values):

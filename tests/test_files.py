@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from styleplug.core import files
 from styleplug.core.errors import BadImage, OutputError
-from styleplug.core.image import encode, read, read_recipe
+from styleplug.imaging import encode, read, read_recipe
+from styleplug.system import files
 
 PNG = encode(np.zeros((4, 6, 3), np.float32), recipe="{}")
 

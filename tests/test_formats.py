@@ -15,8 +15,8 @@ from PIL import Image
 from test_image import BLUE, GREEN, RED, close, png, png_chunk, quarters, saved, swapped_profile
 
 from styleplug.core.errors import BadImage
-from styleplug.core.image import Picture, measure, read
 from styleplug.engine import Engine
+from styleplug.imaging import Picture, measure, read
 
 HEIC = Path(__file__).with_name("quarters.heic").read_bytes()  # on its side, and told to be turned
 RAMP = np.linspace(0, 1, 96, dtype=np.float32).reshape(8, 12)
@@ -396,7 +396,7 @@ def test_remarks_of_libraries_stay_off_the_terminal(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
     code = (
         "import sys; from styleplug.core.errors import BadImage\n"
-        "from styleplug.core.image import read\n"
+        "from styleplug.imaging import read\n"
         "for path in sys.argv[1:]:\n"
         "    try: print(read(path).width)\n"
         "    except BadImage: print('no')"

@@ -17,24 +17,25 @@ import styleplug
 from styleplug.backends.choose import choose
 from styleplug.core.classes import CLASSES, LETTERS, read, spell
 from styleplug.core.errors import BadParameter, UsageError, WeightError
-from styleplug.core.image import read as read_picture
-from styleplug.core.mapped import DECODER, NOISE
-from styleplug.core.sheet import grid
 from styleplug.core.weight import Embedded, WeightFile
+from styleplug.imaging import read as read_picture
+from styleplug.imaging.sheet import grid
 from styleplug.methods.cgan import METHOD as CGAN
 from styleplug.methods.dcgan import METHOD as DCGAN
 from styleplug.methods.gan import METHOD as GAN
+from styleplug.methods.shared.mapped import DECODER, NOISE
 from styleplug.nets import architecture, vae
 from styleplug.nets.dcgan import Unit
 from styleplug.nets.generator import CANVAS, STYLE, Dense
 from styleplug.store import Store, weights_folder
-from styleplug.training import classifier as judge
-from styleplug.training import eigen, load_task
-from styleplug.training import gan as apprenticeship
-from styleplug.training import generation as training
-from styleplug.training.canvas import SketchCritic
-from styleplug.training.pictures import Pictures
-from styleplug.training.task import Materials
+from styleplug.training import load_task
+from styleplug.training.data.pictures import Pictures
+from styleplug.training.loop.task import Materials
+from styleplug.training.tasks import classifier as judge
+from styleplug.training.tasks import gan as apprenticeship
+from styleplug.training.tasks.shared import eigen
+from styleplug.training.tasks.shared import generation as training
+from styleplug.training.tasks.shared.canvas import SketchCritic
 
 METHODS = {"gan": GAN, "dcgan": DCGAN, "cgan": CGAN}
 GOLDEN = Path(__file__).parent / "golden"

@@ -9,7 +9,7 @@ import pytest
 from conftest import make_photo
 
 from styleplug import BadParameter, stylize
-from styleplug.core.optimiser import Adam
+from styleplug.algorithms.optimisers import Adam
 from styleplug.methods import gatys
 from styleplug.methods.gatys import METHOD
 from styleplug.swatches import SWATCHES
@@ -53,7 +53,7 @@ def likeness(a, b):
 
 
 def shrunk(content):
-    from styleplug.core.image import resize
+    from styleplug.imaging import resize
 
     return resize(content, 96, 72)
 

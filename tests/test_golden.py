@@ -13,7 +13,7 @@ import pytest
 from conftest import make_photo
 
 from styleplug import generate
-from styleplug.core.image import read
+from styleplug.imaging import read
 from styleplug.methods import discover
 from styleplug.swatches import SWATCHES
 

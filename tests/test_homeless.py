@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from conftest import make_photo
 
-from styleplug.core.files import at_home
-from styleplug.core.image import write
 from styleplug.engine.plan import Calibration, Kind, Observation
+from styleplug.imaging import write
 from styleplug.store import Store
 from styleplug.store.hub import home
 from styleplug.store.trained import VARIABLE
+from styleplug.system.files import at_home
 
 HOUSE = Path(__file__).parents[1]
 KIND, RUN = Kind("fake", "cpu", "tint", ()), Observation(1.0, 1.0, 1.0, 1.0)

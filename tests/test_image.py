@@ -16,7 +16,8 @@ import pytest
 from PIL import Image, ImageCms, ImageFile
 
 from styleplug.core.errors import BadImage, OutputError
-from styleplug.core.image import (
+from styleplug.core.recipe import LARGEST
+from styleplug.imaging import (
     MAX_PIXELS,
     MAX_RECIPE,
     Picture,
@@ -28,7 +29,6 @@ from styleplug.core.image import (
     scale,
     write,
 )
-from styleplug.core.recipe import LARGEST
 
 RED, GREEN, BLUE = (220, 30, 20), (30, 200, 60), (20, 40, 210)
 
@@ -378,7 +378,7 @@ def test_hundred_megapixels_in_bounded_memory(kind: str) -> None:
         data = saved(Image.new("RGB", (12_000, 9_000), RED), "JPEG")
     # In a process of its own: only there does the peak tell of this picture alone.
     code = (
-        "import sys, resource; from styleplug.core.image import read\n"
+        "import sys, resource; from styleplug.imaging import read\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "picture = read(sys.stdin.buffer.read(), longest=4096)\n"
         "after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"

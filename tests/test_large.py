@@ -10,18 +10,18 @@ import pytest
 from conftest import make_photo
 from samples import Sample
 
-from styleplug import post
-from styleplug.core import encode, picture
-from styleplug.core.encode import encode as encoded
 from styleplug.core.errors import BadParameter, MethodError
 from styleplug.core.frame import Frame
-from styleplug.core.image import Picture, bands, scale
 from styleplug.core.params import bounds_of, hint_of, narrowed
 from styleplug.core.recipe import LARGEST, Finish, Recipe, Settings
-from styleplug.core.tiles import by_tiles
 from styleplug.engine import longest
 from styleplug.engine import run as engine_run
 from styleplug.engine.inputs import prepare
+from styleplug.imaging import Picture, bands, picture, scale
+from styleplug.imaging import finish as post
+from styleplug.imaging import write as encode
+from styleplug.imaging.tiles import by_tiles
+from styleplug.imaging.write import encode as encoded
 from styleplug.ui import page
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts

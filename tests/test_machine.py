@@ -13,16 +13,16 @@ import torch
 from styleplug.backends import onnx_backend, torch_backend
 from styleplug.backends.choose import choose
 from styleplug.backends.torch_backend import _TorchNet
-from styleplug.core import machine
 from styleplug.core.errors import OutOfMemory
-from styleplug.core.image import Picture, write
 from styleplug.core.weight import WeightFile
 from styleplug.engine import memory
+from styleplug.imaging import Picture, write
 from styleplug.methods import catalogue
 from styleplug.store import Store
-from styleplug.training import pictures
-from styleplug.training.device import accelerator_of
-from styleplug.training.setup import Loop
+from styleplug.system import machine
+from styleplug.training.data import pictures
+from styleplug.training.loop.device import accelerator_of
+from styleplug.training.loop.setup import Loop
 
 MEMORY = {
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 from PIL.ExifTags import GPS, IFD, Base
 
-from styleplug.core.encode import MOVING, encode_animation
 from styleplug.core.errors import BadRecipe, OutputError
-from styleplug.core.image import (
+from styleplug.core.recipe import Recipe
+from styleplug.imaging import (
     ENDINGS,
     MAX_RECIPE,
     Origin,
@@ -23,7 +23,7 @@ from styleplug.core.image import (
     read_recipe,
     write,
 )
-from styleplug.core.recipe import Recipe
+from styleplug.imaging.write import MOVING, encode_animation
 
 BEFORE = Path(__file__).parent / "written_before"
 BLACK = np.zeros((4, 6, 3), np.float32)

@@ -10,11 +10,11 @@ import pytest
 from conftest import make_photo
 from samples import Sample
 
-from styleplug.core import machine
 from styleplug.core.errors import OutOfMemory
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine, memory, need, plan
 from styleplug.methods import Catalogue
+from styleplug.system import machine
 from styleplug.ui import render
 
 CONTENT = {"content": [(90, 60)]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from styleplug.core.optimiser import LBFGS, Adam
+from styleplug.algorithms.optimisers import LBFGS, Adam
 
 SHAPE = (1, 3, 6, 5)
 

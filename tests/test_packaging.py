@@ -208,7 +208,7 @@ def test_all_is_every_extra_but_that_of_developers() -> None:
 
 def test_what_is_missed_is_what_an_extra_installs() -> None:
     """A missing package is named with the extra that brings it."""
-    from styleplug.core.extras import EXTRAS
+    from styleplug.system.extras import EXTRAS
 
     installed = {one: {name.replace("-", "_") for name in names(asked(one))} for one in EXTRAS}
     assert installed == {extra: set(modules) for extra, modules in EXTRAS.items()}

@@ -24,13 +24,14 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 from serve import THIRD_PARTY, Blend, BlendParams, Site, picture, served, wait
 
-from styleplug.core import errors, image
+from styleplug import imaging as image
+from styleplug.core import errors
 from styleplug.core.errors import BadImage, BadParameter
 from styleplug.core.frame import Frame
 from styleplug.core.params import Params, field
 from styleplug.core.recipe import LARGEST, Recipe, Settings
-from styleplug.core.sheet import GAP, grid
 from styleplug.engine import Plan, longest
+from styleplug.imaging.sheet import GAP, grid
 from styleplug.ui import examples, render
 from styleplug.ui.controls import control
 from styleplug.ui.drawing import Drawing

@@ -5,9 +5,9 @@ import colorsys
 import numpy as np
 import pytest
 
-from styleplug.core.image import Picture
 from styleplug.core.recipe import Finish
-from styleplug.post import finish, recolour
+from styleplug.imaging import Picture
+from styleplug.imaging.finish import finish, recolour
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 import styleplug
 from styleplug.core import errors
-from styleplug.core.image import encode
 from styleplug.core.recipe import Recipe
+from styleplug.imaging import encode
 
 ROOT = Path(__file__).parent.parent
 QUICK = {"size": 64, "backend": "fake", "iterations": 2}

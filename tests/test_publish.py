@@ -12,7 +12,7 @@ from styleplug.cli import app
 from styleplug.core.errors import HubUnavailable, UsageError, WeightError
 from styleplug.store.publish import publish, publishable
 from styleplug.store.trained import Model, read_trained
-from styleplug.training.card import write_model
+from styleplug.training.loop.card import write_model
 from tests.hub import WRITER, LoopbackHub
 
 # The client uploads by a way that what it is built on has deprecated.

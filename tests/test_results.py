@@ -14,17 +14,17 @@ from samples import Dream, Fill, Sample
 
 import styleplug
 from styleplug import cli, engine, methods
-from styleplug.core.encode import encode_animation
 from styleplug.core.errors import BadParameter, BadRecipe, MethodError, OutputError, UsageError
 from styleplug.core.frame import Frame
-from styleplug.core.generator import GeneratorParams, latents, walk, wanted
-from styleplug.core.image import Picture, encode, read, read_recipe
-from styleplug.core.metadata import without_exif
 from styleplug.core.method import Slot
 from styleplug.core.recipe import Finish, Recipe
-from styleplug.core.sheet import GAP, columns, grid, write_all
 from styleplug.engine import Engine
+from styleplug.imaging import Picture, encode, read, read_recipe
+from styleplug.imaging.metadata import without_exif
+from styleplug.imaging.sheet import GAP, columns, grid, write_all
+from styleplug.imaging.write import encode_animation
 from styleplug.methods import Catalogue, admit
+from styleplug.methods.shared.generation import GeneratorParams, latents, walk, wanted
 
 
 @pytest.fixture

@@ -16,18 +16,18 @@ from typer.testing import CliRunner
 import styleplug
 from styleplug.cli import app
 from styleplug.core.errors import UsageError, WeightError
-from styleplug.core.image import write
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
 from styleplug.engine.plan import Calibration
+from styleplug.imaging import write
 from styleplug.methods import catalogue
 from styleplug.store import Store, weights_folder
 from styleplug.store.trained import VARIABLE, Model, read_trained
 from styleplug.training import load_task
-from styleplug.training.card import card, toml, write_model
-from styleplug.training.finish import finish
-from styleplug.training.progress import Report
-from styleplug.training.setup import Setup
+from styleplug.training.loop.card import card, toml, write_model
+from styleplug.training.loop.finish import finish
+from styleplug.training.loop.progress import Report
+from styleplug.training.loop.setup import Setup
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts
 

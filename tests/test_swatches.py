@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from styleplug.core.image import resize
+from styleplug.imaging import resize
 from styleplug.swatches import SWATCHES
 from styleplug.swatches.canvas import SIZE, Easel, noise, ramp, sample, scatter, step
 

@@ -11,15 +11,15 @@ import torch
 from conftest import make_photo
 from safetensors.torch import load_file
 
-from styleplug.core import tiles
 from styleplug.core.errors import BadParameter
+from styleplug.imaging import tiles
 from styleplug.methods import texture as method
 from styleplug.nets import texture
 from styleplug.store import weights_folder
 from styleplug.swatches import SWATCHES
-from styleplug.training import texture as training
-from styleplug.training.pictures import Pictures
-from styleplug.training.task import Materials
+from styleplug.training.data.pictures import Pictures
+from styleplug.training.loop.task import Materials
+from styleplug.training.tasks import texture as training
 
 
 class Function:

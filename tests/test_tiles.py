@@ -9,7 +9,7 @@ import pytest
 from conftest import make_photo
 
 from styleplug.core.errors import Cancelled
-from styleplug.core.tiles import SIDE, by_tiles, thumbnail
+from styleplug.imaging.tiles import SIDE, by_tiles, thumbnail
 
 RADIUS = 5
 SIZES = [(16, 16), (1, 1), (1, 40), (3, 2), (31, 57), (64, 64), (65, 64), (97, 203), (200, 130)]

@@ -19,9 +19,9 @@ from serve import THIRD_PARTY, Blend, wait
 from tiny_task import TINY
 
 from styleplug.core.errors import BadImage, BadParameter, StyleplugError, UsageError
-from styleplug.core.extras import EXTRAS
-from styleplug.core.image import write
 from styleplug.engine import Engine
+from styleplug.imaging import write
+from styleplug.system.extras import EXTRAS
 from styleplug.ui import page, trainer
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts

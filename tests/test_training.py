@@ -17,12 +17,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from styleplug.core.errors import UsageError
-from styleplug.core.image import FORMATS, write
+from styleplug.imaging import FORMATS, write
 from styleplug.nets import squeezenet, vgg19
-from styleplug.training import encoder, load_task
+from styleplug.training import load_task
+from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop import train
-from styleplug.training.pictures import Pictures
-from styleplug.training.setup import Setup
+from styleplug.training.loop.setup import Setup
+from styleplug.training.tasks import encoder
 
 DEVICE = torch.device("cpu")
 

@@ -29,14 +29,15 @@ from tiny_task import STEPS, TINY, TinyLesson, tiny
 
 from styleplug import cli, training
 from styleplug.core.errors import Cancelled, OutputError, StyleplugError, UsageError, WeightError
-from styleplug.core.extras import EXTRAS
-from styleplug.core.image import write
-from styleplug.training import loop, pictures
+from styleplug.imaging import write
+from styleplug.system.extras import EXTRAS
+from styleplug.training import loop
+from styleplug.training.data import pictures
+from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop import factor, train
-from styleplug.training.pictures import Pictures
-from styleplug.training.precision import halved
-from styleplug.training.progress import Progress
-from styleplug.training.setup import Loop, Setup
+from styleplug.training.loop.precision import halved
+from styleplug.training.loop.progress import Progress
+from styleplug.training.loop.setup import Loop, Setup
 
 HOUSE = Path(__file__).parents[1]
 FILES = ("best.safetensors", "checkpoint.safetensors", "last.safetensors")

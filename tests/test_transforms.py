@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from styleplug.core import transforms
-from styleplug.core.transforms import Affine, Moments, adain, moments, transport, whitening
+from styleplug.algorithms import feature_statistics as transforms
+from styleplug.algorithms.feature_statistics import (
+    Affine,
+    Moments,
+    adain,
+    moments,
+    transport,
+    whitening,
+)
 
 CHANNELS = 12
 MAPS = (whitening, transport, adain)

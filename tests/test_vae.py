@@ -12,16 +12,15 @@ from safetensors.torch import save
 from torch.distributions import Independent, Normal, kl_divergence
 
 from styleplug import stylize
-from styleplug.core import latent as arithmetic
-from styleplug.core import tiles
-from styleplug.core.image import resize
-from styleplug.core.transforms import moments, transport
+from styleplug.algorithms import latents as arithmetic
+from styleplug.algorithms.feature_statistics import moments, transport
+from styleplug.imaging import resize, tiles
 from styleplug.nets import taesd, vae
 from styleplug.store import hub as hub_module
 from styleplug.swatches import SWATCHES
-from styleplug.training import vae as training
-from styleplug.training.pictures import Pictures
-from styleplug.training.task import Materials
+from styleplug.training.data.pictures import Pictures
+from styleplug.training.loop.task import Materials
+from styleplug.training.tasks import vae as training
 
 SIZE = 96
 

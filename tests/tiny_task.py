@@ -18,8 +18,8 @@ from torch import nn
 
 from styleplug.core.params import Params, field
 from styleplug.training.loop import train
-from styleplug.training.setup import Setup
-from styleplug.training.task import Lesson, Loss, Materials, Task
+from styleplug.training.loop.setup import Setup
+from styleplug.training.loop.task import Lesson, Loss, Materials, Task
 
 STEPS = 20
 

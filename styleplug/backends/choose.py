@@ -11,7 +11,7 @@ from functools import cache
 
 from styleplug.core.backend import Backend
 from styleplug.core.errors import BackendError
-from styleplug.core.extras import EXTRAS, install, missing
+from styleplug.system.extras import EXTRAS, install, missing
 
 # Best first; "fake" is never chosen by itself.
 ORDER = (

@@ -11,13 +11,13 @@ from safetensors.numpy import load_file
 
 from styleplug.backends.choose import has_cuda_driver
 from styleplug.backends.wire import external_weights
-from styleplug.core import telemetry
 from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError, OutOfMemory, WeightError
-from styleplug.core.machine import processors
 from styleplug.core.weight import WeightFile
 from styleplug.nets import ARCHITECTURES, graph_file
 from styleplug.store import graph
+from styleplug.system import telemetry
+from styleplug.system.machine import processors
 
 _PROVIDERS = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 _NO_MEMORY = ("Failed to allocate memory", "bad allocation", "bad_alloc", "out of memory")

@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 
 from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError, OutOfMemory
-from styleplug.core.machine import processors
 from styleplug.core.weight import WeightFile
 from styleplug.nets import ARCHITECTURES, architecture
+from styleplug.system.machine import processors
 
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 

@@ -30,7 +30,7 @@ from styleplug.cli.console import (
 from styleplug.cli.options import Json
 from styleplug.cli.publish import publish_command
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
-from styleplug.core.version import VERSION
+from styleplug.system.version import VERSION
 
 FAILED, USAGE = 1, 2
 INTERRUPTED = 130  # typer's status for Ctrl-C, which we count among the failures

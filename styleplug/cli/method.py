@@ -27,12 +27,12 @@ from styleplug.cli.options import RESULT_OPTIONS, field_options, slot_option
 from styleplug.cli.streams import STANDARD, check_writable, deliver, given, kind_of, partial
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.frame import Frame, Report
-from styleplug.core.image import read
 from styleplug.core.method import Method
 from styleplug.core.params import Params
 from styleplug.core.recipe import Finish, Recipe, Settings
-from styleplug.core.sheet import encode_all
 from styleplug.engine import Plan, longest, shared
+from styleplug.imaging import read
+from styleplug.imaging.sheet import encode_all
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def publish_command(
     checkpoint, log or setup.
     """
     from styleplug.store.publish import publish, publishable
-    from styleplug.training.card import relicensed
+    from styleplug.training.loop.card import relicensed
 
     if licence:
         relicensed(folder, licence)

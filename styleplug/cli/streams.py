@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from styleplug.core.errors import OutputError, UsageError
-from styleplug.core.files import not_written, read_piped, write_file
-from styleplug.core.image import format_of
+from styleplug.imaging import format_of
+from styleplug.system.files import not_written, read_piped, write_file
 
 STANDARD = Path("-")
 """Standard input, or standard output, in place of a file."""

@@ -22,9 +22,9 @@ from styleplug.cli.method import cancel_on_signals
 from styleplug.cli.options import Json, field_options, keyword
 from styleplug.core.errors import Cancelled
 from styleplug.training.loop import train
-from styleplug.training.progress import Progress, Report, written
-from styleplug.training.setup import Loop, Setup
-from styleplug.training.task import Task
+from styleplug.training.loop.progress import Progress, Report, written
+from styleplug.training.loop.setup import Loop, Setup
+from styleplug.training.loop.task import Task
 
 
 def _folders(flag: str, help: str) -> Any:

@@ -32,7 +32,7 @@ DEVICES = {
 
 
 class Finish(Params):
-    """What the engine does to every method's result (`styleplug.post`)."""
+    """What the engine does to every method's result (`styleplug.imaging.finish`)."""
 
     strength: float = field(
         1.0,

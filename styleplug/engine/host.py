@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from styleplug.backends.choose import choose, expect
-from styleplug.core import machine
 from styleplug.core.errors import BadParameter
 from styleplug.core.frame import Frame
-from styleplug.core.image import Picture
 from styleplug.core.method import Method
 from styleplug.core.recipe import Finish, Recipe
 from styleplug.engine import plan
@@ -21,10 +19,12 @@ from styleplug.engine.need import Need
 from styleplug.engine.nets import NetCache
 from styleplug.engine.run import Run, Shared
 from styleplug.engine.sources import fitting, sources_of
+from styleplug.imaging import Picture
 from styleplug.methods import Catalogue
 from styleplug.methods import catalogue as found
 from styleplug.store import Store
 from styleplug.store.trained import Trained
+from styleplug.system import machine
 
 CONCURRENCY = 2
 """Runs at once in one process.  The queue of the page takes it from here.

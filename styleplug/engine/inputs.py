@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from styleplug.core.errors import UsageError
-from styleplug.core.image import Picture, fitted, resize, scale
 from styleplug.core.method import Images, Method, Slot
 from styleplug.core.params import Params
 from styleplug.core.recipe import LARGEST
+from styleplug.imaging import Picture, fitted, resize, scale
 
 MIN_SIDE = 16
 """No side of a picture that a method gets is shorter; its result is resized back."""

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 
 import psutil
 
-from styleplug.core.machine import MB, used_mb
+from styleplug.system.machine import MB, used_mb
 
 try:
     import resource

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
-from styleplug.core import machine
 from styleplug.core.method import Method
 from styleplug.core.params import Params, bounds_of
 from styleplug.core.recipe import Settings
-from styleplug.core.tiles import SIDE
 from styleplug.engine.inputs import base_shape, result_shape
 from styleplug.engine.plan import APART, Observation, nearest
+from styleplug.imaging.tiles import SIDE
+from styleplug.system import machine
 
 # Before any run of its kind, on the large side: nets, and features for each megapixel.
 BASE_MB = 300.0

@@ -11,8 +11,8 @@ import numpy as np
 
 from styleplug.core.backend import Backend, Net
 from styleplug.core.errors import BackendError, OutOfMemory
-from styleplug.core.machine import MB
 from styleplug.core.weight import WeightFile
+from styleplug.system.machine import MB
 
 LIMIT = 2**30  # bytes of weight files whose nets are kept; more only while in use
 _Key = tuple[Backend, str, str, str]

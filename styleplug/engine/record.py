@@ -10,8 +10,8 @@ import numpy as np
 
 from styleplug.core.params import Params
 from styleplug.core.recipe import Recipe
-from styleplug.core.version import VERSION
 from styleplug.core.weight import WeightFile
+from styleplug.system.version import VERSION
 
 _LIBRARIES = {"torch": "torch", "onnx": "onnxruntime"}  # backend -> module that computes
 

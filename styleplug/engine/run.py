@@ -12,12 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from styleplug.backends.choose import replaced
-from styleplug.core import machine
 from styleplug.core.backend import Backend
 from styleplug.core.errors import Cancelled, MethodError, OutOfMemory
 from styleplug.core.frame import Frame, Report
-from styleplug.core.guard import Guarded
-from styleplug.core.image import Picture, resize
 from styleplug.core.params import Params
 from styleplug.core.recipe import Recipe
 from styleplug.core.weight import WeightFile, WeightSource
@@ -26,8 +23,11 @@ from styleplug.engine.context import RunContext
 from styleplug.engine.inputs import base_shape, prepare, result_shape, workable
 from styleplug.engine.need import Need, more_mb
 from styleplug.engine.nets import NetCache
-from styleplug.post import finish
+from styleplug.imaging import Picture, resize
+from styleplug.imaging.finish import finish
+from styleplug.plugins.guard import Guarded
 from styleplug.store import Store
+from styleplug.system import machine
 
 _PREVIEW = 2048  # long side up to which a preview is passed on with all its pixels
 

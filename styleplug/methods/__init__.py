@@ -2,8 +2,8 @@
 
 A built-in method is a module of this package, a third party's is named by an entry point of
 the group `styleplug.methods`; both offer one `Method` object (`METHOD = Gatys()`), and both
-have to be admitted (`styleplug.core.admission`).  One that cannot be imported or admitted is listed
-as broken with the reason, and all others work.
+have to be admitted (`styleplug.plugins.admission`).  One that cannot be imported or admitted is
+listed as broken with the reason, and all others work.
 
 Calling this package, `styleplug.methods()`, gives the admitted methods by id.
 """
@@ -20,10 +20,10 @@ from importlib.metadata import entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from styleplug.core.admission import admit
 from styleplug.core.errors import MethodError, UsageError
-from styleplug.core.guard import Guarded
 from styleplug.core.method import Method
+from styleplug.plugins.admission import admit
+from styleplug.plugins.guard import Guarded
 
 GROUP = "styleplug.methods"  # of the entry points by which other packages add methods
 OFFERED = "METHOD"  # what a built-in's module calls its Method object
@@ -85,9 +85,9 @@ def catalogue() -> Catalogue:
 
 
 def _built_in() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Name of every module of this package, and how to get its method."""
+    """Name of every module of this package, and how to get its method; sub-packages hold none."""
     for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
+        if not (module.ispkg or module.name.startswith("_")):
             yield module.name, partial(_offered, module.name)
 
 

@@ -14,15 +14,15 @@ from typing import Literal
 
 import numpy as np
 
-from styleplug.core import tiles as tiling
-from styleplug.core import transforms
+from styleplug.algorithms import feature_statistics as transforms
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field, shares_of
-from styleplug.core.picture import resize
-from styleplug.core.transfer import SLOTS, style_blend, style_scale
 from styleplug.core.weight import Embedded
+from styleplug.imaging import tiles as tiling
+from styleplug.imaging.picture import resize
+from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
 
 MEASURED_SIDE = 768
 """Long side at which statistics of content and styles are measured."""

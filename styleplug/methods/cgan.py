@@ -1,7 +1,8 @@
 """Faces of a chosen kind of people, or of a mix of kinds.
 
 Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", arXiv:1411.1784.  What departs
-from the paper is said in `styleplug/nets/cgan.py` and `styleplug/training/generation.py`.
+from the paper is said in `styleplug/nets/cgan.py` and in
+`styleplug/training/tasks/shared/generation.py`.
 
 The names of the classes come with the weights.  Those of a user's own may be others: their shares
 are then given as numbers.
@@ -14,13 +15,13 @@ from typing import Literal
 
 import numpy as np
 
+from styleplug.algorithms.latents import NOISE
 from styleplug.core.backend import Arrays, Net
 from styleplug.core.classes import CLASSES, read
 from styleplug.core.errors import BadParameter, WeightError
-from styleplug.core.latent import NOISE
-from styleplug.core.mapped import DECODER, KEY, VAE, Mapped, MappedParams
 from styleplug.core.params import Numbers, field, shares_of
 from styleplug.core.weight import Embedded
+from styleplug.methods.shared.mapped import DECODER, KEY, VAE, Mapped, MappedParams
 
 Kind = Literal[
     "female-commoner",

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
-from styleplug.core.onepass import OnePass
 from styleplug.core.params import Numbers, Params, field, shares_of
-from styleplug.core.transfer import SLOTS, style_blend, style_scale
 from styleplug.core.weight import Embedded
+from styleplug.methods.shared.one_pass import OnePass
+from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
 
 
 class CnnParams(Params):

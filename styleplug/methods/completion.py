@@ -2,9 +2,10 @@
 
 A net that was trained to (Yu et al. 2019, Zhao et al. 2021: see `styleplug.nets.completion`)
 says what could be there; pieces of the picture itself (Wexler et al. 2007, Barnes et al. 2009:
-`styleplug.core.patches`) say how it looks near by; and the piece is put in by its gradients
-(Pérez et al. 2003: `styleplug.core.seam`).  Only the surroundings of what is missing are worked
-on, so that a small hole in a large picture takes little.  Nothing else changes.
+`styleplug.algorithms.inpainting.patches`) say how it looks near by; and the piece is put in by
+its gradients (Pérez et al. 2003: `styleplug.algorithms.inpainting.poisson`).  Only the
+surroundings of what is missing are worked on, so that a small hole in a large picture takes
+little.  Nothing else changes.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from typing import Literal
 
 import numpy as np
 
-from styleplug.core import patches, seam
+from styleplug.algorithms.inpainting import patches
+from styleplug.algorithms.inpainting import poisson as seam
 from styleplug.core.errors import UsageError
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Params, field
-from styleplug.core.picture import fitted, resize
 from styleplug.core.weight import Embedded
+from styleplug.imaging.picture import fitted, resize
 
 _NET_SIDE = 144  # long side in pixels at which the net sees what is missing, as in its training
 _AROUND = 1.0  # surroundings that are looked at, in long sides of what is missing

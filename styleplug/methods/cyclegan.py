@@ -16,9 +16,9 @@ from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Params, field
-from styleplug.core.picture import resize
-from styleplug.core.tiles import by_tiles
 from styleplug.core.weight import Embedded
+from styleplug.imaging.picture import resize
+from styleplug.imaging.tiles import by_tiles
 
 _MARGIN = 56  # pixels that a generator sees around one
 _FUNCTIONS = {"painting": "paint", "photograph": "photograph"}  # of the architecture

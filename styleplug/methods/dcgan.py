@@ -2,13 +2,13 @@
 
 Radford, Metz & Chintala 2016, "Unsupervised Representation Learning with Deep Convolutional
 Generative Adversarial Networks", arXiv:1511.06434.  What departs from the paper is said in
-`styleplug/nets/dcgan.py` and `styleplug/training/generation.py`.
+`styleplug/nets/dcgan.py` and `styleplug/training/tasks/shared/generation.py`.
 """
 
 from __future__ import annotations
 
-from styleplug.core.mapped import DECODER, KEY, VAE, Mapped, MappedParams
 from styleplug.core.weight import Embedded
+from styleplug.methods.shared.mapped import DECODER, KEY, VAE, Mapped, MappedParams
 
 
 class DcganParams(MappedParams):

@@ -1,13 +1,13 @@
 """Faces out of noise, by dense layers.
 
 Goodfellow et al. 2014, "Generative Adversarial Nets", arXiv:1406.2661.  What departs from the
-paper is said in `styleplug/nets/gan.py` and `styleplug/training/generation.py`.
+paper is said in `styleplug/nets/gan.py` and `styleplug/training/tasks/shared/generation.py`.
 """
 
 from __future__ import annotations
 
-from styleplug.core.mapped import DECODER, KEY, VAE, Mapped, MappedParams
 from styleplug.core.weight import Embedded
+from styleplug.methods.shared.mapped import DECODER, KEY, VAE, Mapped, MappedParams
 
 
 class GanParams(MappedParams):

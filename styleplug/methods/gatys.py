@@ -18,16 +18,16 @@ from typing import Literal
 
 import numpy as np
 
+from styleplug.algorithms.optimisers import LBFGS, Adam, descend
 from styleplug.core.backend import Net
-from styleplug.core.canvas import from_canvas, to_canvas
 from styleplug.core.frame import Frame
-from styleplug.core.image import fitted, resize
 from styleplug.core.method import Context, Images, Method
-from styleplug.core.onepass import STYLE_SIDE, OnePass
-from styleplug.core.optimiser import LBFGS, Adam, descend
 from styleplug.core.params import Numbers, Params, field, shares_of
-from styleplug.core.transfer import SLOTS, style_blend, style_scale
 from styleplug.core.weight import Embedded, Hub
+from styleplug.imaging import fitted, resize
+from styleplug.imaging.padding import from_canvas, to_canvas
+from styleplug.methods.shared.one_pass import STYLE_SIDE, OnePass
+from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
 
 _Arrays = Mapping[str, np.ndarray]
 

@@ -12,16 +12,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from styleplug.core import tiles
+from styleplug.algorithms.latents import slerp
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
-from styleplug.core.generator import FPS, Generator, GeneratorParams, walk, wanted
-from styleplug.core.latent import slerp
 from styleplug.core.method import Context, Images, Slot
 from styleplug.core.params import Numbers, field, shares_of
-from styleplug.core.picture import resize
-from styleplug.core.transfer import style_blend, style_scale
 from styleplug.core.weight import Embedded
+from styleplug.imaging import tiles
+from styleplug.imaging.picture import resize
+from styleplug.methods.shared.generation import FPS, Generator, GeneratorParams, walk, wanted
+from styleplug.methods.shared.transfer import style_blend, style_scale
 
 _LATENT = 128
 _STRIDES, _GRAINS = (16, 8, 4, 2, 1), (16, 4, 2, 1, 1)  # of the decoder's noises

@@ -13,16 +13,16 @@ from typing import Literal
 
 import numpy as np
 
-from styleplug.core import tiles
+from styleplug.algorithms.feature_statistics import adain, blend, moments, transport, whitening
+from styleplug.algorithms.latents import bounded, shift, slerp, texture
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
-from styleplug.core.latent import bounded, shift, slerp, texture
 from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field, shares_of
-from styleplug.core.picture import fitted, resize
-from styleplug.core.transfer import SLOTS, style_blend, style_scale
-from styleplug.core.transforms import adain, blend, moments, transport, whitening
 from styleplug.core.weight import Embedded, Hub
+from styleplug.imaging import tiles
+from styleplug.imaging.picture import fitted, resize
+from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
 
 _OWN = Embedded("vae", "vae.safetensors")
 _TAESD = Hub(

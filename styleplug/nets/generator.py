@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.algorithms.latents import NOISE
 from styleplug.core.classes import CLASSES, LETTERS
-from styleplug.core.latent import NOISE
 from styleplug.nets.shapes import free
 from styleplug.nets.vae import CHANNELS, STRIDE
 

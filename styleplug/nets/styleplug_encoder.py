@@ -4,7 +4,7 @@ The first layer works at full resolution, so that single brush marks count; the 
 (Iandola et al. 2016, arXiv:1602.07360) keep it fast.  The taps are 1×1 maps onto the principal
 components of a teacher's layers, so that their Gram matrices weigh what the teacher's weigh; but
 for the first, which is the picture itself, and whose Gram matrix is its palette.
-Trained by `styleplug.training.encoder`.
+Trained by `styleplug.training.tasks.encoder`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
-from styleplug.core.files import at_home
 from styleplug.core.weight import Embedded, Hub, Local, WeightFile, WeightSource
 from styleplug.store import cache, header, hub
 from styleplug.store.files import Digests, size_of
@@ -20,6 +19,7 @@ from styleplug.store.graphs import GRAPHS, graph, read_graphs
 from styleplug.store.manifest import MANIFEST, Weight, read_manifest, weights_folder
 from styleplug.store.trained import Trained, expect_tensors, named_by_environment, read_trained
 from styleplug.store.watch import watched
+from styleplug.system.files import at_home
 
 __all__ = ["Store", "graph", "weights_folder"]
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Protocol
 
 from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
-from styleplug.core.extras import missing
-from styleplug.core.files import at_home
 from styleplug.core.weight import Hub
 from styleplug.store.watch import Watch
+from styleplug.system.extras import missing
+from styleplug.system.files import at_home
 
 FIRST_ANSWER = 2.0
 """Seconds that the Hub has for its first answer."""

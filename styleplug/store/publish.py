@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 from styleplug.core.errors import HubUnavailable, UsageError
-from styleplug.core.extras import missing
 from styleplug.store import hub
 from styleplug.store.files import Digests
 from styleplug.store.trained import MODEL, read_trained
+from styleplug.system.extras import missing
 
 FILES = (MODEL, "README.md", "sample.png")
 GRAPHS = "graphs/*.onnx"

@@ -14,8 +14,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from styleplug.core.errors import UsageError, WeightError
-from styleplug.core.files import at_home
 from styleplug.store import header
+from styleplug.system.files import at_home
 
 MODEL = "model.toml"
 VARIABLE = "STYLEPLUG_RUNS"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from styleplug.core.image import resize
+from styleplug.imaging import resize
 
 SIZE = 512
 Array = np.ndarray

@@ -1,6 +1,6 @@
 """Recipes that write weights; inference never imports them.
 
-A task is a module of this package that declares `TASK`.  Tasks are found by reading, not by
+A task is a module of `tasks` that declares `TASK`.  Tasks are found by reading, not by
 importing: to list them must not wait for torch.
 """
 
@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styleplug.core.errors import StyleplugError, UsageError
-from styleplug.core.extras import missing
+from styleplug.system.extras import missing
 
 if TYPE_CHECKING:
-    from styleplug.training.task import Task
+    from styleplug.training.loop.task import Task
 
 _DECLARED = re.compile(r"^TASK\b", re.MULTILINE)
 
 
 def task_ids() -> tuple[str, ...]:
     """What can be trained, in the order of the alphabet."""
-    modules = sorted(Path(__file__).parent.glob("*.py"))
+    modules = sorted((Path(__file__).parent / "tasks").glob("*.py"))
     return tuple(m.stem for m in modules if _DECLARED.search(m.read_text(encoding="utf-8")))
 
 
@@ -38,7 +38,7 @@ def load_task(id: str) -> Task:
     if why := missing("train", "training"):
         raise UsageError(why)
     try:
-        task: Task = import_module(f"{__name__}.{id}").TASK
+        task: Task = import_module(f"{__name__}.tasks.{id}").TASK
     except Exception as error:
         raise StyleplugError(
             f"the task {id} cannot be used: {type(error).__name__}: {error}"

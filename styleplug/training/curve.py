@@ -15,7 +15,7 @@ import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from styleplug.core.files import write_file
+from styleplug.system.files import write_file
 
 LINES = 8  # colours that are told apart
 

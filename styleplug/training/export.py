@@ -22,10 +22,10 @@ import typer
 from safetensors.numpy import load_file
 from torch import nn
 
-from styleplug.core.files import write_file
 from styleplug.nets import ARCHITECTURES, architecture, graph_file
 from styleplug.store import graph, weights_folder
 from styleplug.store.graphs import read_graphs, write_graphs
+from styleplug.system.files import write_file
 
 log = logging.getLogger(__name__)
 OPSET = 20

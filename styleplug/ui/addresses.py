@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from styleplug.core.errors import BadImage
-from styleplug.core.files import not_fetched
+from styleplug.system.files import not_fetched
 from styleplug.ui.calls import check_call
 from styleplug.ui.refusal import shown
 

@@ -10,9 +10,9 @@ import gradio as gr
 import numpy as np
 from gradio.components import Component
 
-from styleplug.core import image
+from styleplug import imaging as image
 from styleplug.core.errors import BadImage, StyleplugError
-from styleplug.core.image import Picture
+from styleplug.imaging import Picture
 from styleplug.ui.uploads import uploaded
 
 SIDE = 640  # long side of what is drawn on; the mask is brought to the size of the picture

@@ -18,7 +18,7 @@ from gradio.media import get_image
 from gradio.utils import get_upload_folder
 from PIL import Image, ImageOps
 
-from styleplug.core import image
+from styleplug import imaging as image
 from styleplug.swatches import SWATCHES
 
 PHOTOGRAPHS = ("tower.jpg", "lion.jpg", "cheetah1.jpg", "cheetah.jpg")

@@ -11,13 +11,13 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from styleplug.core import image
+from styleplug import imaging as image
 from styleplug.core.errors import BadImage, UsageError
-from styleplug.core.image import Picture
 from styleplug.core.method import Method, Slot
 from styleplug.core.params import Params, hint_of
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine import longest
+from styleplug.imaging import Picture
 from styleplug.ui.controls import control, shown
 from styleplug.ui.drawing import Drawing
 from styleplug.ui.i18n import Language, Texts, say

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from styleplug.core.frame import Frame
-from styleplug.core.image import resize
-from styleplug.core.sheet import grid
+from styleplug.imaging import resize
+from styleplug.imaging.sheet import grid
 
 EVERY = 0.5  # seconds between two previews
 PREVIEW = 640  # long side of a preview in pixels; the result itself is sent in full

@@ -17,10 +17,10 @@ from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
 from styleplug.core.errors import BadParameter, StyleplugError, UsageError, WeightError
-from styleplug.core.files import at_home, reason
 from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY, shared
+from styleplug.system.files import at_home, reason
 from styleplug.training import load_task, task_ids
 from styleplug.ui.addresses import NoAddresses, Page
 from styleplug.ui.i18n import Texts

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from styleplug.core import image
+from styleplug import imaging as image
 from styleplug.core.errors import StyleplugError
 from styleplug.ui.uploads import uploaded
 

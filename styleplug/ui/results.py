@@ -13,11 +13,11 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from styleplug.core import image
+from styleplug import imaging as image
 from styleplug.core.frame import Frame
-from styleplug.core.image import Picture, fitted, scale
-from styleplug.core.metadata import without_exif
-from styleplug.core.sheet import write_all
+from styleplug.imaging import Picture, fitted, scale
+from styleplug.imaging.metadata import without_exif
+from styleplug.imaging.sheet import write_all
 from styleplug.ui.live import preview
 
 BEFORE = 2048  # long side of what a result is compared with

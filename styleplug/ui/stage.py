@@ -10,9 +10,9 @@ from gradio.components import Component
 
 from styleplug.core.errors import UsageError
 from styleplug.core.frame import Frame, Report
-from styleplug.core.image import ENDINGS, Picture, fitted
 from styleplug.core.method import Method
-from styleplug.core.sheet import columns
+from styleplug.imaging import ENDINGS, Picture, fitted
+from styleplug.imaging.sheet import columns
 from styleplug.ui import render
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.live import Moment

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from styleplug.core import image
+from styleplug import imaging as image
 from styleplug.core.errors import BadRecipe, Cancelled, StyleplugError
 from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe, Settings

@@ -15,13 +15,13 @@ import gradio as gr
 from gradio.components import Component
 
 from styleplug.core.errors import Cancelled, StyleplugError, UsageError
-from styleplug.core.image import FORMATS
-from styleplug.core.machine import processors
 from styleplug.core.params import Params, hint_of
+from styleplug.imaging import FORMATS
 from styleplug.locale import catalogue
-from styleplug.training.device import card_name
-from styleplug.training.setup import DEFAULT_MINUTES, Loop
-from styleplug.training.task import Task
+from styleplug.system.machine import processors
+from styleplug.training.loop.device import card_name
+from styleplug.training.loop.setup import DEFAULT_MINUTES, Loop
+from styleplug.training.loop.task import Task
 from styleplug.ui import render
 from styleplug.ui.controls import control
 from styleplug.ui.form import Form

@@ -22,12 +22,12 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from gradio.utils import get_upload_folder
 
 from styleplug.core.errors import UsageError
-from styleplug.core.files import not_written
-from styleplug.training.folder import CHECKPOINT, LAST
+from styleplug.system.files import not_written
 from styleplug.training.loop import train
-from styleplug.training.progress import Progress
-from styleplug.training.setup import FILE, Setup
-from styleplug.training.task import Task
+from styleplug.training.loop.folder import CHECKPOINT, LAST
+from styleplug.training.loop.progress import Progress
+from styleplug.training.loop.setup import FILE, Setup
+from styleplug.training.loop.task import Task
 from styleplug.ui.live import History
 from styleplug.ui.uploads import uploaded
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from styleplug.core.extras import EXTRAS
 from styleplug.core.params import Params, choices_of, hint_of
 from styleplug.core.recipe import Finish, Settings
 from styleplug.methods import discover
+from styleplug.system.extras import EXTRAS
 from styleplug.training import load_task, task_ids
 
 OURS = [  # plug-ins may leave words out
@@ -41,6 +41,6 @@ def test_of_the_engine(params):
 def test_of_a_training_task(id):
     for name in EXTRAS["train"]:
         pytest.importorskip(name)
-    from styleplug.training.setup import Loop
+    from styleplug.training.loop.setup import Loop
 
     assert wordless(load_task(id).params) == wordless(Loop) == []

@@ -10,12 +10,12 @@ from cases import BACKENDS, METHODS, quickest, require, short
 from conftest import make_photo
 
 from styleplug.core.errors import BadParameter, UsageError
-from styleplug.core.generator import GeneratorParams
 from styleplug.core.params import bounds_of, choices_of
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
 from styleplug.engine.plan import Calibration
 from styleplug.methods import admit
+from styleplug.methods.shared.generation import GeneratorParams
 
 SIZE = 64
 

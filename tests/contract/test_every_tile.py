@@ -7,10 +7,10 @@ import pytest
 from cases import BACKENDS, METHODS, quickest, require, short
 from conftest import make_photo
 
-from styleplug.core import tiles
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
 from styleplug.engine.plan import Calibration
+from styleplug.imaging import tiles
 
 SIZE, SIDE = 160, 64
 STRIP = 8  # pixels on either side of where two tiles meet

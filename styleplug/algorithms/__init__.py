@@ -1,0 +1,1 @@
+"""Array maths that several methods share, one topic a file."""

@@ -1,0 +1,1 @@
+"""Filling a hole from the rest of the picture."""

@@ -1,0 +1,93 @@
+"""The pictures of a run as one file: alone, several on a sheet, or as an animation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from styleplug.core.recipe import LARGEST
+from styleplug.imaging.metadata import Origin
+from styleplug.imaging.picture import resize
+from styleplug.imaging.write import encode, encode_animation, format_of
+from styleplug.system.files import write_file
+
+GAP = 4
+"""White pixels between two pictures."""
+
+
+def grid(images: Sequence[np.ndarray], most: int = LARGEST) -> np.ndarray:
+    """Pictures in rows on white, the sheet as nearly square as it can be.
+
+    Args:
+        images: (h, w, c) float32 in [0, 1], one or more, all of one shape.
+        most: no side of the sheet is longer; pictures that would make it so are made smaller.
+
+    Returns:
+        (H, W, c) float32 in [0, 1]; of a single picture that fits, the picture itself.
+    """
+    height, width, channels = images[0].shape
+    across = columns(images)
+    down = -(-len(images) // across)
+    gaps = (across - 1) * GAP, (down - 1) * GAP
+    factor = min(1.0, (most - gaps[0]) / (across * width), (most - gaps[1]) / (down * height))
+    width, height = (max(1, math.floor(side * factor)) for side in (width, height))
+    shape = down * height + gaps[1], across * width + gaps[0], channels
+    if len(images) == 1:
+        return resize(images[0], width, height)
+    sheet = np.ones(shape, np.float32)
+    for place, image in enumerate(images):
+        top, left = place // across * (height + GAP), place % across * (width + GAP)
+        sheet[top : top + height, left : left + width] = resize(image, width, height)
+    return sheet
+
+
+def write_all(
+    images: Sequence[np.ndarray],
+    path: Path,
+    fps: float = 0.0,
+    recipe: str | None = None,
+    origin: Origin | None = None,
+) -> None:
+    """Write the pictures of a run as one file, wholly or not at all.
+
+    Args:
+        images: as for `grid`.
+        path: the file, replaced where it exists; its ending tells the format.
+        fps: where greater than 0, they are an animation, so many a second.
+        recipe: text kept inside.
+        origin: of the picture that they were made from, if it is to be kept.
+
+    Raises:
+        OutputError: unknown ending, or none for an animation, folder missing, disk full …
+    """
+    kind = format_of(path, animated=fps > 0)
+    write_file(path, encode_all(images, kind, fps, recipe, origin))
+
+
+def encode_all(
+    images: Sequence[np.ndarray],
+    format: str,
+    fps: float = 0.0,
+    recipe: str | None = None,
+    origin: Origin | None = None,
+) -> bytes:
+    """The bytes of that file; arguments are those of `write_all` and `encode`."""
+    if fps:
+        return encode_animation(images, fps, format, recipe, origin)
+    return encode(grid(images), format, recipe, origin)
+
+
+def columns(images: Sequence[np.ndarray]) -> int:
+    """How many pictures stand side by side: the sheet is squarish, and few places are empty."""
+    height, width = images[0].shape[:2]
+    count = len(images)
+
+    def oblong(across: int) -> float:
+        down = -(-count // across)
+        shape = abs(math.log(across * width / (down * height)))
+        return shape + (across * down - count) / (2 * count)
+
+    return min(range(count, 0, -1), key=oblong)

@@ -1,0 +1,173 @@
+"""Pictures going out: rounding and encoding."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import (  # the plug-ins register their formats in Image.SAVE
+    AvifImagePlugin,  # noqa: F401
+    Image,
+    JpegImagePlugin,  # noqa: F401
+    PngImagePlugin,  # noqa: F401
+    TiffImagePlugin,  # noqa: F401
+    WebPImagePlugin,  # noqa: F401
+)
+
+from styleplug.core.errors import OutputError
+from styleplug.imaging.metadata import Origin, notes
+from styleplug.imaging.picture import Picture, bands
+from styleplug.system.files import write_file
+
+ENDINGS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".avif": "AVIF",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+}
+"""What is written."""
+MOVING = (".png", ".webp")
+"""What animations are written as."""
+_VIDEO = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi")  # what FFmpeg makes of an animated PNG
+_SAVING: dict[
+    str, dict[str, Any]
+] = {  # without chroma subsampling: strokes are as fine in colour as in light
+    "PNG": {},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"quality": 95},
+    "AVIF": {"quality": 90, "subsampling": "4:4:4", "speed": 8},  # twice as fast as 6
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+}
+
+
+def format_of(path: Path, *, animated: bool = False) -> str:
+    """The format ("PNG", "JPEG", "WEBP") that a file name's ending asks for.
+
+    Args:
+        path: of the file.
+        animated: it is to hold an animation.
+
+    Raises:
+        OutputError: an ending that is not written.
+    """
+    ending, known = path.suffix.lower(), MOVING if animated else tuple(ENDINGS)
+    if ending not in known:
+        what = f"an animation as {path.name!r}" if animated else repr(path.name)
+        asked = f"cannot write {what}: its ending must be one of {', '.join(known)}"
+        raise OutputError(asked + (_as_video(path) if animated and ending in _VIDEO else ""))
+    return ENDINGS[ending]
+
+
+def _as_video(path: Path) -> str:
+    """How a video is made of an animation, since that takes encoders which are not free to all."""
+    png = path.with_suffix(".png").name
+    command = shlex.join(["ffmpeg", "-i", png, "-pix_fmt", "yuv420p", path.name])
+    return f"; write {png!r}, and FFmpeg makes a video of it: {command}"
+
+
+def encode(
+    picture: Picture | np.ndarray,
+    format: str = "png",
+    recipe: str | None = None,
+    origin: Origin | None = None,
+) -> bytes:
+    """The bytes of a picture file.
+
+    Args:
+        picture: a Picture, or (h, w, 3) or (h, w, 4) float in [0, 1].
+        format: an ending of ENDINGS; JPEG, which has no transparency, gets it on white.
+        recipe: text kept inside.
+        origin: kept inside.
+
+    Raises:
+        OutputError: an unknown format, no finite picture, or one too large for the format.
+    """
+    kind = format_of(Path(f"picture.{format.lower()}"))
+    options = {**_SAVING[kind], **notes(kind, recipe, origin)}
+    return _saved(Image.fromarray(_quantised(picture, opaque=kind == "JPEG")), kind, options)
+
+
+def encode_animation(
+    pictures: Sequence[np.ndarray],
+    fps: float,
+    format: str = "webp",
+    recipe: str | None = None,
+    origin: Origin | None = None,
+) -> bytes:
+    """The bytes of an animation that goes on for ever.
+
+    Args:
+        pictures: (h, w, 3) or (h, w, 4) float in [0, 1], one or more, all of one shape.
+        fps: so many of them a second.
+        format: "webp" or "png".
+        recipe: text kept inside.
+        origin: kept inside.
+
+    Raises:
+        OutputError: as of `encode`.
+    """
+    kind = format_of(Path(f"picture.{format.lower()}"), animated=True)
+    first, *others = (Image.fromarray(_quantised(one, opaque=False)) for one in pictures)
+    moving = {"save_all": True, "append_images": others, "duration": round(1000 / fps), "loop": 0}
+    return _saved(first, kind, {**_SAVING[kind], **moving, **notes(kind, recipe, origin)})
+
+
+def write(
+    picture: Picture | np.ndarray,
+    path: Path,
+    recipe: str | None = None,
+    origin: Origin | None = None,
+) -> None:
+    """Write a picture file wholly or not at all; the format follows from the ending.
+
+    Args:
+        picture: as for `encode`.
+        path: the file, replaced where it exists.
+        recipe: as for `encode`.
+        origin: as for `encode`.
+
+    Raises:
+        OutputError: unknown ending, folder missing or read-only, disk full …
+    """
+    write_file(path, encode(picture, format_of(path).lower(), recipe, origin))
+
+
+def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
+    """The bytes of a file of this format."""
+    file = io.BytesIO()
+    try:
+        image.save(file, kind, **options)
+    except (OSError, ValueError, MemoryError) as error:
+        raise OutputError(
+            f"{image.width} × {image.height} pixels cannot be written as {kind} ({error}); "
+            "use PNG, or a smaller size"
+        ) from error
+    return file.getvalue()
+
+
+def _quantised(picture: Picture | np.ndarray, *, opaque: bool) -> np.ndarray:
+    """To (h, w, 3) or (h, w, 4) uint8, each value to the nearest."""
+    whole = picture if isinstance(picture, Picture) else Picture(picture)
+    pixels, alpha = whole.pixels, whole.alpha
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or not pixels.size:
+        raise OutputError(f"expected pixels of shape (h, w, 3) or (h, w, 4), got {pixels.shape}")
+    if pixels.shape[2] == 4:
+        pixels, alpha = pixels[:, :, :3], pixels[:, :, 3]
+    height, width = pixels.shape[:2]
+    result = np.empty((height, width, 3 if opaque or alpha is None else 4), np.uint8)
+    for rows in bands(height, width):
+        band = pixels[rows]
+        if alpha is not None:
+            seen = alpha[rows, :, None]
+            band = band * seen + (1 - seen) if opaque else np.concatenate([band, seen], axis=2)
+        if not np.isfinite(band).all():
+            raise OutputError("the picture holds values that are not finite; nothing was written")
+        result[rows] = np.rint(np.clip(band, 0.0, 1.0) * 255)
+    return result

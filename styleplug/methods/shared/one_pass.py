@@ -1,0 +1,80 @@
+"""Any style in one pass: how the nets of `cnn` and the style encoder work together.
+
+Shared by the method `cnn` and by the draft that `gatys` starts from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from styleplug.core.backend import Net
+from styleplug.core.method import Context
+from styleplug.imaging.padding import to_canvas
+from styleplug.imaging.picture import fitted, resize
+from styleplug.imaging.tiles import by_tiles, thumbnail
+
+STYLE_SIDE = 256
+"""Long side at which a style is described: brush marks come out as large as they are there."""
+MEASURED_SIDE = 1024
+"""Long side at which the content's statistics are measured."""
+MARGIN = 32
+"""What counts around a pixel: the painter sees 64 pixels far, but hardly heeds the outer ones."""
+
+
+@dataclass(frozen=True)
+class OnePass:
+    """The functions that paint.
+
+    Args:
+        describe: the style encoder's "describe".
+        code: of what it gives, the style code.
+        measure: the content's means and deviations.
+        paint: the painter.
+    """
+
+    describe: Net
+    code: Net
+    measure: Net
+    paint: Net
+
+    @classmethod
+    def of(cls, ctx: Context, encoder: str, painter: str) -> OnePass:
+        """Borrow them, by the keys of `Method.weights`."""
+        functions = (ctx.net(painter, name) for name in ("code", "measure", "paint"))
+        return cls(ctx.net(encoder, "describe"), *functions)
+
+    def code_of(self, picture: np.ndarray, scale: float = 1.0) -> np.ndarray:
+        """The style code (1 k) of a picture (h w 3), seen `scale` times as large."""
+        height, width = picture.shape[:2]
+        seen = fitted(width, height, max(64, round(STYLE_SIDE * scale)))
+        canvas = to_canvas(resize(picture, *seen), self.describe.spec.multiple)
+        found = self.describe(picture=canvas)
+        return self.code(**{name: found[name] for name in self.code.spec.inputs})["code"]
+
+    def blended(
+        self, styles: Sequence[np.ndarray], shares: Sequence[float], scale: float = 1.0
+    ) -> np.ndarray:
+        """The style code (1 k) of several pictures, by shares that add up to 1."""
+        codes = [self.code_of(style, scale) for style in styles]
+        return np.tensordot(np.array(shares, np.float32), np.stack(codes), axes=1)
+
+    def paints(
+        self, content: np.ndarray, code: np.ndarray, ctx: Context, content_weight: float = 1.0
+    ) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Paint a picture (h w 3) in the style of a code.
+
+        Yields:
+            Tiles done, tiles in all, and the picture so far (h w 3).
+        """
+        multiple = self.paint.spec.multiple
+        whole = to_canvas(thumbnail(content, MEASURED_SIDE), multiple)
+        known = self.measure(picture=whole)
+        known["content_deviation"] = known["content_deviation"] / np.float32(content_weight)
+
+        def apply(canvas: np.ndarray) -> np.ndarray:
+            return self.paint(picture=canvas, code=code, **known)["painted"]
+
+        yield from by_tiles(content, apply, multiple=multiple, margin=MARGIN, check=ctx.check)

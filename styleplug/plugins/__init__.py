@@ -1,0 +1,1 @@
+"""Methods as plug-ins: who is admitted, and how their code is called."""

@@ -1,0 +1,214 @@
+"""Admission: whether a method declares itself wholly and consistently, and if not, why.
+
+Everything is asked here, before any border derives anything from the declaration: a plug-in that
+would keep a page or a command from starting is refused with the reason, and all others work.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
+
+from styleplug.core.errors import MethodError
+from styleplug.core.method import Method, Slot
+from styleplug.core.params import Hint, Params, bounds_of, choices_of
+from styleplug.core.recipe import OPTIONS, Finish, Recipe, Settings
+from styleplug.core.weight import Embedded, Hub, Local
+from styleplug.locale import flat
+from styleplug.plugins.guard import Guarded
+
+_ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+def admit(method: object) -> None:
+    """Check that a method declares itself wholly and consistently.
+
+    Raises:
+        MethodError: lists everything that is wrong.
+    """
+    if not isinstance(method, Method):
+        raise MethodError(
+            f"came {type(method).__name__}, expected an object of a subclass of "
+            "styleplug.core.method.Method (an instance, not the class)"
+        )
+    names = ("id", "title", "summary", "paper", "params", "inputs", "weights")
+    wrong = [f"{name} is not declared" for name in names if not hasattr(method, name)]
+    if not wrong:
+        wrong = [
+            *_about_words(method),
+            *_about_slots(method.inputs),
+            *_about_params(method.params),
+            *_about_weights(method.weights),
+        ]
+    if not wrong:
+        wrong = list(_about_names(method.inputs, method.params)) or list(_about_behaviour(method))
+    if wrong:
+        raise MethodError(f"{type(method).__name__} was not admitted: {'; '.join(wrong)}")
+
+
+def _blank(*words: object) -> bool:
+    """Whether one of these is no text or an empty one."""
+    return any(not isinstance(word, str) or not word.strip() for word in words)
+
+
+def _about_words(method: Method[Any]) -> Iterable[str]:
+    """Id, titles and the paper."""
+    if not isinstance(method.id, str) or not _ID.fullmatch(method.id):
+        yield f"id {method.id!r} must be lower-case letters, digits and _ (at most 32)"
+    for name in ("title", "summary", "paper"):
+        if _blank(getattr(method, name)):
+            yield f"{name} is empty"
+    try:
+        for texts in method.catalogues.values():
+            flat(texts)
+    except (AttributeError, ValueError) as error:
+        yield f"catalogues must map languages to tables of texts ({error})"
+    if not isinstance(method.rank, int):
+        yield f"rank is {method.rank!r}; expected a whole number"
+
+
+def _about_slots(slots: object) -> Iterable[str]:
+    """Input pictures: well named, each once."""
+    if not isinstance(slots, tuple) or not all(isinstance(slot, Slot) for slot in slots):
+        yield "inputs must be a tuple of Slot"
+        return
+    for slot in slots:
+        if _blank(slot.label, slot.help):
+            yield f"input {slot.id!r} needs label and help"
+        if slot.most < 1:
+            yield f"input {slot.id!r} takes {slot.most} pictures at most; expected 1 or more"
+        if not 0 <= slot.least <= slot.most:
+            yield f"input {slot.id!r} needs {slot.least} pictures; expected 0 to {slot.most}"
+        below = [other for other in slots if other.id == slot.drawn_on]
+        if slot.drawn_on and not (slot.most == 1 and any(map(_paper, below))):
+            yield (
+                f"input {slot.id!r} is drawn on {slot.drawn_on!r}: expected one mask, of an input "
+                "that takes exactly one picture"
+            )
+
+
+def _paper(slot: Slot) -> bool:
+    """Whether a mask can be drawn on this."""
+    return slot.most == slot.least == 1 and not slot.drawn_on
+
+
+def _about_names(slots: tuple[Slot, ...], params: type[Params]) -> Iterable[str]:
+    """Names: every one that a border makes of a declaration means one thing."""
+    taken = dict(_RESERVED)
+    made = [(f"input {slot.id!r}", slot.names) for slot in slots]
+    made += [(f"parameter {name!r}", names) for name, names in _flags(params)]
+    for what, names in made:
+        if not _ID.fullmatch(names[0]) or keyword.iskeyword(names[0]):
+            yield f"{what} must be lower-case letters, digits and _ (at most 32), and no keyword"
+        elif twice := [name for name in names if name in taken]:
+            yield f"{what} cannot be called so: {twice[0]!r} is already {taken[twice[0]]}"
+        taken |= dict.fromkeys(names, f"a name of {what}")
+
+
+def _flags(params: type[Params]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Fields, and their names as options: beside --tint there is --no-tint."""
+    for name, info in params.model_fields.items():
+        yield name, (name, f"no_{name}") if info.annotation is bool else (name,)
+
+
+_RESERVED = {
+    **dict.fromkeys(dir(Params), "a part of every Params class"),
+    **dict.fromkeys(Recipe.model_fields, "a part of every recipe"),
+    **dict.fromkeys(OPTIONS, "an option of every command"),
+    **{
+        name: "a setting"
+        for fields in (Settings, Finish)
+        for _, all in _flags(fields)
+        for name in all
+    },
+}
+
+
+def _about_params(params: object) -> Iterable[str]:
+    """Parameters: of a known kind, explained, with a default that is within bounds."""
+    if not isinstance(params, type) or not issubclass(params, Params):
+        yield "params must be a subclass of styleplug.core.params.Params"
+        return
+    for name, info in params.model_fields.items():
+        yield from (f"parameter {name!r} {problem}" for problem in _about_field(info))
+    try:
+        default = params()
+        again = params.model_validate_json(default.model_dump_json())
+    except Exception as error:
+        first = error.errors()[0] if hasattr(error, "errors") else {"loc": (), "msg": str(error)}
+        yield f"default of {'.'.join(map(str, first['loc'])) or 'params'}: {first['msg']}"
+    else:
+        if again != default:
+            yield "the defaults are not the same after a trip through JSON"
+
+
+def _about_field(info: FieldInfo) -> Iterable[str]:
+    """One parameter."""
+    extra = info.json_schema_extra
+    hint = extra.get("hint") if isinstance(extra, dict) else None
+    if not isinstance(hint, Hint):
+        yield "must be declared by styleplug.core.params.field"
+    elif _blank(hint.label, hint.help):
+        yield "needs label and help"
+    elif hint.words and (set(hint.words) != set(choices_of(info)) or _blank(*hint.words.values())):
+        yield "has words that are not those of its choices"
+    if not _supported(info):
+        yield (
+            f"is of type {info.annotation}; supported are bool, int, float, Numbers and "
+            "Literal of words"
+        )
+    low, high = bounds_of(info)
+    if not math.isfinite((high or 0) - (low or 0)):
+        yield f"is bounded by {low} and {high}; leave out what is not bounded"
+    elif low is not None and high is not None and low >= high:
+        yield f"has bounds that leave no choice, or the wrong way round: {low:g} to {high:g}"
+    if isinstance(hint, Hint) and hint.step is not None and not hint.step > 0:
+        yield f"has a step of {hint.step:g}; expected more than 0"
+
+
+def _supported(info: FieldInfo) -> bool:
+    """Whether the borders know a control and an option for this type."""
+    choices = choices_of(info)
+    if choices:
+        return all(isinstance(choice, str) for choice in choices)
+    if info.annotation == tuple[float, ...]:  # Numbers, which also reads "1, 0.5"
+        return any(isinstance(extra, BeforeValidator) for extra in info.metadata)
+    return info.annotation in (bool, int, float)
+
+
+def _about_weights(weights: object) -> Iterable[str]:
+    """Weights: each net has sources, and works offline."""
+    if not isinstance(weights, Mapping):
+        yield "weights must map names to tuples of sources"
+        return
+    for key, sources in weights.items():
+        known = isinstance(sources, tuple) and all(
+            isinstance(source, Embedded | Hub | Local) for source in sources
+        )
+        if not known or not sources:
+            yield f"weights {key!r} must be a tuple of Embedded, Hub or Local"
+        elif not isinstance(sources[-1], Embedded):
+            yield f"weights {key!r}: the last source must be Embedded, so that it works offline"
+
+
+def _about_behaviour(method: Method[Any]) -> Iterable[str]:
+    """What the engine asks of it before a run, and the page before any."""
+    guarded, params = Guarded(method), method.params()
+    for ask in (
+        lambda: guarded.work(params, 512 * 512),
+        lambda: guarded.shape(params, 512, 384),
+        lambda: guarded.count(params),
+        lambda: guarded.nets(params),
+        lambda: guarded.animated(params),
+        lambda: guarded.finishes(),
+    ):
+        try:
+            ask()
+        except Exception as error:
+            yield str(error)

@@ -1,0 +1,1 @@
+"""The machine and the installation: files, processors, memory, missing packages, version."""

@@ -1,0 +1,147 @@
+"""What a training result says of itself: `model.toml` for styleplug, a model card for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from styleplug.core.errors import UsageError
+from styleplug.store.trained import MODEL, Model, read_trained
+from styleplug.system.files import write_file
+from styleplug.system.version import VERSION
+
+CARD, SHEET, GRAPHS = "README.md", "sample.png", "graphs"
+
+
+def write_model(folder: Path, model: Model) -> None:
+    """Write `model.toml` and, from it alone, the card.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    write_file(folder / CARD, card(model, sheet=(folder / SHEET).is_file()).encode())
+    write_file(folder / MODEL, toml(model.model_dump()).encode())
+
+
+def relicensed(folder: Path, licence: str) -> Model:
+    """State the licence of a result in its `model.toml` and card.
+
+    Raises:
+        UsageError: this is no licence, or the folder holds no result.
+        OutputError: it cannot be written.
+    """
+    model = read_trained(folder).model
+    if not licence.strip() or len(licence) > 60:
+        raise UsageError(f"{licence[:80]!r} is no licence; expected one such as MIT or cc-by-4.0")
+    model = model.model_copy(update={"licence": licence.strip()})
+    write_model(folder, model)
+    return model
+
+
+def toml(values: Mapping[str, Any]) -> str:
+    """Strings, numbers and lists of them as TOML; a mapping becomes a table.
+
+    >>> print(toml({"title": "Sea", "scores": {"loss": 0.5}, "data": ("x",)}))
+    title = "Sea"
+    data = ["x"]
+    <BLANKLINE>
+    [scores]
+    "loss" = 0.5
+    <BLANKLINE>
+    """
+    plain = {key: value for key, value in values.items() if not isinstance(value, Mapping)}
+    lines = [f"{key} = {_value(value)}" for key, value in plain.items()]
+    for name, table in values.items():
+        if isinstance(table, Mapping):
+            lines += ["", f"[{name}]"]
+            lines += [f"{_value(key)} = {_value(value)}" for key, value in table.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return repr(value)  # `inf` and `nan` too are TOML
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    # JSON's strings are TOML's, but for the one character that JSON leaves as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def card(model: Model, *, sheet: bool) -> str:
+    """The model card, with the front matter that the Hub reads.
+
+    Args:
+        model: what it is about.
+        sheet: whether there is a sheet of samples to show.
+    """
+    front = {
+        "library_name": "styleplug",
+        "pipeline_tag": "image-to-image",
+        "tags": ["style-transfer", "styleplug", "onnx", model.arch],
+    }
+    if model.licence:
+        front["license"] = model.licence.lower()
+    shown = [f"![Samples that the net has not learned from]({SHEET})", ""] if sheet else []
+    licence = model.licence or "None is stated: ask before you use it."
+    return "\n".join(
+        [
+            "---",
+            *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items()),
+            "---",
+            "",
+            f"# {_text(model.title)}",
+            "",
+            f"Weights for the method `{model.method}` of styleplug (architecture `{model.arch}`, "
+            f"{model.size / 1e6:.1f} MB, sha256 `{model.sha256}`).",
+            "",
+            *shown,
+            "## Use",
+            "",
+            f"    styleplug run {model.method} --weights FOLDER … --out out.png",
+            "",
+            f"FOLDER is where these files lie. The graphs in `{GRAPHS}/` hold the same weights and "
+            "run in any program that reads ONNX.",
+            "",
+            "## Training",
+            "",
+            *_training(model),
+            "",
+            "## Scores",
+            "",
+            "Of pictures held out from training; less of the first is better.",
+            "",
+            "| score | value |",
+            "| --- | --- |",
+            *(f"| {_text(name)} | {value:.4g} |" for name, value in model.scores.items()),
+            "",
+            "## Licence",
+            "",
+            licence,
+            "",
+        ]
+    )
+
+
+def _training(model: Model) -> Iterable[str]:
+    """How it was made."""
+    data = f"{model.pictures} pictures ({_names(model.data)})"
+    if model.styles:
+        data += f" and {model.style_pictures} styles ({_names(model.styles)})"
+    yield (
+        f"{model.steps} steps in {model.seconds / 60:.1f} minutes from {data}; {model.held_out} "
+        f"more only judged. Seed {model.seed}, styleplug {VERSION}:"
+    )
+    yield ""
+    yield f"    {model.command}"
+
+
+def _names(folders: Iterable[str]) -> str:
+    return ", ".join(_text(name) for name in folders)
+
+
+def _text(name: str) -> str:
+    """A name as Markdown shows it; one may hold anything that a folder may be called."""
+    flat = " ".join(name.split())
+    return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in flat)

@@ -1,0 +1,143 @@
+"""The folder of a training run: all that is written, each file wholly or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from torch import nn
+
+from styleplug.core.errors import OutputError, UsageError
+from styleplug.imaging import write
+from styleplug.system.files import not_written, remove_unfinished, write_file
+from styleplug.training import curve
+from styleplug.training.loop.checkpoint import save_weights
+from styleplug.training.loop.finish import finish
+from styleplug.training.loop.progress import Report
+from styleplug.training.loop.setup import Setup, holds_run
+
+CHECKPOINT = "checkpoint.safetensors"
+BEST, LAST = "best.safetensors", "last.safetensors"
+LOG, CURVE, REPORT, SAMPLES = "log.jsonl", "curve.png", "report.json", "samples"
+
+
+class Folder:
+    """Where a run keeps its files; of several processes one writes.
+
+    Args:
+        setup: of the run.
+        writes: whether this process is the one.
+    """
+
+    def __init__(self, setup: Setup, writes: bool):
+        self.setup, self.path, self.writes = setup, setup.out, writes
+        self.sample: Path | None = None  # the newest
+
+    @property
+    def checkpoint(self) -> Path:
+        """The newest checkpoint, if there is one."""
+        return self.path / CHECKPOINT
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Make the folder, and keep others from writing into it.
+
+        Raises:
+            UsageError: it holds a run that is not to be resumed, or that is still going on.
+            OutputError: it cannot be made.
+        """
+        if not self.writes:
+            yield
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # A generator may be resumed by another thread, which must be able to release it.
+            lock = FileLock(self.path / ".lock", thread_local=False)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UsageError(
+                f"another run is just writing into {self.path}: stop it, or choose another folder"
+            ) from None
+        except OSError as error:
+            raise not_written(self.path, error) from error
+        try:
+            if holds_run(self.path) and not self.setup.resume:
+                raise UsageError(
+                    f"{self.path} holds a run already: go on with it by --resume, "
+                    "or choose another folder"
+                )
+            remove_unfinished(self.path)
+            sheets = sorted((self.path / SAMPLES).glob("*.png"))
+            self.sample = sheets[-1] if sheets else None
+            yield
+        finally:
+            lock.release()
+
+    def begin(self, step: int) -> None:
+        """Keep the setup; forget what the log says of steps that are to be done again."""
+        if not self.writes:
+            return
+        self.setup.write()
+        log = self.path / LOG
+        if log.exists():
+            kept = [entry for entry in curve.read_log(log) if entry["step"] <= step]
+            write_file(log, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
+
+    def log(self, entry: Mapping[str, Any]) -> None:
+        """Add a line to the log."""
+        if not self.writes:
+            return
+        path = self.path / LOG
+        try:
+            with path.open("ab") as file:
+                before = file.tell()
+                try:
+                    file.write((json.dumps(entry) + "\n").encode())
+                    file.flush()
+                except OSError:
+                    file.truncate(before)  # no half line
+                    raise
+        except OSError as error:
+            raise not_written(path, error) from error
+
+    def weights(self, name: str, net: nn.Module, step: int) -> None:
+        """Write averaged weights."""
+        if self.writes:
+            facts = {"task": self.setup.task.id, "step": str(step)}
+            save_weights(self.path / name, net, facts)
+
+    def show(self, step: int, sheet: np.ndarray) -> None:
+        """Write a sheet of samples (h w 3) in [0, 1], and the curve so far."""
+        if not self.writes:
+            return
+        folder = self.path / SAMPLES
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise not_written(folder, error) from error
+        self.sample = folder / f"{step:09d}.png"
+        write(np.clip(np.nan_to_num(sheet), 0, 1), self.sample)
+        if (self.path / LOG).exists():
+            curve.draw(self.path / LOG, self.path / CURVE)
+
+    def report(self, report: Report) -> None:
+        """Write what became of the run, and make its weights ready to be used."""
+        if self.writes:
+            text = json.dumps(asdict(report), indent=2, ensure_ascii=False)
+            write_file(self.path / REPORT, (text + "\n").encode())
+            finish(self.path, self.setup, report, BEST, self.sample)
+
+    def kept(self, error: OutputError, step: int) -> OutputError:
+        """The error of a write, with what is left and how to go on."""
+        if not self.checkpoint.exists():
+            return OutputError(f"{error}. No checkpoint was written yet")
+        return OutputError(
+            f"{error}. The checkpoint of step {step} in {self.path} is kept: "
+            "go on from it with --resume"
+        )

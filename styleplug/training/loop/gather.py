@@ -1,0 +1,79 @@
+"""From folders to what a lesson learns from and is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+from styleplug.core.errors import Cancelled
+from styleplug.training.data.pictures import FEW, Pictures
+from styleplug.training.loop.progress import Progress
+from styleplug.training.loop.setup import Setup
+from styleplug.training.loop.task import Materials
+
+HELD_OUT = 0.05  # of the pictures; at least one
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Materials, and what was met while reading them.
+
+    Args:
+        materials: for the lesson.
+        skipped: a sentence for each file that was no use.
+        warnings: these, counted, and what else to tell.
+    """
+
+    materials: Materials
+    skipped: list[str]
+    warnings: tuple[str, ...]
+
+
+def gather(setup: Setup, cancel: Event) -> Generator[Progress, None, Gathered]:
+    """Read all pictures of a run.
+
+    Raises:
+        UsageError: a folder is missing, or holds no picture.
+        Cancelled: told to stop.
+    """
+    data = yield from _read("pictures", setup.data, cancel)
+    held = data.split(HELD_OUT)
+    styles, parts = None, held
+    if setup.styles:
+        styles = yield from _read("styles", setup.styles, cancel)
+        parts = styles.split(HELD_OUT)
+    warnings: list[str] = []
+    for name, found in (("pictures", data), ("styles", styles)):
+        if found is None:
+            continue
+        warnings += found.notes
+        if len(found) < FEW:
+            warnings.append(
+                f"too few {name} ({len(found)}): training and scores use the same ones, so the "
+                "scores say nothing about others"
+            )
+    skipped = data.skipped + (styles.skipped if styles else [])
+    if skipped:
+        warnings += [f"{len(skipped)} files skipped", *skipped]
+    teacher = str(setup.teacher) if setup.teacher else None
+    return Gathered(Materials(*held, *parts, teacher), skipped, tuple(warnings))
+
+
+def _read(name: str, folders: Sequence[Path], cancel: Event) -> Generator[Progress, None, Pictures]:
+    """The pictures of some folders, telling from time to time how many are read."""
+    reading = Pictures.reading(folders)
+    try:
+        while True:
+            try:
+                done, count = next(reading)
+            except StopIteration as end:
+                pictures: Pictures = end.value
+                return pictures
+            if cancel.is_set():
+                raise Cancelled("stopped while pictures were read; nothing was trained")
+            if done % 50 == 0 or done == count:
+                yield Progress(note=f"reading {name}: {done} of {count}")
+    finally:
+        reading.close()
