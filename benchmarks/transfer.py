@@ -1,6 +1,7 @@
 """Every style transfer method on the same pairs: style, patches, content, seconds, memory.
 
-    python benchmarks/transfer.py --examples DIR --teacher FILE [--size 256] [--out DIR] [METHOD …]
+    python benchmarks/transfer.py --examples DIR --squeezenet FILE --vgg19 FILE [--size 256] \
+        [--out DIR] [METHOD …]
 
 Method: the twelve pairs of `encoder_quality.py`, which training never saw, default settings,
 ONNX Runtime on the processor.  `judge.py` scores each result; "recognised" counts the results
@@ -21,7 +22,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from encoder_quality import PAIRS, SCORES
+from encoder_quality import PAIRS
 from judge import Judge
 from PIL import Image
 
@@ -84,7 +85,7 @@ def measure(
         result = np.load(out / f"{method}-{index}.npy")
         scores.append(judge.scores(result, content, style))
         known += recognised(judge, result, styles, index)
-    means = {name: statistics.mean(score[name] for score in scores) for name in SCORES}
+    means = {name: statistics.mean(score[name] for score in scores) for name in judge.names}
     seconds = statistics.median(cost["seconds"][1:] or cost["seconds"])
     return {**means, "recognised": known, "seconds": seconds, "peak": cost["peak"]}
 
@@ -109,7 +110,8 @@ def sheet(files: Files, methods: Sequence[str], out: Path, side: int = 200) -> N
 def main(
     methods: Annotated[list[str] | None, typer.Argument(help="all that paint in a style")] = None,
     examples: Annotated[Path, typer.Option(help="folder of photo-… and style-… files")] = ...,
-    teacher: Annotated[Path, typer.Option(help="SqueezeNet 1.0 weights, safetensors")] = ...,
+    squeezenet: Annotated[Path, typer.Option(help="SqueezeNet 1.0 weights, safetensors")] = ...,
+    vgg19: Annotated[Path | None, typer.Option(help="VGG-19 weights, safetensors")] = None,
     out: Annotated[Path, typer.Option(help="folder for the pictures")] = Path("runs/transfer"),
     size: int = 256,
     backend: str = "onnx",
@@ -122,12 +124,14 @@ def main(
     ]
     methods = methods or takes
     out.mkdir(parents=True, exist_ok=True)
-    files, judge = pictures(examples, PAIRS[:pairs]), Judge(teacher)
-    print("| method | style gain | patch gain | content kept | recognised | seconds | peak MB |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    files, judge = pictures(examples, PAIRS[:pairs]), Judge(squeezenet, vgg19)
+    names = [name.replace("_", " ") for name in judge.names]
+    columns = ["method", *names, "recognised", "seconds", "peak MB"]
+    print(f"| {' | '.join(columns)} |")
+    print("| " + " | ".join("---" for _ in columns) + " |")
     for method in methods:
         row = measure(method, files, size, backend, judge, out)
-        shown = [f"{row[name]:.2f}" for name in SCORES]
+        shown = [f"{row[name]:.2f}" for name in judge.names]
         shown.append(f"{row['recognised']:.0f} of {len(files)}")
         shown += [f"{row['seconds']:.2f}", f"{row['peak']:.0f}"]
         print(f"| `{method}` | {' | '.join(shown)} |", flush=True)
