@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,31 @@ def all_methods() -> Catalogue:
 METHODS = all_methods()
 
 
+def knows(backend: str, method: Method[Any]) -> bool:
+    """Whether a backend has the functions of the nets that a method uses."""
+    if backend == "fake":
+        return quickest(method) == "fake"
+    used = method.nets(method.params())
+    return all(source.arch in ARCHITECTURES for key in used for source in method.weights[key])
+
+
+def on_every_backend(
+    applies: Callable[[Method[Any]], bool] = lambda method: True,
+) -> pytest.MarkDecorator:
+    """Run a test with the methods that it applies to, on every backend that has their nets."""
+    chosen = [
+        (id, backend)
+        for id, method in METHODS.methods.items()
+        for backend in BACKENDS
+        if applies(method) and knows(backend, method)
+    ]
+    return pytest.mark.parametrize(("method", "backend"), chosen, indirect=True)
+
+
 def require(method: Method[Any], backend: str) -> None:
     """Skip where a backend is not installed, or the weights that a method needs are not there."""
     if not installed(backend):
         pytest.skip(f"{backend} is not installed")
-    if backend == "fake" and quickest(method) != "fake":
-        pytest.skip("the fake backend knows an encoder and a painter only")
     for key in method.nets(method.params()) if backend != "fake" else ():
         source = method.weights[key][-1]
         assert isinstance(source, Embedded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cases import BACKENDS, METHODS, quickest, require, short
+from cases import METHODS, on_every_backend, quickest, require, short
 from conftest import make_photo
 
 from styleplug.core.recipe import Recipe
@@ -20,6 +20,12 @@ WITHOUT_DRAFT = {"gatys": {"init": "content"}}  # tiles of a draft are no tiles 
 @pytest.fixture(params=METHODS.methods)
 def method(request):
     return METHODS.get(request.param)
+
+
+@pytest.fixture
+def backend(request, method):
+    require(method, request.param)
+    return request.param
 
 
 @pytest.fixture
@@ -58,12 +64,9 @@ def test_a_method_that_paints_by_tiles_says_so(method, paint):
     assert method.tiled is bool(paint(quickest(method), SIDE)[1])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@on_every_backend(lambda method: method.tiled)
 def test_no_seam_shows(method, backend, paint):
     """A picture painted in many tiles is the one painted in a single tile."""
-    require(method, backend)
-    if not method.tiled:
-        pytest.skip("paints its picture as a whole")
     (whole, single), (tiled, many) = paint(backend, SIZE), paint(backend, SIDE)
     assert max(map(len, single)) == 1 < max(map(len, many))
     error = np.abs(whole - tiled)
