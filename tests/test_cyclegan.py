@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from types import SimpleNamespace
 
 import numpy as np
@@ -81,10 +82,16 @@ DARK, LIGHT = 70, 190
 APART = (LIGHT - DARK) / 255
 
 
-@pytest.fixture
-def lesson():
-    """Dark photographs, light paintings."""
+@pytest.fixture(scope="module")
+def untouched():
     return a_lesson(flat(DARK, 0), flat(LIGHT, 1))
+
+
+@pytest.fixture
+def lesson(untouched):
+    """Dark photographs, light paintings."""
+    torch.manual_seed(0)
+    return copy.deepcopy(untouched)
 
 
 class Lighter(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -264,6 +265,13 @@ def taught(arch, materials, **values):
 
 
 @pytest.fixture(scope="module")
+def copied(materials):
+    """Lessons as `taught` gives them: made once, and copied for each test."""
+    made = cache(lambda arch, **values: taught(arch, materials, **values))
+    return lambda arch, **values: copy.deepcopy(made(arch, **values))
+
+
+@pytest.fixture(scope="module")
 def lesson(materials):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "SCORED", 8)
@@ -307,8 +315,8 @@ def test_each_loss_moves_its_own_net_and_no_other(lesson, classes):
 
 
 @pytest.mark.parametrize("name", ["styles", "canvases"])
-def test_critics_learn_to_tell(name, materials):
-    lesson = taught("dcgan", materials, batch=8)
+def test_critics_learn_to_tell(name, copied):
+    lesson = copied("dcgan", batch=8)
     lesson.net.mapping.exit.bias.data += 0.5  # what is made is not yet like what is real
     lesson.net.painter.exit.bias.data += 0.1
     optimiser = torch.optim.Adam(lesson.critics[name].parameters(), 2e-3, lesson.betas)
@@ -324,9 +332,9 @@ def test_critics_learn_to_tell(name, materials):
     assert sum(losses[-2:]) < 0.75 * sum(losses[:2])
 
 
-def test_the_net_learns_to_fool(materials):
+def test_the_net_learns_to_fool(copied):
     """The same critics, asked again and again: their verdict on what is made grows milder."""
-    lesson = taught("dcgan", materials)
+    lesson = copied("dcgan")
     optimiser = torch.optim.Adam(lesson.net.parameters(), 1e-3, lesson.betas)
     losses = []
     for _ in range(6):
@@ -342,16 +350,16 @@ def test_the_net_learns_to_fool(materials):
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_a_mapping_learns_from_what_is_painted_of_its_styles(arch, materials):
-    lesson = taught(arch, materials)
+def test_a_mapping_learns_from_what_is_painted_of_its_styles(arch, copied):
+    lesson = copied(arch)
     found = list(lesson._canvases(training.ALONE, np.random.default_rng(0)))[-1]
     found.terms["painter"].backward()
     for part in (lesson.net.mapping, lesson.net.painter):
         assert any(bool(p.grad.any()) for p in part.parameters())
 
 
-def test_a_critic_of_sketches_sees_nothing_else_of_a_style(materials):
-    net = taught("dcgan", materials).net
+def test_a_critic_of_sketches_sees_nothing_else_of_a_style(copied):
+    net = copied("dcgan").net
     net.basis[5] = 0
     critic = SketchCritic(net, torch.randn(64, STYLE))
     style = torch.randn(4, STYLE)
@@ -445,9 +453,9 @@ def test_dense_layers_are_apprentices_of_convolutions_first(materials):
 
 
 @pytest.mark.parametrize("arch", ["gan", "dcgan"])
-def test_the_painter_learns_what_sketches_lack(arch, materials):
+def test_the_painter_learns_what_sketches_lack(arch, copied):
     """Of real styles, that is: what it adds brings them nearer to the pictures."""
-    lesson = taught(arch, materials, batch=8)
+    lesson = copied(arch, batch=8)
     optimiser = torch.optim.Adam(lesson.net.painter.parameters(), 1e-3)
     losses = []
     for _ in range(12):

@@ -45,8 +45,8 @@ def pictures(method, width=80, height=60, count=1):
     }
 
 
-def recipe(method, backend, **parameters):
-    values = {**short(method), **parameters}
+def recipe(method, backend, fewest=3, **parameters):
+    values = {**short(method, fewest), **parameters}
     return Recipe(
         method=method.id, size=SIZE, backend=backend, device="cpu", parameters=values, seed=7
     )
@@ -157,7 +157,7 @@ def test_every_choice_runs(method, host):
     for name, info in method.params.model_fields.items():
         choices = choices_of(info) or ((True, False) if info.annotation is bool else ())
         for choice in choices:
-            asked = recipe(method, quickest(method, **{name: choice}), **{name: choice})
+            asked = recipe(method, quickest(method, **{name: choice}), 1, **{name: choice})
             frames = list(host.run(asked, pictures(method)))
             assert frames[-1].report.recipe.parameters[name] == choice
 
