@@ -613,9 +613,10 @@ def test_the_commands_of_the_documentation_run(
         (tmp_path / folder).symlink_to(data, target_is_directory=True)
     text = (HOUSE / "docs" / "training.md").read_text(encoding="utf-8")
     block = text.split("## Train on your own pictures")[1].split("```bash\n")[1].split("```")[0]
-    for number, line in enumerate(block.replace("\\\n", "").splitlines(), 1):
-        program, command, *arguments = shlex.split(line)
-        assert (program, command) == ("styleplug", "train")
+    lines = block.replace("\\\n", "").splitlines()
+    trains = [line for line in lines if line.startswith("styleplug train ")]
+    for number, line in enumerate(trains, 1):
+        _, _, *arguments = shlex.split(line)
         status, _, told = styleplug(*arguments, "--steps", number, "--device", "cpu")
         assert status == 0, f"{line}\n{told}"
     assert number == 2 and end(Setup.resumed(task, tmp_path / "runs" / "mine")).step == 2

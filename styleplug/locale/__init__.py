@@ -14,8 +14,9 @@ Code holds English only.  A catalogue holds the text of another language in one 
 
 Places are `method.ID` and `task.ID` with `title`, `summary`, `input.ID.label`, `input.ID.help`,
 `parameter.NAME.label`, `parameter.NAME.help` and `parameter.NAME.choice.CHOICE`; `settings`,
-`finish` and `loop` with parameters alone; `page.KEY` of `styleplug.ui.i18n.WORDS`, and
-`error.CLASS` of `styleplug.core.errors`.
+`finish` and `loop` with parameters alone; `unit.UNIT` of parameters; `page.KEY` of
+`styleplug.ui.i18n.WORDS`; and `error.CLASS` of `styleplug.core.errors`, which heads an error that
+is in no catalogue.
 
 A text that a catalogue does not hold is shown in English.  Another language is another file here.
 """
