@@ -39,6 +39,18 @@ def test_a_module_is_short(module: Path) -> None:
 
 
 @each_module
+def test_json_is_written_in_one_place(module: Path) -> None:
+    """Where what is no finite number becomes null; the head of weights holds whole numbers."""
+    allowed = {
+        "styleplug/system/jsontext.py",
+        "styleplug/store/header.py",
+        "styleplug/store/cache.py",
+    }
+    if module.relative_to(HOUSE).as_posix() not in allowed:
+        assert "json.dumps" not in [called(node) for node in nodes(module)]
+
+
+@each_module
 def test_a_function_fits_on_a_screen(module: Path) -> None:
     long = {
         node.name: node.end_lineno - node.lineno + 1

@@ -281,6 +281,26 @@ def test_the_best_weights_are_those_of_the_least_first_score(
     assert not torch.equal(best["0.weight"], last["0.weight"])
 
 
+def test_scores_that_are_no_numbers_are_written_as_null_and_the_newest_is_best(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TinyLesson, "score", lambda *_: {"a": float("nan"), "b": float("inf")})
+    report = end(tiny(data, tmp_path, steps=10)).report
+    assert report is not None and report.best_step == 10
+    resumed = Setup.resumed(TINY, tmp_path, options={"steps": 15})
+    assert end(resumed).step == 15
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"a bare {name}")
+
+    for text in (
+        (tmp_path / "report.json").read_text(),
+        *(tmp_path / "log.jsonl").read_text().splitlines(),
+    ):
+        entry = json.loads(text, parse_constant=refuse)
+        assert (entry.get("scores") or entry["best"]) == {"a": None, "b": None}
+
+
 def test_the_folder_of_a_run(data: Path, unbroken: Path) -> None:
     for name in ("curve.png", f"samples/{STEPS:09d}.png"):
         with Image.open(unbroken / name) as picture:
@@ -525,6 +545,35 @@ def test_pictures_are_split_once_and_for_all() -> None:
     rest, held = Pictures.of([np.full((1, 1, 3), i, np.uint8) for i in range(50)]).split(0.05)
     assert [int(array[0, 0, 0]) for array in held.arrays] == [0, 20, 40]
     assert len(rest) == 47
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 8), (30, 1), (5, 5, 2), (200, 3, 1)], ids=str)
+def test_of_every_class_some_is_learned_and_some_held_out(sizes: tuple[int, ...]) -> None:
+    """But of one with a single picture, which would be lost."""
+    labels = [name for name, size in zip("abc", sizes, strict=False) for _ in range(size)]
+    rest, held = Pictures.of(list(np.zeros((len(labels), 1, 1, 3))), labels).split(
+        0.05, by_class=True
+    )
+    assert set(rest.labels) == set(labels)
+    assert set(held.labels) == {name for name in set(labels) if labels.count(name) > 1}
+    assert len(rest) + len(held) == len(labels) and len(held) >= 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 10, 12, 30])
+def test_a_small_set_is_judged_by_two_pictures_or_more(count: int) -> None:
+    """One alone does not tell how pictures differ."""
+    rest, held = Pictures.of(list(np.zeros((count, 1, 1, 3)))).split(0.05)
+    assert (len(rest), len(held)) == ((count, count) if count < 10 else (count - 2, 2))
+    alone = Pictures.of(list(np.zeros((count, 1, 1, 3))), [str(i) for i in range(count)])
+    assert all(len(part) == count for part in alone.split(0.05, by_class=True))
+
+
+def test_a_task_says_how_many_pictures_it_needs(data: Path, tmp_path: Path) -> None:
+    write(make_photo(40, 30), tmp_path / "one.png")
+    setup = tiny(tmp_path, tmp_path / "out")
+    with pytest.raises(UsageError, match=r"tiny .*: give 2 or more; there is 1"):
+        end(replace(setup, task=replace(TINY, least=2)))
+    assert not (tmp_path / "out" / "setup.json").exists()
 
 
 # --- tasks and the command ---------------------------------------------------------------------

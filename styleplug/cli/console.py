@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,6 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from styleplug.system.jsontext import to_json
 
 OUT = Console(soft_wrap=True)
 ERR = Console(stderr=True, soft_wrap=True)
@@ -53,7 +54,7 @@ def say_result(text: str) -> None:
 
 def print_json(value: Any, *, on_error: bool = False) -> None:
     """One line of JSON, in ASCII, on standard output or on standard error."""
-    (sys.stderr if on_error else sys.stdout).write(json.dumps(value) + "\n")
+    (sys.stderr if on_error else sys.stdout).write(to_json(value, ascii=True) + "\n")
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

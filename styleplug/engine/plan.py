@@ -16,6 +16,8 @@ from typing import TypeVar
 
 from platformdirs import user_cache_path
 
+from styleplug.system.jsontext import to_json
+
 # Before any run of its kind: seconds a step and megapixel, by device, on the slow side.
 SECONDS = {"cuda": 0.05, "mps": 0.2, "cpu": 1.0}
 APART = 1.5  # times the work or size of another run: both together tell a slope
@@ -134,7 +136,7 @@ class Calibration:
             before = runs.get(str(kind), ("", []))
             kept = before[1] if before[0] == digest else []
             runs[str(kind)] = (digest, [*kept, observation][-_KEPT:])
-            text = json.dumps(
+            text = to_json(
                 {
                     name: [digest, [asdict(one) for one in seen]]
                     for name, (digest, seen) in runs.items()

@@ -69,11 +69,11 @@ def _lines(axes: Axes, entries: list[dict[str, Any]], part: str, title: str) -> 
     names = list(dict.fromkeys(name for entry in entries for name in entry.get(part, {})))
     lowest = np.inf
     for name in names[:LINES]:
-        known = [entry for entry in entries if name in entry.get(part, {})]
+        known = [entry for entry in entries if entry.get(part, {}).get(name) is not None]
         values = [entry[part][name] for entry in known]
         dot = "." if len(known) == 1 else ""
         axes.plot([entry["step"] for entry in known], values, marker=dot, label=name)
-        lowest = min(lowest, *values)
+        lowest = min([lowest, *values])
     axes.set(title=title, xlabel="step")
     axes.grid(alpha=0.3)
     if names:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from styleplug.system.jsontext import plain
 from styleplug.ui.form import Form
 from styleplug.ui.live import follow
 from styleplug.ui.refusal import shown
@@ -43,7 +44,7 @@ def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
                     yield None, {"step": frame.step, "steps": frame.steps, "note": frame.note}
                     continue
                 kept = Folder(method.id).keep(frame)
-                yield str(kept), frame.report.model_dump(mode="json")
+                yield str(kept), plain(frame.report.model_dump(mode="json"))
         except Exception as error:
             raise shown(error, "en") from error
 

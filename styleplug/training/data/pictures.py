@@ -25,6 +25,7 @@ from styleplug.system.machine import MB, limit_mb, processors
 log = logging.getLogger(__name__)
 FEW = 10  # pictures that are too precious to hold any of them out
 LONGEST, SMALL = 512, 256
+LEAST_HELD = 2  # of a single one nothing tells how it differs from others
 TINY = 16  # pixels; of pictures that are narrower nothing can be learned
 SHARE = 1 / 5  # of the memory that the process may use, for one set
 READERS = 4  # files decoded at once; a file may take a gigabyte while it is
@@ -104,16 +105,24 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.arrays)
 
-    def split(self, share: float) -> tuple[Pictures, Pictures]:
+    def split(self, share: float, *, by_class: bool = False) -> tuple[Pictures, Pictures]:
         """Training and held-out pictures; `share` of them, evenly spread, is held out.
 
-        At least one is held out; a set of fewer than `FEW` is in both parts as a whole.
+        At least two are held out; a set of fewer than `FEW` is in both parts as a whole.
+
+        Args:
+            share: of the pictures.
+            by_class: hold out this share of every class; of one with a single picture nothing, so
+                that no class is left without any to learn from.
         """
-        if len(self) < FEW:
+        groups: dict[str, list[int]] = {}
+        for number, label in enumerate(self.labels):
+            groups.setdefault(label if by_class else "", []).append(number)
+        held = sorted(some[i] for some in groups.values() for i in _held(len(some), share))
+        if len(self) < FEW or len(held) < LEAST_HELD:
             return self, self
-        every = max(2, round(1 / share))
-        learned = [i for i in range(len(self)) if i % every]
-        return self._part(learned), self._part(range(0, len(self), every))
+        learned = set(range(len(self))).difference(held)
+        return self._part(sorted(learned)), self._part(held)
 
     def _part(self, which: Iterable[int]) -> Pictures:
         chosen = list(which)
@@ -168,6 +177,15 @@ def _listed(folders: Iterable[Path]) -> tuple[list[Path], list[str]]:
         except BadImage as error:
             others.append(str(error))
     return files, others
+
+
+def _held(count: int, share: float) -> range:
+    """Places of those held out of so many: one in 1 / share, but two of four or more.
+
+    >>> [len(_held(count, 0.05)) for count in (1, 2, 4, 30, 200)]
+    [0, 1, 2, 2, 10]
+    """
+    return range(0, count - 1, max(2, min(round(1 / share), count // 2)))
 
 
 def _bounds(count: int, budget: int) -> tuple[int, int]:

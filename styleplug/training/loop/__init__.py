@@ -23,6 +23,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from styleplug.core.errors import Cancelled, OutputError, StyleplugError
+from styleplug.system.jsontext import to_json
 from styleplug.training.loop.checkpoint import load_checkpoint, save_checkpoint
 from styleplug.training.loop.device import (
     accelerator_of,
@@ -125,8 +126,7 @@ class Run:
         self.lesson.restore(state)
         self.step = self.saved = int(facts["step"])
         self.best_step = int(facts["best_step"])
-        self.best = json.loads(facts["best"])
-        self.scores = json.loads(facts["scores"])
+        self.best, self.scores = (_scores(facts[name]) for name in ("best", "scores"))
         return float(facts["seconds"])
 
     def share(self, seconds: float) -> float:
@@ -238,8 +238,8 @@ class Run:
             facts = {
                 "step": str(self.step),
                 "seconds": repr(seconds),
-                "scores": json.dumps(self.scores),
-                "best": json.dumps(self.best),
+                "scores": to_json(self.scores),
+                "best": to_json(self.best),
                 "best_step": str(self.best_step),
             }
             nets = {**self.nets, "average": self.average}
@@ -253,7 +253,8 @@ class Run:
             torch.manual_seed(self.loop.seed)
             self.scores = {k: float(v) for k, v in self.lesson.score(self.average).items()}
         self.folder.weights(LAST, self.average, self.step)
-        if not self.best or _first(self.scores) < _first(self.best):
+        best = _first(self.best)
+        if _first(self.scores) < best or best == math.inf:  # of no numbers the newest
             self.best, self.best_step = self.scores, self.step
             self.folder.weights(BEST, self.average, self.step)
         self._log(self.scores)
@@ -326,6 +327,11 @@ def factor(step: int, share: float) -> float:
     (0.005, 1.0, 0.5)
     """
     return min(1.0, (step + 1) / WARM_UP, max((1 - share) / FALL, 1e-3))
+
+
+def _scores(text: str) -> dict[str, float]:
+    """Scores as a checkpoint has them, where null is no number."""
+    return {k: math.nan if value is None else value for k, value in json.loads(text).items()}
 
 
 def _first(scores: Mapping[str, float]) -> float:

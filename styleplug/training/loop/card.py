@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from styleplug.core.errors import UsageError
 from styleplug.store.trained import MODEL, Model, read_trained
 from styleplug.system.files import write_file
+from styleplug.system.jsontext import to_json
 from styleplug.system.version import VERSION
 
 CARD, SHEET, GRAPHS = "README.md", "sample.png", "graphs"
@@ -66,7 +66,7 @@ def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
     # JSON's strings are TOML's, but for the one character that JSON leaves as it is.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return to_json(value).replace("\x7f", "\\u007f")
 
 
 def card(model: Model, *, sheet: bool) -> str:
@@ -88,7 +88,7 @@ def card(model: Model, *, sheet: bool) -> str:
     return "\n".join(
         [
             "---",
-            *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items()),
+            *(f"{key}: {to_json(value)}" for key, value in front.items()),
             "---",
             "",
             f"# {_text(model.title)}",

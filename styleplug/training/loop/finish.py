@@ -6,6 +6,7 @@ of samples, and ONNX graphs for other programs.  None names a path of the machin
 
 from __future__ import annotations
 
+import math
 import shlex
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def finish(folder: Path, setup: Setup, report: Report, weights: str, sheet: Path
         seed=setup.loop.seed,
         steps=report.step,
         seconds=report.seconds,
-        scores=dict(report.best),
+        scores={name: score for name, score in report.best.items() if math.isfinite(score)},
         data=tuple(one.name for one in setup.data),
         pictures=report.pictures,
         styles=tuple(one.name for one in setup.styles),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from torch import nn
 from styleplug.core.errors import OutputError, UsageError
 from styleplug.imaging import write
 from styleplug.system.files import not_written, remove_unfinished, write_file
+from styleplug.system.jsontext import to_json
 from styleplug.training import curve
 from styleplug.training.loop.checkpoint import save_weights
 from styleplug.training.loop.finish import finish
@@ -87,7 +87,7 @@ class Folder:
         log = self.path / LOG
         if log.exists():
             kept = [entry for entry in curve.read_log(log) if entry["step"] <= step]
-            write_file(log, "".join(json.dumps(entry) + "\n" for entry in kept).encode())
+            write_file(log, "".join(to_json(entry) + "\n" for entry in kept).encode())
 
     def log(self, entry: Mapping[str, Any]) -> None:
         """Add a line to the log."""
@@ -98,7 +98,7 @@ class Folder:
             with path.open("ab") as file:
                 before = file.tell()
                 try:
-                    file.write((json.dumps(entry) + "\n").encode())
+                    file.write((to_json(entry) + "\n").encode())
                     file.flush()
                 except OSError:
                     file.truncate(before)  # no half line
@@ -129,8 +129,8 @@ class Folder:
     def report(self, report: Report) -> None:
         """Write what became of the run, and make its weights ready to be used."""
         if self.writes:
-            text = json.dumps(asdict(report), indent=2, ensure_ascii=False)
-            write_file(self.path / REPORT, (text + "\n").encode())
+            text = to_json(asdict(report), indent=2) + "\n"
+            write_file(self.path / REPORT, text.encode())
             finish(self.path, self.setup, report, BEST, self.sample)
 
     def kept(self, error: OutputError, step: int) -> OutputError:

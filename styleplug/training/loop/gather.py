@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from styleplug.core.errors import Cancelled
-from styleplug.training.data.pictures import FEW, Pictures
+from styleplug.core.errors import Cancelled, UsageError
+from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.progress import Progress
 from styleplug.training.loop.setup import Setup
 from styleplug.training.loop.task import Materials
@@ -35,11 +35,16 @@ def gather(setup: Setup, cancel: Event) -> Generator[Progress, None, Gathered]:
     """Read all pictures of a run.
 
     Raises:
-        UsageError: a folder is missing, or holds no picture.
+        UsageError: a folder is missing, or holds no picture, or too few for the task.
         Cancelled: told to stop.
     """
     data = yield from _read("pictures", setup.data, cancel)
-    held = data.split(HELD_OUT)
+    if len(data) < setup.task.least:
+        raise UsageError(
+            f"{setup.task.id} learns how pictures differ: give {setup.task.least} or more; there "
+            f"is {len(data)}"
+        )
+    held = data.split(HELD_OUT, by_class=setup.task.learns_classes)
     styles, parts = None, held
     if setup.styles:
         styles = yield from _read("styles", setup.styles, cancel)
@@ -49,7 +54,7 @@ def gather(setup: Setup, cancel: Event) -> Generator[Progress, None, Gathered]:
         if found is None:
             continue
         warnings += found.notes
-        if len(found) < FEW:
+        if found in (held[1], parts[1]):
             warnings.append(
                 f"too few {name} ({len(found)}): training and scores use the same ones, so the "
                 "scores say nothing about others"

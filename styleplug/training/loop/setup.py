@@ -13,6 +13,7 @@ from styleplug.core.errors import UsageError
 from styleplug.core.params import Params, field
 from styleplug.core.recipe import DEVICES
 from styleplug.system.files import write_file
+from styleplug.system.jsontext import to_json
 from styleplug.training.loop.task import Task
 
 FILE = "setup.json"
@@ -273,7 +274,7 @@ class Setup:
             "styles": [str(folder) for folder in self.styles],
             "teacher": self.teacher and str(self.teacher),
         }
-        write_file(self.out / FILE, (json.dumps(kept, indent=2) + "\n").encode())
+        write_file(self.out / FILE, (to_json(kept, indent=2) + "\n").encode())
 
     def command(self) -> str:
         """The command that makes the same run; of folders it names only the last part."""

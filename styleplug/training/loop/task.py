@@ -119,6 +119,8 @@ class Task:
         takes_styles: whether it learns from a second folder.
         needs_teacher: whether it cannot do without the weights of VGG-19, which people give by
             `--teacher` alone; the page does not offer such a task.
+        learns_classes: whether the folders that pictures lie in are what it is to tell apart.
+        least: fewer pictures teach nothing.
     """
 
     id: str
@@ -128,3 +130,5 @@ class Task:
     lesson: Callable[[Materials, Any, torch.device, int], Lesson]
     takes_styles: bool = False
     needs_teacher: bool = False
+    learns_classes: bool = False
+    least: int = 1

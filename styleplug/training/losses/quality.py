@@ -14,6 +14,7 @@ from torch import Tensor
 from styleplug.training.losses.perception import COLOUR, Perception, style_statistics
 
 CHUNK = 32
+TINY = 1e-6
 
 
 @torch.no_grad()
@@ -34,7 +35,7 @@ def kernel_distance(found: Tensor, wanted: Tensor) -> Tensor:
 
     Both are first divided by the deviations of the wanted, channel by channel.
     """
-    scale = wanted.std(0) + 1e-6
+    scale = wanted.std(0) + TINY
     x, y = found.double() / scale, wanted.double() / scale
     middle = y.mean(0)
     x, y = x - middle, y - middle
@@ -42,8 +43,8 @@ def kernel_distance(found: Tensor, wanted: Tensor) -> Tensor:
 
 
 def diversity(found: Tensor) -> Tensor:
-    """Mean distance () between two different descriptors of a sample (n d)."""
-    return _apart(torch.cdist(found.double(), found.double()))
+    """Mean distance () between two different descriptors of a sample (n d), never 0."""
+    return _apart(torch.cdist(found.double(), found.double())).clamp_min(TINY)
 
 
 def nearest(found: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:

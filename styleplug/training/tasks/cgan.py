@@ -21,6 +21,8 @@ class CganTraining(Generation):
 
 TASK = Task(
     id="cgan",
+    least=2,
+    learns_classes=True,
     title="Conditional GAN",
     summary="Learns to make pictures of 64 × 64 pixels of several classes: the sub-folders of "
     "the folder given.",

@@ -113,6 +113,7 @@ class ClassifierLesson(Lesson):
 
 TASK = Task(
     id="classifier",
+    learns_classes=True,
     title="Classifier",
     summary="Learns to tell the classes of pictures, the sub-folders of the folder given; with it "
     "the conditional GAN is judged.",

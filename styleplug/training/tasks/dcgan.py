@@ -15,6 +15,7 @@ class DcganTraining(Generation):
 
 TASK = Task(
     id="dcgan",
+    least=2,
     title="DCGAN",
     summary="Learns to make pictures of 64 × 64 pixels like those given, by convolutions.",
     params=DcganTraining,

@@ -70,6 +70,7 @@ class GanLesson(GeneratorLesson):
 
 TASK = Task(
     id="gan",
+    least=2,
     title="GAN",
     summary="Learns to make pictures of 64 × 64 pixels like those given, by dense layers.",
     params=GanTraining,

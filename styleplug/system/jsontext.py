@@ -1,0 +1,32 @@
+"""JSON as everything of ours writes it: what is no finite number becomes null, never a bare NaN."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """The same mappings and lists, with None for every number that is not finite.
+
+    >>> plain({"loss": float("nan"), "steps": (1, 2.5)})
+    {'loss': None, 'steps': [1, 2.5]}
+    """
+    if isinstance(value, Mapping):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def to_json(value: Any, *, indent: int | None = None, ascii: bool = False) -> str:
+    """JSON that every reader takes.
+
+    Args:
+        value: plain data.
+        indent: spaces a level; all in one line where None.
+        ascii: escape what is not ASCII, for terminals of any encoding.
+    """
+    return json.dumps(plain(value), indent=indent, ensure_ascii=ascii, allow_nan=False)
