@@ -33,6 +33,8 @@ docs: .venv/.test-stamp
 	$(PIP) --requirement requirements.txt --editable .
 	touch $@
 
-.venv/.test-stamp: .venv/.run-stamp
+# `dev` holds what requirements.txt lists, so that one call of pip installs all.
+.venv/.test-stamp: requirements.txt pyproject.toml | .venv/bin/python
+	@echo "Installing everything into .venv: torch is large, the first time takes minutes"
 	$(PIP) --editable ".[dev]"
-	touch $@
+	touch .venv/.run-stamp $@

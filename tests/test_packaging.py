@@ -259,9 +259,11 @@ def test_make_installs_once(tmp_path: Path) -> None:
     side_by_side = "--numprocesses logical --maxprocesses 4 --dist loadgroup"
     checks = ["ruff check .", "ruff format --check .", "mypy", "lint-imports"]
     assert made("test") == [*checks, f"python -m pytest {side_by_side}"]
+    assert made("run") == [page]
     later = (tmp_path / ".venv" / ".test-stamp").stat().st_mtime + 10
     os.utime(tmp_path / "requirements.txt", (later, later))
-    assert "--requirement" in made("test")[0]
+    again = [line for line in made("test") if " install " in line]
+    assert len(again) == 1 and again[0].endswith("--editable .[dev]")
 
 
 def test_every_dependency_has_its_reason_and_licence() -> None:
