@@ -294,6 +294,18 @@ def test_all_of_another_place_is_put_into_the_hole_at_once():
     np.testing.assert_allclose(level.made, picture, atol=1e-5)
 
 
+def test_places_cost_differently_at_the_coarsest_size_alone():
+    """Carried to finer sizes, costs above 1 were cut there, and it made no difference."""
+    picture, mask = face()
+    guide = np.zeros((*mask.shape, 0), np.float32)
+    level = patchmatch.Level(picture, mask, np.random.default_rng(0), guide)
+    level.peel(unchecked)
+    assert level.cost.any() and level.near > 0
+    large, hole, more = (part.repeat(2, 0).repeat(2, 1) for part in (picture, mask, guide))
+    finer = level.finer(large, hole, more)
+    assert not finer.cost.any() and finer.near == level.near
+
+
 @pytest.mark.parametrize("odd", [0, 1])
 def test_pieces_may_be_mirrored(odd, monkeypatch):
     """Also where halves of the picture's sides are no whole numbers."""

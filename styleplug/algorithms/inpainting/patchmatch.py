@@ -96,7 +96,7 @@ class Level:
         self.trust = (_FADE ** -deep.astype(np.float32)).astype(np.float32)
         self.match = self.known[rng.integers(len(self.known), size=len(self.targets))]
         self.distance = np.full(len(self.targets), np.inf, np.float32)
-        self.cost = np.zeros(len(self.known), np.float32)
+        self.cost = np.zeros(len(self.known), np.float32)  # but at the coarsest size
         self.near = 0.0  # cost of a source by the square of how far it is, in long sides
         where = beside(np.stack(tuple(np.mgrid[: self.height, : self.half]), axis=2))
         self.where = (where / max(mask.shape)).reshape(-1, 2).astype(np.float32)
@@ -271,18 +271,10 @@ class Level:
         place = np.where(fits, down * level.width + right, 0)
         fits &= level.row[place] >= 0
         level.match = np.where(fits, place, level.match)
-        shrunk = self.cost_map()
-        level.cost = resize(shrunk, level.width, level.height).ravel()[level.known]
         level.near = self.near
         level.distance[:] = 1.0
         level.vote(sharp=False)
         return level
-
-    def cost_map(self) -> np.ndarray:
-        """What sources cost (h w), by place."""
-        found = np.zeros(self.height * self.width, np.float32)
-        found[self.known] = self.cost
-        return found.reshape(self.height, self.width)
 
     def sources(self) -> np.ndarray:
         """Row and column (h w 2) of where each pixel was taken from, by the last vote.
