@@ -10,7 +10,7 @@ Importing this loads nothing heavy: torch or ONNX Runtime come with the first ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -155,12 +155,16 @@ def stylize(
     Raises:
         StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
     """
+    from styleplug.engine.request import recipe_in
+
     settings = {"size": size, "seed": seed, "backend": backend, "device": device}
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-    base = _base(recipe)
+    if recipe is not None:
+        recipe = recipe_in(recipe)
+        method = recipe.method
     return generate(
-        base.method if base else method,
-        recipe=base,
+        method,
+        recipe=recipe,
         weights=weights,
         content=content,
         style=style,
@@ -210,88 +214,24 @@ def run(
     Raises:
         StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
     """
-    from styleplug.engine import longest, shared
-    from styleplug.imaging import read
+    from styleplug.engine import shared
+    from styleplug.engine.request import pictures_of, recipe_in, recipe_of
 
-    found = shared().catalogue.get(method)
+    engine = shared()
+    found = engine.catalogue.get(method)
     slots = [slot.id for slot in found.inputs]
     pictures = {name: one for name in slots if (one := values.pop(name, None)) is not None}
-    _check_names(found, values)
     if weights is not None:
-        values["trained"] = shared().add_trained(Path(weights))
-    wanted = _recipe(method, _base(recipe), values)
-    most = longest(found, wanted.size)
-    images = {
-        name: [read(one, longest=most[name]) for one in _several(value)]
-        for name, value in pictures.items()
+        values["trained"] = engine.add_trained(Path(weights))
+    wanted = recipe_of(found, values, None if recipe is None else recipe_in(recipe))
+    several = {
+        name: one if isinstance(one, list | tuple) else [one] for name, one in pictures.items()
     }
-    return shared().run(wanted, images)
+    return engine.run(wanted, pictures_of(found, wanted.size, several))
 
 
-def _check_names(method: Method[Any], values: Mapping[str, Any]) -> None:
-    """Refuse what is no setting and no parameter of the method."""
-    from styleplug.core.recipe import Finish, Settings
+def methods() -> Mapping[str, Method[Any]]:
+    """The installed methods by id."""
+    from styleplug.methods import catalogue
 
-    own = method.params.model_fields
-    shared = Settings.model_fields | Finish.model_fields
-    if unknown := values.keys() - own.keys() - shared.keys():
-        pictures = ", ".join(slot.id for slot in method.inputs) or "none"
-        raise BadParameter(
-            f"unknown parameter {min(unknown)!r}; {method.id} takes these pictures: {pictures}; "
-            f"parameters: {', '.join(own) or 'none'}; settings: {', '.join(shared)}"
-        )
-
-
-def _several(value: Any) -> Sequence[Any]:
-    """One or several pictures as several."""
-    return value if isinstance(value, list | tuple) else [value]
-
-
-def _base(recipe: Recipe | str | Path | bytes | None) -> Recipe | None:
-    """The recipe to start from."""
-    from styleplug.core.recipe import Recipe
-    from styleplug.imaging import read_recipe
-
-    if recipe is None or isinstance(recipe, Recipe):
-        return recipe
-    text = read_recipe(recipe)
-    if text is None:
-        name = "this file" if isinstance(recipe, bytes) else repr(Path(recipe).name)
-        raise BadRecipe(f"{name} holds no recipe; expected a picture or JSON of ours")
-    return Recipe.from_json(text)
-
-
-def _recipe(method: str, base: Recipe | None, values: Mapping[str, Any]) -> Recipe:
-    """A recipe of loose values: settings, finish, and the rest the method's own."""
-    from styleplug.core.recipe import Finish, Recipe, Settings
-
-    if base is not None and base.method != method:
-        raise UsageError(f"the recipe is for the method {base.method!r}, not for {method!r}")
-    base = base or Recipe(method=method)
-    settings = {name: value for name, value in values.items() if name in Settings.model_fields}
-    finish = {name: value for name, value in values.items() if name in Finish.model_fields}
-    own = {name: v for name, v in values.items() if name not in settings and name not in finish}
-    return Recipe.of(
-        {
-            **base.model_dump(),
-            **settings,
-            "finish": Finish.of({**base.finish.model_dump(), **finish}),
-            "parameters": {**base.parameters, **own},
-        }
-    )
-
-
-if TYPE_CHECKING:
-
-    def methods() -> Mapping[str, Method[Any]]:
-        """The installed methods by id."""
-
-else:
-
-    def __getattr__(name: str) -> Any:
-        """`methods`, which is a package that can be called, is imported when first wanted."""
-        if name == "methods":
-            import importlib
-
-            return importlib.import_module("styleplug.methods")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return catalogue().methods

@@ -388,7 +388,7 @@ def test_a_wrong_recipe_is_refused_in_words(visit: Any, tmp_path: Path, photo_fi
     guest = visit()
     guest.page.get_by_role("button", name="Recipe", exact=False).first.click()
     guest.at("reload").locator("input[type=file]").set_input_files(photo_file)
-    expect(guest.page.get_by_text("This file holds no recipe")).to_be_visible()
+    expect(guest.page.get_by_text("holds no recipe")).to_be_visible()
 
 
 @pytest.mark.parametrize(

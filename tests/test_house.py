@@ -93,6 +93,20 @@ def test_nothing_is_unpickled(module: Path) -> None:
             assert ast.unparse(node.value) == "False"
 
 
+@each_module
+def test_a_private_name_stays_in_its_module(module: Path) -> None:
+    """And what stands in the package root is for users: no module of ours imports it."""
+    for node in nodes(module):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("styleplug"):
+            continue
+        names = {alias.name for alias in node.names}
+        private = {name for name in names if name.startswith("_")}
+        assert not private, f"line {node.lineno}: {private} of {node.module}"
+        if node.module == "styleplug":
+            top = {path.stem for path in (HOUSE / "styleplug").iterdir()}
+            assert names <= top, f"line {node.lineno}: {names - top} of the package root"
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(HOUSE)))
 def test_the_suite_stands_alone(script: Path) -> None:
     """No test or benchmark reads a path that only one machine has (an option may name one)."""

@@ -21,7 +21,6 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from styleplug import _base, _recipe
 from styleplug.cli.console import ERR, print_json, say_note, say_result
 from styleplug.cli.options import RESULT_OPTIONS, field_options, slot_option
 from styleplug.cli.streams import STANDARD, check_writable, deliver, given, kind_of, partial
@@ -30,8 +29,8 @@ from styleplug.core.frame import Frame, Report
 from styleplug.core.method import Method
 from styleplug.core.params import Params
 from styleplug.core.recipe import Finish, Recipe, Settings
-from styleplug.engine import Plan, longest, shared
-from styleplug.imaging import read
+from styleplug.engine import Plan, shared
+from styleplug.engine.request import pictures_of, recipe_in, recipe_of
 from styleplug.imaging.sheet import encode_all
 
 
@@ -61,10 +60,10 @@ def method_command(method: Method[Any]) -> Any:
             raise UsageError("standard input can be read once: give - for one input only")
         if weights is not None:
             values["trained"] = shared().add_trained(weights)
-        wanted = _recipe(method.id, _base(recipe and given(recipe)), values)
+        wanted = recipe_of(method, values, recipe_in(given(recipe)) if recipe else None)
         animated = method.animated(method.params.of(wanted.parameters))
         check_writable(asked.out, inputs, animated=animated, overwrite=asked.overwrite)
-        _run(wanted, files, asked)
+        _run(method, wanted, files, asked)
 
     options = [slot_option(slot) for slot in method.inputs]
     options += [o for panel, fields in groups.items() for o in field_options(fields, panel)]
@@ -78,15 +77,13 @@ def method_command(method: Method[Any]) -> Any:
     return typer.main.get_command(single)
 
 
-def _run(recipe: Recipe, files: Mapping[str, list[Path]], asked: Asked) -> None:
+def _run(
+    method: Method[Any], recipe: Recipe, files: Mapping[str, list[Path]], asked: Asked
+) -> None:
     """Read the pictures, run, write the result and say what happened."""
     engine = shared()
-    most = longest(engine.catalogue.get(recipe.method), recipe.size)
-    images = {
-        slot: [read(given(file), longest=most[slot]) for file in many]
-        for slot, many in files.items()
-        if many
-    }
+    sources = {slot: [given(file) for file in many] for slot, many in files.items()}
+    images = pictures_of(method, recipe.size, sources)
     sizes = {slot: [(p.width, p.height) for p in many] for slot, many in images.items()}
     first = next((many[0] for many in images.values()), None)
     with cancel_on_signals() as cancel:

@@ -4,8 +4,6 @@ A built-in method is a module of this package, a third party's is named by an en
 the group `styleplug.methods`; both offer one `Method` object (`METHOD = Gatys()`), and both
 have to be admitted (`styleplug.plugins.admission`).  One that cannot be imported or admitted is
 listed as broken with the reason, and all others work.
-
-Calling this package, `styleplug.methods()`, gives the admitted methods by id.
 """
 
 from __future__ import annotations
@@ -107,11 +105,13 @@ def _third_party() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 class _Callable(ModuleType):
-    """Lets the package `styleplug.methods` be called as the function of the same name."""
+    """A module that can be called."""
 
     def __call__(self) -> Mapping[str, Method[Any]]:
         """The admitted methods by id."""
         return catalogue().methods
 
 
+# Importing a package sets it as an attribute of the one above, here in place of the function
+# `styleplug.methods`.  Python offers no hook against that, so the package answers the same call.
 sys.modules[__name__].__class__ = _Callable

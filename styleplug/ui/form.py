@@ -12,11 +12,11 @@ import gradio as gr
 from gradio.components import Component
 
 from styleplug import imaging as image
-from styleplug.core.errors import BadImage, UsageError
+from styleplug.core.errors import BadImage
 from styleplug.core.method import Method, Slot
 from styleplug.core.params import Params, hint_of
 from styleplug.core.recipe import Finish, Recipe, Settings
-from styleplug.engine import longest
+from styleplug.engine.request import pictures_of, recipe_of
 from styleplug.imaging import Picture
 from styleplug.ui.controls import control, shown
 from styleplug.ui.drawing import Drawing
@@ -52,6 +52,7 @@ class Form:
         self.method = method
         self._trained = trained or {}
         self.slots = {slot: slot.names for slot in method.inputs}
+        self._settings = settings
         self.groups: dict[str, type[Params]] = {OWN: method.params, "settings": settings}
         if method.finishes():
             self.groups["finish"] = Finish
@@ -203,20 +204,10 @@ class Form:
         Raises:
             BadParameter: a value is out of bounds or of the wrong kind.
         """
-        said = {
-            owner: params.of({name: values[name] for name in params.model_fields}).model_dump(
-                mode="json"
-            )
-            for owner, params in self.groups.items()
+        named = {
+            name: values[name] for group in self.groups.values() for name in group.model_fields
         }
-        return Recipe.of(
-            {
-                "method": self.method.id,
-                "parameters": said[OWN],
-                "finish": said.get("finish", {}),
-                **said["settings"],
-            }
-        )
+        return recipe_of(self.method, named, settings=self._settings)
 
     def fill(self, recipe: Recipe) -> list[Any]:
         """Values for the controls of `groups`, in order, from a recipe.
@@ -258,25 +249,14 @@ class Form:
         A mask that came as a file takes the place of the one that was drawn.
 
         Raises:
-            UsageError: a slot is empty that must not be.
             BadImage: a file is no usable picture.
             BadParameter: as of `recipe`.
         """
-        most = longest(self.method, self.recipe(values).size)
-        found = {
-            slot: [image.read(path, longest=most[slot]) for path in some]
-            for slot, some in self.paths(values).items()
-        }
+        found = pictures_of(self.method, self.recipe(values).size, self.paths(values))
         for id, drawing in self.drawings.items():
             drawn = drawing.mask(values.get(_drawn(id)))
             if drawn is not None:
                 found.setdefault(id, [drawn])
-        for slot in self.method.inputs:
-            if slot.least and slot.id not in found:
-                raise UsageError(
-                    f"no picture came for {slot.id!r}: {self.method.title} needs one there "
-                    f"({slot.help})"
-                )
         return found
 
     def sizes(self, values: Values) -> dict[str, list[tuple[int, int]]]:

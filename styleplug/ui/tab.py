@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from styleplug import imaging as image
 from styleplug.core.errors import BadRecipe, Cancelled, StyleplugError
 from styleplug.core.method import Method
-from styleplug.core.recipe import Recipe, Settings
+from styleplug.core.recipe import Settings
+from styleplug.engine.request import recipe_in
 from styleplug.ui import examples, render
 from styleplug.ui.endpoint import publish
 from styleplug.ui.form import Form
@@ -231,11 +231,11 @@ class Tab:
     ) -> Iterator[Updates]:
         recipe = self.form.recipe(given)
         pictures = self.form.read(given)
+        frames = self.engine.run(recipe, pictures, cancel)
         previews = Folder(self.method.id)
         yield self.stage.cleared(to)
         first = self.method.inputs[:1]
         before = pictures[first[0].id][0] if any(slot.least for slot in first) else None
-        frames = self.engine.run(recipe, pictures, cancel)
         planned = self.engine.plan(recipe, self.form.sizes(given))
         expected = planned.seconds if planned.runs else None
         for moment in follow(frames, cancel, expected):
@@ -248,12 +248,7 @@ class Tab:
         """Set every control as a recipe says; the file is let go."""
         to = language(request)
         try:
-            text = image.read_recipe(uploaded(file))
-            if text is None:
-                raise BadRecipe(
-                    "This file holds no recipe. Expected a file made here, or a recipe as JSON."
-                )
-            recipe = Recipe.from_json(text)
+            recipe = recipe_in(uploaded(file))
             if recipe.method != self.method.id:
                 raise BadRecipe(
                     f"This recipe is for {recipe.method}: open that tab and drop it there."
