@@ -19,8 +19,8 @@ from styleplug.engine import run as engine_run
 from styleplug.engine.inputs import prepare
 from styleplug.imaging import Picture, bands, picture, scale
 from styleplug.imaging import finish as post
-from styleplug.imaging import write as encode
 from styleplug.imaging.tiles import by_tiles
+from styleplug.imaging.write import _quantised
 from styleplug.imaging.write import encode as encoded
 from styleplug.ui import page
 from styleplug.ui.form import Form
@@ -140,7 +140,7 @@ def test_no_large_copies_on_the_way(alpha, small_bands):
     tracemalloc.start()
     finished = post.finish(pixels, content, Finish(keep_colours=True, strength=0.5))
     finishing = tracemalloc.get_traced_memory()[1]
-    encode._quantised(finished, opaque=False)
+    _quantised(finished, opaque=False)
     writing = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert finishing < 1.1 * finished.nbytes
