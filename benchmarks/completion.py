@@ -36,7 +36,7 @@ from rich.table import Table
 from torch import Tensor
 
 import styleplug
-from styleplug.algorithms.inpainting.poisson import smoothest, visible
+from styleplug.algorithms.inpainting.poisson import border_visibility, solve_poisson
 from styleplug.imaging import fit, kind_of, read, write
 from styleplug.nets import squeezenet
 
@@ -71,7 +71,7 @@ def mean_colour(picture: Array, mask: Array) -> list[Array]:
 
 def shades(picture: Array, mask: Array) -> list[Array]:
     """The second rival."""
-    return [smoothest(picture, ~mask, mask)]
+    return [solve_poisson(picture, ~mask, mask)]
 
 
 def by_method(detail: str, weights: Path | None, backend: str) -> Filler:
@@ -160,7 +160,7 @@ def scores(
                 eyes.apart(first, picture),
                 texture(first, picture, mask) / dull,
                 sharpness(first, mask) / sharpness(picture, mask),
-                visible(first, mask),
+                border_visibility(first, mask),
                 np.abs(first - last)[mask].mean(),
                 seconds,
             ]

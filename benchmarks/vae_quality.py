@@ -21,7 +21,7 @@ from rich.table import Table
 from styleplug.backends.choose import choose
 from styleplug.core.weight import WeightFile
 from styleplug.imaging import fit, read
-from styleplug.imaging.padding import to_canvas
+from styleplug.imaging.padding import pad_to_multiple
 from styleplug.methods.vae import METHOD
 from styleplug.store import Store
 
@@ -45,7 +45,7 @@ def main(
     for kind in ("photo", "style"):
         errors, divergences, latents = [], [], []
         for path in sorted(examples.glob(f"{kind}-*")):
-            picture = to_canvas(fit(read(path), size).pixels, encode.spec.multiple)
+            picture = pad_to_multiple(fit(read(path), size).pixels, encode.spec.multiple)
             found = encode(picture=picture)
             mean, log_variance = found["mean"], found["log_variance"]
             back = decode(latent=mean)["picture"]

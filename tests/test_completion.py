@@ -12,9 +12,8 @@ import torch
 from conftest import make_photo
 
 import styleplug
-from styleplug.algorithms.inpainting import patches, patchmatch
-from styleplug.algorithms.inpainting import poisson as seam
-from styleplug.algorithms.inpainting.context_match import neighbourhood
+from styleplug.algorithms.inpainting import patches, patchmatch, poisson
+from styleplug.algorithms.inpainting.context_match import context_match
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.method import Context
 from styleplug.core.recipe import Recipe
@@ -197,31 +196,35 @@ def test_scores_and_samples_are_of_held_out_pictures(lesson):
 def test_a_mask_grows_by_steps():
     mask = box(7, 9, 3, 4, 4, 5)
     y, x = np.mgrid[:7, :9]
-    np.testing.assert_array_equal(seam.grown(mask, 2), abs(y - 3) + abs(x - 4) <= 2)
-    assert not seam.grown(np.zeros((3, 3), bool), 5).any()
+    np.testing.assert_array_equal(poisson.dilate(mask, 2), abs(y - 3) + abs(x - 4) <= 2)
+    assert not poisson.dilate(np.zeros((3, 3), bool), 5).any()
 
 
-def test_the_smoothest_values_are_a_plane_where_the_border_is_one():
+def test_the_solution_is_a_plane_where_the_border_is_one():
     y, x = np.mgrid[:40, :50]
     plane = np.stack([x / 50, y / 40, (x + y) / 90], axis=2).astype(np.float32)
     mask = box(40, 50, 10, 30, 12, 40)
-    found = seam.smoothest(plane, seam.grown(mask, 1) & ~mask, mask)
+    found = poisson.solve_poisson(plane, poisson.dilate(mask, 1) & ~mask, mask)
     assert np.abs(found - plane)[mask].max() < 0.02
 
 
-def test_values_fade_within_their_reach():
+def test_values_fade_within_the_fade_length():
     known, wanted = box(64, 64, 0, 64, 0, 1), box(64, 64, 0, 64, 1, 64)
-    found = seam.smoothest(np.ones((64, 64, 1), np.float32), known, wanted, reach=8.0)[32, :, 0]
+    found = poisson.solve_poisson(np.ones((64, 64, 1), np.float32), known, wanted, reach=8.0)[
+        32, :, 0
+    ]
     assert np.all(np.diff(found) <= 1e-3) and 0.25 < found[8] < 0.5 and found[40] < 0.05
 
 
 def test_a_piece_takes_the_shades_around_it_and_nothing_else_changes():
     picture, mask = photo(), box(90, 120, 65, 85, 80, 110)
-    result = seam.put(picture, np.clip(picture + 0.15, 0, 1), mask)
+    result = poisson.poisson_blend(picture, np.clip(picture + 0.15, 0, 1), mask)
     np.testing.assert_array_equal(result[~mask], picture[~mask])
     pasted = np.where(mask[:, :, None], np.clip(picture + 0.15, 0, 1), picture)
-    assert seam.visible(picture, mask) < 1.3 < 2 < seam.visible(pasted, mask)
-    assert seam.visible(result, mask) < 1.3
+    assert (
+        poisson.border_visibility(picture, mask) < 1.3 < 2 < poisson.border_visibility(pasted, mask)
+    )
+    assert poisson.border_visibility(result, mask) < 1.3
 
 
 @pytest.mark.parametrize(("step", "left"), [(0.02, 0.005), (0.6, 0.55)])
@@ -233,21 +236,27 @@ def test_pieces_meet_without_a_step_unless_it_is_an_edge(step, left):
     sources = np.stack(np.indices(mask.shape), axis=2)
     sources[:, 20:40, 1] = 10
     sources[:, 40:60, 1] = 70
-    shades = seam.levelled(picture, sources, mask, picture)
-    assert not shades[~mask].any()
-    result = (picture + shades)[30, :, 0]
+    correction = poisson.seam_correction(picture, sources, mask, picture)
+    assert not correction[~mask].any()
+    result = (picture + correction)[30, :, 0]
     steps = np.abs(np.diff(result))
     assert (steps.max() < left) if step < 0.5 else (steps.max() > left)
     whole = np.stack(np.indices(mask.shape), axis=2)
     picture = photo(80, 60)
-    assert not seam.levelled(picture, whole, mask, picture).any(), "one piece has no seams"
+    assert not poisson.seam_correction(picture, whole, mask, picture).any(), (
+        "one piece has no seams"
+    )
     back = np.concatenate((picture[:, ::-1], picture), axis=1)
-    assert not seam.levelled(picture, whole + (0, 80), mask, back).any(), "nor has another's"
+    assert not poisson.seam_correction(picture, whole + (0, 80), mask, back).any(), (
+        "nor has another's"
+    )
 
 
 def test_a_border_without_neighbours_shows_nothing():
-    assert seam.visible(photo(), np.zeros((90, 120), bool)) == 1
-    assert np.isfinite(seam.visible(np.zeros((9, 9, 3), np.float32), box(9, 9, 3, 6, 3, 6)))
+    assert poisson.border_visibility(photo(), np.zeros((90, 120), bool)) == 1
+    assert np.isfinite(
+        poisson.border_visibility(np.zeros((9, 9, 3), np.float32), box(9, 9, 3, 6, 3, 6))
+    )
 
 
 # Patches
@@ -272,7 +281,7 @@ def test_what_is_masked_is_never_a_source(columns):
     )
     np.testing.assert_array_equal(one.picture, two.picture)
     rows, columns = one.sources[mask].T
-    assert not patchmatch.beside(mask)[rows, columns].any()
+    assert not patchmatch.with_mirror(mask)[rows, columns].any()
 
 
 def face(height=72, width=120):
@@ -289,8 +298,8 @@ def test_all_of_another_place_is_put_into_the_hole_at_once():
     level = patchmatch.Level(
         spoilt, mask, np.random.default_rng(0), np.zeros((*mask.shape, 0), np.float32)
     )
-    level.peel(unchecked)
-    level.transplant(0, 120)
+    level.fill_from_border(unchecked)
+    level.start_from_offset(0, 120)
     np.testing.assert_allclose(level.made, picture, atol=1e-5)
 
 
@@ -312,35 +321,35 @@ def test_pieces_may_be_mirrored(odd, monkeypatch):
     picture, mask = (part[:, odd:] for part in face())
     taken_from = []
 
-    def levelled(made, sources, hole, given):
+    def seam_correction(made, sources, hole, given):
         taken_from.append(given)
-        return seam.levelled(made, sources, hole, given)
+        return poisson.seam_correction(made, sources, hole, given)
 
-    monkeypatch.setattr(patches, "levelled", levelled)
+    monkeypatch.setattr(patches, "seam_correction", seam_correction)
     spoilt = np.where(mask[:, :, None], np.float32(0.9), picture)
-    found = patches.fill(spoilt, mask, np.random.default_rng(0), unchecked, alike=True)
+    found = patches.fill(spoilt, mask, np.random.default_rng(0), unchecked, match_context=True)
     assert np.abs(found.picture - picture)[mask].mean() < 0.02
     assert (found.sources[mask][:, 1] >= picture.shape[1]).all()
     rows, columns = found.sources[mask].T
     assert np.abs(taken_from[0][rows, columns] - picture[mask]).mean() < 0.02
     large, hole = (part.repeat(2, 0).repeat(2, 1) for part in (picture, mask))
     spoilt = np.where(hole[:, :, None], np.float32(0.9), large)
-    assert np.abs(patches.enlarged(spoilt, hole, found) - large)[hole].mean() < 0.05
+    assert np.abs(patches.upscale_fill(spoilt, hole, found) - large)[hole].mean() < 0.05
 
 
 def test_a_neighbourhood_like_that_of_the_hole_is_found_or_none_is():
     picture, mask = face()
-    assert neighbourhood(picture, mask) == (0, 120)  # where the mirror image is the picture itself
+    assert context_match(picture, mask) == (0, 120)  # where the mirror image is the picture itself
     moved = np.roll(picture[:, :60], (2, 3), (0, 1))
     copied = np.concatenate((moved, picture[:, :60]), axis=1)
-    assert neighbourhood(copied, mask) == (2, 3 - 60)
+    assert context_match(copied, mask) == (2, 3 - 60)
     noise = np.random.default_rng(0).random((72, 120, 3)).astype(np.float32)
-    assert neighbourhood(noise, mask) is None
-    assert neighbourhood(np.full((72, 120, 3), 0.5, np.float32), mask) is None
-    assert neighbourhood(picture, box(72, 120, 0, 72, 0, 100)) is None
-    assert neighbourhood(picture, box(72, 120, 30, 44, 104, 120)) is None  # at the side
+    assert context_match(noise, mask) is None
+    assert context_match(np.full((72, 120, 3), 0.5, np.float32), mask) is None
+    assert context_match(picture, box(72, 120, 0, 72, 0, 100)) is None
+    assert context_match(picture, box(72, 120, 30, 44, 104, 120)) is None  # at the side
     hidden = np.where(mask[:, :, None], np.float32(9), picture)
-    assert neighbourhood(hidden, mask) == (0, 120)  # what is under the mask is not looked at
+    assert context_match(hidden, mask) == (0, 120)  # what is under the mask is not looked at
 
 
 def test_what_is_made_is_as_sharp_as_its_sources():
@@ -378,19 +387,19 @@ def test_a_larger_picture_is_filled_from_the_same_places():
     found = patches.fill(small, mask, np.random.default_rng(0), unchecked)
     large, hole = (part.repeat(3, 0).repeat(3, 1) for part in (small, mask))
     spoilt = np.where(hole[:, :, None], np.float32(0.9), large)
-    result = patches.enlarged(spoilt, hole, found)
+    result = patches.upscale_fill(spoilt, hole, found)
     assert np.abs(result - large)[hole].mean() < 0.06
     np.testing.assert_array_equal(result[:57], large[:57])
-    darker = replace(found, shades=found.shades - np.float32(0.1))
-    away = (patches.enlarged(spoilt, hole, darker) - result)[hole]
+    darker = replace(found, correction=found.correction - np.float32(0.1))
+    away = (patches.upscale_fill(spoilt, hole, darker) - result)[hole]
     np.testing.assert_allclose(away, -0.1, atol=1e-5)
 
 
 def test_too_little_suits_nothing():
-    assert not patches.suits(np.zeros((6, 50), bool))
-    assert not patches.suits(np.ones((50, 50), bool))
-    assert not patches.suits(np.indices((50, 50)).sum(0) % 7 == 0)
-    assert patches.suits(box(50, 50, 0, 50, 0, 35))
+    assert not patches.can_fill(np.zeros((6, 50), bool))
+    assert not patches.can_fill(np.ones((50, 50), bool))
+    assert not patches.can_fill(np.indices((50, 50)).sum(0) % 7 == 0)
+    assert patches.can_fill(box(50, 50, 0, 50, 0, 35))
 
 
 def test_a_stop_ends_it():
@@ -435,7 +444,7 @@ def test_nothing_outside_the_mask_changes(hole, detail, backend):
     for image in found.images:
         np.testing.assert_array_equal(image[~hole], photo()[~hole])
         assert np.abs(image - photo())[hole].max() > 0.02
-        assert seam.visible(image, hole) < 1.5
+        assert poisson.border_visibility(image, hole) < 1.5
     assert found.metrics["border"] < 1.5
     assert np.abs(found.images[0] - found.images[1])[hole].mean() > 0.002
 
@@ -452,7 +461,7 @@ def test_seeds_differ_and_more_proposals_begin_with_the_same(hole):
 
 def test_the_mask_is_widened_by_so_much(hole):
     result = run(mask=hole, widen=5, count=1).images[0]
-    wider = seam.grown(hole, 5)
+    wider = poisson.dilate(hole, 5)
     np.testing.assert_array_equal(result[~wider], photo()[~wider])
     assert (result != photo()).any(2)[wider & ~hole].mean() > 0.9
 
@@ -486,7 +495,7 @@ def test_margins_grow_the_picture_where_they_should(sides, pads):
     np.testing.assert_array_equal(inside, photo())
     around = np.ones(result.shape[:2], bool)
     around[top : 90 + top, left : 120 + left] = False
-    assert result[around].std() > 0.02 and seam.visible(result, around) < 1.6
+    assert result[around].std() > 0.02 and poisson.border_visibility(result, around) < 1.6
 
 
 def test_mask_and_margin_go_together(hole):
@@ -593,9 +602,9 @@ def test_only_the_first_proposal_takes_after_a_place_like_the_hole(monkeypatch):
     asked = []
     fill = patches.fill
 
-    def watched(*given, alike):
-        asked.append(alike)
-        return fill(*given, alike=alike)
+    def watched(*given, match_context):
+        asked.append(match_context)
+        return fill(*given, match_context=match_context)
 
     monkeypatch.setattr(patches, "fill", watched)
     picture, mask = face()
@@ -618,4 +627,4 @@ def test_a_large_hole_is_worked_on_at_a_bounded_size(monkeypatch):
     result = run(content, mask, widen=0, count=1).images[0]
     assert 1500 < sizes[0] < 8000
     np.testing.assert_array_equal(result[~mask], content[~mask])
-    assert seam.visible(result, mask) < 1.6 and result[mask].std() > 0.02
+    assert poisson.border_visibility(result, mask) < 1.6 and result[mask].std() > 0.02

@@ -517,17 +517,17 @@ def test_a_net_is_loaded_once_and_called_by_one_run_at_a_time(tmp_path):
 def test_the_nets_used_longest_ago_are_closed_but_never_in_use(tmp_path):
     backend, cache = Counting(), NetCache(limit=250)
     files = {name: weight(tmp_path, name) for name in "abcd"}
-    lent = {name: cache.borrow(backend, files[name], "describe", never) for name in "abc"}
+    borrowed = {name: cache.borrow(backend, files[name], "describe", never) for name in "abc"}
     assert not backend.closed  # over the limit, but all in use
-    lent["b"].close()
+    borrowed["b"].close()
     assert backend.closed == ["b"]
-    lent["a"].close()
-    lent["c"].close()
+    borrowed["a"].close()
+    borrowed["c"].close()
     cache.borrow(backend, files["a"], "describe", never).close()  # a is now the latest
     cache.borrow(backend, files["d"], "describe", never).close()
     assert backend.closed == ["b", "c"] and backend.loaded == ["a", "b", "c", "d"]
     with pytest.raises(BackendError, match="given back"):
-        lent["a"](picture=np.zeros((1, 3, 8, 8), np.float32))
+        borrowed["a"](picture=np.zeros((1, 3, 8, 8), np.float32))
     cache.shrink()
     assert backend.closed == ["b", "c", "a", "d"]
 
@@ -550,7 +550,7 @@ def test_waiting_for_a_net_hears_stop(tmp_path):
             raise Cancelled("stopped")
 
     second = cache.borrow(backend, file, "describe", check)
-    with first.turn():
+    with first.lock():
         threading.Timer(0.05, stop.set).start()
         with pytest.raises(Cancelled):
             second(picture=np.zeros((1, 3, 8, 8), np.float32))
@@ -686,10 +686,10 @@ def test_other_weights_forget_what_was_learnt(calibration):
         ("count", 0, "count gives 0; expected a whole number of 1 or more"),
         ("count", None, "count gives None"),
         ("animated", np.zeros(2), "animated gives array"),
-        ("finishes", np.zeros(2), "finishes gives array"),
+        ("supports_finish", np.zeros(2), "supports_finish gives array"),
         ("work", ZeroDivisionError("boom"), "failed in work: ZeroDivisionError: boom"),
         ("nets", SystemExit(3), "failed in nets: SystemExit: 3"),
-        ("finishes", KeyError("x"), "failed in finishes: KeyError: 'x'"),
+        ("supports_finish", KeyError("x"), "failed in supports_finish: KeyError: 'x'"),
         ("explanation", None, "explanation gives None; expected text"),
     ],
 )
@@ -706,7 +706,7 @@ def test_every_answer_of_a_method_is_looked_at(asked, given, words, photo, calib
 
     def everything():
         engine.plan(recipe(), {"content": [(64, 43)]})
-        method.animated(method.params()), method.finishes(), method.explanation()
+        method.animated(method.params()), method.supports_finish(), method.explanation()
         list(engine.run(recipe(), {"content": [photo]}))
 
     with pytest.raises(MethodError, match=f"the method 'sample'.* {words}"):

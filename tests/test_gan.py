@@ -24,7 +24,7 @@ from styleplug.imaging.sheet import grid
 from styleplug.methods.cgan import METHOD as CGAN
 from styleplug.methods.dcgan import METHOD as DCGAN
 from styleplug.methods.gan import METHOD as GAN
-from styleplug.methods.shared.mapped import DECODER, NOISE
+from styleplug.methods.shared.style_generator import DECODER, NOISE
 from styleplug.nets import architecture, vae
 from styleplug.nets.dcgan import Unit
 from styleplug.nets.generator import CANVAS, STYLE, Dense

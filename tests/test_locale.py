@@ -25,9 +25,9 @@ from styleplug.methods import Catalogue as Methods
 from styleplug.methods import discover
 from styleplug.training import load_task, task_ids
 from styleplug.ui import page, render
+from styleplug.ui.errors import sentence
 from styleplug.ui.i18n import WORDS, Texts, language, say
 from styleplug.ui.live import Moment
-from styleplug.ui.refusal import sentence
 from styleplug.ui.train import TrainTab, notes, title
 from styleplug.ui.trainer import Trainer
 

@@ -76,7 +76,7 @@ def test_good_methods_are_admitted():
         ({"inputs": (Slot("size", "S", "h"),)}, "'size' is already a setting"),
         ({"inputs": (STYLE, Slot("style_2", "S", "h"))}, "'style_2' is already"),
         ({"rank": "first"}, "rank is 'first'"),
-        ({"finishes": lambda self: 1 / 0}, "failed in finishes: ZeroDivisionError"),
+        ({"supports_finish": lambda self: 1 / 0}, "failed in supports_finish: ZeroDivisionError"),
         ({"inputs": (Slot("x", "", "h"),)}, "'x' needs label"),
         ({"inputs": (Slot("x", "l", " "),)}, "'x' needs label and help"),
         ({"inputs": (Slot("x", "l", "h", most=0),)}, "0 pictures at most"),

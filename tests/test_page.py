@@ -35,10 +35,10 @@ from styleplug.imaging.sheet import GAP, grid
 from styleplug.ui import examples, render
 from styleplug.ui.controls import control
 from styleplug.ui.drawing import Drawing
+from styleplug.ui.errors import sentence
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts, duration, language, memory, say
 from styleplug.ui.live import _left, follow
-from styleplug.ui.refusal import sentence
 from styleplug.ui.uploads import uploaded
 
 pytestmark = THIRD_PARTY

@@ -48,7 +48,7 @@ class Asked:
 def method_command(method: Method[Any]) -> Any:
     """The command of a method, for typer's group `run`."""
     groups: dict[str, type[Params]] = {"Parameters": method.params, "Settings": Settings}
-    if method.finishes():
+    if method.supports_finish():
         groups["Finish"] = Finish
 
     def call(recipe: Path | None, weights: Path | None, **values: Any) -> None:

@@ -130,7 +130,7 @@ class Method(ABC, Generic[P]):
         """Whether these are an animation: its final frame then has `fps`."""
         return False
 
-    def finishes(self) -> bool:
+    def supports_finish(self) -> bool:
         """Whether results can be blended with what they were made from: they have its shape."""
         return bool(self.inputs) and type(self).shape is Method.shape
 

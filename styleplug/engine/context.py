@@ -11,7 +11,7 @@ import numpy as np
 from styleplug.core.backend import Backend, Net
 from styleplug.core.errors import Cancelled, MethodError
 from styleplug.core.weight import WeightFile
-from styleplug.engine.nets import Lent, NetCache
+from styleplug.engine.nets import BorrowedNet, NetCache
 
 
 class RunContext:
@@ -40,22 +40,22 @@ class RunContext:
         self.loading = 0.0  # seconds, which tell nothing of the method's own pace
         self.found_mb = 0.0  # nets that were loaded before the run
         self._files, self._backend, self._cache, self._cancel = files, backend, cache, cancel
-        self._lent: dict[tuple[str, str], Lent] = {}
+        self._borrowed: dict[tuple[str, str], BorrowedNet] = {}
 
     def net(self, key: str, function: str) -> Net:
         """A function of the net declared under `key`, shared with other runs."""
-        known = self._lent.get((key, function))
+        known = self._borrowed.get((key, function))
         if known is not None and not known.closed:
             return known
         if key not in self._files:
             named = ", ".join(self._files) or "none"
             raise MethodError(f"the method asks for the net {key!r}, but its nets() names: {named}")
         started = time.perf_counter()
-        lent = self._cache.borrow(self._backend, self._files[key], function, self.check)
+        net = self._cache.borrow(self._backend, self._files[key], function, self.check)
         self.loading += time.perf_counter() - started
-        self.found_mb += 0.0 if lent.loaded else lent.mb
-        self._lent[key, function] = lent
-        return lent
+        self.found_mb += 0.0 if net.loaded else net.mb
+        self._borrowed[key, function] = net
+        return net
 
     def check(self) -> None:
         """Raise Cancelled once the run is to stop."""
@@ -64,9 +64,9 @@ class RunContext:
 
     def providers(self) -> dict[str, None]:
         """What really computed, each once, in order."""
-        return dict.fromkeys(lent.spec.provider for lent in self._lent.values())
+        return dict.fromkeys(net.spec.provider for net in self._borrowed.values())
 
     def release(self) -> None:
         """Give all nets back."""
-        for lent in self._lent.values():
-            lent.close()
+        for net in self._borrowed.values():
+            net.close()

@@ -161,7 +161,7 @@ def _check_finish(method: Method[Any], finish: Finish) -> None:
         BadParameter: they are no other version of a picture that came.
     """
     asked = finish.model_dump(exclude_defaults=True)
-    if asked and not method.finishes():
+    if asked and not method.supports_finish():
         raise BadParameter(
             f"{method.id} takes no {', '.join(asked)}: its result is not the picture that came in "
             "another look, so there is nothing to keep or to blend with; leave it out"

@@ -42,7 +42,7 @@ class NetCache:
 
     def borrow(
         self, backend: Backend, file: WeightFile, function: str, check: Callable[[], None]
-    ) -> Lent:
+    ) -> BorrowedNet:
         """A net for a run, loaded if need be.
 
         Args:
@@ -62,17 +62,17 @@ class NetCache:
                 entry = self._entries[key] = _Entry(_bytes_of(file))
             entry.users += 1
             self._entries.move_to_end(key)
-        lent = Lent(self, entry, check)
+        net = BorrowedNet(self, entry, check)
         try:
-            with lent.turn():
-                lent.loaded = entry.net is None
+            with net.lock():
+                net.loaded = entry.net is None
                 if entry.net is None:
                     entry.net = self._load(backend, file, function)
-                lent.spec = entry.net.spec
+                net.spec = entry.net.spec
         except BaseException:
-            lent.close()
+            net.close()
             raise
-        return lent
+        return net
 
     def _load(self, backend: Backend, file: WeightFile, function: str) -> Net:
         """A net; where memory is short, idle ones make room for it."""
@@ -108,7 +108,7 @@ class NetCache:
                 entry.net.close()
 
 
-class Lent(Net):
+class BorrowedNet(Net):
     """A shared net as one run sees it: every call waits its turn and can be cancelled.
 
     Attributes:
@@ -126,7 +126,7 @@ class Lent(Net):
         if self._entry is None or self._entry.net is None:
             raise BackendError("this net was given back; ask the context for it again")
         self._check()
-        with self.turn():
+        with self.lock():
             return self._entry.net(**arrays)
 
     @property
@@ -139,10 +139,10 @@ class Lent(Net):
         """Whether it was given back."""
         return self._entry is None
 
-    def turn(self) -> _Turn:
+    def lock(self) -> _CancellableLock:
         """Hold the net's lock for a while."""
         assert self._entry is not None
-        return _Turn(self._entry.lock, self._check)
+        return _CancellableLock(self._entry.lock, self._check)
 
     def close(self) -> None:
         """Give it back; the cache closes it when it wants the room."""
@@ -151,7 +151,7 @@ class Lent(Net):
             self._cache.give_back(entry)
 
 
-class _Turn:
+class _CancellableLock:
     """A lock that is waited for in short naps, so that Stop is heard meanwhile."""
 
     def __init__(self, lock: threading.Lock, check: Callable[[], None]) -> None:

@@ -223,7 +223,7 @@ class Run:
 
     def _kept(self, content: Picture | None) -> Picture | None:
         """The first picture, where the result is that in another look or with its gaps filled."""
-        if content is None or self.method.finishes():
+        if content is None or self.method.supports_finish():
             return content
         masked = any(slot.drawn_on == self.method.inputs[0].id for slot in self.method.inputs)
         return content if masked and self._shape() == (content.width, content.height) else None
@@ -253,7 +253,9 @@ class Run:
         wanted = self._shape(worked=True) if frame.final else (0, 0)
         for image in images if frame.final else ():
             if image.shape[1::-1] != wanted:
-                origin = "shape() says" if not self.method.finishes() else "its first input has"
+                origin = (
+                    "shape() says" if not self.method.supports_finish() else "its first input has"
+                )
                 raise MethodError(
                     f"{self._who} made {image.shape[1]} × {image.shape[0]} pixels; "
                     f"expected {wanted[0]} × {wanted[1]}, as {origin}"

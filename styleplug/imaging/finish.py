@@ -16,7 +16,7 @@ def finish(result: np.ndarray, content: Picture | None, settings: Finish) -> np.
     Args:
         result: (h, w, 3) float32 in [0, 1], as a method made it.
         content: the picture it was made from, of any size; None for results that have nothing
-            to keep or to blend with (`Method.finishes`).
+            to keep or to blend with (`Method.supports_finish`).
         settings: what to do.
 
     Returns:

@@ -1,22 +1,22 @@
-"""Pictures as nets take them: (1 3 h w), sides a multiple of what the net's strides need."""
+"""Convert pictures to the layout of nets, (1 3 h w), with sides that are a multiple of a number."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def to_canvas(picture: np.ndarray, multiple: int) -> np.ndarray:
-    """(h w 3) to (1 3 h' w'): mirrored at the right and bottom up to sides the net takes.
+def pad_to_multiple(picture: np.ndarray, multiple: int) -> np.ndarray:
+    """(h w 3) to (1 3 h' w'): mirror the picture at its right and bottom until its sides fit.
 
     Args:
         picture: float32 in [0, 1].
-        multiple: of which both sides of the canvas are multiples; they are at least twice it.
+        multiple: both sides become a multiple of this, and at least twice this.
     """
     pads = [(0, max(2 * multiple - side, -side % multiple)) for side in picture.shape[:2]]
     padded = np.pad(picture, (*pads, (0, 0)), mode="reflect")
     return np.ascontiguousarray(padded.transpose(2, 0, 1)[None], dtype=np.float32)
 
 
-def from_canvas(canvas: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(1 3 h' w') to (h w 3): what `to_canvas` added is cut off."""
-    return np.ascontiguousarray(canvas[0, :, :height, :width].transpose(1, 2, 0))
+def crop_padding(padded: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(1 3 h' w') to (h w 3): remove what `pad_to_multiple` added."""
+    return np.ascontiguousarray(padded[0, :, :height, :width].transpose(1, 2, 0))

@@ -102,6 +102,6 @@ def cores(length: int, side: int, multiple: int) -> range:
 
 def _mirrored(start: int, stop: int, length: int) -> np.ndarray:
     """Indices from start to stop, reflected at both ends of 0 … length - 1 as often as needed."""
-    period = max(1, 2 * (length - 1))  # the end pixels are not repeated, as in `to_canvas`
+    period = max(1, 2 * (length - 1))  # the end pixels are not repeated, as in `pad_to_multiple`
     places = np.arange(start, stop) % period
     return np.asarray(np.minimum(places, period - places)) if length > 1 else places * 0

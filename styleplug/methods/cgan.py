@@ -21,7 +21,13 @@ from styleplug.core.classes import CLASSES, read
 from styleplug.core.errors import BadParameter, WeightError
 from styleplug.core.params import Numbers, field, shares_of
 from styleplug.core.weight import Embedded
-from styleplug.methods.shared.mapped import DECODER, KEY, VAE, Mapped, MappedParams
+from styleplug.methods.shared.style_generator import (
+    DECODER,
+    KEY,
+    VAE,
+    StyleGenerator,
+    StyleGeneratorParams,
+)
 
 Kind = Literal[
     "female-commoner",
@@ -45,7 +51,7 @@ _WORDS = {
 }
 
 
-class CganParams(MappedParams):
+class CganParams(StyleGeneratorParams):
     """What a visitor can set."""
 
     kind: Kind = field(
@@ -77,7 +83,7 @@ class CganParams(MappedParams):
     )
 
 
-class Cgan(Mapped[CganParams]):
+class Cgan(StyleGenerator[CganParams]):
     """Convolutions that are told a class."""
 
     id = "cgan"

@@ -17,7 +17,12 @@ from typing import Literal
 import numpy as np
 
 from styleplug.algorithms.inpainting import patches
-from styleplug.algorithms.inpainting import poisson as seam
+from styleplug.algorithms.inpainting.poisson import (
+    border_visibility,
+    dilate,
+    poisson_blend,
+    solve_poisson,
+)
 from styleplug.core.errors import UsageError
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method, Slot
@@ -142,7 +147,7 @@ class Completion(Method[CompletionParams]):
         part, hole = picture[window], mask[window]
         detail: str = params.detail
         note = ""
-        if detail != "net" and not patches.suits(_shrunk(part, hole)[1]):
+        if detail != "net" and not patches.can_fill(_shrunk(part, hole)[1]):
             detail, note = _INSTEAD[detail]
         results: tuple[np.ndarray, ...] = ()
         shown = []
@@ -150,8 +155,8 @@ class Completion(Method[CompletionParams]):
             ctx.check()
             piece = _piece(part, hole, detail, rng, ctx, first=done == 1)
             result = picture.copy()
-            result[window] = seam.put(part, piece, hole)
-            shown.append(seam.visible(result[window], hole))
+            result[window] = poisson_blend(part, piece, hole)
+            shown.append(border_visibility(result[window], hole))
             results += (result,)
             metrics = {"border": float(np.mean(shown))}
             yield Frame(done, count, results, note, metrics, final=done == count)
@@ -198,7 +203,7 @@ def _widened(images: Images, params: CompletionParams) -> tuple[np.ndarray, np.n
         )
     pads = ((top, bottom), (left, right))
     drawn = given[0][:, :, 0] >= 0.5 if given else np.zeros((height, width), bool)
-    mask = seam.grown(np.pad(drawn, pads, constant_values=True), params.widen)
+    mask = dilate(np.pad(drawn, pads, constant_values=True), params.widen)
     if mask.all():
         raise UsageError(
             "the mask covers the whole picture, or all of it is transparent, so nothing is left to "
@@ -252,15 +257,15 @@ def _piece(
     The first takes after a place with such surroundings; the others are freer, so that they differ.
     """
     if detail == "shades":
-        return seam.smoothest(picture, ~mask, mask)
+        return solve_poisson(picture, ~mask, mask)
     imagined = None if detail == "patches" else _imagined(picture, mask, rng, ctx)
     if imagined is not None and detail == "net":
         return resize(imagined, *mask.shape[::-1])
     small, hole = _shrunk(picture, mask)
-    found = patches.fill(small, hole, rng, ctx.check, imagined, alike=first)
+    found = patches.fill(small, hole, rng, ctx.check, imagined, match_context=first)
     if hole.shape == mask.shape:
         return found.picture
-    return patches.enlarged(picture, mask, found)
+    return patches.upscale_fill(picture, mask, found)
 
 
 def _imagined(

@@ -8,14 +8,20 @@ Generative Adversarial Networks", arXiv:1511.06434.  What departs from the paper
 from __future__ import annotations
 
 from styleplug.core.weight import Embedded
-from styleplug.methods.shared.mapped import DECODER, KEY, VAE, Mapped, MappedParams
+from styleplug.methods.shared.style_generator import (
+    DECODER,
+    KEY,
+    VAE,
+    StyleGenerator,
+    StyleGeneratorParams,
+)
 
 
-class DcganParams(MappedParams):
+class DcganParams(StyleGeneratorParams):
     """What a visitor can set."""
 
 
-class Dcgan(Mapped[DcganParams]):
+class Dcgan(StyleGenerator[DcganParams]):
     """Convolutions."""
 
     id = "dcgan"

@@ -7,14 +7,20 @@ paper is said in `styleplug/nets/gan.py` and `styleplug/training/tasks/shared/ge
 from __future__ import annotations
 
 from styleplug.core.weight import Embedded
-from styleplug.methods.shared.mapped import DECODER, KEY, VAE, Mapped, MappedParams
+from styleplug.methods.shared.style_generator import (
+    DECODER,
+    KEY,
+    VAE,
+    StyleGenerator,
+    StyleGeneratorParams,
+)
 
 
-class GanParams(MappedParams):
+class GanParams(StyleGeneratorParams):
     """What a visitor can set."""
 
 
-class Gan(Mapped[GanParams]):
+class Gan(StyleGenerator[GanParams]):
     """Dense layers."""
 
     id = "gan"

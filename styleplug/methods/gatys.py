@@ -25,7 +25,7 @@ from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.weight import Embedded, Hub
 from styleplug.imaging import fitted, resize
-from styleplug.imaging.padding import from_canvas, to_canvas
+from styleplug.imaging.padding import crop_padding, pad_to_multiple
 from styleplug.methods.shared.one_pass import STYLE_SIDE, OnePass
 from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
 
@@ -189,13 +189,13 @@ class Gatys(Method[GatysParams]):
         picture = _start(images, sizes[0], params, ctx)
         for height, width in sizes:
             given = {**fixed, **_targets(describe, resize(content, width, height), styles, params)}
-            start = to_canvas(resize(picture, width, height), describe.spec.multiple)
+            start = pad_to_multiple(resize(picture, width, height), describe.spec.multiple)
             optimiser = Adam() if params.optimiser == "adam" else LBFGS()
             rates = [_rate(params, step) for step in range(params.iterations)]
             losses = partial(loss, **given)
             for canvas, found in descend(optimiser, losses, start, rates):
                 ctx.check()
-                picture, done = from_canvas(canvas, height, width), done + 1
+                picture, done = crop_padding(canvas, height, width), done + 1
                 metrics = _metrics(found, given)
                 yield Frame(done, steps, (picture,), metrics=metrics, final=done == steps)
 
@@ -230,9 +230,9 @@ def _targets(
     has almost no features; relative to them, any stroke would be a huge loss.
     """
     multiple, side = describe.spec.multiple, max(content.shape[:2]) * params.style_scale
-    targets, kept = describe(picture=to_canvas(content, multiple)), []
+    targets, kept = describe(picture=pad_to_multiple(content, multiple)), []
     sized = (resize(one, *fitted(one.shape[1], one.shape[0], side)) for one in styles)
-    described = [describe(picture=to_canvas(one, multiple)) for one in sized]
+    described = [describe(picture=pad_to_multiple(one, multiple)) for one in sized]
     shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
     for name in tuple(targets):
         found = [one[name] for one in described]

@@ -206,7 +206,7 @@ def _about_behaviour(method: Method[Any]) -> Iterable[str]:
         lambda: guarded.count(params),
         lambda: guarded.nets(params),
         lambda: guarded.animated(params),
-        lambda: guarded.finishes(),
+        lambda: guarded.supports_finish(),
     ):
         try:
             ask()

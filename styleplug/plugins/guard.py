@@ -84,9 +84,9 @@ class Guarded(Method[Any]):
         """Whether these are an animation."""
         return self._ask("animated", bool, "True or False", params)
 
-    def finishes(self) -> bool:
+    def supports_finish(self) -> bool:
         """Whether results can be blended with what they were made from."""
-        return self._ask("finishes", bool, "True or False")
+        return self._ask("supports_finish", bool, "True or False")
 
     def explanation(self) -> str:
         """What explains the method to a reader."""

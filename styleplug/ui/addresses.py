@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from styleplug.core.errors import BadImage
 from styleplug.system.files import not_fetched
 from styleplug.ui.calls import check_call
-from styleplug.ui.refusal import shown
+from styleplug.ui.errors import shown
 
 LONGEST = 200  # characters of an address that are repeated
 

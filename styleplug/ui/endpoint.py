@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from styleplug.system.jsontext import plain
+from styleplug.ui.errors import shown
 from styleplug.ui.form import Form
 from styleplug.ui.live import follow
-from styleplug.ui.refusal import shown
 from styleplug.ui.results import Folder
 
 if TYPE_CHECKING:

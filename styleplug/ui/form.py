@@ -54,7 +54,7 @@ class Form:
         self.slots = {slot: slot.names for slot in method.inputs}
         self._settings = settings
         self.groups: dict[str, type[Params]] = {OWN: method.params, "settings": settings}
-        if method.finishes():
+        if method.supports_finish():
             self.groups["finish"] = Finish
         self.drawings: dict[str, Drawing] = {}  # by slot, of masks
         self._texts = texts

@@ -14,9 +14,9 @@ from styleplug.core.method import Method
 from styleplug.imaging import ENDINGS, Picture, fitted
 from styleplug.imaging.sheet import columns
 from styleplug.ui import render
+from styleplug.ui.errors import shown
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.live import Moment
-from styleplug.ui.refusal import shown
 from styleplug.ui.results import Folder
 
 CURVE = 4  # metrics of fewer steps are numbers and no curve

@@ -14,10 +14,10 @@ from styleplug.core.recipe import Settings
 from styleplug.engine.request import recipe_in
 from styleplug.ui import examples, render
 from styleplug.ui.endpoint import publish
+from styleplug.ui.errors import sentence, shown
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.live import follow
-from styleplug.ui.refusal import sentence, shown
 from styleplug.ui.results import Folder
 from styleplug.ui.stage import UNSEEN, Stage, Updates
 from styleplug.ui.uploads import uploaded

@@ -24,9 +24,9 @@ from styleplug.training.loop.setup import DEFAULT_MINUTES, Loop
 from styleplug.training.loop.task import Task
 from styleplug.ui import render
 from styleplug.ui.controls import control
+from styleplug.ui.errors import sentence, shown
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Language, Texts, duration, language, message, say
-from styleplug.ui.refusal import sentence, shown
 from styleplug.ui.trainer import Run, Trainer, View
 
 Updates = dict[Any, Any]  # component -> what becomes of it

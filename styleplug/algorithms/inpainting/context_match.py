@@ -1,59 +1,60 @@
-"""The neighbourhood in a picture that is most like a hole's: for an eye, that of the other eye.
+"""Find the place in a picture whose surroundings are most similar to those of a hole.
 
-What lies around the hole is compared with what lies around all places as large, and around those
-of the mirror image.  A pixel more or less does not matter, so colours are blurred before.
+For a hole over one eye of a face, this is the place of the other eye.  The ring of pixels around
+the hole is compared with the ring around every other place, in the picture and in its mirror
+image.  Colours are blurred first, so that an error of one pixel does not matter.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from styleplug.algorithms.inpainting.poisson import grown
+from styleplug.algorithms.inpainting.poisson import dilate
 
 _RING = 7  # pixels around the hole that are compared
-_ALIKE = 0.6  # of their variance, by how much those of another place may differ
-_SPOTS = 200  # pixels at most that stand for all of a ring, or of a hole
-_WAYS = 8_000  # places; where there are more the hole is a scratch, and tells little
+_MOST_ERROR = 0.6  # largest mean squared error of a match, as a share of the ring's variance
+_MOST_POINTS = 200  # a ring or a hole is sampled at about this many pixels
+_MOST_OFFSETS = 8_000  # with more possible places, the hole is too small to match
 
 
-def neighbourhood(picture: np.ndarray, mask: np.ndarray) -> tuple[int, int] | None:
-    """How many rows down and columns to the right of the hole there is one nearly alike.
+def context_match(picture: np.ndarray, mask: np.ndarray) -> tuple[int, int] | None:
+    """Find the offset from the hole to the place with the most similar surroundings.
 
     Args:
         picture: (h w 3) float32.
         mask: (h w) bool, True in the hole.
 
     Returns:
-        A way in the picture and its mirror image at its right; None where nothing is alike, or the
-        hole lies at the side.
+        Rows down and columns to the right, in the picture with its mirror image at its right.
+        None if no place is similar enough, or if the hole touches the side of the picture.
     """
     border = ((_RING, _RING), (_RING, _RING))
     known, mask = np.pad(~mask, border), np.pad(mask, border)
-    if not mask.any() or not known[grown(mask, 1) & ~mask].all():
-        return None  # at the picture's side a neighbourhood is but a part of one
-    hole, ring = np.argwhere(mask), np.argwhere(grown(mask, _RING) & known)
-    ways = _ways(hole, mask.shape)
-    if len(ways) > _WAYS:
+    if not mask.any() or not known[dilate(mask, 1) & ~mask].all():
+        return None  # the ring around the hole is not complete
+    hole, ring = np.argwhere(mask), np.argwhere(dilate(mask, _RING) & known)
+    offsets = _offsets(hole, mask.shape)
+    if len(offsets) > _MOST_OFFSETS:
         return None
-    soft = _blurred(np.pad(picture, (*border, (0, 0))), known)
-    hole, ring = (some[:: 1 + len(some) // _SPOTS, None] for some in (hole, ring))
-    wanted, apart = soft[tuple(ring.T)], []
-    inside, around = (tuple((some + ways).T) for some in (hole, ring))
-    for turn in (1, -1):
-        colours, seen = soft[:, ::turn], known[:, ::turn]
+    soft = _blur(np.pad(picture, (*border, (0, 0))), known)
+    hole, ring = (some[:: 1 + len(some) // _MOST_POINTS, None] for some in (hole, ring))
+    target, errors = soft[tuple(ring.T)], []
+    inside, around = (tuple((some + offsets).T) for some in (hole, ring))
+    for step in (1, -1):
+        colours, seen = soft[:, ::step], known[:, ::step]
         whole, share = seen[inside].all(1), seen[around]
-        error = np.square(colours[around] - wanted).sum(2)
+        error = np.square(colours[around] - target).sum(2)
         error = (error * share).sum(1) / np.maximum(share.sum(1), 1)
-        apart.append(np.where(whole & (share.mean(1) >= 0.5), error, np.inf))
-    turned, best = divmod(int(np.concatenate(apart).argmin()), max(1, len(ways)))
-    if not apart[turned][best] < _ALIKE * wanted.var(1).sum():
+        errors.append(np.where(whole & (share.mean(1) >= 0.5), error, np.inf))
+    mirrored, best = divmod(int(np.concatenate(errors).argmin()), max(1, len(offsets)))
+    if not errors[mirrored][best] < _MOST_ERROR * target.var(1).sum():
         return None
-    down, right = ways[best]
-    return int(down), int(right + turned * picture.shape[1])
+    down, right = offsets[best]
+    return int(down), int(right + mirrored * picture.shape[1])
 
 
-def _ways(hole: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """All ways (n 2) by which a hole (m 2) can be moved inside a picture, its border apart."""
+def _offsets(hole: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """All offsets (n 2) that keep a hole (m 2) and its ring inside a picture."""
     rows, columns = (
         np.arange(_RING - places.min(), side - _RING - places.max())
         for places, side in zip(hole.T, shape, strict=True)
@@ -61,8 +62,8 @@ def _ways(hole: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=2).reshape(-1, 2)
 
 
-def _blurred(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Means of what is known (h w 3) within a pixel."""
+def _blur(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Mean of the known pixels in each 3 × 3 block (h w 3)."""
     weight = known[:, :, None].astype(np.float32)
     parts = np.pad(np.concatenate((picture * weight, weight), axis=2), ((1, 1), (1, 1), (0, 0)))
     sums = np.lib.stride_tricks.sliding_window_view(parts, (3, 3), (0, 1)).sum((3, 4))

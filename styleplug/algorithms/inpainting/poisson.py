@@ -1,29 +1,30 @@
-"""What is put into a picture, made to fit at its border, and how well it fits.
+"""Poisson blending: insert a piece into a picture so that its border does not show.
 
 Pérez, Gangnet & Blake 2003, "Poisson Image Editing": the piece keeps its gradients and takes the
-picture's values at the border.  The difference from the piece as it was is then the smoothest
-there is between the differences at the border; it is found from coarse to fine, each size begun
-with the answer of the coarser one and relaxed a few times.
+values of the picture at the border.  So the correction that is added to the piece is known at the
+border and has a Laplacian of 0 inside.  It is solved from coarse to fine: each size starts from
+the solution of the coarser one, followed by a few Jacobi iterations.
 
-Pieces put side by side are made to meet in the same way: what is added bends only at their seams.
+The seams between several pieces are corrected in the same way; there, the Laplacian is 0
+everywhere but at the seams.
 
-A departure: the difference fades with the distance from the border (a screened Poisson equation),
-else a line that happens to lie there would tint all of a large piece.
+A departure from the paper: the correction fades with the distance from the border (a screened
+Poisson equation).  Otherwise, a line that crosses the border would tint all of a large piece.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-_ROUNDS, _ROUNDS_LARGE, _LARGE = 16, 4, 2**20  # relaxations of a size; of one of so many pixels
-_BAND = 4  # pixels beside the border within which neighbours are compared
-_REACH = 0.04  # of a correction beyond 4 pixels, in sides of a square as large as the piece
-_STEP = 0.15  # length from which on a step between colours is an edge
-_MOST = 0.25  # largest correction: more would be a stain, not a shade
+_ROUNDS, _ROUNDS_LARGE, _LARGE = 16, 4, 2**20  # iterations; those from this many pixels on
+_BAND = 4  # width of the band beside a border, in pixels
+_REACH = 0.04  # fade length beyond 4 pixels, relative to the square root of the piece's area
+_STEP = 0.15  # a larger step between colours is an edge
+_MOST = 0.25  # largest correction; more would be a visible stain
 
 
-def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
-    """A mask (h w), and what is at most so many steps down, up or across from it."""
+def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """Dilate a mask (h w) by a number of steps up, down, left or right."""
     found = mask.copy()
     for _ in range(pixels):
         before = found.copy()
@@ -34,98 +35,101 @@ def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
     return found
 
 
-def put(picture: np.ndarray, piece: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The picture (h w 3) with a piece under the mask, its shades fitted to those around.
+def poisson_blend(picture: np.ndarray, piece: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Insert a piece into a picture (h w 3) under the mask; its colours fit at the border.
 
     Args:
-        picture: float32 in [0, 1]; comes back as it is where nothing is masked.
-        piece: (h w 3), good under the mask and a pixel around it.
+        picture: float32 in [0, 1]; it stays as it is outside the mask.
+        piece: (h w 3), valid under the mask and one pixel around it.
         mask: (h w) bool.
     """
-    border = grown(mask, 1) & ~mask
-    apart = np.zeros_like(picture)
-    apart[border] = np.clip(picture[border] - piece[border], -_MOST, _MOST)
+    border = dilate(mask, 1) & ~mask
+    difference = np.zeros_like(picture)
+    difference[border] = np.clip(picture[border] - piece[border], -_MOST, _MOST)
     result = picture.copy()
-    fitted = piece[mask] + smoothest(apart, border, mask, _reach(mask))[mask]
+    fitted = piece[mask] + solve_poisson(difference, border, mask, _fade_length(mask))[mask]
     result[mask] = np.clip(fitted, 0.0, 1.0)
     return result
 
 
-def levelled(
+def seam_correction(
     picture: np.ndarray, sources: np.ndarray, mask: np.ndarray, given: np.ndarray
 ) -> np.ndarray:
     """What to add (h w 3) to the pieces under a mask so that they meet without a step.
 
-    The step from one piece to the next becomes what it would be in one of them or between the
-    two, whatever is nearest.  Large ones stay: there an object ends.
+    The step across a seam is limited to the range of the steps that both pieces have there in
+    their source.  Large steps stay, because they are edges of objects.
 
     Args:
         picture: (h w 3).
-        sources: (h w 2) row and column of where each pixel of it was taken from.
+        sources: (h w 2) row and column that each pixel was copied from.
         mask: (h w) bool.
-        given: (h' w' 3) that it was taken from.
+        given: (h' w' 3) the picture that the pixels were copied from.
     """
-    border, size = grown(mask, 1) & ~mask, np.array(given.shape[:2])
-    made, bends = mask | border, np.zeros_like(picture)
+    border, size = dilate(mask, 1) & ~mask, np.array(given.shape[:2])
+    made, laplacian = mask | border, np.zeros_like(picture)
 
     def at(places: np.ndarray) -> np.ndarray:
         rows, columns = np.moveaxis(np.clip(places, 0, size - 1), 2, 0)
         return np.asarray(given[rows, columns])
 
-    for way in ((1, 0), (0, 1)):
-        one, two = np.s_[: -way[0] or None, : -way[1] or None], np.s_[way[0] :, way[1] :]
-        before = at(sources[one] + way) - at(sources[one])
-        after = at(sources[two]) - at(sources[two] - way)
+    for axis in ((1, 0), (0, 1)):
+        one, two = np.s_[: -axis[0] or None, : -axis[1] or None], np.s_[axis[0] :, axis[1] :]
+        before = at(sources[one] + axis) - at(sources[one])
+        after = at(sources[two]) - at(sources[two] - axis)
         step = picture[two] - picture[one]
         wanted = np.clip(step, np.minimum(before, after), np.maximum(before, after)) - step
         wanted *= np.maximum(0, 1 - np.square(wanted / _STEP).sum(2, keepdims=True)) ** 2
-        apart = (sources[two] - sources[one] != way).any(2)
-        wanted *= (apart & made[one] & made[two] & (mask[one] | mask[two]))[:, :, None]
-        bends[one] += wanted
-        bends[two] -= wanted
-    shades = smoothest(np.zeros_like(picture), border, mask, _reach(mask), bends)
-    return np.where(mask[:, :, None], shades, 0)
+        is_seam = (sources[two] - sources[one] != axis).any(2)
+        wanted *= (is_seam & made[one] & made[two] & (mask[one] | mask[two]))[:, :, None]
+        laplacian[one] += wanted
+        laplacian[two] -= wanted
+    correction = solve_poisson(np.zeros_like(picture), border, mask, _fade_length(mask), laplacian)
+    return np.where(mask[:, :, None], correction, 0)
 
 
-def _reach(mask: np.ndarray) -> float:
-    """Pixels over which a correction fades to a third."""
+def _fade_length(mask: np.ndarray) -> float:
+    """Pixels over which a correction falls to a third."""
     return float(4 + _REACH * mask.sum() ** 0.5)
 
 
-def smoothest(
+def solve_poisson(
     values: np.ndarray,
     known: np.ndarray,
     wanted: np.ndarray,
     reach: float = np.inf,
-    bends: np.ndarray | None = None,
+    laplacian: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Values (h w c) everywhere wanted, each about the mean of its neighbours.
+    """Solve the (screened) Poisson equation, given its values at the border.
 
     Args:
-        values: (h w c), good where known.
-        known: (h w) bool.
-        wanted: (h w) bool, apart from `known`; what is neither does not count as a neighbour.
-        reach: pixels over which values fade to a third, along a straight border.
-        bends: (h w c) by how much the neighbours shall be larger, in total, than all are alike;
-            0 unless given.
+        values: (h w c), valid where `known`.
+        known: (h w) bool, the border.
+        wanted: (h w) bool, where to solve; disjoint from `known`.  Other pixels are ignored.
+        reach: pixels over which values fall to a third, beside a straight border.
+        laplacian: (h w c) the sum of the neighbours' differences from a pixel; None for 0.
     """
     if not known.any():
         return np.zeros_like(values)
     found = np.where(known[:, :, None], values, 0 if np.isfinite(reach) else values[known].mean(0))
     if min(wanted.shape) > 2 and wanted.any():
-        coarse_known, coarse_values = _halved(known, values)
-        coarse_wanted = _halved(wanted, values)[0] & ~coarse_known
-        # Over twice the way, both down and across, bends are four times their mean.
-        coarse_bends = None if bends is None else 4 * _halved(known | wanted, bends)[1]
-        coarse = smoothest(coarse_values, coarse_known, coarse_wanted, reach / 2, coarse_bends)
+        coarse_known, coarse_values = _downsample(known, values)
+        coarse_wanted = _downsample(wanted, values)[0] & ~coarse_known
+        # A pixel of twice the side has four times the mean Laplacian.
+        coarse_laplacian = (
+            None if laplacian is None else 4 * _downsample(known | wanted, laplacian)[1]
+        )
+        coarse = solve_poisson(
+            coarse_values, coarse_known, coarse_wanted, reach / 2, coarse_laplacian
+        )
         height, width = wanted.shape
         doubled = coarse.repeat(2, 0)[:height].repeat(2, 1)[:, :width]
         found[wanted] = doubled[wanted]
-    return _relaxed(found, known | wanted, wanted, reach, bends)
+    return _relax(found, known | wanted, wanted, reach, laplacian)
 
 
-def _halved(mask: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of blocks of 2 × 2, whether any is masked, and the mean of those that are."""
+def _downsample(mask: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each block of 2 × 2 pixels: whether any is masked, and the mean of those that are."""
     height, width = (side + side % 2 for side in mask.shape)
     pads = ((0, height - mask.shape[0]), (0, width - mask.shape[1]))
     blocks = np.pad(mask, pads).reshape(height // 2, 2, width // 2, 2, 1)
@@ -134,14 +138,14 @@ def _halved(mask: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return counts[:, :, 0] > 0, (parts * blocks).sum((1, 3)) / np.maximum(counts, 1)
 
 
-def _relaxed(
+def _relax(
     values: np.ndarray,
     counts: np.ndarray,
     moving: np.ndarray,
     reach: float,
-    bends: np.ndarray | None,
+    laplacian: np.ndarray | None,
 ) -> np.ndarray:
-    """Values, those that move replaced by the mean of the neighbours that count, some times."""
+    """Jacobi iterations: replace each moving value by the mean of its valid neighbours."""
     weight = np.pad(counts, 1).astype(np.float32)[:, :, None]
     whole = np.pad(values, ((1, 1), (1, 1), (0, 0))) * weight
     inner, rows, columns = whole[1:-1, 1:-1], np.s_[1:-1], np.s_[1:-1]
@@ -149,22 +153,22 @@ def _relaxed(
     around = np.maximum(around, 1) + np.float32(reach**-2)
     for _ in range(_ROUNDS if moving.size < _LARGE else _ROUNDS_LARGE):
         mean = whole[:-2, columns] + whole[2:, columns] + whole[rows, :-2] + whole[rows, 2:]
-        if bends is not None:
-            mean -= bends
+        if laplacian is not None:
+            mean -= laplacian
         np.copyto(inner, mean / around, where=moving[:, :, None])
     return np.asarray(inner)
 
 
-def visible(picture: np.ndarray, mask: np.ndarray) -> float:
-    """How much a border shows: the mean jump across it by that of neighbours beside it.
+def border_visibility(picture: np.ndarray, mask: np.ndarray) -> float:
+    """How much the border of a mask shows: the mean step across it, relative to steps beside it.
 
-    About 1 where nothing tells where the border was; 1 as well where there is nothing to compare.
+    About 1 means that the border is invisible.  It is 1, too, if there is nothing to compare.
 
     Args:
         picture: (h w 3).
-        mask: (h w) bool, whose border is meant.
+        mask: (h w) bool.
     """
-    beside = grown(mask, _BAND) & ~mask
+    beside = dilate(mask, _BAND) & ~mask
     across, near = [], []
     for axis in (0, 1):
         first, second = np.s_[:-1], np.s_[1:]

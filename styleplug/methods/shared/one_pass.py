@@ -12,7 +12,7 @@ import numpy as np
 
 from styleplug.core.backend import Net
 from styleplug.core.method import Context
-from styleplug.imaging.padding import to_canvas
+from styleplug.imaging.padding import pad_to_multiple
 from styleplug.imaging.picture import fitted, resize
 from styleplug.imaging.tiles import by_tiles, thumbnail
 
@@ -50,7 +50,7 @@ class OnePass:
         """The style code (1 k) of a picture (h w 3), seen `scale` times as large."""
         height, width = picture.shape[:2]
         seen = fitted(width, height, max(64, round(STYLE_SIDE * scale)))
-        canvas = to_canvas(resize(picture, *seen), self.describe.spec.multiple)
+        canvas = pad_to_multiple(resize(picture, *seen), self.describe.spec.multiple)
         found = self.describe(picture=canvas)
         return self.code(**{name: found[name] for name in self.code.spec.inputs})["code"]
 
@@ -70,7 +70,7 @@ class OnePass:
             Tiles done, tiles in all, and the picture so far (h w 3).
         """
         multiple = self.paint.spec.multiple
-        whole = to_canvas(thumbnail(content, MEASURED_SIDE), multiple)
+        whole = pad_to_multiple(thumbnail(content, MEASURED_SIDE), multiple)
         known = self.measure(picture=whole)
         known["content_deviation"] = known["content_deviation"] / np.float32(content_weight)
 

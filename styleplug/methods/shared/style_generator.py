@@ -20,7 +20,7 @@ DECODER = "decoder"  # the same: what makes pictures of latents
 VAE = Embedded("vae", "vae.safetensors")
 
 
-class MappedParams(GeneratorParams):
+class StyleGeneratorParams(GeneratorParams):
     """What a visitor can set; it is styles that are drawn to their mean."""
 
     truncation: float = field(
@@ -34,10 +34,10 @@ class MappedParams(GeneratorParams):
     )
 
 
-M = TypeVar("M", bound=MappedParams)
+M = TypeVar("M", bound=StyleGeneratorParams)
 
 
-class Mapped(Generator[M]):
+class StyleGenerator(Generator[M]):
     """A method whose net has the functions "map" and "paint", and another one "decode".
 
     Truncation draws styles, not noise, towards their mean: at 0 it is the mean's picture.
