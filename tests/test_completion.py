@@ -308,7 +308,7 @@ def test_places_cost_differently_at_the_coarsest_size_alone():
     picture, mask = face()
     guide = np.zeros((*mask.shape, 0), np.float32)
     level = patchmatch.Level(picture, mask, np.random.default_rng(0), guide)
-    level.peel(unchecked)
+    level.fill_from_border(unchecked)
     assert level.cost.any() and level.near > 0
     large, hole, more = (part.repeat(2, 0).repeat(2, 1) for part in (picture, mask, guide))
     finer = level.finer(large, hole, more)
