@@ -21,7 +21,7 @@ from styleplug.methods import catalogue
 from styleplug.store import Store
 from styleplug.system import machine
 from styleplug.training.data import pictures
-from styleplug.training.loop.device import accelerator_of
+from styleplug.training.loop.device import hardware_of
 from styleplug.training.loop.setup import Loop
 
 MEMORY = {
@@ -99,7 +99,8 @@ def test_every_library_gets_as_many_threads_as_can_run(has, gets, monkeypatch):
     for module in (torch_backend, onnx_backend):
         monkeypatch.setattr(module, "processors", lambda: 2)
     torch_backend.TorchBackend("cpu")
-    accelerator_of(Loop(device="cpu"))
+    with hardware_of(Loop(device="cpu")):
+        pass
     assert taken == [gets, gets]
     assert onnx_backend._options().intra_op_num_threads == 2
 

@@ -314,7 +314,7 @@ def test_what_was_trained_before_is_known_again(
 def test_missing_packages_are_named(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(EXTRAS, "train", ("accelerate", "no_such_package"))
+    monkeypatch.setitem(EXTRAS, "train", ("matplotlib", "no_such_package"))
     blocks, shown = page._compose(engine, train=tmp_path)
     there = json.dumps(blocks.get_config_file(), default=str)
     texts = shown.table().translations["en"].values()

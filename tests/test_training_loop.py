@@ -25,7 +25,7 @@ import torch
 from conftest import make_photo
 from PIL import Image
 from safetensors.torch import load_file
-from tiny_task import STEPS, TINY, TinyLesson, tiny
+from tiny_task import SHARED, STEPS, TINY, TinyLesson, tiny
 
 from styleplug import cli, training
 from styleplug.core.errors import Cancelled, OutputError, StyleplugError, UsageError, WeightError
@@ -117,6 +117,21 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
     assert same(tmp_path, unbroken)
     assert not litter(tmp_path)
     assert [entry["step"] for entry in logged(tmp_path)] == [5, 10, 15, 20]
+
+
+@pytest.mark.slow
+def test_two_processes_end_with_the_weights_of_one(data: Path, tmp_path: Path) -> None:
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    script = [str(HOUSE / "tests" / "tiny_task.py"), str(data), str(tmp_path / "two"), "shared"]
+    environment = {**os.environ, "PYTHONPATH": str(HOUSE), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *torchrun, *script],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = list(train(tiny(data, tmp_path / "one", SHARED)))
+    assert len(done.stdout.splitlines()) == len(told), "one of the two tells"
+    assert same(tmp_path / "one", tmp_path / "two")
 
 
 def test_chance_follows_from_the_seed(data: Path, unbroken: Path, tmp_path: Path) -> None:

@@ -2,14 +2,17 @@
 
 python tests/tiny_task.py DATA OUT PAUSE
 
-It trains for STEPS steps, and after PAUSE of them waits for ever.
+It trains for STEPS steps, and after PAUSE of them waits for ever.  With "shared" for PAUSE it never
+waits, and may be one of two processes.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,18 +73,32 @@ TINY = Task(
 )
 
 
-def tiny(data: Path, out: Path, **options: object) -> Setup:
+class SharedLesson(TinyLesson):
+    """The same batches in each process; of the losses one has twice as much, the other nothing."""
+
+    def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
+        share = {"0": 2.0, "1": 0.0}.get(os.environ.get("RANK", ""), 1.0)
+        torch.manual_seed(step)
+        for loss in super().losses(step, progress, np.random.default_rng(step)):
+            yield replace(loss, terms={key: share * term for key, term in loss.terms.items()})
+
+
+SHARED = replace(TINY, lesson=SharedLesson)
+
+
+def tiny(data: Path, out: Path, task: Task = TINY, **options: object) -> Setup:
     """A short run."""
     common = {"steps": STEPS, "save_every": 5, "samples_every": 1000, "device": "cpu"}
-    return Setup.of(TINY, data=[data], out=out, options={**common, **options})
+    return Setup.of(task, data=[data], out=out, options={**common, **options})
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    for progress in train(tiny(Path(sys.argv[1]), Path(sys.argv[2]))):
+    task = SHARED if sys.argv[3] == "shared" else TINY
+    for progress in train(tiny(Path(sys.argv[1]), Path(sys.argv[2]), task)):
         sys.stdout.write(f"{progress.step}\n")
         sys.stdout.flush()
-        if progress.step == int(sys.argv[3]):
+        if str(progress.step) == sys.argv[3]:
             time.sleep(600)
 
 

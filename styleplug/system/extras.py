@@ -12,7 +12,7 @@ EXTRAS = {
     "torch": ("torch",),
     "page": ("gradio",),
     "hub": ("huggingface_hub",),
-    "train": ("torch", "accelerate", "matplotlib", "onnx", "onnxscript", "torchvision"),
+    "train": ("torch", "matplotlib", "onnx", "onnxscript", "torchvision"),
     "heic": ("pi_heif",),
 }
 

@@ -19,19 +19,12 @@ from threading import Event
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import nn
 
 from styleplug.core.errors import Cancelled, OutputError, StyleplugError
 from styleplug.system.jsontext import to_json
 from styleplug.training.loop.checkpoint import load_checkpoint, save_checkpoint
-from styleplug.training.loop.device import (
-    accelerator_of,
-    agreed,
-    alone,
-    average_gradients,
-    memory,
-)
+from styleplug.training.loop.device import Hardware, alone, hardware_of, memory
 from styleplug.training.loop.folder import BEST, LAST, Folder
 from styleplug.training.loop.gather import Gathered, gather
 from styleplug.training.loop.progress import Progress, Report, written
@@ -57,29 +50,26 @@ def train(setup: Setup, cancel: Event | None = None) -> Iterator[Progress]:
         StyleplugError: a loss is no longer finite; the last checkpoint is kept.
     """
     cancel = cancel or Event()
-    with alone():
-        accelerator = accelerator_of(setup.loop)
-        folder = Folder(setup, writes=accelerator.is_main_process)
-        with folder.opened(), closing(_run(setup, accelerator, folder, cancel)) as run:
+    with alone(), hardware_of(setup.loop) as hardware:
+        folder = Folder(setup, writes=hardware.main)
+        with folder.opened(), closing(_run(setup, hardware, folder, cancel)) as run:
             for progress in run:
-                if accelerator.is_main_process:
+                if hardware.main:
                     yield progress
 
 
-def _run(
-    setup: Setup, accelerator: Accelerator, folder: Folder, cancel: Event
-) -> Generator[Progress]:
+def _run(setup: Setup, hardware: Hardware, folder: Folder, cancel: Event) -> Generator[Progress]:
     """Read, prepare and train."""
     gathered = yield from gather(setup, cancel)
     yield Progress(note="preparing", warnings=gathered.warnings)
     with memory():
-        run = Run(setup, gathered, accelerator, folder)
+        run = Run(setup, gathered, hardware, folder)
     if run.step:
         yield run.tell(run.seconds(), f"going on from step {run.step}")
     try:
         yield from run.steps(cancel)
     except GeneratorExit:
-        if accelerator.num_processes == 1:  # others would have to be told
+        if hardware.processes == 1:  # others would have to be told
             run.save()
         raise
     except OutputError as error:
@@ -94,18 +84,16 @@ class Run:
         saved: step of the newest checkpoint.
     """
 
-    def __init__(self, setup: Setup, gathered: Gathered, accelerator: Accelerator, folder: Folder):
+    def __init__(self, setup: Setup, gathered: Gathered, hardware: Hardware, folder: Folder):
         self.setup, self.loop, self.gathered = setup, setup.loop, gathered
-        self.accelerator, self.folder = accelerator, folder
+        self.hardware, self.folder = hardware, folder
         torch.manual_seed(self.loop.seed)
         self.lesson = setup.task.lesson(
-            gathered.materials, setup.params, accelerator.device, self.loop.seed
+            gathered.materials, setup.params, hardware.device, self.loop.seed
         )
         self.nets = {"net": self.lesson.net, **self.lesson.critics}
         self.optimisers = {
-            name: accelerator.prepare(
-                torch.optim.Adam(_trained(net), self.loop.rate, self.lesson.betas)
-            )
+            name: torch.optim.Adam(_trained(net), self.loop.rate, self.lesson.betas)
             for name, net in self.nets.items()
         }
         self.average = copy.deepcopy(self.lesson.net).requires_grad_(False).eval()
@@ -137,13 +125,13 @@ class Run:
 
     def seconds(self) -> float:
         """Time spent training, over all resumed parts; all processes agree on it."""
-        return agreed(self.accelerator, time.monotonic() - self.began)
+        return self.hardware.agreed(time.monotonic() - self.began)
 
     def steps(self, cancel: Event) -> Iterator[Progress]:
         """Train to the end, or until told to stop."""
         stopped = False
         while (share := self.share(self.seconds())) < 1:
-            if stopped := bool(agreed(self.accelerator, cancel.is_set())):
+            if stopped := bool(self.hardware.agreed(cancel.is_set())):
                 break
             with memory():
                 self._descend_all(share)
@@ -159,13 +147,13 @@ class Run:
     def _descend_all(self, share: float) -> None:
         """One step: every loss that the lesson yields."""
         rate = self.loop.rate * factor(self.step, share)
-        chance = (self.loop.seed, self.accelerator.process_index, self.step)
+        chance = (self.loop.seed, self.hardware.rank, self.step)
         rng = np.random.default_rng(chance)
         # Lessons take chance from `rng`; layers such as dropout can only take it from torch.
         torch.manual_seed(int(np.random.default_rng((*chance, 1)).integers(2**63)))
         losses = iter(self.lesson.losses(self.step, share, rng))
         while True:
-            with self.accelerator.autocast():
+            with self.hardware.autocast():
                 loss = next(losses, None)
             if loss is None:
                 break
@@ -175,19 +163,19 @@ class Run:
 
     def _descend(self, loss: Loss, rate: float) -> None:
         """One step of one optimiser, at a rate that the lesson's own factor is applied to."""
-        accelerator, optimiser = self.accelerator, self.optimisers[loss.trains]
+        optimiser = self.optimisers[loss.trains]
         parameters = _trained(self.nets[loss.trains])
         values = torch.stack([term.detach().float() for term in loss.terms.values()])
-        found = dict(zip(loss.terms, accelerator.reduce(values, "mean").tolist(), strict=True))
+        found = dict(zip(loss.terms, self.hardware.mean(values).tolist(), strict=True))
         for name, value in found.items():
             if not math.isfinite(value):
                 raise self._diverged(f"the loss {name!r} became {value}")
             self.sums.setdefault(name, []).append(value)
         optimiser.zero_grad()
-        accelerator.backward(loss.total())
-        average_gradients(accelerator, parameters)
-        norm = accelerator.clip_grad_norm_(parameters, self.lesson.clip)
-        if norm is not None and not math.isfinite(float(norm)):
+        loss.total().backward()
+        self.hardware.average_gradients(parameters)
+        norm = nn.utils.clip_grad_norm_(parameters, self.lesson.clip)
+        if not math.isfinite(norm):
             raise self._diverged(f"the gradient of {', '.join(found)} became {float(norm)}")
         for group in optimiser.param_groups:
             group["lr"] = rate * self.lesson.rates.get(loss.trains, 1.0)
@@ -314,7 +302,7 @@ class Run:
             styles=len(materials.styles) if own_styles else 0,
             held_out=sum(map(len, held)),
             skipped=self.gathered.skipped,
-            device=str(self.accelerator.device),
+            device=str(self.hardware.device),
         )
         self.folder.report(report)
         return replace(self.tell(seconds, "stopped" if stopped else "done"), report=report)
