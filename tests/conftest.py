@@ -74,6 +74,14 @@ def painting() -> Picture:
 
 
 @pytest.fixture
+def no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the picture of a training run's losses: it takes longer than a tiny run."""
+    from styleplug.training import curve
+
+    monkeypatch.setattr(curve, "draw", lambda log, out: None)
+
+
+@pytest.fixture
 def calibration(tmp_path: Path) -> Calibration:
     from styleplug.engine.plan import Calibration
 

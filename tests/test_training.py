@@ -49,9 +49,15 @@ def teacher_file(tmp_path_factory):
 
 
 @pytest.fixture
-def make(folder, teacher_file, tmp_path, monkeypatch):
+def make(folder, teacher_file, tmp_path, monkeypatch, no_curve):
     """Setups of short runs; pool pictures move from the first step on."""
-    for name, value in {"POOL": 2, "POOL_FROM": 0, "COUNTED": 8, "JUDGED_STEPS": 2}.items():
+    for name, value in {
+        "POOL": 2,
+        "POOL_FROM": 0,
+        "COUNTED": 8,
+        "JUDGED": 2,
+        "JUDGED_STEPS": 2,
+    }.items():
         monkeypatch.setattr(encoder, name, value)
     torch.set_num_threads(1)
 

@@ -44,7 +44,7 @@ FILES = ("best.safetensors", "checkpoint.safetensors", "last.safetensors")
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
+def _quick(no_curve: None) -> None:
     torch.set_num_threads(1)
 
 
