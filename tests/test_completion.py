@@ -533,7 +533,7 @@ def test_what_is_transparent_is_filled_where_no_mask_came(hole, detail, backend)
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({}, "no mask came, nothing is transparent and the margin is 0"),
+        ({}, "there is no mask, nothing is transparent and the margin is 0"),
         ({"content": np.zeros((90, 120, 4), np.float32)}, "all of it is transparent"),
         ({"mask": np.ones((90, 120), bool)}, "covers the whole picture"),
         ({"mask": box(90, 120, 1, 89, 1, 119), "widen": 4}, "widen the mask less"),

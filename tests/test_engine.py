@@ -344,8 +344,8 @@ def _fails(error):
     [
         (lambda c: iter(()), "without a final frame"),
         (lambda c: iter([replace(GOOD, final=False)]), "without a final frame"),
-        (lambda c: iter([GOOD, GOOD]), "goes on after its final frame"),
-        (lambda c: iter([GOOD, replace(GOOD, final=False)]), "goes on after its final frame"),
+        (lambda c: iter([GOOD, GOOD]), "continued after its final frame"),
+        (lambda c: iter([GOOD, replace(GOOD, final=False)]), "continued after its final frame"),
         (_with(images=()), "has no picture"),
         (_with(images=(np.full((43, 64, 3), np.nan),)), "pixels from nan"),
         (_with(images=(np.full((43, 64, 3), 255.0),)), "from 255 to 255; expected 0 to 1"),
@@ -526,7 +526,7 @@ def test_the_nets_used_longest_ago_are_closed_but_never_in_use(tmp_path):
     cache.borrow(backend, files["a"], "describe", never).close()  # a is now the latest
     cache.borrow(backend, files["d"], "describe", never).close()
     assert backend.closed == ["b", "c"] and backend.loaded == ["a", "b", "c", "d"]
-    with pytest.raises(BackendError, match="given back"):
+    with pytest.raises(BackendError, match="was returned"):
         borrowed["a"](picture=np.zeros((1, 3, 8, 8), np.float32))
     cache.shrink()
     assert backend.closed == ["b", "c", "a", "d"]

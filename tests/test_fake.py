@@ -72,10 +72,10 @@ def test_describe_gives_the_moments():
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({}, r"came arrays \[\], expected exactly \['picture'\]"),
+        ({}, r"got the arrays \[\], expected exactly \['picture'\]"),
         ({"picture": np.zeros((1, 3, 8, 8)), "x": np.zeros(1)}, "expected exactly"),
         ({"picture": np.zeros((1, 3, 8, 6))}, "multiples of 4"),
-        ({"picture": np.zeros((8, 8, 3))}, r"came a picture of shape \(8, 8, 3\)"),
+        ({"picture": np.zeros((8, 8, 3))}, r"got a picture of shape \(8, 8, 3\)"),
     ],
 )
 def test_wrong_arrays_are_told_from_right_ones(arrays, words):
@@ -86,7 +86,7 @@ def test_wrong_arrays_are_told_from_right_ones(arrays, words):
 def test_content_of_another_size_is_refused():
     arrays = given(np.random.default_rng(0), "gram")
     arrays["content_coarse"] = arrays["content_coarse"][:, :, :1]
-    with pytest.raises(BackendError, match="describe the content at the size"):
+    with pytest.raises(BackendError, match="compute the content features at the size"):
         FakeNet(FILE, "gram")(**arrays)
 
 

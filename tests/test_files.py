@@ -51,7 +51,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(files, "MOST_PIPED", len(PNG) - 1)
     writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(PNG))
     writer.start()
-    with pytest.raises(BadImage, match="came out of the pipe; write them into a file"):
+    with pytest.raises(BadImage, match="came through the pipe; save them to a file"):
         read(tmp_path / "pipe")
     writer.join()
 

@@ -135,12 +135,12 @@ def test_the_maker_of_tiffs_makes_them_right() -> None:
     ("numbers", "white", "says"),
     [
         (RAMP, 1, ""),
-        (RAMP * 1.02, 1, "0 to 1.02, were read with 0 as black and 1 as white; what lies beyond"),
+        (RAMP * 1.02, 1, "0 to 1.02, were read with 0 as black and 1 as white; other values"),
         (RAMP * 4 - 0.5, 1, "-0.5 to 3.5"),  # high dynamic range
         (RAMP * 255, 255, "255 as white"),
-        (RAMP * 260, 255, "255 as white; what lies beyond"),
+        (RAMP * 260, 255, "255 as white; other values"),
         (RAMP * 4095, 65535, "65535 as white"),
-        (RAMP * 66_000, 65535, "65535 as white; what lies beyond"),
+        (RAMP * 66_000, 65535, "65535 as white; other values"),
         (RAMP * 1e6, 1e6, "1e+06 as white"),
         ((RAMP * 10).astype(np.int32), 255, "0 to 10"),
         ((RAMP * 300).astype(np.int32), 65535, "0 to 300"),
@@ -196,7 +196,7 @@ DEFLATE = {256: 12, 257: 8, 258: 32, 259: 8, 278: 8, 279: PACKED.size, 339: 3}
     ],
 )
 def test_what_pillow_reads_wrongly_is_refused(data: bytes, says: str) -> None:
-    with pytest.raises(BadImage, match=f"{says}, which is not read; save it anew"):
+    with pytest.raises(BadImage, match=f"{says}, which is not read; save it again"):
         read(data)
 
 
@@ -219,7 +219,7 @@ def test_the_full_page_is_taken(order: str, tags: dict[str, Any]) -> None:
     assert (picture.width, picture.height) == (32, 24)
     assert close(picture.pixels[2, 29], GREEN)
     assert picture.notes == (
-        "the picture: its first page is a small preview; the first page in full was read",
+        "the picture: its first page is a small preview; the first full page was read",
     )
 
 
@@ -233,8 +233,8 @@ def test_a_first_page_in_full_is_taken() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (tiff(SMALL, page0={254: 1}), "a small preview only"),
-        (tiff(SMALL, LARGE, page0={254: 1}, page1={254: 1}), "a small preview only"),
+        (tiff(SMALL, page0={254: 1}), "only a small preview"),
+        (tiff(SMALL, LARGE, page0={254: 1}, page1={254: 1}), "only a small preview"),
         (
             tiff(SMALL, SMALL, page0={254: 1}, page1={262: 32803}, child=True),
             "raw data of a camera",
@@ -308,7 +308,7 @@ def test_what_a_png_says_of_its_greys(chunks: tuple[bytes, ...], wanted: np.ndar
     white = {16: 0.58, 18: 0.75}[chunks[0][9]]
     assert abs(pixels[:, :, 0].ravel()[round(white * 255)] - 1) < 0.02
     assert (np.diff(pixels[:, :, 0].ravel()) >= -1e-6).all()
-    assert "brighter than paper was clipped" in picture.notes[0]
+    assert "brighter than white paper, were clipped" in picture.notes[0]
 
 
 def colour_png(*chunks: bytes) -> bytes:
@@ -350,7 +350,7 @@ def test_a_png_may_have_a_large_profile() -> None:
     assert close(read(saved(quarters(), "JPEG", icc_profile=large)).pixels[1, 1], RED[::-1], 9)
     bomb = png_chunk(b"iCCP", b"any\0\0" + zlib.compress(bytes(20_000_000)))
     picture = read(colour_png(bomb))
-    assert close(picture.pixels[1, 1], RED) and "was left out" in picture.notes[0]
+    assert close(picture.pixels[1, 1], RED) and "was ignored" in picture.notes[0]
 
 
 # JPEG
@@ -369,7 +369,7 @@ def test_a_jpeg_that_lacks_its_end_mark_only(options: dict[str, bool]) -> None:
     small = read(data[:-2], longest=16)
     np.testing.assert_array_equal(small.pixels, read(data, longest=16).pixels)
     for cut in (4, 5, 6, 7, 8, 30, 200, 2000):
-        with pytest.raises(BadImage, match="cut short"):
+        with pytest.raises(BadImage, match="incomplete"):
             read(data[:-cut])
 
 

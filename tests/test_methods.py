@@ -117,12 +117,12 @@ def test_a_bad_declaration_is_refused_with_its_reason(changes, words):
         ),
         ({"lambda": (float, knob(1.0))}, "parameter 'lambda' must be .* no keyword"),
         ({"Upper": (float, knob(1.0))}, "parameter 'Upper' must be lower-case"),
-        ({"a": (float, knob(1.0, ge=1, le=1))}, "leave no choice"),
+        ({"a": (float, knob(1.0, ge=1, le=1))}, "equal or in the wrong order: 1 to 1"),
         ({"a": (float, knob(1.0, le=float("inf")))}, "bounded by None and inf"),
         ({"a": (float, knob(1.0, ge=-1e308, le=1e308))}, "bounded by -1e"),
         ({"a": (float, knob(1.0, step=0))}, "a step of 0"),
         ({"a": (int, knob(9, ge=1, le=5))}, "default of a: .*less than or equal to 5"),
-        ({"a": (int, knob(3, ge=5, le=1))}, "wrong way round: 5 to 1"),
+        ({"a": (int, knob(3, ge=5, le=1))}, "in the wrong order: 5 to 1"),
         ({"a": (float, knob(float("nan")))}, "default of a"),
         ({"a": (Literal["x", "y"], knob("z"))}, "default of a"),
         ({"a": (int, 3)}, "declared by styleplug.core.params.field"),
@@ -150,7 +150,7 @@ def test_no_parameter_is_called_as_what_a_border_takes_already():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydantic's, of some
             params = with_params(**{name: (int, knob(1))})
-        with pytest.raises(MethodError, match=f"parameter '{name}' cannot be called so"):
+        with pytest.raises(MethodError, match=f"parameter '{name}' cannot have this name"):
             admit(made(params=params))
 
 

@@ -418,7 +418,7 @@ def _file(path: Path, data: bytes) -> Path:
     [
         (lambda folder: _file(folder / "empty.png", b""), "empty"),
         (lambda folder: _file(folder / "note.png", b"dear diary"), "picture"),
-        (lambda folder: _cut(picture(folder, "cut.png", RED)), "damaged|cut short|truncated"),
+        (lambda folder: _cut(picture(folder, "cut.png", RED)), "damaged|incomplete|truncated"),
     ],
     ids=["empty", "text", "truncated"],
 )
@@ -477,14 +477,14 @@ BASE64 = "data:image/png;base64," + 400 * "iVBORw0KGgo"
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda mine: {"content": BASE64}, r"content = 'data:image/png;.*… is no upload.*upload"),
-        (lambda mine: {"content": BASE64[22:]}, "content = 'iVBOR.*… is no upload"),
-        (lambda mine: {"content": {"url": BASE64}}, "content = .* is no upload"),
-        (lambda mine: {"content": {"path": 7}}, "content = .* is no upload"),
-        (lambda mine: {"content": 3}, "content = 3 is no upload"),
+        (lambda mine: {"content": BASE64}, r"content = 'data:image/png;.*… is not an upload.*upload"),
+        (lambda mine: {"content": BASE64[22:]}, "content = 'iVBOR.*… is not an upload"),
+        (lambda mine: {"content": {"url": BASE64}}, "content = .* is not an upload"),
+        (lambda mine: {"content": {"path": 7}}, "content = .* is not an upload"),
+        (lambda mine: {"content": 3}, "content = 3 is not an upload"),
         (lambda mine: {"style": [mine, mine]}, "style is a list.*style_2, style_3"),
         (lambda mine: {"style": [[mine, None]]}, "style is a list"),
-        (lambda mine: {"style_2": []}, r"style_2 = \[\] is no upload"),
+        (lambda mine: {"style_2": []}, r"style_2 = \[\] is not an upload"),
     ],
 )
 def test_a_picture_that_is_no_upload_is_refused_in_words(

@@ -161,7 +161,7 @@ def spoilt(result, change):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda w: w.pop("picture.bias"), r"lacks the tensor 'picture\.bias'"),
+        (lambda w: w.pop("picture.bias"), r"the tensor is missing: 'picture\.bias'"),
         (lambda w: w.update(more=np.zeros(2, np.float16)), r"has no tensor 'more'"),
         (
             lambda w: w.update({"picture.bias": np.zeros(4, np.float16)}),

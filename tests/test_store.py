@@ -285,8 +285,8 @@ def test_local_paths_that_hold_no_weights(store, tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
     for path, words in [
         (tmp_path / "nowhere", "there is no weight file"),
-        (tmp_path, "no file that could hold weights"),
-        (tmp_path / "pipe", "no file that could hold weights"),
+        (tmp_path, "not a file that can hold weights"),
+        (tmp_path / "pipe", "not a file that can hold weights"),
     ]:
         with pytest.raises(WeightError, match=words):
             resolve(store, Local("vgg19", path))
@@ -588,7 +588,7 @@ def test_hub_that_describes_but_never_sends(store, hub, monkeypatch):
     monkeypatch.setattr(hub_module, "STALL", 0.5)
     hub.mute = True
     file, _ = resolve(store, PART, ENCODER)
-    assert "no byte came for 0.5 s" in file.note
+    assert "no data arrived for 0.5 s" in file.note
 
 
 def test_file_that_is_missing_does_not_silence_the_hub(store, hub):
@@ -603,7 +603,7 @@ def test_stalled_download_is_given_up_and_resumed(store, hub, impatient, monkeyp
     began = time.monotonic()
     file, _ = resolve(store, WHOLE, ENCODER)
     assert 0.4 < time.monotonic() - began < 3
-    assert "no byte came for 0.5 s; what came is kept" in file.note
+    assert "no data arrived for 0.5 s; the data so far is kept" in file.note
     hub.stall_after = None
     file, _ = resolve(store, WHOLE, ENCODER)
     assert file.path.read_bytes() == VGG_BYTES
@@ -628,7 +628,7 @@ def test_endpoint_that_is_no_address(store, hub, monkeypatch, address):
 
 
 def test_source_that_no_hub_could_have(store, hub):
-    with pytest.raises(WeightError, match="no file of a Hub"):
+    with pytest.raises(WeightError, match="not a file on a Hub"):
         resolve(store, Hub("vgg19", "not a/repo/name", FILE, "MIT"))
 
 
@@ -681,7 +681,7 @@ def test_broken_pin_says_what_to_do(store, hub, tmp_path):
     resolve(store, PART)
     pin = only(tmp_path / "cache", "*.json")
     pin.write_text("{")
-    with pytest.raises(WeightError, match="delete it to pin the file anew"):
+    with pytest.raises(WeightError, match="delete it to accept the current file"):
         resolve(store, PART)
 
 
@@ -696,7 +696,7 @@ def test_new_declared_digest_replaces_an_old_pin(store, hub):
 def test_oversized_file_is_refused_unread(store, hub, monkeypatch):
     monkeypatch.setattr(files_module, "LARGEST", 10**6)
     file, _ = resolve(store, WHOLE, ENCODER)
-    assert "at most 1 MB are taken" in file.note
+    assert "at most 1 MB are accepted" in file.note
     assert sum(end - start for start, end in hub.sent()) < 2**13
     assert resolve(store, PART)[0].path.read_bytes() == FEATURE_BYTES  # what is kept counts
     monkeypatch.setattr(files_module, "LARGEST", 10**5)
@@ -718,7 +718,7 @@ def test_part_that_was_damaged_is_never_taken_for_whole(store, hub, impatient, t
     resolve(store, WHOLE, ENCODER)
     only(tmp_path / "cache", "*.part").write_bytes(b"x" * 10**5)
     hub.cut_after = None
-    with pytest.raises(WeightError, match="does not begin as a safetensors file does"):
+    with pytest.raises(WeightError, match="does not start like a safetensors file"):
         resolve(store, WHOLE)
     assert resolve(store, WHOLE)[0].path.read_bytes() == VGG_BYTES
 
@@ -804,7 +804,7 @@ def test_download_that_hangs_elsewhere_holds_nobody_up(store, hub, tmp_path, mon
     with FileLock(only(tmp_path / "cache", "*.lock")):
         began = time.monotonic()
         file, _ = resolve(store, PART, ENCODER)
-        assert "Another download of vgg19 does not get on" in file.note
+        assert "Another download of vgg19 makes no progress" in file.note
         assert 0.4 < time.monotonic() - began < 2
         monkeypatch.setattr(hub_module, "STALL", 60)
         began = time.monotonic()

@@ -132,8 +132,8 @@ def _kind(name: str) -> type[Backend]:
         found: type[Backend] = getattr(importlib.import_module(module), kind)
     except (ImportError, OSError) as error:
         raise BackendError(
-            f"{EXTRAS[name][0]} is installed but does not load ({error}); "
-            f"install it afresh: {install(name)}"
+            f"{EXTRAS[name][0]} is installed but cannot be loaded ({error}); "
+            f"install it again: {install(name)}"
         ) from error
     return found
 
@@ -146,7 +146,7 @@ def _lacks(name: str) -> str:
 def _remedy(backend: str) -> str:
     """What to say where nothing can be chosen."""
     if backend == "auto":
-        return f"no backend is installed; get one by {install('onnx')} or {install('torch')}"
+        return f"no backend is installed; install one with {install('onnx')} or {install('torch')}"
     if backend not in _KINDS:
         return f"unknown backend {backend!r}; expected one of: auto, {', '.join(_KINDS)}"
     return f"{_lacks(backend)}; or choose the backend 'auto'"

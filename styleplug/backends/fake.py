@@ -84,12 +84,12 @@ class FakeNet(Net):
             raise BackendError("this net is closed; load it again")
         if set(arrays) != set(self.spec.inputs):
             raise BackendError(
-                f"came arrays {sorted(arrays)}, expected exactly {sorted(self.spec.inputs)}"
+                f"got the arrays {sorted(arrays)}, expected exactly {sorted(self.spec.inputs)}"
             )
         shape = arrays["picture"].shape if "picture" in arrays else (1, 3, 0, 0)
         if len(shape) != 4 or shape[:2] != (1, 3) or shape[2] % BLOCK or shape[3] % BLOCK:
             raise BackendError(
-                f"came a picture of shape {shape}, expected (1, 3, h, w) with h and w "
+                f"got a picture of shape {shape}, expected (1, 3, h, w) with h and w "
                 f"multiples of {BLOCK}"
             )
         exact = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
@@ -158,8 +158,8 @@ def _content(features: np.ndarray, wanted: np.ndarray, l1: np.ndarray) -> tuple[
     """Squared error, blended with absolute error by `l1` in 0..1; loss and slope."""
     if features.shape != wanted.shape:
         raise BackendError(
-            f"came content features of shape {wanted.shape}, expected {features.shape}: "
-            "describe the content at the size of the picture"
+            f"got content features of shape {wanted.shape}, expected {features.shape}: "
+            "compute the content features at the size of the picture"
         )
     error = features - wanted
     loss = (1 - l1) * np.mean(error**2) + l1 * np.mean(np.abs(error))

@@ -1,1 +1,1 @@
-"""The vocabulary that all layers share; it imports nothing else of ours."""
+"""The contracts between the layers; this package imports no other part of styleplug."""

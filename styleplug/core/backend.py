@@ -1,4 +1,4 @@
-"""What a backend promises: it loads nets, and a net maps arrays to arrays."""
+"""The interface of backends: a backend loads nets, and a net maps arrays to arrays."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class NetSpec:
         arch: architecture id.
         function: function id.
         inputs: names of the arrays it takes.
-        outputs: names of the arrays it gives.
-        provider: what really computes it ("cpu", "cuda …", "CPUExecutionProvider" …).
+        outputs: names of the arrays it returns.
+        provider: the device or library that computes it ("cpu", "cuda …", "CPUExecutionProvider").
         weights: the file its weights were read from.
         multiple: height and width of a picture it takes must be multiples of this.
     """
@@ -54,7 +54,7 @@ class Net(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Free its memory; it cannot be called any more."""
+        """Free its memory; after this it cannot be called."""
 
 
 class Backend(ABC):
@@ -87,12 +87,12 @@ class Backend(ABC):
         """
 
     def release(self) -> None:  # noqa: B027  most hold none
-        """Give back memory that is held for later calls only."""
+        """Free memory that is only cached for later calls."""
 
     @property
     @abstractmethod
     def notes(self) -> tuple[str, ...]:
-        """Warnings for the visitor, such as a graphics card asked for and not used."""
+        """Warnings for the user, for example that the chosen graphics card is not used."""
 
 
 Arrays = Mapping[str, np.ndarray]

@@ -20,7 +20,7 @@ def spell(names: Sequence[str]) -> np.ndarray:
     """
     if not 1 <= len(names) <= CLASSES:
         raise UsageError(
-            f"came {len(names)} classes ({', '.join(names[:20])}); expected 1 to {CLASSES}: "
+            f"got {len(names)} classes ({', '.join(names[:20])}); expected 1 to {CLASSES}: "
             "a folder for each, with its pictures in it"
         )
     table = np.zeros((CLASSES, LETTERS), np.float32)
@@ -28,7 +28,7 @@ def spell(names: Sequence[str]) -> np.ndarray:
         letters = name.encode()
         if not 0 < len(letters) <= LETTERS or 0 in letters or names.count(name) > 1:
             raise UsageError(
-                f"came a class named {name!r}; expected a name of its own, of 1 to {LETTERS} bytes"
+                f"got a class named {name!r}; expected a name of its own, of 1 to {LETTERS} bytes"
             )
         row[: len(letters)] = list(letters)
     return table

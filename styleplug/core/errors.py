@@ -1,53 +1,53 @@
-"""Everything that can go wrong, as one tree.
+"""All exceptions of styleplug, as one tree.
 
     StyleplugError
-    ├── UsageError            the caller's to mend (command line: exit status 2)
-    │   ├── BadImage          a file that is no usable picture
-    │   ├── BadParameter      a parameter unknown, out of bounds or of the wrong kind
-    │   └── BadRecipe         a recipe that cannot be read
-    ├── WeightError           a weight file is missing, damaged or not what was expected
-    │   ├── DigestMismatch    its sha256 is not the known one
-    │   └── HubUnavailable    the Hub cannot be reached, or answers with an error
+    ├── UsageError            an error of the caller (command line: exit status 2)
+    │   ├── BadImage          a file that cannot be used as a picture
+    │   ├── BadParameter      a parameter is unknown, out of bounds or of the wrong type
+    │   └── BadRecipe         a recipe cannot be read
+    ├── WeightError           a weight file is missing, damaged or not the expected one
+    │   ├── DigestMismatch    its sha256 is not the expected one
+    │   └── HubUnavailable    the Hub cannot be reached, or returns an error
     ├── BackendError          the backend cannot load or run a net
-    ├── OutOfMemory           too large for the memory there is, even after stepping down
+    ├── OutOfMemory           not enough memory, even at a smaller size
     ├── OutputError           the result cannot be written
-    ├── MethodError           a method (built in or plug-in) failed or cannot be admitted
-    └── Cancelled             the visitor stopped the run
+    ├── MethodError           a method (built-in or plug-in) failed or is not valid
+    └── Cancelled             the user stopped the run
 
-Messages say what came, what was expected and what to do; they are shown to users as they are.
+Messages say what was given, what was expected and what to do.  Users see them unchanged.
 """
 
 
 class StyleplugError(Exception):
-    """Root of the tree: catch it to catch everything of ours."""
+    """The root of the tree: catch it to catch every error of styleplug."""
 
 
 class UsageError(StyleplugError):
-    """The caller's to mend."""
+    """An error of the caller."""
 
 
 class BadImage(UsageError):
-    """A file that is no usable picture."""
+    """A file cannot be used as a picture."""
 
 
 class BadParameter(UsageError):
-    """A parameter unknown, out of bounds or of the wrong kind."""
+    """A parameter is unknown, out of bounds or of the wrong type."""
 
 
 class BadRecipe(UsageError):
-    """A recipe that cannot be read."""
+    """A recipe cannot be read."""
 
 
 class WeightError(StyleplugError):
-    """A weight file is missing, damaged or not what was expected."""
+    """A weight file is missing, damaged or not the expected one."""
 
 
 class DigestMismatch(WeightError):
-    """The sha256 of a weight file is not the known one."""
+    """The sha256 of a weight file is not the expected one."""
 
 
 class HubUnavailable(WeightError):
-    """The Hub cannot be reached, or answers with an error."""
+    """The Hub cannot be reached, or returns an error."""
 
 
 class BackendError(StyleplugError):
@@ -55,10 +55,10 @@ class BackendError(StyleplugError):
 
 
 class OutOfMemory(StyleplugError):
-    """Too large for the memory there is, even after stepping down.
+    """There is not enough memory, even at a smaller size.
 
     Attributes:
-        sized: whether a smaller picture would take less.
+        sized: whether a smaller picture would need less.
     """
 
     def __init__(self, message: str = "", *, sized: bool = True) -> None:
@@ -71,8 +71,8 @@ class OutputError(StyleplugError):
 
 
 class MethodError(StyleplugError):
-    """A method (built in or plug-in) failed or cannot be admitted."""
+    """A method (built-in or plug-in) failed or is not valid."""
 
 
 class Cancelled(StyleplugError):
-    """The visitor stopped the run."""
+    """The user stopped the run."""

@@ -1,4 +1,4 @@
-"""What a run yields: progress is data."""
+"""The frames that a run yields: its progress and its result."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from styleplug.core.recipe import Recipe
 
 
 class Report(BaseModel):
-    """What happened, for the badge on the page and `--json`; made by the engine."""
+    """A report on a finished run, made by the engine; the page and `--json` show it."""
 
     model_config = ConfigDict(frozen=True)
     method: str
     backend: str
-    provider: str  # what really computed: "cpu", "cuda (NVIDIA H200)", "CPUExecutionProvider" …
+    provider: str  # what computed it: "cpu", "cuda (NVIDIA H200)", "CPUExecutionProvider" …
     seconds: float
     peak_rss_mb: float
     width: int  # of one picture
     height: int
     count: int = 1  # of pictures
-    fps: float = 0.0  # where they are an animation
+    fps: float = 0.0  # greater than 0 for an animation
     steps: int
     metrics: dict[str, float]
     weights: tuple[dict[str, str], ...]  # file, sha256, source
-    notes: tuple[str, ...] = ()  # fallbacks and warnings, in words for the visitor
+    notes: tuple[str, ...] = ()  # sentences for the user: fallbacks and warnings
     cancelled: bool = False
     recipe: Recipe
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A moment of a run.
+    """One step of a run.
 
-    Exactly one frame of a run, the last, is final.  Methods leave `report` alone.
+    Only the last frame of a run is final.  Methods do not set `report`.
 
     Args:
         step: steps done.
-        steps: steps in all; 0 where unknown.
-        images: previews, or the results where final: (h, w, 3) float32 in [0, 1], or
-            (h, w, 4) from the engine where the content had transparency.  All of one size.
-        note: a word for the visitor ("downloading vgg19 41 of 80 MB"); that of a method's final
-            frame goes into the report.
+        steps: number of all steps; 0 if unknown.
+        images: previews, or the results in the final frame: (h, w, 3) float32 in [0, 1], or
+            (h, w, 4) from the engine if the content has transparency.  All have one size.
+        note: a message for the user ("downloading vgg19 41 of 80 MB"); the engine copies the note
+            of a method's final frame into the report.
         metrics: losses and scores by name.
-        final: this is the result.
-        fps: where greater than 0, the images are those of an animation, so many a second.
-        report: on the engine's final frame.
+        final: whether this is the result.
+        fps: pictures per second of an animation; 0 if the images are no animation.
+        report: only in the final frame of the engine.
     """
 
     step: int

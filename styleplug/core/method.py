@@ -1,4 +1,4 @@
-"""What a method declares, and what it gets from the engine."""
+"""The interface of methods: what a method declares, and what the engine gives it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Slot:
     Args:
         id: its name in the command line, Python and HTTP.
         label: its name on the page.
-        help: what to put there.
-        most: how many pictures it takes at most.
-        least: how many it needs; 0 where it may stay empty.
-        drawn_on: id of another slot where this is a mask of that slot's picture, drawn over it
-            on the page.  White, or opaque where the file has transparency, marks what is to be
-            filled; the method gets 0 and 1, (h, w, 3), in the size of the picture it is drawn on.
-            Where none came, what is transparent in that picture is the mask.
+        help: which picture belongs there.
+        most: largest number of pictures.
+        least: smallest number of pictures; 0 if it may stay empty.
+        drawn_on: for a mask, the id of the slot whose picture it belongs to; the page lets users
+            draw it over that picture.  White marks what is to be filled, or opaque if the file has
+            transparency.  The method gets 0 and 1, (h, w, 3), in the size of that picture.  If no
+            mask is given, the transparent parts of that picture are the mask.
     """
 
     id: str
@@ -45,18 +45,18 @@ class Slot:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Under which HTTP takes its pictures, each by its own: style, style_2 and so on."""
+        """The names of its pictures in HTTP: style, style_2 and so on."""
         return (self.id, *(f"{self.id}_{n}" for n in range(2, self.most + 1)))
 
 
 class Context(Protocol):
-    """What the engine lends a method for one run."""
+    """What the engine provides to a method for one run."""
 
     size: int
-    """Long side in pixels of the first slot's pictures, and so of the result unless the method's
-    `shape` says another; side of the square that a method makes without any."""
+    """Long side in pixels of the first slot's pictures, and of the result unless `shape` changes
+    it.  For a method without pictures: the side of its square result."""
     rng: np.random.Generator
-    """Seeded by the recipe; the only source of chance."""
+    """Seeded by the recipe; a method uses no other random numbers."""
 
     def net(self, key: str, function: str) -> Net:
         """A function of the net declared under `key` in `Method.weights`, cached between runs."""
@@ -66,32 +66,32 @@ class Context(Protocol):
         """Call at least once a step.
 
         Raises:
-            Cancelled: the visitor stopped the run.
+            Cancelled: the user stopped the run.
         """
         ...
 
 
 class Method(ABC, Generic[P]):
-    """An image method: declares itself once, and thereby is a tab, a command and an endpoint.
+    """An image method.  From its declaration follow a tab, a command and an endpoint.
 
-    `run` gets its pictures as (h, w, 3) float32 in [0, 1], sRGB, the first slot's already
-    resized to `ctx.size`; it yields Frames, the last of them final.  A slot that was left empty
-    has (), and a method without inputs gets no pictures at all.  Where it is stopped
-    (`Cancelled` from `ctx.check`, raised at any time) the engine keeps its last picture.
+    `run` gets its pictures as (h, w, 3) float32 in [0, 1], sRGB; those of the first slot are
+    already resized to `ctx.size`.  It yields Frames; the last one is final.  An empty slot has ().
+    When the user stops the run, `ctx.check` raises `Cancelled`, and the engine keeps the last
+    picture.
     """
 
     id: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
-    paper: ClassVar[str]  # where the method comes from
+    paper: ClassVar[str]  # the source of the method
     params: ClassVar[type[Params]]
     inputs: ClassVar[tuple[Slot, ...]]
     weights: ClassVar[Mapping[str, tuple[WeightSource, ...]]]
     catalogues: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # language -> texts, by place
     rank: ClassVar[int] = 100  # methods are shown in this order, then by id
-    tiled: ClassVar[bool] = False  # paints by `core.tiles`: memory hardly grows with the picture
-    bounded: ClassVar[bool] = False  # the same holds, though it does not paint by tiles
-    result_is_style: ClassVar[bool] = False  # the page offers to paint other pictures with it
+    tiled: ClassVar[bool] = False  # works by `imaging.tiles`: memory hardly grows with the size
+    bounded: ClassVar[bool] = False  # memory hardly grows with the size, for another reason
+    result_is_style: ClassVar[bool] = False  # the page offers the result as a style
 
     @abstractmethod
     def run(self, images: Images, params: P, ctx: Context) -> Iterator[Frame]:
@@ -99,21 +99,21 @@ class Method(ABC, Generic[P]):
 
     @abstractmethod
     def work(self, params: P, pixels: int) -> float:
-        """Work of a run of so many result pixels, in steps × megapixels.
+        """The amount of work of a run, in steps × megapixels.
 
-        The engine's plan turns it into seconds by what earlier runs on this machine took.
+        The engine estimates the time from it and from earlier runs on this machine.
 
         Args:
-            params: of the run.
-            pixels: of one picture of the result, however many there are (`count`).
+            params: the parameters of the run.
+            pixels: number of pixels of one picture of the result.
         """
 
     def nets(self, params: P) -> tuple[str, ...]:
-        """Keys of `weights` that a run with these parameters uses (all, unless overridden)."""
+        """Keys of the `weights` that a run with these parameters uses (by default all)."""
         return tuple(self.weights)
 
     def shape(self, params: P, width: int, height: int) -> tuple[int, int]:
-        """Width and height of the result (those of the first input, unless overridden).
+        """Width and height of the result (by default those of the first input).
 
         Args:
             params: of the run.
@@ -123,22 +123,22 @@ class Method(ABC, Generic[P]):
         return width, height
 
     def count(self, params: P) -> int:
-        """How many pictures the final frame holds (one, unless overridden)."""
+        """Number of pictures in the final frame (by default one)."""
         return 1
 
     def animated(self, params: P) -> bool:
-        """Whether these are an animation: its final frame then has `fps`."""
+        """Whether the pictures are an animation; its final frame then has `fps`."""
         return False
 
     def supports_finish(self) -> bool:
-        """Whether results can be blended with what they were made from: they have its shape."""
+        """Whether a result can be blended with its input, because it has the same shape."""
         return bool(self.inputs) and type(self).shape is Method.shape
 
     def explanation(self) -> str:
-        """What explains the method to a reader: Markdown, from `<id>.md` beside its module.
+        """An explanation of the method in Markdown, from the file `<id>.md` beside its module.
 
-        Empty where there is no such file.  Formulas stand between `$$`; links to pictures are
-        relative to the file.
+        It is empty if there is no such file.  Formulas are written between `$$`; links to pictures
+        are relative to the file.
         """
         module = getattr(sys.modules.get(type(self).__module__), "__file__", None)
         page = Path(module).with_name(f"{self.id}.md") if module else None

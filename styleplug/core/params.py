@@ -1,4 +1,4 @@
-"""Parameters: declared once, from which every border derives its control, option and check."""
+"""Parameters: declared once; the page, command line and HTTP derive everything from this."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from styleplug.core.errors import BadParameter, MethodError, StyleplugError
 
 
 def _numbers(value: Any) -> Any:
-    """Accept "1, 0.5" from a text box or the command line where numbers are wanted."""
+    """Accept text such as "1, 0.5" from a text box or the command line."""
     if isinstance(value, str):
         try:
             return tuple(float(part) for part in value.replace(",", " ").split())
@@ -30,16 +30,16 @@ def _numbers(value: Any) -> Any:
 
 
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_numbers)]
-"""A short list of numbers, written "1, 0.5" at the borders."""
+"""A short list of numbers; users write it as "1, 0.5"."""
 
 
 class Hint(BaseModel):
-    """What a border needs beyond type and bounds to show a parameter."""
+    """How a parameter is shown, besides its type and bounds."""
 
     model_config = ConfigDict(frozen=True)
     label: str
     help: str
-    words: dict[str, str] = {}  # choice -> how it is shown
+    words: dict[str, str] = {}  # choice -> its label
     unit: str = ""
     step: float | None = None
     advanced: bool = False
@@ -60,15 +60,15 @@ def field(
     """Declare a parameter of a `Params` class.
 
     Args:
-        default: the only place where the default stands; checked against the bounds.
+        default: the default value; it is checked against the bounds.
         label: short name on the page.
-        help: what it does, for somebody who reads no code.
-        words: how the page shows each choice of a Literal; by default as it is.
-        ge: smallest value allowed.
-        le: largest value allowed.
-        step: granularity of the slider.
+        help: what it does, in words for a user.
+        words: labels of the choices of a Literal; by default the choices themselves.
+        ge: smallest allowed value.
+        le: largest allowed value.
+        step: step of the slider.
         unit: "px", "s" …, shown beside the value.
-        advanced: kept out of sight until asked for.
+        advanced: hidden until the user opens the advanced settings.
     """
     named = dict(words or {})
     hint = Hint(label=label, help=help, words=named, unit=unit, step=step, advanced=advanced)
@@ -86,20 +86,20 @@ def hint_of(info: FieldInfo) -> Hint:
 
 
 def bounds_of(info: FieldInfo) -> tuple[float | None, float | None]:
-    """Smallest and largest value allowed, None where there is no bound."""
+    """Smallest and largest allowed value; None if there is no bound."""
     low = next((m.ge for m in info.metadata if hasattr(m, "ge")), None)
     high = next((m.le for m in info.metadata if hasattr(m, "le")), None)
     return low, high
 
 
 def choices_of(info: FieldInfo) -> tuple[str, ...]:
-    """The allowed words of a Literal parameter, else ()."""
+    """The choices of a Literal parameter, else ()."""
     annotation = info.annotation
     return get_args(annotation) if str(get_origin(annotation)) == "typing.Literal" else ()
 
 
 class Params(BaseModel):
-    """Base of every method's parameters: immutable, nothing unknown, nothing out of bounds."""
+    """Base class of parameters: immutable; unknown names and invalid values are refused."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
@@ -107,10 +107,10 @@ class Params(BaseModel):
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Validate values from any border.
+        """Validate values from the page, the command line, Python or HTTP.
 
         Raises:
-            BadParameter: names every offending parameter, what came and what was expected.
+            BadParameter: names every wrong parameter, its value and what was expected.
         """
         try:
             return cls.model_validate(dict(values))
@@ -118,7 +118,7 @@ class Params(BaseModel):
             raise BadParameter(_explain(cls, error)) from None
         except StyleplugError:
             raise
-        except Exception as error:  # a stranger's validator
+        except Exception as error:  # the validator of a plug-in
             raise MethodError(f"{cls.__name__} failed: {type(error).__name__}: {error}") from error
 
 
@@ -126,7 +126,7 @@ _P = TypeVar("_P", bound=Params)
 
 
 def _explain(params: type[Params], error: ValidationError) -> str:
-    """One sentence a problem."""
+    """One sentence for each problem."""
     sentences = []
     for problem in error.errors():
         name = str(problem["loc"][0]) if problem["loc"] else "parameters"
@@ -134,17 +134,17 @@ def _explain(params: type[Params], error: ValidationError) -> str:
             known = ", ".join(sorted(params.model_fields)) or "none"
             sentences.append(f"unknown parameter {name!r}; known are: {known}")
             continue
-        came = shortened(problem["input"])
-        why = problem["msg"].removeprefix("Value error, ")  # ours, raised by a validator
+        got = shortened(problem["input"])
+        why = problem["msg"].removeprefix("Value error, ")  # raised by our own validator
         why = why[:1].lower() + why[1:]
-        sentences.append(f"{name} = {came}: {why}{_range(params, name)}")
+        sentences.append(f"{name} = {got}: {why}{_range(params, name)}")
     return "; ".join(sentences)
 
 
 def shortened(value: object) -> str:
-    """A value that came, for an error message."""
-    came = repr(value)
-    return came if len(came) < 80 else came[:77] + "…"
+    """A value as text, shortened for an error message."""
+    text = repr(value)
+    return text if len(text) < 80 else text[:77] + "…"
 
 
 def _range(params: type[Params], name: str) -> str:
@@ -160,15 +160,15 @@ def _range(params: type[Params], name: str) -> str:
 
 
 def narrowed(params: type[_P], name: str, most: float) -> type[_P]:
-    """The same parameters, but one number with a lower upper bound.
+    """A subclass of parameters in which one number has a lower upper bound.
 
     Args:
-        params: whose field is bounded.
-        name: of the field.
-        most: largest value allowed from now on.
+        params: the class.
+        name: the field.
+        most: the new largest allowed value.
 
     Raises:
-        BadParameter: this is no bound within the bounds there are.
+        BadParameter: `most` is outside the present bounds.
     """
     info = params.model_fields[name]
     low, high = bounds_of(info)
@@ -186,15 +186,15 @@ def narrowed(params: type[_P], name: str, most: float) -> type[_P]:
 
 
 def shares_of(name: str, given: Sequence[float], things: Sequence[str]) -> list[float]:
-    """Shares that add up to 1, one for each thing; equal ones where none are given.
+    """Normalise shares so that they add up to 1; use equal shares if none are given.
 
     Args:
-        name: of the parameter, for the error.
-        given: what came; () for equal shares.
-        things: what they are shares of.
+        name: the parameter, for the error.
+        given: the shares; () for equal ones.
+        things: names of the things that share.
 
     Raises:
-        BadParameter: not one for each, or negative, or all zero.
+        BadParameter: there is not one for each thing, or one is negative, or all are zero.
     """
     shares = list(given) or [1.0] * len(things)
     if len(shares) != len(things) or min(shares) < 0 or sum(shares) <= 0:

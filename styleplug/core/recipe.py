@@ -1,4 +1,4 @@
-"""A recipe: everything needed to make the same picture again (besides the input pictures)."""
+"""A recipe: all that is needed to make a picture again, except for the input pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from styleplug.core.errors import BadRecipe
 from styleplug.core.params import Params, field
 
 LARGEST = 8192
-"""No side of a result is longer, in pixels; nor is one of a picture that is read."""
+"""Longest side of a result, and of a picture that is read, in pixels."""
 OPTIONS = (
     "out",
     "recipe",
@@ -21,18 +21,18 @@ OPTIONS = (
     "json",
     "help",
 )
-"""What every command takes beside its method's own and the fields below."""
+"""Options of every command, besides the parameters of its method and the fields below."""
 DEVICES = {
     "auto": "automatic",
     "cpu": "processor",
     "cuda": "NVIDIA card",
     "mps": "Apple GPU",
 }
-"""How devices are called."""
+"""Labels of devices."""
 
 
 class Finish(Params):
-    """What the engine does to every method's result (`styleplug.imaging.finish`)."""
+    """What the engine does to the result of every method (`styleplug.imaging.finish`)."""
 
     strength: float = field(
         1.0,
@@ -40,18 +40,18 @@ class Finish(Params):
         le=1.0,
         step=0.05,
         label="Strength",
-        help="1 shows the result in full, 0 the content picture; between them both are blended.",
+        help="1 shows only the result, 0 only the content; values between blend the two.",
         advanced=True,
     )
     keep_colours: bool = field(
         False,
         label="Keep colours",
-        help="Take brush marks and light from the result, but the colours from the content.",
+        help="Take brush marks and brightness from the result, but the colours from the content.",
     )
 
 
 class Settings(Params):
-    """What belongs to the engine and not to a method."""
+    """Settings of the engine, for all methods."""
 
     size: int = field(
         512,
@@ -60,21 +60,21 @@ class Settings(Params):
         step=16,
         unit="px",
         label="Size",
-        help="Long side of the result. Twice the size takes about four times as long.",
+        help="Long side of the result. A size twice as large takes about four times as long.",
     )
     seed: int = field(
         0,
         ge=0,
         le=2**31 - 1,
         label="Seed",
-        help="The same seed and settings give the same picture; another seed, a variation.",
+        help="The same seed and settings give the same picture. Another seed gives a variation.",
         advanced=True,
     )
     backend: Literal["auto", "torch", "onnx", "fake"] = field(
         "auto",
         label="Backend",
-        help="What computes: PyTorch, ONNX Runtime, or whichever is best here (auto). "
-        "fake computes nothing and is for testing plug-ins.",
+        help="The library that computes: PyTorch, ONNX Runtime, or the best one here (auto). "
+        "fake has no trained weights and is for testing plug-ins.",
         words={
             "auto": "automatic",
             "torch": "PyTorch",
@@ -83,27 +83,27 @@ class Settings(Params):
         },
         advanced=True,
     )
-    # A list to choose from gives None where nothing is chosen.
+    # A list gives None if nothing is chosen.
     trained: Annotated[str, BeforeValidator(lambda name: name or "")] = field(
         "",
         label="Weights",
-        help="Weights of a training run, by the name of its folder; left empty, those that the "
-        "method comes with.",
+        help="Weights of a training run, by the name of its folder. Empty: the weights that come "
+        "with the method.",
         advanced=True,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = field(
         "auto",
         label="Device",
-        help="Where it computes. A graphics card that was asked for but is not used is reported.",
+        help="The device that computes. You are told if it cannot be used.",
         words=DEVICES,
         advanced=True,
     )
 
 
 class Recipe(Settings):
-    """Method, parameters and settings of a run; `versions` and `weights` record what made it.
+    """Method, parameters and settings of a run; `versions` and `weights` record how it was made.
 
-    `parameters` is checked by the method's own Params when the engine runs the recipe.
+    The engine checks `parameters` by the Params of the method when it runs the recipe.
     """
 
     method: str = Field(max_length=64)
@@ -118,7 +118,7 @@ class Recipe(Settings):
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote.
+        """Read the output of `to_json`.
 
         Raises:
             BadRecipe: not JSON, or not a recipe.

@@ -1,4 +1,4 @@
-"""Where weights come from: plain data, resolved to a verified local file by `styleplug.store`."""
+"""Sources of weights, as plain data; `styleplug.store` resolves them to verified local files."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Hub:
         arch: the architecture it belongs to.
         repo: "owner/name".
         file: path in the repository.
-        licence: SPDX identifier, shown to users.
+        licence: SPDX identifier.
         revision: branch, tag or commit.
-        sha256: digest of the file as we store it, where known; else it is pinned at first download.
-        tensors: fetch only these tensors, by byte range, into a smaller safetensors file,
-            the same that the safetensors library writes of them; () fetches the whole file.
+        sha256: digest of the stored file, if known; else it is pinned at the first download.
+        tensors: download only these tensors, by byte ranges, into a smaller safetensors file, the
+            same as the safetensors library writes; () downloads the whole file.
     """
 
     arch: str
@@ -45,13 +45,13 @@ class Hub:
 
 @dataclass(frozen=True)
 class Local:
-    """A file that the user names on their own machine (never taken from a visitor).
+    """A file that the owner of the machine names (never a visitor of the page).
 
     Args:
         arch: the architecture it belongs to.
         path: of the file.
-        sha256: its digest, where known.
-        name: what recipes and reports call it; else the name of the file.
+        sha256: its digest, if known.
+        name: its name in recipes and reports; by default the name of the file.
     """
 
     arch: str
@@ -65,12 +65,12 @@ WeightSource = Embedded | Hub | Local
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A weight file, verified and ready to load.
+    """A weight file that is verified and can be loaded.
 
     Args:
-        source: which source it came from ("embedded", "hub owner/name@commit", "local").
-        note: said to the visitor where this is not the source preferred.
-        name: what recipes and reports call it; else the name of its file.
+        source: its source ("embedded", "hub owner/name@commit", "local").
+        note: a message for the user if this is not the preferred source.
+        name: its name in recipes and reports; by default the name of the file.
     """
 
     arch: str
@@ -81,6 +81,6 @@ class WeightFile:
     name: str = ""
 
     @property
-    def called(self) -> str:
-        """What recipes and reports call it."""
+    def display_name(self) -> str:
+        """Its name in recipes and reports."""
         return self.name or self.path.name

@@ -163,8 +163,8 @@ def _check_finish(method: Method[Any], finish: Finish) -> None:
     asked = finish.model_dump(exclude_defaults=True)
     if asked and not method.supports_finish():
         raise BadParameter(
-            f"{method.id} takes no {', '.join(asked)}: its result is not the picture that came in "
-            "another look, so there is nothing to keep or to blend with; leave it out"
+            f"{method.id} does not take {', '.join(asked)}: its result is not a new version of the "
+            "input picture, so there is nothing to keep or to blend with; leave it out"
         )
 
 

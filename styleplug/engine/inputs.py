@@ -36,13 +36,13 @@ def check_slots(method: Method[Any], images: Mapping[str, Sequence[Picture]]) ->
         count = len(images.get(name, ()))
         if count < slot.least:
             raise UsageError(
-                f"{method.id} needs a picture {name!r} ({slot.label}); none came"
+                f"{method.id} needs a picture {name!r} ({slot.label}); got none"
                 if not count
-                else f"{method.id} needs {slot.least} of the picture {name!r}; {count} came"
+                else f"{method.id} needs {slot.least} of the picture {name!r}; got {count}"
             )
         if count > slot.most:
             raise UsageError(
-                f"{method.id} takes at most {slot.most} of the picture {name!r}; {count} came"
+                f"{method.id} takes at most {slot.most} of the picture {name!r}; got {count}"
             )
         if slot.drawn_on and count:
             _check_mask(slot, images[name][0], images[slot.drawn_on][0])

@@ -124,7 +124,7 @@ class BorrowedNet(Net):
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
         """Compute, once no other run is computing with this net."""
         if self._entry is None or self._entry.net is None:
-            raise BackendError("this net was given back; ask the context for it again")
+            raise BackendError("this net was returned; get it from the context again")
         self._check()
         with self.lock():
             return self._entry.net(**arrays)

@@ -1,4 +1,4 @@
-"""What a run will take, predicted from what earlier runs took on this machine."""
+"""Estimate time and memory of a run from earlier runs on this machine."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from platformdirs import user_cache_path
 
 from styleplug.system.jsontext import to_json
 
-# Before any run of its kind: seconds a step and megapixel, by device, on the slow side.
+# Seconds per step and megapixel before the first run, by device; rather too slow.
 SECONDS = {"cuda": 0.05, "mps": 0.2, "cpu": 1.0}
-APART = 1.5  # times the work or size of another run: both together tell a slope
-_KEPT = 24  # runs remembered of each kind
-_NEAREST = 3  # of which so many, the nearest in work or size, tell what another run takes
+APART = 1.5  # ratio of work or size from which two runs are used to compute a slope
+_KEPT = 24  # runs stored of each kind
+_NEAREST = 3  # an estimate uses this many runs, those nearest in work or size
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will take.
+    """The estimate for a run.
 
     Args:
-        seconds: None where the method cannot tell its work.
-        added_mb: memory that it adds to this process; None where unknown.
-        width: of each picture of the result; 0 while what it is made from is missing.
-        height: the same.
-        runs: earlier ones that it is drawn from; 0 for a guess.
-        short: so much memory is not free.
-        smaller: size that will then be tried; 0 where none would help.
-        waiting: label of the picture that it waits for.
+        seconds: estimated time; None if the method cannot tell its work.
+        added_mb: memory that it adds to this process; None if unknown.
+        width: width of each picture of the result; 0 while an input is missing.
+        height: height of the same.
+        runs: number of earlier runs that it is estimated from; 0 for a guess.
+        short: whether there is not enough free memory.
+        smaller: the size that will be tried instead; 0 if no size would help.
+        waiting: label of the missing picture.
     """
 
     seconds: float | None
@@ -52,12 +52,12 @@ class Plan:
 
     @property
     def note(self) -> str:
-        """How sure this is, and what will happen if memory is short."""
+        """What the estimate is based on, and what happens if there is not enough memory."""
         if self.waiting:
             return f"waiting for {self.waiting}"
-        note = "a guess: no such run was timed here yet"
+        note = "a rough estimate: no such run was timed on this machine yet"
         if self.runs:
-            note = f"from {self.runs} earlier run{'s' if self.runs > 1 else ''}"
+            note = f"estimated from {self.runs} earlier run{'s' if self.runs > 1 else ''}"
         if self.short:
             note += f"; {self.added_mb:.0f} MB are not free"
             note += f": {self.smaller} px will be tried" if self.smaller else ""
@@ -66,14 +66,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Observation:
-    """What one run took.
+    """Time and memory of one run.
 
     Args:
-        megapixels: of one picture of its result.
-        work: the method's word for its work (steps × megapixels).
-        seconds: within the method.
-        added_mb: memory by which the process grew, nets included and further pictures not; None
-            where other work grew at the same time.
+        megapixels: size of one picture of its result.
+        work: its work as given by the method (steps × megapixels).
+        seconds: time within the method.
+        added_mb: memory by which the process grew, with nets, but without further pictures; None
+            if other work ran at the same time.
     """
 
     megapixels: float
@@ -89,7 +89,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Kind:
-    """Runs that can be compared.
+    """The kind of a run; runs of one kind can be compared.
 
     Args:
         backend: its name.
@@ -108,10 +108,9 @@ class Kind:
 
 
 class Calibration:
-    """Observations of earlier runs, kept on disk; a lost or damaged file only costs precision.
+    """Observations of earlier runs, stored on disk; without the file, estimates are only rougher.
 
-    Processes share the file: what another one wrote meanwhile is read before anything is said or
-    added.
+    Processes share the file: it is read again if another process has changed it.
 
     Args:
         path: the file; by default in the user's cache folder.
@@ -124,7 +123,7 @@ class Calibration:
         self._known: tuple[int, ...] = ()  # stamp of the file that was read or written last
 
     def observe(self, kind: Kind, digest: str, observation: Observation) -> None:
-        """Remember a run; runs of this kind with other weights are forgotten.
+        """Store a run; runs of this kind with other weights are removed.
 
         Args:
             kind: of run.
@@ -150,12 +149,12 @@ class Calibration:
                 self._known = self._stamp()
 
     def of(self, kind: Kind) -> Sequence[Observation]:
-        """What earlier runs of this kind took, oldest first."""
+        """Earlier runs of this kind, oldest first."""
         with self._lock:
             return tuple(self._load().get(str(kind), ("", []))[1])
 
     def _load(self) -> dict[str, tuple[str, list[Observation]]]:
-        """The file's content; one that could not be written is no reason to forget."""
+        """The content of the file; if it could not be written, that in memory."""
         stamp = self._stamp()
         if stamp != self._known:
             self._known, self._runs = stamp, {}
@@ -165,7 +164,7 @@ class Calibration:
         return self._runs
 
     def _stamp(self) -> tuple[int, ...]:
-        """Another one for every content of the file; () where there is none."""
+        """A stamp that changes with the file; () if there is none."""
         try:
             state = self._path.stat()
         except OSError:
@@ -174,7 +173,7 @@ class Calibration:
 
 
 def _default_path() -> Path:
-    """In the user's cache folder; of a user without a home, where nothing can be written."""
+    """The file in the user's cache folder; without a home folder, one that cannot be written."""
     try:
         folder = user_cache_path("styleplug", appauthor=False)
     except RuntimeError:
@@ -183,9 +182,9 @@ def _default_path() -> Path:
 
 
 def seconds(kind: Kind, seen: Sequence[Observation], work: float) -> float:
-    """Time of a run: that of the runs nearest in work, each led on to this work at the pace of all.
+    """Estimated time of a run: that of the runs nearest in work, extrapolated to this work.
 
-    So what any run takes to begin with, which is most of a small one, does not grow with the work.
+    The slope comes from all runs, so the constant time at the start of a run is not scaled.
     """
     pace = SECONDS.get(kind.device, SECONDS["cpu"])
     if not seen:
@@ -204,5 +203,5 @@ def seconds(kind: Kind, seen: Sequence[Observation], work: float) -> float:
 
 
 def nearest(seen: Sequence[_T], value: float, of: Callable[[_T], float]) -> list[_T]:
-    """The few of what was seen, oldest first, whose value is nearest in proportion."""
+    """The few items, of a sequence with the oldest first, whose value is nearest in proportion."""
     return sorted(reversed(seen), key=lambda one: abs(math.log(of(one) / value)))[:_NEAREST]

@@ -47,7 +47,7 @@ def completed(
             "size": size,
             "backend": backend,
             "versions": versions(backend),
-            "weights": {file.called: file.sha256 for file in files if file.sha256},
+            "weights": {file.display_name: file.sha256 for file in files if file.sha256},
         }
     )
 

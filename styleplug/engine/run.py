@@ -205,7 +205,7 @@ class Run:
         try:
             while (frame := self._next(frames, context)) is not None:
                 if final is not None:
-                    raise MethodError(f"{self._who} goes on after its final frame")
+                    raise MethodError(f"{self._who} continued after its final frame")
                 if frame.final:
                     final = self._checked(frame)
                     continue
@@ -283,7 +283,7 @@ class Run:
             steps=frame.step,
             metrics=dict(frame.metrics),
             weights=tuple(
-                {"file": file.called, "sha256": file.sha256, "source": file.source}
+                {"file": file.display_name, "sha256": file.sha256, "source": file.source}
                 for file in files
             ),
             notes=tuple(dict.fromkeys(notes)),

@@ -80,7 +80,7 @@ def opened(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
     match kind:
         case None:
             expected = ", ".join(FORMATS)
-            raise BadImage(f"{name} is no picture that can be read; expected one of {expected}")
+            raise BadImage(f"{name} is not a picture that can be read; expected one of {expected}")
         case "PNG":
             return png.opened(file, notes)
         case "TIFF":

@@ -38,7 +38,7 @@ def loaded(
         whole = _completed(file, size)
         if whole is None:
             raise
-        notes.append("its end mark is missing, but no row of its pixels; it was read")
+        notes.append("its end mark is missing, but all rows of pixels are there; it was read")
         return whole
 
 

@@ -55,7 +55,7 @@ def opened(file: IO[bytes], notes: list[str]) -> Image.Image:
     if cut[1]:
         file = _without(file, *cut)
     if found.get("icc_profile") == b"":
-        notes.append(f"its colour profile of more than {_MOST_PROFILE} bytes was left out")
+        notes.append(f"its colour profile of more than {_MOST_PROFILE} bytes was ignored")
     file.seek(0)
     image = PngImagePlugin.PngImageFile(file, "")
     image.info.update(found)

@@ -140,12 +140,12 @@ def _explained(name: str) -> Iterator[None]:
     except StyleplugError:
         raise
     except MemoryError as error:
-        raise BadImage(f"{name} needs more memory than there is; make it smaller") from error
+        raise BadImage(f"{name} needs more memory than is available; make it smaller") from error
     except Exception as error:
         said = " ".join(str(error).split()) or type(error).__name__
         raise BadImage(
-            f"{name} is damaged, cut short or of a rare kind ({said}); "
-            "save it anew as PNG or JPEG, and try again"
+            f"{name} is damaged, incomplete or of an unusual kind ({said}); "
+            "save it again as PNG or JPEG, and try again"
         ) from error
 
 
@@ -202,7 +202,9 @@ def _from_pillow(image: Image.Image, longest: int, name: str, notes: list[str]) 
     if space is not None:
         colour.to_srgb(pixels, space)
         if space.bright:
-            notes.append("of its high dynamic range, what is brighter than paper was clipped")
+            notes.append(
+                "highlights of its high dynamic range, brighter than white paper, were clipped"
+            )
     return Picture(pixels, alpha, origin, tuple(f"{name}: {note}" for note in notes))
 
 
@@ -258,7 +260,7 @@ def _white(image: Image.Image, whole: bool, notes: list[str]) -> float:
     whites = (white for white, most in _WHITES.items() if usual <= (white if whole else most))
     white = next(whites, high)
     if white != 1 or low < 0 or high > 1:
-        beyond = "; what lies beyond was clipped" if low < 0 or high > white else ""
+        beyond = "; other values were clipped" if low < 0 or high > white else ""
         notes.append(
             f"its numbers, {low:.4g} to {high:.4g}, were read with 0 as black and {white:g} as "
             f"white{beyond}"
@@ -284,8 +286,8 @@ def _from_array(array: np.ndarray, longest: int) -> Picture:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
         raise BadImage(
-            f"an array of shape {array.shape} is no picture; expected (h, w), (h, w, 1), (h, w, 3) "
-            "or (h, w, 4)"
+            f"an array of shape {array.shape} is not a picture; expected (h, w), (h, w, 1), (h, w, "
+            "3) or (h, w, 4)"
         )
     _check_size((array.shape[1], array.shape[0]))
     if array.dtype == np.uint8:
@@ -297,7 +299,9 @@ def _from_array(array: np.ndarray, longest: int) -> Picture:
     elif array.dtype == bool or np.issubdtype(array.dtype, np.floating):
         pixels = array.astype(np.float32)
     else:
-        raise BadImage(f"an array of {array.dtype} is no picture; expected uint8, uint16 or float")
+        raise BadImage(
+            f"an array of {array.dtype} is not a picture; expected uint8, uint16 or float"
+        )
     low, high = float(pixels.min()), float(pixels.max())
     if not (-0.01 <= low <= high <= 1.01):  # also refuses NaN
         raise BadImage(f"float pixels must lie in [0, 1]; this array holds {low:g} to {high:g}")

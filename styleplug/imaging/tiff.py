@@ -50,7 +50,7 @@ def opened(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
     children = dict(_children(file, start, first))
     if _DNG in first or any(map(_is_raw, (first, *children.values()))):
         raise BadImage(
-            f"{name} holds the raw data of a camera; expected a developed picture: export it as "
+            f"{name} contains the raw data of a camera; expected a converted picture: export it as "
             "JPEG, PNG or TIFF"
         )
     if not _is_reduced(first):
@@ -58,10 +58,10 @@ def opened(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
         return TiffImageFile(file, "")
     for at, page in chain(children.items(), _following(file, start, first)):
         if not _is_reduced(page):
-            notes.append("its first page is a small preview; the first page in full was read")
+            notes.append("its first page is a small preview; the first full page was read")
             return TiffImageFile(_beginning_at(file, start, at), "")
     raise BadImage(
-        f"{name} holds a small preview only, and no page in full; export the picture anew as "
+        f"{name} contains only a small preview, and no full page; export the picture again as "
         "JPEG, PNG or TIFF"
     )
 
@@ -74,7 +74,7 @@ def check(image: Image.Image, name: str) -> None:
     """
     if isinstance(image, TiffImageFile) and (kind := _misread(image)):
         raise BadImage(
-            f"{name} is a TIFF of {kind}, which is not read; save it anew as PNG or JPEG, or as "
+            f"{name} is a TIFF of {kind}, which is not read; save it again as PNG or JPEG, or as "
             "a TIFF with other settings"
         )
 

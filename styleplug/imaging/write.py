@@ -147,7 +147,7 @@ def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
     except (OSError, ValueError, MemoryError) as error:
         raise OutputError(
             f"{image.width} × {image.height} pixels cannot be written as {kind} ({error}); "
-            "use PNG, or a smaller size"
+            "use PNG or a smaller size"
         ) from error
     return file.getvalue()
 

@@ -1,8 +1,8 @@
-"""Encode, transform the features, decode: from coarse to fine, without any style training.
+"""Encode, transform the features, decode, from coarse to fine; nothing is trained on styles.
 
-Li et al. 2017, "Universal Style Transfer via Feature Transforms" (arXiv:1705.08086).  The nets
-only know how to give pictures back.  Between encoder and decoder the content's features get the
-style's statistics, and what the coarser level gave is the content of the finer one.
+Li et al. 2017, "Universal Style Transfer via Feature Transforms" (arXiv:1705.08086).  The nets are
+trained only to reconstruct pictures.  Between encoder and decoder, the features of the content get
+the statistics of the style.  The result of a coarser level is the content of the next finer one.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from styleplug.imaging.picture import resize
 from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
 
 MEASURED_SIDE = 768
-"""Long side at which statistics of content and styles are measured."""
+"""Long side of content and styles when their statistics are measured."""
 MARGINS = {4: 80, 3: 40, 2: 16, 1: 8}
 """Pixels that encoder and decoder of a level see around one, rounded up to the coarsest stride."""
 COSTS = {4: 0.4, 3: 0.35, 2: 0.2, 1: 0.05}
-"""What a level takes of the work of all four."""
+"""Share of each level in the work of all four."""
 SIDE = 448  # of a tile: two pictures at once, at full resolution and in many channels
 MULTIPLE = 8
 TRANSFORMS = {
@@ -40,15 +40,15 @@ TRANSFORMS = {
 
 
 class AutoencoderParams(Params):
-    """What a visitor can set."""
+    """Parameters."""
 
     transform: Literal["transport", "whitening", "adain", "mix"] = field(
         "transport",
         label="Transform",
-        help="How the features are changed. Transport and whitening give them all correlations of "
-        "the style; transport moves them least, whitening is rougher. AdaIN sets means and "
-        "deviations only, and is milder. Mix adds the style's features to the content's: it "
-        "blends the two pictures and does not repaint.",
+        help="How the features are changed. Transport and whitening give them the correlations of "
+        "the style; transport changes them least, whitening is rougher. AdaIN sets only means and "
+        "deviations, and is milder. Mix adds the features of the style to those of the content, "
+        "which blends the two pictures.",
         words={
             "transport": "Transport",
             "whitening": "Whitening",
@@ -62,7 +62,7 @@ class AutoencoderParams(Params):
         le=1.0,
         step=0.05,
         label="Forms",
-        help="Strength at the coarsest level, where a feature sees a whole motif. 0 skips it.",
+        help="Strength at the coarsest level, which changes large shapes. 0 skips it.",
     )
     texture: float = field(
         0.7,
@@ -70,7 +70,7 @@ class AutoencoderParams(Params):
         le=1.0,
         step=0.05,
         label="Texture",
-        help="Strength at the second level: grain and pattern. 0 skips it.",
+        help="Strength at the second level, which changes grain and pattern. 0 skips it.",
     )
     strokes: float = field(
         0.7,
@@ -78,7 +78,7 @@ class AutoencoderParams(Params):
         le=1.0,
         step=0.05,
         label="Strokes",
-        help="Strength at the third level: brush marks and contours. 0 skips it.",
+        help="Strength at the third level, which changes brush marks and contours. 0 skips it.",
     )
     colours: float = field(
         1.0,
@@ -86,7 +86,7 @@ class AutoencoderParams(Params):
         le=1.0,
         step=0.05,
         label="Colours",
-        help="Strength at the finest level: the palette. 0 skips it.",
+        help="Strength at the finest level, which changes the colours. 0 skips it.",
     )
     detail: float = field(
         0.7,
@@ -94,8 +94,8 @@ class AutoencoderParams(Params):
         le=1.0,
         step=0.05,
         label="Detail",
-        help="How much is kept of the detail that decoders cannot give back. 1 keeps every "
-        "contour of the content; 0 is freer, and loses small things.",
+        help="How much is kept of the detail that the decoders cannot reconstruct. 1 keeps every "
+        "contour of the content; 0 loses small details.",
     )
     style_scale: float = style_scale()
     style_blend: Numbers = style_blend()
@@ -105,7 +105,7 @@ class AutoencoderParams(Params):
         le=2.0,
         step=0.05,
         label="Content weight",
-        help="For mix only: how much of the content's features goes in.",
+        help="For mix only: weight of the content's features.",
         advanced=True,
     )
     style_weight: float = field(
@@ -114,12 +114,12 @@ class AutoencoderParams(Params):
         le=2.0,
         step=0.05,
         label="Style weight",
-        help="For mix only: how much of the style's features goes in.",
+        help="For mix only: weight of the style's features.",
         advanced=True,
     )
 
     def strengths(self) -> dict[int, float]:
-        """Levels that are used, coarse to fine, with their strengths."""
+        """The levels in use, coarse to fine, with their strengths."""
         every = {4: self.forms, 3: self.texture, 2: self.strokes, 1: self.colours}
         return {level: strength for level, strength in every.items() if strength}
 
@@ -199,7 +199,13 @@ class Autoencoder(Method[AutoencoderParams]):
         shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
         strengths = params.strengths()
         if not strengths:
-            yield Frame(1, 1, (picture,), note="every level is at 0: nothing to do", final=True)
+            yield Frame(
+                1,
+                1,
+                (picture,),
+                note="all strengths are 0, so the picture was not changed",
+                final=True,
+            )
         for place, (number, strength) in enumerate(strengths.items()):
             encode, decode = (ctx.net("net", f"{kind}code{number}") for kind in ("en", "de"))
             level = Level(number, encode, decode, check=ctx.check)

@@ -1,4 +1,4 @@
-"""Faces of a chosen kind of people, or of a mix of kinds.
+"""Faces of a chosen kind of people, or of a mix of two kinds.
 
 Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", arXiv:1411.1784.  What departs
 from the paper is said in `styleplug/nets/cgan.py` and in
@@ -52,18 +52,18 @@ _WORDS = {
 
 
 class CganParams(StyleGeneratorParams):
-    """What a visitor can set."""
+    """Parameters."""
 
     kind: Kind = field(
         "female-noble",
         label="Kind",
-        help="Who the faces are of, in scrolls of the 16th and 17th centuries.",
+        help="The kind of people, in scrolls of the 16th and 17th centuries.",
         words=_WORDS,
     )
     second: Kind = field(
         "male-warrior",
         label="Second kind",
-        help="The one that is mixed in.",
+        help="The kind that is mixed in.",
         words=_WORDS,
     )
     mix: float = field(
@@ -72,7 +72,7 @@ class CganParams(StyleGeneratorParams):
         le=1.0,
         step=0.05,
         label="Mix",
-        help="Share of the second kind: 0 is none of it, 1 nothing else.",
+        help="Share of the second kind, from 0 to 1.",
     )
     shares: Numbers = field(
         (),
@@ -84,7 +84,7 @@ class CganParams(StyleGeneratorParams):
 
 
 class Cgan(StyleGenerator[CganParams]):
-    """Convolutions that are told a class."""
+    """Convolutions, conditioned on a class."""
 
     id = "cgan"
     title = "Conditional GAN"
@@ -117,14 +117,16 @@ def _shares(params: CganParams, names: Sequence[str]) -> list[float]:
         WeightError: they name no classes.
     """
     if not names:
-        raise WeightError("these weights name no classes; train others: styleplug train cgan")
+        raise WeightError(
+            "these weights contain no class names; train others: styleplug train cgan"
+        )
     if params.shares:
         return shares_of("shares", params.shares, names)
     wanted: dict[str, float] = {params.kind: 1 - params.mix}
     wanted[params.second] = wanted.get(params.second, 0.0) + params.mix
     if strangers := [name for name, share in wanted.items() if share and name not in names]:
         raise BadParameter(
-            f"came the class {strangers[0]}, which these weights do not know; set shares, "
+            f"got the class {strangers[0]}, which these weights do not have; set shares, "
             f"numbers for {', '.join(names)}"
         )
     return [wanted.get(name, 0.0) for name in names]

@@ -1,8 +1,9 @@
-"""Any style in one pass of a small net.
+"""Style transfer in any style, in one pass of a small network.
 
-A content encoder, a style encoder and a decoder that the style modulates at every depth: AdaIN
-(Huang & Belongie 2017, arXiv:1703.06868) carried on through the decoder, as in dual modulation
-(Wang et al. 2023, "MicroAST", arXiv:2211.15313).  Nothing is optimised and nothing is random.
+There is a content encoder, a style encoder and a decoder.  The style modulates the decoder at
+every depth: AdaIN (Huang & Belongie 2017, arXiv:1703.06868) in all layers, similar to dual
+modulation (Wang et al. 2023, "MicroAST", arXiv:2211.15313).  There is no optimisation and nothing
+random.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
 
 
 class CnnParams(Params):
-    """What a visitor can set."""
+    """Parameters."""
 
     style_weight: float = field(
         1.0,
@@ -26,7 +27,7 @@ class CnnParams(Params):
         le=2.0,
         step=0.05,
         label="Style weight",
-        help="0 paints the content in its own style, 1 in the style's; more exaggerates.",
+        help="0 keeps the content's own style, 1 gives the style; higher values exaggerate it.",
     )
     content_weight: float = field(
         1.0,
@@ -34,7 +35,7 @@ class CnnParams(Params):
         le=4.0,
         step=0.05,
         label="Content weight",
-        help="How firmly the content's structure is drawn. Raise it for harder contours.",
+        help="How clearly the structure of the content is drawn. Raise it for sharper contours.",
     )
     style_scale: float = style_scale(smallest=0.5)
     style_blend: Numbers = style_blend()
@@ -45,7 +46,7 @@ class Cnn(Method[CnnParams]):
 
     id = "cnn"
     title = "One pass"
-    summary = "Paints the content in any style at once, with a small net that was taught to."
+    summary = "Paints the content in any style in one pass of a small network trained for it."
     paper = (
         "Huang & Belongie 2017, Arbitrary Style Transfer in Real-time with Adaptive Instance "
         "Normalization; Wang et al. 2023, MicroAST"
@@ -60,11 +61,11 @@ class Cnn(Method[CnnParams]):
     tiled = True
 
     def work(self, params: CnnParams, pixels: int) -> float:
-        """One step of its pixels, and what describing the pictures takes."""
+        """One step for its pixels, and a constant for the style codes."""
         return 0.1 + pixels / 1e6
 
     def run(self, images: Images, params: CnnParams, ctx: Context) -> Iterator[Frame]:
-        """Content (h w 3) and styles to the picture (h w 3)."""
+        """Paint the content (h w 3) in the styles, to a picture (h w 3)."""
         content, styles = images["content"][0], images["style"]
         shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
         net = OnePass.of(ctx, "encoder", "painter")

@@ -1,11 +1,11 @@
-"""A picture's missing parts painted: under a mask, or beyond its sides.
+"""Fill missing parts of a picture: under a mask, or beyond its sides.
 
-A net that was trained to (Yu et al. 2019, Zhao et al. 2021: see `styleplug.nets.completion`)
-says what could be there; pieces of the picture itself (Wexler et al. 2007, Barnes et al. 2009:
-`styleplug.algorithms.inpainting.patches`) say how it looks near by; and the piece is put in by
-its gradients (Pérez et al. 2003: `styleplug.algorithms.inpainting.poisson`).  Only the
-surroundings of what is missing are worked on, so that a small hole in a large picture takes
-little.  Nothing else changes.
+A network proposes the content of the hole (Yu et al. 2019, Zhao et al. 2021: see
+`styleplug.nets.completion`).  Patches of the same picture give the detail (Wexler et al. 2007,
+Barnes et al. 2009: `styleplug.algorithms.inpainting.patches`).  The piece is inserted by Poisson
+blending (Pérez et al. 2003: `styleplug.algorithms.inpainting.poisson`).  Only a window around the
+hole is processed, so a small hole in a large picture is fast.  The rest of the picture stays as it
+is.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from styleplug.core.params import Params, field
 from styleplug.core.weight import Embedded
 from styleplug.imaging.picture import fitted, resize
 
-_NET_SIDE = 144  # long side in pixels at which the net sees what is missing, as in its training
-_AROUND = 1.0  # surroundings that are looked at, in long sides of what is missing
-_AROUND_LEAST = 96  # pixels
-_HOLE, _WINDOW = 80_000, 400_000  # pixels of a hole and around it at most that patches fill
+_NET_SIDE = 144  # long side of the window for the net in pixels, as in its training
+_AROUND = 1.0  # margin of the window around the hole, in long sides of the hole
+_AROUND_LEAST = 96  # smallest margin in pixels
+_HOLE, _WINDOW = 80_000, 400_000  # most pixels of hole and window when patches fill it
 _NOISE = 64  # numbers in a code of noise
 
 Side = Literal["all", "left_right", "top_bottom", "left", "right", "top", "bottom"]
 
 
 class CompletionParams(Params):
-    """What a visitor can set."""
+    """Parameters."""
 
     count: int = field(
         3,
         ge=1,
         le=8,
         label="Proposals",
-        help="How many different completions. The first ones stay the same when there are more.",
+        help="Number of different completions. A larger number keeps the first ones.",
     )
     margin: float = field(
         0.0,
@@ -56,13 +56,13 @@ class CompletionParams(Params):
         step=5.0,
         unit="%",
         label="Margin",
-        help="How much the picture grows beyond its sides, in hundredths of its shorter side; "
-        "0 leaves its size.",
+        help="Width of the new border, in percent of the shorter side of the picture; 0 adds no "
+        "border.",
     )
     sides: Side = field(
         "all",
         label="Sides",
-        help="Where the margin is added.",
+        help="The sides where the margin is added.",
         words={
             "all": "All",
             "left_right": "Left and right",
@@ -76,9 +76,9 @@ class CompletionParams(Params):
     detail: Literal["both", "patches", "net"] = field(
         "both",
         label="Detail",
-        help="Patches: put together from pieces of the picture itself, sharp. Both: the same, led "
-        "by what a trained net imagines there. Net: that alone, quick, but only a sketch where "
-        "much is missing.",
+        help="Patches: copies patches of the picture, which is sharp. Both: the same, guided by "
+        "the proposal of a network. Net: the proposal alone, which is fast, but blurred in large "
+        "holes.",
         words={"both": "Both", "patches": "Patches", "net": "Net"},
     )
     widen: int = field(
@@ -87,18 +87,20 @@ class CompletionParams(Params):
         le=64,
         unit="px",
         label="Widen mask",
-        help="By how many pixels mask and margin reach further into the picture, so that no rim "
-        "of what was covered, or of a frame, stays.",
+        help="Extends mask and margin into the picture by this many pixels, so that no rim of the "
+        "covered object, or of a frame, stays.",
         advanced=True,
     )
 
 
 class Completion(Method[CompletionParams]):
-    """Net, patches, and a border that does not show."""
+    """Network proposal, patches, Poisson blending."""
 
     id = "completion"
     title = "Completion"
-    summary = "Fills what you paint over, or widens the picture beyond its sides, in several ways."
+    summary = (
+        "Fills the parts that you paint over, or extends the picture; gives several proposals."
+    )
     paper = (
         "Yu et al. 2019, Free-Form Image Inpainting with Gated Convolution; Wexler et al. 2007, "
         "Space-Time Completion of Video; Pérez et al. 2003, Poisson Image Editing"
@@ -109,38 +111,38 @@ class Completion(Method[CompletionParams]):
         Slot(
             "mask",
             "Mask",
-            "What to fill: paint over it. Without one, what is transparent in the picture is "
-            "filled. Not needed where only a margin is added.",
+            "Paint over the parts to fill. Without a mask, the transparent parts of the picture "
+            "are filled. It is not needed if only a margin is added.",
             least=0,
             drawn_on="content",
         ),
     )
     weights = {"net": (Embedded("completion", "completion.safetensors"),)}  # noqa: RUF012
     rank = 95
-    bounded = True  # a hole is worked on at a bounded size, and only its surroundings
+    bounded = True  # only a window around the hole is processed, at a bounded size
 
     def nets(self, params: CompletionParams) -> tuple[str, ...]:
-        """None where the picture's own pieces suffice."""
+        """The net, unless only patches are used."""
         return () if params.detail == "patches" else ("net",)
 
     def work(self, params: CompletionParams, pixels: int) -> float:
-        """Proposals, each of a bounded size, and the pixels that are put in."""
+        """A constant for each proposal, and the pixels of the result."""
         return params.count * (1 + pixels / 1e7)
 
     def count(self, params: CompletionParams) -> int:
-        """Proposals."""
+        """Number of proposals."""
         return params.count
 
     def shape(self, params: CompletionParams, width: int, height: int) -> tuple[int, int]:
-        """With the margins."""
+        """The size including the margins."""
         top, bottom, left, right = _margins(params, width, height)
         return left + width + right, top + height + bottom
 
     def run(self, images: Images, params: CompletionParams, ctx: Context) -> Iterator[Frame]:
-        """Content (h w 3) and perhaps a mask to so many proposals (h' w' 3)."""
+        """Complete the content (h w 3), with or without a mask, to proposals (h' w' 3)."""
         picture, mask = _widened(images, params)
         count = params.count
-        if not mask.any():  # a mask was given, but an empty one
+        if not mask.any():  # the given mask is empty
             yield Frame(count, count, (picture,) * count, _EMPTY, final=True)
             return
         window = _window(mask)
@@ -164,11 +166,11 @@ class Completion(Method[CompletionParams]):
 
 METHOD = Completion()
 
-_EMPTY = "the mask marks nothing, so nothing was filled: paint over what is to be replaced"
-_LITTLE = "too little of the picture is left to take pieces from: "
-_INSTEAD = {  # by what was asked for: what is done where there are no pieces
-    "both": ("net", _LITTLE + "the net alone has filled it"),
-    "patches": ("shades", _LITTLE + "it was filled with shades of what is around"),
+_EMPTY = "the mask is empty, so nothing was filled: paint over the part to replace"
+_LITTLE = "too little of the picture is left to copy patches from: "
+_INSTEAD = {  # detail asked for -> what is done if there are too few patches, and the note
+    "both": ("net", _LITTLE + "only the net filled it"),
+    "patches": ("shades", _LITTLE + "it was filled with the colours around the hole"),
 }
 
 
@@ -187,10 +189,10 @@ def _margins(params: CompletionParams, width: int, height: int) -> tuple[int, in
 
 
 def _widened(images: Images, params: CompletionParams) -> tuple[np.ndarray, np.ndarray]:
-    """The picture (h w 3) with its margins, and what of it (h w) is to be filled.
+    """The picture (h w 3) with its margins, and the mask (h w) of what is to be filled.
 
     Raises:
-        UsageError: nothing is to be filled, or nothing would be left to go by.
+        UsageError: nothing is to be filled, or everything is.
     """
     picture = images["content"][0]
     height, width = picture.shape[:2]
@@ -198,22 +200,23 @@ def _widened(images: Images, params: CompletionParams) -> tuple[np.ndarray, np.n
     given = images.get("mask", ())
     if not given and not top + bottom + left + right:
         raise UsageError(
-            "there is nothing to complete: no mask came, nothing is transparent and the margin is "
-            "0. Paint over what is to be filled, or set a margin to widen the picture"
+            "there is nothing to complete: there is no mask, nothing is transparent and the margin "
+            "is 0. Paint over the part to fill, or set a margin to extend the picture"
         )
     pads = ((top, bottom), (left, right))
     drawn = given[0][:, :, 0] >= 0.5 if given else np.zeros((height, width), bool)
     mask = dilate(np.pad(drawn, pads, constant_values=True), params.widen)
     if mask.all():
         raise UsageError(
-            "the mask covers the whole picture, or all of it is transparent, so nothing is left to "
-            "go by: leave a part of it free" + (" or widen the mask less" if params.widen else "")
+            "the mask covers the whole picture, or all of it is transparent, so there is nothing "
+            "to fill it from: leave a part of the picture free"
+            + (" or widen the mask less" if params.widen else "")
         )
     return np.pad(picture, (*pads, (0, 0)), mode="edge"), mask
 
 
 def _window(mask: np.ndarray) -> tuple[slice, slice]:
-    """What is missing and its surroundings."""
+    """The window around the hole."""
     spans = [np.flatnonzero(mask.any(axis)) for axis in (1, 0)]
     longest = max(int(span[-1] - span[0]) + 1 for span in spans)
     around = max(_AROUND_LEAST, math.ceil(_AROUND * longest))
@@ -225,7 +228,7 @@ def _window(mask: np.ndarray) -> tuple[slice, slice]:
 
 
 def _smaller(picture: np.ndarray, mask: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The picture (h w 3) at a smaller size; what is masked does not bleed into what is known."""
+    """Downscale a picture (h w 3); masked pixels do not affect known ones."""
     known = (~mask).astype(np.float32)
     share = resize(known, width, height)[:, :, None]
     seen = resize(picture * known[:, :, None], width, height)
@@ -252,9 +255,9 @@ def _piece(
     *,
     first: bool,
 ) -> np.ndarray:
-    """A picture (h w 3), good under the mask (h w) and a little around it.
+    """A filled picture (h w 3), valid under the mask (h w) and a little around it.
 
-    The first takes after a place with such surroundings; the others are freer, so that they differ.
+    The first proposal may start from a copy of a similar place; the others do not, so they differ.
     """
     if detail == "shades":
         return solve_poisson(picture, ~mask, mask)
@@ -271,7 +274,7 @@ def _piece(
 def _imagined(
     picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator, ctx: Context
 ) -> np.ndarray:
-    """What the net makes of a picture, at the size at which it sees it."""
+    """The proposal of the network, at the size of its input."""
     fill = ctx.net("net", "fill")
     unit = fill.spec.multiple
     height, width = mask.shape

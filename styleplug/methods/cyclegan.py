@@ -1,8 +1,8 @@
-"""Photograph to painting and back, by two generators that undo each other.
+"""Photograph to painting and back, by two generators that invert each other.
 
 Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial
-Networks", arXiv:1703.10593.  Pictures of any size are repainted tile by tile; the noise that brush
-marks are made of on flat surfaces is drawn once for the whole picture, so that tiles agree.
+Networks", arXiv:1703.10593.  Pictures of any size are painted tile by tile.  The noise that becomes
+brush marks on flat surfaces is drawn once for the whole picture, so that tiles fit together.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from styleplug.imaging.picture import resize
 from styleplug.imaging.tiles import by_tiles
 
 _MARGIN = 56  # pixels that a generator sees around one
-_FUNCTIONS = {"painting": "paint", "photograph": "photograph"}  # of the architecture
+_FUNCTIONS = {"painting": "paint", "photograph": "photograph"}  # direction -> function of the net
 _BACK = {"painting": "photograph", "photograph": "painting"}
 
 PAINTERS = {"ukiyoe": "Ukiyo-e", "impressionism": "Monet"}
-"""How the pairs of nets are called."""
+"""Labels of the pairs of nets."""
 
 
 class CycleGanParams(Params):
-    """What a visitor can set."""
+    """Parameters."""
 
     painter: Literal["ukiyoe", "impressionism"] = field(
         "ukiyoe",
         label="Painter",
-        help="The pair of nets: of Monet's paintings, or of Japanese woodcuts.",
+        help="The pair of networks: trained on Monet's paintings, or on Japanese woodcuts.",
         words=PAINTERS,
     )
     direction: Literal["painting", "photograph"] = field(
         "painting",
         label="Turn into",
-        help="A painting, of a photograph; or a photograph, of a painting of that kind.",
+        help="Make a painting from a photograph, or a photograph from a painting of that kind.",
         words={"painting": "Painting", "photograph": "Photograph"},
     )
     brush: float = field(
@@ -49,9 +49,8 @@ class CycleGanParams(Params):
         le=4.0,
         step=0.25,
         label="Brush",
-        help="Size of the marks that a photograph gets, or that a painting has and is to lose: the "
-        "picture is repainted so many times smaller and then enlarged, so that small things get "
-        "lost, too.",
+        help="Size of the brush marks. The picture is downscaled by this factor before painting, "
+        "and enlarged afterwards, so small details are lost at high values.",
     )
     grain: float = field(
         1.0,
@@ -59,14 +58,15 @@ class CycleGanParams(Params):
         le=2.0,
         step=0.05,
         label="Grain",
-        help="Noise of which marks are made where the picture is flat. Another seed gives others.",
+        help="Strength of the noise that becomes brush marks on flat areas. Another seed gives "
+        "other marks.",
         advanced=True,
     )
     cycle: bool = field(
         True,
         label="Cycle error",
-        help="Also go the way back and tell by how much the picture differs then, on average, of "
-        "a range of 1. Takes as long again.",
+        help="Also convert the result back, and report the mean absolute error of the round trip "
+        "(0 to 1). This doubles the time.",
     )
 
 
@@ -96,15 +96,15 @@ class CycleGan(Method[CycleGanParams]):
     tiled = True
 
     def nets(self, params: CycleGanParams) -> tuple[str, ...]:
-        """Those of the painter chosen."""
+        """The nets of the chosen painter."""
         return (params.painter,)
 
     def work(self, params: CycleGanParams, pixels: int) -> float:
-        """A step of its pixels, and another for the way back."""
+        """One step for its pixels, and another for the round trip."""
         return (1 + params.cycle) * (0.05 + pixels / params.brush**2 / 1e6)
 
     def run(self, images: Images, params: CycleGanParams, ctx: Context) -> Iterator[Frame]:
-        """A picture (h w 3) to another of the same shape."""
+        """Convert a picture (h w 3) to another of the same shape."""
         height, width = images["content"][0].shape[:2]
         sides = (max(1, round(side / params.brush)) for side in (width, height))
         content = resize(images["content"][0], *sides)
@@ -118,7 +118,7 @@ class CycleGan(Method[CycleGanParams]):
             for done, count, reached in _repainted(net, source, ctx):
                 step, steps = number * count + done, len(ways) * count
                 result = result if number else reached
-                yield Frame(step, steps, (result,), "going back" if number else "")
+                yield Frame(step, steps, (result,), "computing the cycle error" if number else "")
         found = {"cycle_error": _mean_error(reached, content)} if params.cycle else {}
         yield Frame(step, steps, (resize(result, width, height),), metrics=found, final=True)
 
@@ -127,7 +127,7 @@ METHOD = CycleGan()
 
 
 def _repainted(net: Net, source: np.ndarray, ctx: Context) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Tiles done, tiles in all, and the picture so far (h w 3), of picture and noise (h w 4)."""
+    """Convert picture and noise (h w 4): tiles done, all tiles, and the picture so far (h w 3)."""
 
     def apply(canvas: np.ndarray) -> np.ndarray:
         return net(picture=canvas[:, :3], grain=canvas[:, 3:])["repainted"]

@@ -1,7 +1,7 @@
-"""Faces out of noise, by convolutions.
+"""Faces from noise, by convolutions.
 
 Radford, Metz & Chintala 2016, "Unsupervised Representation Learning with Deep Convolutional
-Generative Adversarial Networks", arXiv:1511.06434.  What departs from the paper is said in
+Generative Adversarial Networks", arXiv:1511.06434.  The departures from the paper are in
 `styleplug/nets/dcgan.py` and `styleplug/training/tasks/shared/generation.py`.
 """
 
@@ -18,7 +18,7 @@ from styleplug.methods.shared.style_generator import (
 
 
 class DcganParams(StyleGeneratorParams):
-    """What a visitor can set."""
+    """Parameters."""
 
 
 class Dcgan(StyleGenerator[DcganParams]):
@@ -26,7 +26,7 @@ class Dcgan(StyleGenerator[DcganParams]):
 
     id = "dcgan"
     title = "DCGAN"
-    summary = "Makes faces in the manner of Japanese scrolls out of noise, 64 × 64 pixels."
+    summary = "Makes faces (64 × 64 pixels) in the style of Japanese scrolls, from noise."
     paper = (
         "Radford, Metz & Chintala 2016, Unsupervised Representation Learning with Deep "
         "Convolutional Generative Adversarial Networks"

@@ -1,7 +1,7 @@
-"""Faces out of noise, by dense layers.
+"""Faces from noise, by dense layers.
 
-Goodfellow et al. 2014, "Generative Adversarial Nets", arXiv:1406.2661.  What departs from the
-paper is said in `styleplug/nets/gan.py` and `styleplug/training/tasks/shared/generation.py`.
+Goodfellow et al. 2014, "Generative Adversarial Nets", arXiv:1406.2661.  The departures from the
+paper are in `styleplug/nets/gan.py` and `styleplug/training/tasks/shared/generation.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from styleplug.methods.shared.style_generator import (
 
 
 class GanParams(StyleGeneratorParams):
-    """What a visitor can set."""
+    """Parameters."""
 
 
 class Gan(StyleGenerator[GanParams]):
@@ -25,7 +25,7 @@ class Gan(StyleGenerator[GanParams]):
 
     id = "gan"
     title = "GAN"
-    summary = "Makes small faces, 64 × 64 pixels, in the manner of Japanese scrolls out of noise."
+    summary = "Makes small faces (64 × 64 pixels) in the style of Japanese scrolls, from noise."
     paper = "Goodfellow et al. 2014, Generative Adversarial Nets"
     rank = 60
     params = GanParams

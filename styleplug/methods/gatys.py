@@ -1,13 +1,14 @@
-"""Style transfer by optimisation of the picture.
+"""Style transfer by optimising the picture.
 
 Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks".  The
-picture is moved until its features at a deep layer resemble the content's and the statistics of
-its features at several layers resemble the styles'.
+pixels are changed until the features of the picture at a deep layer are similar to those of the
+content, and the statistics of its features at several layers are similar to those of the styles.
 
 Departures from the paper: losses are relative to their targets, so that one weight suits every
-encoder (flat content to a share of its styles); the first step starts from a draft that `cnn`
-paints in one pass; coarse-to-fine over sizes; the picture stays within [0, 1]; the result is a
-running average of the last steps, which takes out the optimiser's noise; total variation.
+encoder (for flat content, relative to a share of the styles).  The first step starts from a draft
+that `cnn` paints in one pass.  Sizes go from coarse to fine.  The picture stays within [0, 1].
+The result is a running average of the last steps, which removes the noise of the optimiser.  There
+is a total variation loss.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ _VGG19 = Hub(
     licence="BSD-3-Clause",
     tensors=tuple(f"features.{i}.{part}" for i in _VGG_LAYERS for part in ("bias", "weight")),
 )
-_RATE = 0.05  # of Adam; L-BFGS takes its steps whole at it
-_CALM, _TINY = 0.4, 1e-8  # content features below this share of the styles' weigh less
-_SMALLEST = 64  # no scale is coarser than this many pixels, long side
+_RATE = 0.05  # learning rate of Adam; at this value, L-BFGS takes full steps
+_CALM, _TINY = 0.4, 1e-8  # content features below this share of the styles' have less weight
+_SMALLEST = 64  # long side of the coarsest scale, at least, in pixels
 
 
 class GatysParams(Params):
-    """What a visitor can set."""
+    """Parameters."""
 
     style_weight: float = field(
         20.0,
@@ -55,7 +56,7 @@ class GatysParams(Params):
         le=1000.0,
         step=1.0,
         label="Style weight",
-        help="How much the picture must resemble the style. Raise it for bolder brush marks.",
+        help="How similar the picture must be to the style. Raise it for stronger brush marks.",
     )
     content_weight: float = field(
         1.0,
@@ -63,7 +64,7 @@ class GatysParams(Params):
         le=100.0,
         step=0.1,
         label="Content weight",
-        help="How much the picture must resemble the content. Raise it to keep more structure.",
+        help="How similar the picture must be to the content. Raise it to keep more structure.",
     )
     style_scale: float = style_scale()
     iterations: int = field(
@@ -71,20 +72,20 @@ class GatysParams(Params):
         ge=1,
         le=2000,
         label="Iterations",
-        help="Steps at each scale. More give a closer match and take longer.",
+        help="Steps at each scale. More steps give a closer match and take longer.",
     )
     encoder: Literal["styleplug", "vgg19"] = field(
         "styleplug",
         label="Encoder",
-        help="The net whose features are compared: our own small one, or VGG-19 as in the "
-        "paper (52 MB from the Hugging Face Hub at first use, and about twelve times slower).",
+        help="The network whose features are compared: our own small one, or VGG-19 as in the "
+        "paper (52 MB from the Hugging Face Hub at first use; about twelve times slower).",
         words={"styleplug": "Our own", "vgg19": "VGG-19"},
     )
     init: Literal["content", "draft", "style", "noise"] = field(
         "draft",
         label="Start from",
-        help="The picture at the first step. A draft painted in one pass is nearest to the goal; "
-        "the content keeps its own colours longer; noise and style are freer.",
+        help="The picture at the first step. A draft painted in one pass is closest to the result. "
+        "The content keeps its own colours longer. Noise and style keep less structure.",
         words={
             "content": "Content",
             "draft": "Draft",
@@ -98,15 +99,16 @@ class GatysParams(Params):
         ge=1,
         le=6,
         label="Scales",
-        help="Sizes from coarse to fine, each twice the one before. More give larger marks.",
+        help="Number of sizes from coarse to fine, each twice the one before. More give larger "
+        "marks.",
         advanced=True,
     )
     style_blend: Numbers = style_blend()
     style_loss: Literal["gram", "moments", "wasserstein"] = field(
         "gram",
         label="Style loss",
-        help="What is compared of the style: Gram matrices (the paper), means and deviations of "
-        "channels, or the Wasserstein distance of Gaussians.",
+        help="How features are compared with the style: by Gram matrices (the paper), by means and "
+        "deviations of channels, or by the Wasserstein distance of Gaussians.",
         words={
             "gram": "Gram matrices",
             "moments": "Means and deviations",
@@ -124,7 +126,7 @@ class GatysParams(Params):
     layer_weights: Numbers = field(
         (),
         label="Layer weights",
-        help="Weight of each style layer, fine to coarse, such as 1, 1, 1, 1, 1. Empty: equal.",
+        help="Weight of each style layer, fine to coarse, for example 1, 1, 1, 1, 1. Empty: equal.",
         advanced=True,
     )
     variation_weight: float = field(
@@ -133,13 +135,13 @@ class GatysParams(Params):
         le=100.0,
         step=0.1,
         label="Smoothness",
-        help="Weight of the total variation: raise it against speckle.",
+        help="Weight of the total variation loss. Raise it to reduce speckle.",
         advanced=True,
     )
     optimiser: Literal["adam", "lbfgs"] = field(
         "adam",
         label="Optimiser",
-        help="Adam goes on getting better; L-BFGS, the paper's, is quick at first and needs more "
+        help="Adam improves steadily. L-BFGS, as in the paper, is fast at first and needs more "
         "memory.",
         words={"adam": "Adam", "lbfgs": "L-BFGS"},
         advanced=True,
@@ -150,18 +152,18 @@ class GatysParams(Params):
         le=1.0,
         step=0.005,
         label="Learning rate",
-        help="Largest change of a pixel in a step of Adam (1 is black to white). "
-        f"L-BFGS finds its own steps; {_RATE} takes them whole.",
+        help="Largest change of a pixel in one step of Adam (1 is black to white). "
+        f"L-BFGS computes its own steps; {_RATE} takes them in full.",
         advanced=True,
     )
 
 
 class Gatys(Method[GatysParams]):
-    """Optimise the picture itself."""
+    """Optimise the pixels."""
 
     id = "gatys"
     title = "Gatys"
-    summary = "Paints the content with the styles' brush marks, step by step before your eyes."
+    summary = "Paints the content with the brush marks of the styles; you see every step."
     paper = "Gatys, Ecker & Bethge 2016, Image Style Transfer Using Convolutional Neural Networks"
     rank = 20
     params = GatysParams
@@ -169,7 +171,7 @@ class Gatys(Method[GatysParams]):
     weights = {"styleplug": (_OWN,), "vgg19": (_VGG19, _OWN), "painter": (_PAINTER,)}  # noqa: RUF012
 
     def nets(self, params: GatysParams) -> tuple[str, ...]:
-        """The encoder chosen, and what paints the draft."""
+        """The chosen encoder, and the nets that paint the draft."""
         drafting = ("styleplug", "painter") if params.init == "draft" else ()
         return tuple(dict.fromkeys((params.encoder, *drafting)))
 
@@ -179,7 +181,7 @@ class Gatys(Method[GatysParams]):
         return params.iterations * share * pixels / 1e6
 
     def run(self, images: Images, params: GatysParams, ctx: Context) -> Iterator[Frame]:
-        """Content (h w 3) and styles to the picture (h w 3)."""
+        """Paint the content (h w 3) in the styles, to a picture (h w 3)."""
         describe = ctx.net(params.encoder, "describe")
         loss = ctx.net(params.encoder, params.style_loss)
         content, styles = images["content"][0], images["style"]
@@ -204,7 +206,7 @@ METHOD = Gatys()
 
 
 def _loss_weights(params: GatysParams, describe: Net) -> _Arrays:
-    """The weight arrays that are the same at every scale; those of the layers add up to theirs."""
+    """The weight arrays that are the same at every scale; layer weights add up to the total."""
     layers = [n.removeprefix("gram_") for n in describe.spec.outputs if n.startswith("gram_")]
     shares = np.array(shares_of("layer_weights", params.layer_weights, layers), dtype=np.float32)
     return {
@@ -224,10 +226,10 @@ def _scales(shape: tuple[int, ...], count: int) -> list[tuple[int, int]]:
 def _targets(
     describe: Net, content: np.ndarray, styles: tuple[np.ndarray, ...], params: GatysParams
 ) -> _Arrays:
-    """Content features, their weights, and the statistics of the styles blended by their shares.
+    """Content features, their weights, and the weighted mean of the styles' statistics.
 
-    For Gram matrices the blend equals the sum of the styles' losses up to a constant.  Flat content
-    has almost no features; relative to them, any stroke would be a huge loss.
+    For Gram matrices, this mean equals the sum of the styles' losses up to a constant.  Flat
+    content has almost no features; relative to them, any brush mark would be a huge loss.
     """
     multiple, side = describe.spec.multiple, max(content.shape[:2]) * params.style_scale
     targets, kept = describe(picture=pad_to_multiple(content, multiple)), []
@@ -251,7 +253,7 @@ def _size(features: np.ndarray) -> float:
 
 
 def _start(images: Images, shape: tuple[int, int], params: GatysParams, ctx: Context) -> np.ndarray:
-    """The picture (h w 3) of the first step."""
+    """The picture (h w 3) to start from."""
     first = images["style" if params.init == "style" else "content"][0]
     start = resize(first, shape[1], shape[0])
     if params.init == "draft":
@@ -259,14 +261,14 @@ def _start(images: Images, shape: tuple[int, int], params: GatysParams, ctx: Con
         shares = shares_of("style_blend", params.style_blend, ("style",) * len(images["style"]))
         code = net.blended(images["style"], shares, side / STYLE_SIDE)
         *_, (_, _, start) = net.paints(start, code, ctx)
-    if params.init == "noise":  # the content's palette without its structure
+    if params.init == "noise":  # the colours of the content without its structure
         noise = ctx.rng.standard_normal(start.shape, dtype=np.float32)
         start = np.clip(start.mean((0, 1)) + noise * start.std((0, 1)), 0, 1)
     return start
 
 
 def _rate(params: GatysParams, step: int) -> float:
-    """Learning rate: whole at first, falling to a tenth over the second half."""
+    """Learning rate: constant in the first half, then falling to a tenth."""
     whole = params.learning_rate / (1.0 if params.optimiser == "adam" else _RATE)
     return whole * (1 - 0.9 * max(0.0, 2 * step / params.iterations - 1))
 

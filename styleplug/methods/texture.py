@@ -1,9 +1,9 @@
-"""Textures from a variational autoencoder: new ones, and those of pictures, varied and mixed.
+"""Textures from a variational autoencoder: new ones, or variations and mixes of given ones.
 
-After Kingma & Welling 2014, "Auto-Encoding Variational Bayes", arXiv:1312.6114.  A latent says
-what kind of texture it is: it is drawn as those of paintings are spread, or read from pictures and
-then varied.  Noise, from the seed, says where its marks lie.  The decoder's
-sides wrap around, and so does whatever is done here: results can be laid side by side.
+After Kingma & Welling 2014, "Auto-Encoding Variational Bayes", arXiv:1312.6114.  A latent holds the
+kind of texture.  It is sampled from the distribution of paintings, or encoded from pictures and
+then varied.  Noise from the seed decides where the marks are.  All operations wrap around at the
+sides, so the results tile without seams.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SEEN = 224  # short side, in pixels, of a picture whose marks are as large as i
 
 
 class TextureParams(GeneratorParams):
-    """What a visitor can set."""
+    """Parameters."""
 
     variation: float = field(
         0.3,
@@ -39,8 +39,8 @@ class TextureParams(GeneratorParams):
         le=1.0,
         step=0.05,
         label="Variation",
-        help="With pictures: how far textures stray from theirs. At 0 only the places of the "
-        "marks differ, 1 is as without pictures.",
+        help="With pictures: how much the texture may differ from theirs. At 0, only the places of "
+        "the marks differ; 1 gives new textures, as without pictures.",
     )
     temperature: float = field(
         1.0,
@@ -48,26 +48,27 @@ class TextureParams(GeneratorParams):
         le=2.0,
         step=0.05,
         label="Temperature",
-        help="Strength of the noise that marks are made of: less gives smoother paint, more a "
-        "rougher grain.",
+        help="Strength of the noise. Lower values give smoother paint, higher values a rougher "
+        "grain.",
     )
     style_scale: float = style_scale()
     style_blend: Numbers = style_blend()
 
 
 class Texture(Generator[TextureParams]):
-    """Sample, read, vary and mix textures."""
+    """Sample, encode, vary and mix textures."""
 
     id = "texture"
     title = "Texture"
-    summary = "Makes textures that tile: new ones, or after one to four pictures, varied or mixed."
+    summary = "Makes textures that tile: new ones, or variations and mixes of one to four pictures."
     paper = "Kingma & Welling 2014, Auto-Encoding Variational Bayes"
     params = TextureParams
     inputs = (
         Slot(
             "style",
             "Pictures",
-            "Up to four pictures whose textures are taken and mixed; none for new textures.",
+            "Up to four pictures whose textures are used and mixed; leave it empty for new "
+            "textures.",
             most=4,
             least=0,
         ),
@@ -78,15 +79,15 @@ class Texture(Generator[TextureParams]):
     result_is_style = True
 
     def shape(self, params: TextureParams, width: int, height: int) -> tuple[int, int]:
-        """A square, whatever the pictures are."""
+        """A square, for pictures of any shape."""
         return max(width, height), max(width, height)
 
     def work(self, params: TextureParams, pixels: int) -> float:
-        """A step of the pixels of each texture, and what the rest takes."""
+        """One step for the pixels of each texture, and a constant."""
         return 0.1 + self.count(params) * pixels / 1e6
 
     def run(self, images: Images, params: TextureParams, ctx: Context) -> Iterator[Frame]:
-        """Up to four pictures (h w 3) to textures (size size 3)."""
+        """Make textures (size size 3) from up to four pictures (h w 3)."""
         styles, given = images["style"], params.style_blend
         shares = shares_of("style_blend", given, ["style"] * len(styles)) if styles or given else []
         sample, chance = ctx.net("net", "sample"), wanted(params, ctx.rng, _LATENT)
@@ -117,7 +118,7 @@ METHOD = Texture()
 
 
 def seam(picture: np.ndarray) -> float:
-    """How rough it is where the sides of a texture (h w c) meet, relative to elsewhere: near 1."""
+    """Mean step across the sides of a tiled texture (h w c), relative to its mean step; about 1."""
     across, inside = [], []
     for axis in (0, 1):
         steps = np.abs(np.diff(picture, axis=axis, append=picture.take([0], axis)))
@@ -144,9 +145,9 @@ def _mixed(
 ) -> np.ndarray:
     """The latents (n 128) of a run, from those of pictures (128) and from samples (n 128).
 
-    All are taken from the mean of all latents.
+    All are differences from the mean latent.
 
-    A walk of several pictures passes by each in turn.
+    A walk of several pictures visits one after the other.
     """
     if not known:
         return samples
@@ -154,16 +155,16 @@ def _mixed(
         base = _round(known, params.walk)
     else:
         base = np.asarray(sum(np.float32(s) * z for s, z in zip(shares, known, strict=True)))[None]
-        # A mean of several lies nearer to the origin than each: a duller texture.
+        # A mean of several is nearer to the origin, which would give a duller texture.
         length = sum(s * np.linalg.norm(z) for s, z in zip(shares, known, strict=True))
         base = base * np.float32(length / max(1e-6, float(np.linalg.norm(base))))
     strength = np.float32(params.variation)
-    # Variances add up, so that textures stay as likely as they were.
+    # The weights keep the variance.
     return np.asarray(np.sqrt(1 - strength**2) * base + strength * samples)
 
 
 def _round(known: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """Latents (count 128) on a way that passes by all known ones, and ends where it began."""
+    """Latents (count 128) on a closed path through all known ones."""
     way = []
     for step in range(count):
         place = step * len(known) / count
@@ -184,7 +185,7 @@ def _noises(side: int, rng: np.random.Generator, temperature: float) -> list[np.
 def _decoded(
     decode: Net, latent: np.ndarray, noises: Sequence[np.ndarray], ctx: Context
 ) -> np.ndarray:
-    """A texture (side side 3), by windows where it is large; they wrap around with the noise."""
+    """A texture (side side 3), in windows if it is large; they wrap around with the noise."""
     side = noises[-1].shape[1]
     places = tiles.cores(side, tiles.SIDE, _UNIT)
     margin = _MARGIN if len(places) > 1 else 0  # a single window wraps around by itself
@@ -202,7 +203,7 @@ def _decoded(
 def _window(
     decode: Net, latent: np.ndarray, noises: Sequence[np.ndarray], top: int, left: int, side: int
 ) -> np.ndarray:
-    """A square (side side 3) of a texture, which goes on and on in both directions."""
+    """A square (side side 3) cut from the endless tiling of a texture."""
     cut = {}
     for noise, stride in zip(noises, _STRIDES, strict=True):
         rows, columns = (np.arange(n // stride, (n + side) // stride) for n in (top, left))
@@ -213,7 +214,7 @@ def _window(
 
 
 def _wrapped_to(picture: np.ndarray, side: int) -> np.ndarray:
-    """A texture (n n 3) at a side a little shorter, by its spectrum, in which all wraps around."""
+    """Resize a texture (n n 3) to a slightly shorter side in its spectrum, which wraps around."""
     if picture.shape[0] == side:
         return picture.clip(0, 1)
     kept = np.fft.fftfreq(side, 1 / side).round().astype(int)

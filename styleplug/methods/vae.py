@@ -1,8 +1,8 @@
 """Style transfer in the latent of a variational autoencoder.
 
 Kingma & Welling 2014, "Auto-Encoding Variational Bayes", arXiv:1312.6114.  Content and styles are
-encoded, the content's latent is moved towards the styles', and the result is decoded.  The latent
-is small, so pictures of any size are encoded and decoded by tiles and moved as a whole.
+encoded, the latent of the content is moved towards those of the styles, and the result is decoded.
+Large pictures are encoded and decoded in tiles; the latent is small, so it is moved as a whole.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TAESD = Hub(
     file="diffusion_pytorch_model.safetensors",
     licence="MIT",
 )
-_BORDER = 32  # pixels by which a picture is mirrored outwards before it is encoded
+_BORDER = 32  # width of the mirrored border that a picture gets before it is encoded, in pixels
 _LARGEST_STYLE = 2048  # pixels of a style's long side, where only its statistics count
 _MARGIN = 64  # pixels that encoder and decoder see around one, rounded up
 _RIDGE = 0.03  # as in training
@@ -39,14 +39,14 @@ _TRANSFORMS = {"transport": transport, "whitening": whitening, "adain": adain}
 
 
 class VaeParams(Params):
-    """What a visitor can set."""
+    """Parameters."""
 
     mode: Literal["statistics", "noise", "shift", "slerp"] = field(
         "statistics",
         label="Mode",
-        help="Statistics and noise style: the content is painted with the style's colours and "
-        "marks, or has its texture added. Shift and slerp blend: one picture shows through the "
-        "other, along a straight line or an arc.",
+        help="Statistics paints the content with the colours and marks of the style. Noise style "
+        "adds the texture of the style. Shift and slerp blend the two pictures, along a straight "
+        "line or an arc.",
         words={
             "statistics": "Statistics",
             "noise": "Noise style",
@@ -61,7 +61,7 @@ class VaeParams(Params):
         step=0.05,
         label="Style weight",
         help="How far the latent moves: z = content weight · (z_c + style weight · (z_s - z_c)). "
-        "0 leaves the content; 1 is all of the style, so blend with about 0.5.",
+        "0 keeps the content, 1 gives the style; use about 0.5 to blend.",
     )
     content_weight: float = field(
         1.0,
@@ -69,7 +69,8 @@ class VaeParams(Params):
         le=2.0,
         step=0.05,
         label="Content weight",
-        help="Scales the moved latent: more gives stronger contrast, less a paler picture.",
+        help="Scales the moved latent. Higher values give more contrast, lower ones a paler "
+        "picture.",
     )
     style_scale: float = style_scale()
     grain: float = field(
@@ -78,22 +79,23 @@ class VaeParams(Params):
         le=1.0,
         step=0.05,
         label="Grain",
-        help="In the mode statistics: noise of which brush marks are made where the content is "
-        "flat. Another seed gives other marks.",
+        help="For the mode statistics: strength of the noise that becomes brush marks on flat "
+        "areas. Another seed gives other marks.",
         advanced=True,
     )
     encoder: Literal["styleplug", "taesd"] = field(
         "styleplug",
         label="Encoder",
-        help="The autoencoder: our own, that has learnt to paint, or TAESD, larger and with a "
-        "coarser latent (10 MB from the Hugging Face Hub at first use).",
+        help="The autoencoder: our own, which was trained to paint, or TAESD, which is larger and "
+        "has a coarser latent (10 MB from the Hugging Face Hub at first use).",
         words={"styleplug": "Our own", "taesd": "TAESD"},
     )
     moments: Literal["transport", "whitening", "adain"] = field(
         "transport",
         label="Statistics",
-        help="How the statistics of the latent are matched: mean and covariance with the least "
-        "change, or by whitening and colouring, or means and deviations of the channels only.",
+        help="How the statistics of the latent are matched. Transport matches mean and covariance "
+        "with the least change; whitening by whitening and colouring; AdaIN matches only the means "
+        "and deviations of the channels.",
         words={
             "transport": "Transport",
             "whitening": "Whitening",
@@ -109,7 +111,7 @@ class Vae(Method[VaeParams]):
 
     id = "vae"
     title = "VAE"
-    summary = "Moves the content's latent towards the styles': paints, adds texture, or blends."
+    summary = "Moves the latent of the content towards the styles: paints, adds texture, or blends."
     paper = "Kingma & Welling 2014, Auto-Encoding Variational Bayes"
     params = VaeParams
     inputs = SLOTS
@@ -118,15 +120,15 @@ class Vae(Method[VaeParams]):
     tiled = True
 
     def nets(self, params: VaeParams) -> tuple[str, ...]:
-        """The autoencoder chosen."""
+        """The chosen autoencoder."""
         return (params.encoder,)
 
     def work(self, params: VaeParams, pixels: int) -> float:
-        """One step of its pixels, and what the rest takes."""
+        """One step for its pixels, and a constant."""
         return 0.1 + pixels / 1e6
 
     def run(self, images: Images, params: VaeParams, ctx: Context) -> Iterator[Frame]:
-        """Content (h w 3) and styles to the picture (h w 3)."""
+        """Paint the content (h w 3) in the styles, to a picture (h w 3)."""
         content, styles = images["content"][0], images["style"]
         shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
         encode, decode = (ctx.net(params.encoder, name) for name in ("encode", "decode"))
@@ -153,7 +155,7 @@ def _moved(
     params: VaeParams,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """The content's latent (1 c h w) moved towards the styles'."""
+    """Move the latent of the content (1 c h w) towards those of the styles."""
     weight, scale = params.style_weight, params.content_weight
     if params.mode in ("shift", "slerp"):
         style = np.asarray(sum(np.float32(s) * z for s, z in zip(shares, styles, strict=True)))
@@ -180,7 +182,7 @@ def _moved(
 
 
 def _sized(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
-    """A style (h w 3) of the content's size, for its statistics."""
+    """A style (h w 3) resized to the long side of the content, for its statistics."""
     side = min(_LARGEST_STYLE, max(1, round(max(shape[:2]) * scale)))
     return resize(style, *fitted(style.shape[1], style.shape[0], side))
 

@@ -34,7 +34,7 @@ def admit(method: object) -> None:
     """
     if not isinstance(method, Method):
         raise MethodError(
-            f"came {type(method).__name__}, expected an object of a subclass of "
+            f"got {type(method).__name__}, expected an object of a subclass of "
             "styleplug.core.method.Method (an instance, not the class)"
         )
     names = ("id", "title", "summary", "paper", "params", "inputs", "weights")
@@ -107,7 +107,7 @@ def _about_names(slots: tuple[Slot, ...], params: type[Params]) -> Iterable[str]
         if not _ID.fullmatch(names[0]) or keyword.iskeyword(names[0]):
             yield f"{what} must be lower-case letters, digits and _ (at most 32), and no keyword"
         elif twice := [name for name in names if name in taken]:
-            yield f"{what} cannot be called so: {twice[0]!r} is already {taken[twice[0]]}"
+            yield f"{what} cannot have this name: {twice[0]!r} is already {taken[twice[0]]}"
         taken |= dict.fromkeys(names, f"a name of {what}")
 
 
@@ -145,7 +145,7 @@ def _about_params(params: object) -> Iterable[str]:
         yield f"default of {'.'.join(map(str, first['loc'])) or 'params'}: {first['msg']}"
     else:
         if again != default:
-            yield "the defaults are not the same after a trip through JSON"
+            yield "the defaults change when written to JSON and read again"
 
 
 def _about_field(info: FieldInfo) -> Iterable[str]:
@@ -157,7 +157,7 @@ def _about_field(info: FieldInfo) -> Iterable[str]:
     elif _blank(hint.label, hint.help):
         yield "needs label and help"
     elif hint.words and (set(hint.words) != set(choices_of(info)) or _blank(*hint.words.values())):
-        yield "has words that are not those of its choices"
+        yield "has words that do not match its choices"
     if not _supported(info):
         yield (
             f"is of type {info.annotation}; supported are bool, int, float, Numbers and "
@@ -165,9 +165,9 @@ def _about_field(info: FieldInfo) -> Iterable[str]:
         )
     low, high = bounds_of(info)
     if not math.isfinite((high or 0) - (low or 0)):
-        yield f"is bounded by {low} and {high}; leave out what is not bounded"
+        yield f"is bounded by {low} and {high}; leave out a bound that is infinite"
     elif low is not None and high is not None and low >= high:
-        yield f"has bounds that leave no choice, or the wrong way round: {low:g} to {high:g}"
+        yield f"has bounds that are equal or in the wrong order: {low:g} to {high:g}"
     if isinstance(hint, Hint) and hint.step is not None and not hint.step > 0:
         yield f"has a step of {hint.step:g}; expected more than 0"
 

@@ -46,7 +46,7 @@ class Guarded(Method[Any]):
         frames: Iterator[Any] = iter(())
         step = 0
         try:
-            with self._blamed("failed at its start"):
+            with self._blamed("failed at the start"):
                 frames = iter(self.method.run(images, params, ctx))
             while True:
                 with self._blamed(f"failed after step {step}"):

@@ -58,7 +58,8 @@ class Pin(BaseModel):
             return None
         except (OSError, ValidationError) as error:
             raise WeightError(
-                f"{path} cannot be read ({type(error).__name__}); delete it to pin the file anew"
+                f"{path} cannot be read ({type(error).__name__}); delete it to accept the current "
+                "file"
             ) from None
 
     def write(self, path: Path) -> None:
@@ -120,7 +121,9 @@ class Entry:
         pin = self._trusted_pin()
         if not (pin and pin.sha256 and self._path.is_file()):
             return None
-        self._digests.expect(self._path, pin.sha256, "it is fetched again when the Hub is there")
+        self._digests.expect(
+            self._path, pin.sha256, "it is downloaded again when the Hub can be reached"
+        )
         return self._file(pin)
 
     def fetch(self, watch: Watch) -> WeightFile:
@@ -260,7 +263,7 @@ class Entry:
                 size = self._part.stat().st_size
             if size != seen:
                 seen = size
-                watch.expect(hub.STALL, f"another download of {self.source.arch} does not get on")
+                watch.expect(hub.STALL, f"another download of {self.source.arch} makes no progress")
         watch.rest()
         try:
             yield

@@ -78,7 +78,7 @@ def size_of(path: Path) -> int:
     except OSError as error:
         raise WeightError(f"there is no weight file {path} ({error.strerror})") from error
     if not stat.S_ISREG(status.st_mode):
-        raise WeightError(f"{path} is no file that could hold weights")
+        raise WeightError(f"{path} is not a file that can hold weights")
     refuse_large(path.name, status.st_size)
     return status.st_size
 
@@ -91,7 +91,7 @@ def refuse_large(name: str, size: int) -> None:
     """
     if size > LARGEST:
         raise WeightError(
-            f"{name} has {size / 1e6:,.0f} MB; at most {LARGEST / 1e6:,.0f} MB are taken"
+            f"{name} has {size / 1e6:,.0f} MB; at most {LARGEST / 1e6:,.0f} MB are accepted"
         )
 
 

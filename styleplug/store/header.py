@@ -64,12 +64,12 @@ def length(head: bytes, size: int, name: str) -> int:
         if head.startswith(mark) and head[8:9] != b"{":
             raise WeightError(f"{name} is {what}; expected a safetensors file")
     if size < 10 or len(head) < 9 or head[8:9] != b"{":
-        raise WeightError(f"{name} ({size} bytes) does not begin as a safetensors file does")
+        raise WeightError(f"{name} ({size} bytes) does not start like a safetensors file")
     (count,) = struct.unpack_from("<Q", head)
     if count > min(LONGEST, size - 8):
         raise WeightError(
-            f"{name} announces a header of {count} bytes; expected at most "
-            f"{min(LONGEST, size - 8)}: it is damaged or cut off"
+            f"{name} has a header of {count} bytes; expected at most "
+            f"{min(LONGEST, size - 8)}: it is damaged or incomplete"
         )
     return 8 + int(count)
 
@@ -103,7 +103,7 @@ def parse(head: bytes, size: int, name: str) -> dict[str, Tensor]:
         reached = tensor.end
     if reached != size:
         raise WeightError(
-            f"{name} has {size} bytes, its header tells of {reached}: it is damaged or cut off"
+            f"{name} has {size} bytes, but its header says {reached}: it is damaged or incomplete"
         )
     return tensors
 
@@ -162,9 +162,9 @@ def _tensor(value: Any, begin: int) -> Tensor:
     if not (isinstance(dtype, str) and dtype in _SIZES):
         raise ValueError(f"unknown dtype {str(dtype)[:20]!r}; known are: {', '.join(_SIZES)}")
     if not (_naturals(shape) and len(shape) <= 8):
-        raise ValueError(f"{str(shape)[:80]} is no shape")
+        raise ValueError(f"{str(shape)[:80]} is not a shape")
     if not (_naturals(offsets) and len(offsets) == 2):
-        raise ValueError(f"{str(offsets)[:80]} are no offsets")
+        raise ValueError(f"{str(offsets)[:80]} are not offsets")
     if offsets[1] - offsets[0] != math.prod(shape) * _SIZES[dtype]:
         raise ValueError(f"{dtype} {str(shape)[:80]} does not fill bytes {offsets}")
     return Tensor(dtype, tuple(shape), begin + offsets[0], begin + offsets[1])

@@ -47,7 +47,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
         The address of the repository.
 
     Raises:
-        UsageError: this is no name of a repository, there is no token, or no client of the Hub.
+        UsageError: `repo` is not a repository name, there is no token, or no Hub client.
         WeightError: the folder holds no result, or a damaged one.
         HubUnavailable: the Hub cannot be reached, or refuses.
     """
@@ -58,7 +58,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     if not _REPO.fullmatch(repo):
-        raise UsageError(f"{repo[:80]!r} is no name of a repository; expected OWNER/NAME")
+        raise UsageError(f"{repo[:80]!r} is not the name of a repository; expected OWNER/NAME")
     files = publishable(folder)
     if hub.offline():
         raise hub.Offline("nothing was published, as HF_HUB_OFFLINE is set: unset it to publish")

@@ -24,7 +24,7 @@ from styleplug.core.weight import Hub
 from styleplug.store import hub
 from styleplug.store.watch import Watch
 
-_CUT = "the connection was cut; what came is kept"
+_CUT = "the connection was cut; the data so far is kept"
 
 
 def find(source: Hub, revision: str, watch: Watch) -> hub.Origin:
@@ -33,7 +33,7 @@ def find(source: Hub, revision: str, watch: Watch) -> hub.Origin:
     try:
         found = try_to_load_from_cache(source.repo, source.file, cache, revision)
     except ValueError as error:
-        raise WeightError(f"{source.repo} {source.file} is no file of a Hub: {error}") from None
+        raise WeightError(f"{source.repo} {source.file} is not a file on a Hub: {error}") from None
     if isinstance(found, str):
         return _Cached(Path(found))
     if hub.offline():
@@ -87,7 +87,7 @@ class _Remote:
     def read(self, start: int, end: int) -> Iterator[bytes]:
         if start == end:
             return
-        stalled = self._unreached(f"no byte came for {hub.STALL:g} s; what came is kept")
+        stalled = self._unreached(f"no data arrived for {hub.STALL:g} s; the data so far is kept")
         self._watch.expect(hub.STALL, stalled)
         # The watch is to be the first to lose patience, else a stall would pass for a cut.
         wanted = {"range": f"bytes={start}-{end - 1}"}
@@ -121,7 +121,7 @@ class _Remote:
                 if urlsplit(target)[:2] != urlsplit(url)[:2]:
                     return facts
                 url = target
-        raise HubUnavailable(self._unreached("it redirects in circles"))
+        raise HubUnavailable(self._unreached("it redirects in a loop"))
 
     def _url(self) -> str:
         source = self._source
@@ -167,7 +167,7 @@ class _Remote:
             raise hub.Refused(f"the Hub has no {what} ({status}{code and ' ' + code})")
         if status == 416:
             raise hub.Refused(f"{what} is empty or shorter than it was")
-        raise HubUnavailable(self._unreached(f"it answers with the error {status}"))
+        raise HubUnavailable(self._unreached(f"it returned the error {status}"))
 
     def _unreached(self, why: str) -> str:
         return f"the Hub could not be reached ({self._endpoint}: {why})"

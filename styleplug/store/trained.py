@@ -102,7 +102,7 @@ def named_by_environment() -> Iterator[Trained]:
     try:
         folders = sorted(path.parent for path in at_home(named).glob(f"*/{MODEL}"))
         if not folders and not at_home(named).is_dir():
-            raise UsageError(f"{VARIABLE} names {named}, which is no folder")
+            raise UsageError(f"{VARIABLE} names {named}, which is not a folder")
     except OSError as error:
         raise UsageError(f"{VARIABLE} names {named}: {error.strerror}") from None
     yield from map(read_trained, folders)
@@ -117,7 +117,7 @@ def expect_tensors(path: Path, like: Path, arch: str) -> None:
     found, wanted = header.read(path), header.read(like)
     for key in sorted(found.keys() | wanted.keys()):
         if key not in found:
-            raise WeightError(f"{path.name} is no net {arch!r}: it lacks the tensor {key!r}")
+            raise WeightError(f"{path.name} is no net {arch!r}: the tensor is missing: {key!r}")
         if key not in wanted:
             raise WeightError(f"{path.name} is no net {arch!r}, which has no tensor {key[:80]!r}")
         if found[key].shape != wanted[key].shape:

@@ -1,4 +1,4 @@
-"""Work in a thread, watched by a generator that passes its notes on and ends its waiting."""
+"""Run blocking work in a thread, while a generator yields its progress and can cancel it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TypeVar
 from styleplug.core.errors import Cancelled, HubUnavailable
 
 T = TypeVar("T")
-_TICK = 0.2  # seconds between two notes: how soon a visitor's Stop is heard
+_TICK = 0.2  # seconds between two notes; Stop takes effect within this time
 
 
 class Watch:
-    """What the worker tells its watcher, and hears from it."""
+    """The connection between the worker thread and the generator."""
 
     def __init__(self) -> None:
         self.note = ""
@@ -23,39 +23,39 @@ class Watch:
         self._due: tuple[float, str] | None = None
 
     def expect(self, seconds: float, otherwise: str) -> None:
-        """Promise to call this or `rest` within so many seconds.
+        """Set a deadline: the worker must call this or `rest` before it ends.
 
-        No call of the operating system can then hold the visitor up: name look-up, connecting
-        and a server that drips its headers are all bounded alike.
+        The deadline covers every blocking call: name look-up, connecting, and a server that sends
+        its headers very slowly.
 
         Args:
-            seconds: how long.
-            otherwise: what to say if it takes longer.
+            seconds: time until the deadline.
+            otherwise: the error message if it is missed.
 
         Raises:
-            Cancelled: nobody waits for this work any more.
+            Cancelled: the work was cancelled.
         """
         self._due = (time.monotonic() + seconds, otherwise)
         self.check()
 
     def rest(self) -> None:
-        """Nothing is awaited from outside."""
+        """Clear the deadline."""
         self._due = None
 
     def check(self) -> None:
-        """Stop here if nobody waits for this work any more.
+        """Stop the worker if the work was cancelled.
 
         Raises:
-            Cancelled: nobody does.
+            Cancelled: it was cancelled.
         """
         if self.stopped.is_set():
-            raise Cancelled("the download was stopped; it can be taken up again")
+            raise Cancelled("the download was stopped; it can be continued later")
 
     def left(self) -> float:
-        """Seconds until a promise is broken, at most a tick.
+        """Seconds until the deadline, at most a tick.
 
         Raises:
-            HubUnavailable: it is broken.
+            HubUnavailable: the deadline was missed.
         """
         due = self._due
         if due is None:
@@ -66,12 +66,12 @@ class Watch:
 
 
 def watched(work: Callable[[Watch], T]) -> Generator[str, None, T]:
-    """Yield the notes of some work about five times a second, then return its result.
+    """Yield the notes of the work about five times a second, then return its result.
 
-    Closing the generator stops the work at its next `Watch` call.
+    Closing the generator cancels the work at its next `Watch` call.
 
     Raises:
-        HubUnavailable: a promise was not kept.
+        HubUnavailable: a deadline was missed.
         Exception: what the work raised.
     """
     watch = Watch()

@@ -68,7 +68,7 @@ def read_piped(pipe: IO[bytes]) -> bytes:
     data = pipe.read(MOST_PIPED + 1)
     if len(data) > MOST_PIPED:
         raise BadImage(
-            f"more than {MOST_PIPED} bytes came out of the pipe; write them into a file, and give "
+            f"more than {MOST_PIPED} bytes came through the pipe; save them to a file, and give "
             "the file"
         )
     return data

@@ -44,7 +44,7 @@ def _check_picture(name: str, value: object, others: Sequence[str]) -> None:
         uploaded(value)
     except BadImage:
         raise BadImage(
-            f"{name} = {shortened(value)} is no upload; expected one: post the file to "
+            f"{name} = {shortened(value)} is not an upload; expected one: post the file to "
             '/gradio_api/upload and send {"path": …} with the answer, or use handle_file of '
             "gradio_client"
         ) from None

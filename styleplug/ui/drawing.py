@@ -81,7 +81,7 @@ class Drawing:
         if not layers:
             return None
         if not isinstance(layers, list):
-            raise BadImage("this is no drawing; expected what the page sends")
+            raise BadImage("this is not a drawing; expected what the page sends")
         drawn = image.read(uploaded(layers[0]), longest=SIDE)
         if drawn.alpha is not None and not drawn.alpha.any():
             return None

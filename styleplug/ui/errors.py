@@ -1,4 +1,4 @@
-"""Errors as visitors see them: one sentence, in the language of the page where it is ours."""
+"""Errors as visitors see them: one sentence in the language of the page."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from styleplug.ui.i18n import Language, say
 
 
 def sentence(error: Exception, to: Language) -> str:
-    """What to say of an error; only ours speak for themselves.
+    """The message of an error, in the language of the visitor.
 
-    One that no catalogue knows stays English, headed by what kind of error it is.
+    Errors of others get a general message.  A message that the catalogue does not have stays in
+    English, after the kind of the error in the language of the visitor.
     """
     if not isinstance(error, StyleplugError):
         return say("unforeseen", to, error=type(error).__name__)
@@ -25,12 +26,12 @@ def sentence(error: Exception, to: Language) -> str:
 
 
 def shown(error: Exception, to: Language, *, said: bool = False) -> gr.Error:
-    """The error as a message on the page and over HTTP; what is not ours also goes to the log.
+    """The error as a message on the page and over HTTP; errors of others are also logged.
 
     Args:
-        error: what went wrong.
+        error: the error.
         to: language.
-        said: whether the page says it in another place, and needs no message above all.
+        said: whether the page already shows it in another place.
     """
     ours, title = isinstance(error, StyleplugError), say("failed", to)
     return gr.Error(sentence(error, to), title=title, visible=not said, print_exception=not ours)

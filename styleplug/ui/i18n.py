@@ -1,7 +1,7 @@
-"""The page's own words, and how they and all others are shown in a visitor's language.
+"""The texts of the page, and their translation to the language of the visitor.
 
-What stands on the page from the start is translated by the browser (`Texts`, `gr.I18n`); what is
-said during a run is written in the language that the browser asks for (`language`, `say`).
+The browser translates the texts that are on the page from the start (`Texts`, `gr.I18n`).  The
+server writes messages during a run in the language that the browser asks for (`language`, `say`).
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ WORDS = {
     "pictures": "{n} pictures",
     "signed": "Recipe in the file",
     "signed_help": (
-        "The file then holds all settings, so that the same picture can be made again."
+        "The file then contains all settings, so that the same picture can be made again."
     ),
     "recipe": "Recipe",
     "reload": "Settings from a picture",
-    "reload_help": "Drop a file made here, or a recipe as JSON: every control is set as it was.",
+    "reload_help": "Drop a file made here, or a recipe as JSON, to restore all settings.",
     "another": "One more (optional)",
-    "own_weights": "Those of the method",
+    "own_weights": "Weights of the method",
     "broken": "This plug-in cannot be used",
     "idle_free": "Press Run.",
     "idle": "Choose pictures, then press Run.",
@@ -54,10 +54,10 @@ WORDS = {
     "minutes": "{m} min {n} s",
     "plan": "About {time}",
     "plan_size": "{width} × {height} px",
-    "plan_memory": "{memory} more memory",
-    "plan_unknown": "The time is known after the first run on this machine",
-    "plan_guess": "A guess: no such run was timed here yet",
-    "plan_runs": "By earlier runs here ({n})",
+    "plan_memory": "needs {memory} of memory",
+    "plan_unknown": "The time can be estimated after the first run on this machine",
+    "plan_guess": "A rough estimate: no such run was timed on this machine yet",
+    "plan_runs": "Estimated from earlier runs on this machine ({n})",
     "plan_short": "Not enough free memory: {size} px will be tried instead",
     "plan_never": (
         "Not enough free memory, and a smaller size would not help: close other programs"
@@ -65,38 +65,38 @@ WORDS = {
     "by": "{backend} on {provider}",
     "peak": "peak {memory}",
     "headed": "{head}: {said}",
-    "failed": "That did not work",
+    "failed": "The run failed",
     "missing": "A picture is missing here.",
     "unforeseen": (
-        "Something failed that should not have: {error}. Your pictures and settings are kept; "
-        "try again."
+        "An unexpected error occurred: {error}. Your pictures and settings are kept; please try "
+        "again."
     ),
     "restored": "Settings restored. Add the same pictures to get the same result.",
     "train": "Train",
     "train_summary": (
-        "Train a net on your own pictures: choose them, say how long, press Start. You may close "
-        "this window meanwhile; the training goes on, and shows again when you come back."
+        "Train a network on your own pictures: choose them, set the time, press Start. You may "
+        "close this window; the training continues, and is shown again when you come back."
     ),
     "train_cpu": (
-        "This machine trains on {n} processor cores, a step in about a second: an hour shows what "
-        "becomes of it, good weights take a night. With a graphics card an hour is plenty."
+        "This machine trains on {n} processor cores; a step takes about a second. One hour gives a "
+        "first result, good weights take a night. With a graphics card, one hour is enough."
     ),
     "train_card": (
-        "This machine trains on a graphics card ({name}): minutes show what becomes of it, good "
+        "This machine trains on a graphics card ({name}): some minutes give a first result, good "
         "weights take about an hour."
     ),
     "train_task": "What to train",
-    "train_pictures": "Pictures to learn from: photographs, some hundreds or more",
-    "train_styles": "Styles: paintings or patterns, the more the better",
+    "train_pictures": "Training pictures: photographs, some hundreds or more",
+    "train_styles": "Styles: paintings or patterns, as many as possible",
     "train_start": "Start",
-    "train_idle": "Nothing is being trained yet.",
-    "train_preparing": "Reading pictures, preparing …",
-    "train_stopping": "Stopping after this step, and keeping the weights …",
-    "train_finishing": "Judging, and writing what was learned …",
-    "train_pace": "{time} a step",
-    "train_sample": "Samples, made of pictures it has not learned from",
-    "train_curve": "Losses while training",
-    "train_scores": "On pictures held out; the first decides, less is better",
+    "train_idle": "No training is running.",
+    "train_preparing": "Reading pictures …",
+    "train_stopping": "Stopping after this step; the weights are kept …",
+    "train_finishing": "Computing scores and writing the weights …",
+    "train_pace": "{time} per step",
+    "train_sample": "Samples from pictures that were not used for training",
+    "train_curve": "Training losses",
+    "train_scores": "Scores on held-out pictures; the first one decides, lower is better",
     "train_done": "Done: {step} steps in {time}, best at step {best}.",
     "train_stopped": (
         "Stopped after {step} steps and {time}. The weights are kept, best at step {best}."
@@ -108,15 +108,15 @@ WORDS = {
     ),
     "train_more": "… and {n} more",
     "train_download": "Download all as ZIP",
-    "train_broken": "This cannot be trained here",
+    "train_broken": "This task cannot be used here",
 }
 
 
 class Texts:
-    """Collects the standing texts of a page in all languages.
+    """Collects the fixed texts of a page in all languages.
 
     Args:
-        methods: whose own catalogues are to be used.
+        methods: the methods whose own catalogues are used.
     """
 
     def __init__(self, methods: Iterable[Method[Any]] = ()) -> None:
@@ -128,16 +128,16 @@ class Texts:
         self._shown: dict[Language, dict[str, str]] = {to: {} for to in languages()}
 
     def own(self, key: str, **values: object) -> str:
-        """The marker of one of `WORDS`; the browser puts the text in its place."""
+        """The marker of one of `WORDS`; the browser replaces it by the text."""
         return self._marker(f"page.{key}", {to: say(key, to, **values) for to in languages()})
 
     def add(self, place: str, english: str, unit: str = "") -> str:
         """The marker of a text from a declaration.
 
         Args:
-            place: where it stands, as in a catalogue.
+            place: its place, as in a catalogue.
             english: the text.
-            unit: shown behind it in brackets.
+            unit: added in brackets.
         """
         behind = {
             to: unit and f" ({of.text(f'unit.{unit}', unit)})"
@@ -147,11 +147,11 @@ class Texts:
         return self._marker(place, texts)
 
     def message(self, name: str, english: str) -> str:
-        """The marker of an error that stands in the HTML of the page from the start."""
+        """The marker of an error in the HTML of the page."""
         return self._marker(name, {to: escape(message(english, to)) for to in languages()})
 
     def _marker(self, place: str, texts: dict[Language, str]) -> str:
-        key = place.replace(".", "-")  # to browsers a dot means a table within a table
+        key = place.replace(".", "-")  # in browsers, a dot means a nested table
         for to, text in texts.items():
             self._shown[to][key] = text
         return str(I18nData(key))
@@ -162,7 +162,7 @@ class Texts:
 
 
 def language(request: gr.Request | None) -> Language:
-    """The language that a browser asks for first, where there is a catalogue; else English."""
+    """The first language that the browser asks for, if there is a catalogue; else English."""
     headers = getattr(request, "headers", None) or {}
     first = str(headers.get("accept-language", "")).split(",")[0].split(";")[0].strip().lower()
     known = {to.lower(): to for to in languages()}
@@ -175,7 +175,7 @@ def say(key: str, to: Language, **values: object) -> str:
 
 
 def message(english: str, to: Language) -> str:
-    """An error or a note; in English where no catalogue knows it."""
+    """An error or a note, translated; in English if the catalogue does not have it."""
     return catalogue(to).message(english) or english
 
 

@@ -44,7 +44,7 @@ def preview(path: str, accepted: str = "") -> Path | None:
         accepted: what the browser says that it shows.
 
     Returns:
-        its path; None where the upload can be shown, or is no picture that can be read.
+        its path; None where the upload can be shown, or is not a picture that can be read.
     """
     try:
         file = uploaded({"path": path})

@@ -259,8 +259,8 @@ def _files(payload: Any, what: str) -> list[Path]:
         raise UsageError(_MISSING[what])
     if len(payload) > MOST:
         raise UsageError(
-            f"{len(payload):,} files came, at most {MOST:,} are taken here. For more, use "
-            "styleplug train."
+            f"{len(payload):,} files are too many; at most {MOST:,} are accepted here. For more, "
+            "use styleplug train."
         )
     return [uploaded(one) for one in payload]
 

@@ -26,5 +26,5 @@ def uploaded(payload: Any) -> Path:
     path = payload.get("path") if isinstance(payload, Mapping) else None
     folder = Path(get_upload_folder()).resolve()
     if not isinstance(path, str) or not Path(path).resolve().is_relative_to(folder):
-        raise BadImage("this is no uploaded picture; expected a file uploaded to this page")
+        raise BadImage("this is not an uploaded picture; expected a file uploaded to this page")
     return Path(path).resolve()

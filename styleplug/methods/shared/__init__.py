@@ -1,1 +1,1 @@
-"""What a family of methods shares."""
+"""Code that several methods share."""

@@ -1,7 +1,7 @@
-"""What generators share: methods that make pictures of nothing but chance.
+"""What generators share: methods that make pictures from random numbers alone.
 
-A sample is made of a latent, a vector of independent Gaussians.  A run shows several samples, or
-walks from one seed's first sample to another's and back.
+A sample is made from a latent, a vector of independent Gaussian numbers.  A run gives several
+samples, or an animation from the first sample of one seed to that of another seed and back.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from styleplug.core.params import Params, field
 from styleplug.imaging.picture import resize
 
 FPS = 16.0
-"""Pictures a second of a walk."""
-_BATCH = 8  # latents painted at once
+"""Pictures per second of a walk."""
+_BATCH = 8  # pictures computed at once
 
 
 class GeneratorParams(Params):
-    """What a visitor can set of every generator; its own parameters are added in a subclass."""
+    """Parameters of every generator; a subclass adds those of its method."""
 
     count: int = field(
         9,
         ge=1,
         le=64,
         label="Count",
-        help="How many pictures. The first ones stay the same when there are more.",
+        help="Number of pictures. A larger number adds pictures and keeps the first ones.",
     )
     truncation: float = field(
         1.0,
@@ -39,8 +39,8 @@ class GeneratorParams(Params):
         le=1.0,
         step=0.05,
         label="Truncation",
-        help="How far pictures stray from the average one: less gives cleaner pictures that are "
-        "more alike.",
+        help="How much pictures may differ from the average one. Lower values give cleaner "
+        "pictures that are more similar.",
     )
     position: float = field(
         0.0,
@@ -48,7 +48,7 @@ class GeneratorParams(Params):
         le=1.0,
         step=0.01,
         label="Position",
-        help="How far on the way from the pictures of this seed (0) to those of the other (1).",
+        help="Position between the pictures of this seed (0) and those of the other seed (1).",
         advanced=True,
     )
     walk: int = field(
@@ -56,14 +56,15 @@ class GeneratorParams(Params):
         ge=0,
         le=240,
         label="Walk",
-        help="Pictures of an animation from this seed to the other and back; 0 for none.",
+        help="Number of pictures of an animation from this seed to the other and back; 0 makes no "
+        "animation.",
     )
     walk_to: int = field(
         1,
         ge=0,
         le=2**31 - 1,
         label="Other seed",
-        help="Where the walk turns round, and the end of the position's scale.",
+        help="The seed in the middle of the walk, and at position 1.",
         advanced=True,
     )
 
@@ -72,33 +73,33 @@ G = TypeVar("G", bound=GeneratorParams)
 
 
 class Generator(Method[G]):
-    """A method whose parameters are `GeneratorParams`; without inputs, unless it declares some."""
+    """A method with `GeneratorParams`; it has no inputs unless it declares some."""
 
     inputs: ClassVar[tuple[Slot, ...]] = ()
 
     def count(self, params: G) -> int:
-        """Samples, or pictures of the walk."""
+        """Number of samples, or of pictures in the walk."""
         return params.walk or params.count
 
     def animated(self, params: G) -> bool:
-        """Whether it walks."""
+        """Whether the result is a walk."""
         return params.walk > 0
 
 
 def latents(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
-    """Gaussian latents (count size), float32; the first ones are the same for every count."""
+    """Gaussian latents (count size), float32; a larger count keeps the first ones."""
     return rng.standard_normal((count, size), np.float32)
 
 
 def wanted(params: GeneratorParams, rng: np.random.Generator, size: int) -> np.ndarray:
-    """The latents (n size) of all pictures of a run, n as `Generator.count` says.
+    """The latents (n size) of all pictures of a run; `Generator.count` is n.
 
-    Truncation draws them towards the mean (in the latent itself: a net that normalises its
-    latent must truncate what follows from it instead, and pass `params` with a truncation of 1).
+    Truncation moves them towards the mean.  A method whose net normalises its latent must truncate
+    a later quantity instead, and pass `params` with a truncation of 1.
 
     Args:
-        params: of the run.
-        rng: of the run.
+        params: the parameters of the run.
+        rng: the random numbers of the run.
         size: length of a latent.
     """
     places = walk(params.walk) if params.walk else [params.position] * params.count
@@ -111,7 +112,7 @@ def wanted(params: GeneratorParams, rng: np.random.Generator, size: int) -> np.n
 
 
 def walk(count: int) -> list[float]:
-    """Positions from 0 to 1 and back, slow at both ends; the last one leads on to the first."""
+    """Positions from 0 to 1 and back, slow at both ends; the last is followed by the first."""
     return [(1 - math.cos(2 * math.pi * step / count)) / 2 for step in range(count)]
 
 
@@ -121,13 +122,13 @@ def painted(
     params: GeneratorParams,
     ctx: Context,
 ) -> Iterator[Frame]:
-    """The frames of a run: pictures in the order of their latents, a batch at a time.
+    """The frames of a run: pictures in the order of their latents, one batch at a time.
 
     Args:
         given: latents (n …) of all pictures.
-        paint: makes pictures (b 3 h w), in [0, 1] up to rounding, of latents (b …).
-        params: of the run.
-        ctx: of the run; pictures are brought to its size.
+        paint: computes pictures (b 3 h w), in [0, 1] up to rounding, from latents (b …).
+        params: the parameters of the run.
+        ctx: the context of the run; pictures are resized to its size.
     """
     pictures: tuple[np.ndarray, ...] = ()
     for start in range(0, len(given), _BATCH):

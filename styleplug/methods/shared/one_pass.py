@@ -1,6 +1,6 @@
-"""Any style in one pass: how the nets of `cnn` and the style encoder work together.
+"""Style transfer in one pass, by the nets of `cnn` and the style encoder.
 
-Shared by the method `cnn` and by the draft that `gatys` starts from.
+The method `cnn` uses it, and `gatys` for the draft that it starts from.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from styleplug.imaging.picture import fitted, resize
 from styleplug.imaging.tiles import by_tiles, thumbnail
 
 STYLE_SIDE = 256
-"""Long side at which a style is described: brush marks come out as large as they are there."""
+"""Long side of a style when it is encoded; brush marks get the size that they have there."""
 MEASURED_SIDE = 1024
 """Long side at which the content's statistics are measured."""
 MARGIN = 32
@@ -26,12 +26,12 @@ MARGIN = 32
 
 @dataclass(frozen=True)
 class OnePass:
-    """The functions that paint.
+    """The functions of the nets.
 
     Args:
         describe: the style encoder's "describe".
-        code: of what it gives, the style code.
-        measure: the content's means and deviations.
+        code: computes the style code from its output.
+        measure: computes the means and deviations of the content's features.
         paint: the painter.
     """
 
@@ -42,12 +42,12 @@ class OnePass:
 
     @classmethod
     def of(cls, ctx: Context, encoder: str, painter: str) -> OnePass:
-        """Borrow them, by the keys of `Method.weights`."""
+        """Get them from the context, by the keys of `Method.weights`."""
         functions = (ctx.net(painter, name) for name in ("code", "measure", "paint"))
         return cls(ctx.net(encoder, "describe"), *functions)
 
     def code_of(self, picture: np.ndarray, scale: float = 1.0) -> np.ndarray:
-        """The style code (1 k) of a picture (h w 3), seen `scale` times as large."""
+        """The style code (1 k) of a picture (h w 3), resized by `scale` first."""
         height, width = picture.shape[:2]
         seen = fitted(width, height, max(64, round(STYLE_SIDE * scale)))
         canvas = pad_to_multiple(resize(picture, *seen), self.describe.spec.multiple)
@@ -57,14 +57,14 @@ class OnePass:
     def blended(
         self, styles: Sequence[np.ndarray], shares: Sequence[float], scale: float = 1.0
     ) -> np.ndarray:
-        """The style code (1 k) of several pictures, by shares that add up to 1."""
+        """The weighted mean of the style codes (1 k) of pictures; the shares add up to 1."""
         codes = [self.code_of(style, scale) for style in styles]
         return np.tensordot(np.array(shares, np.float32), np.stack(codes), axes=1)
 
     def paints(
         self, content: np.ndarray, code: np.ndarray, ctx: Context, content_weight: float = 1.0
     ) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Paint a picture (h w 3) in the style of a code.
+        """Paint a picture (h w 3) in the style of a style code.
 
         Yields:
             Tiles done, tiles in all, and the picture so far (h w 3).

@@ -1,4 +1,4 @@
-"""Generators whose net first maps noise to a style, and then paints the style as a latent."""
+"""Generators whose net maps noise to a style, and then the style to a latent of the VAE."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from styleplug.core.params import field
 from styleplug.core.weight import Embedded
 from styleplug.methods.shared.generation import Generator, GeneratorParams, painted, wanted
 
-KEY = "net"  # of `Method.weights`
-DECODER = "decoder"  # the same: what makes pictures of latents
+KEY = "net"  # the key of the generator in `Method.weights`
+DECODER = "decoder"  # the key of the net that decodes latents to pictures
 VAE = Embedded("vae", "vae.safetensors")
 
 
 class StyleGeneratorParams(GeneratorParams):
-    """What a visitor can set; it is styles that are drawn to their mean."""
+    """Parameters; truncation moves styles towards their mean."""
 
     truncation: float = field(
         1.0,
@@ -29,8 +29,8 @@ class StyleGeneratorParams(GeneratorParams):
         le=1.0,
         step=0.05,
         label="Truncation",
-        help="How far styles stray from their mean: less gives plainer pictures that are more "
-        "alike; 0 is the mean's picture.",
+        help="How much styles may differ from their mean. Lower values give plainer pictures that "
+        "are more similar; 0 gives the picture of the mean.",
     )
 
 
@@ -38,9 +38,10 @@ M = TypeVar("M", bound=StyleGeneratorParams)
 
 
 class StyleGenerator(Generator[M]):
-    """A method whose net has the functions "map" and "paint", and another one "decode".
+    """A method with a net that has the functions "map" and "paint", and a decoder.
 
-    Truncation draws styles, not noise, towards their mean: at 0 it is the mean's picture.
+    Truncation moves styles, not noise, towards their mean.  At 0, all pictures are that of the
+    mean.
     """
 
     def known(self, params: M, map: Net) -> Arrays:
@@ -53,15 +54,15 @@ class StyleGenerator(Generator[M]):
         return {}
 
     def work(self, params: M, pixels: int) -> float:
-        """The net makes all pictures of one size; then they are brought to the one asked for."""
+        """The net makes all pictures at one size; they are then resized."""
         return self.count(params) * (0.02 + 0.1 * pixels / 1e6)
 
     def run(self, images: Images, params: M, ctx: Context) -> Iterator[Frame]:
-        """Noise to styles, styles to latents, and these to pictures, a few at a time."""
+        """Noise to styles, styles to latents, latents to pictures; some at a time."""
         map, paint = ctx.net(KEY, "map"), ctx.net(KEY, "paint")
         decode = ctx.net(DECODER, "decode")
         known = self.known(params, map)
-        whole = params.model_copy(update={"truncation": 1.0})  # noise stays as it is
+        whole = params.model_copy(update={"truncation": 1.0})  # the noise is not truncated
 
         def make(noise: np.ndarray) -> np.ndarray:
             told = {name: array.repeat(len(noise), 0) for name, array in known.items()}
