@@ -562,7 +562,7 @@ def test_waiting_for_a_net_hears_stop(tmp_path):
 def test_a_plan_learns_from_runs(engine, photo, calibration):
     asked, sizes = recipe(size=256, parameters={"steps": 10}), {"content": [(90, 60)]}
     guess = engine.plan(asked, sizes)
-    assert "guess" in guess.note and (guess.width, guess.height) == (256, 171)
+    assert "rough estimate" in guess.note and (guess.width, guess.height) == (256, 171)
     report = last(engine.run(asked, {"content": [photo]})).report
     learnt = engine.plan(asked, sizes)
     assert learnt.note == "from 1 earlier run"
@@ -578,7 +578,7 @@ def test_a_stopped_run_teaches_nothing(engine, photo):
         pass
     stop.set()
     list(frames)
-    assert "guess" in engine.plan(recipe(), {"content": [(9, 9)]}).note
+    assert "rough estimate" in engine.plan(recipe(), {"content": [(9, 9)]}).note
 
 
 def test_a_consumers_dawdling_is_not_the_methods(engine, photo):

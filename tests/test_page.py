@@ -477,7 +477,10 @@ BASE64 = "data:image/png;base64," + 400 * "iVBORw0KGgo"
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda mine: {"content": BASE64}, r"content = 'data:image/png;.*… is not an upload.*upload"),
+        (
+            lambda mine: {"content": BASE64},
+            r"content = 'data:image/png;.*… is not an upload.*upload",
+        ),
         (lambda mine: {"content": BASE64[22:]}, "content = 'iVBOR.*… is not an upload"),
         (lambda mine: {"content": {"url": BASE64}}, "content = .* is not an upload"),
         (lambda mine: {"content": {"path": 7}}, "content = .* is not an upload"),

@@ -205,7 +205,7 @@ def test_the_folder_of_the_environment_is_known_by_itself(made, tmp_path, monkey
     monkeypatch.setenv(VARIABLE, str(made.parent))
     assert list(Store().trained) == ["seaside"]
     monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere"))
-    with pytest.raises(UsageError, match="which is no folder"):
+    with pytest.raises(UsageError, match="which is not a folder"):
         _ = Store().trained
 
 
