@@ -41,8 +41,8 @@ def gather(setup: Setup, cancel: Event) -> Generator[Progress, None, Gathered]:
     data = yield from _read("pictures", setup.data, cancel)
     if len(data) < setup.task.least:
         raise UsageError(
-            f"{setup.task.id} learns how pictures differ: give {setup.task.least} or more; there "
-            f"is {len(data)}"
+            f"{setup.task.id} needs at least {setup.task.least} pictures to learn how pictures "
+            f"differ, got {len(data)}: add more"
         )
     held = data.split(HELD_OUT, by_class=setup.task.learns_classes)
     styles, parts = None, held
