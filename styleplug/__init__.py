@@ -230,8 +230,17 @@ def run(
     return engine.run(wanted, pictures_of(found, wanted.size, several))
 
 
-def methods() -> Mapping[str, Method[Any]]:
-    """The installed methods by id."""
-    from styleplug.methods import catalogue
+if TYPE_CHECKING:
 
-    return catalogue().methods
+    def methods() -> Mapping[str, Method[Any]]:
+        """The installed methods by id."""
+
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`methods`, which is a package that can be called, is imported when first wanted."""
+        if name == "methods":
+            import importlib
+
+            return importlib.import_module("styleplug.methods")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

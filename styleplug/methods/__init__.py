@@ -112,6 +112,7 @@ class _Callable(ModuleType):
         return catalogue().methods
 
 
-# Importing a package sets it as an attribute of the one above, here in place of the function
-# `styleplug.methods`.  Python offers no hook against that, so the package answers the same call.
+# The import of a package sets its name in the package above, so `styleplug.methods` cannot be a
+# function for long.  Therefore the package answers the call `styleplug.methods()` itself, by the
+# means that Python documents for modules.
 sys.modules[__name__].__class__ = _Callable
