@@ -12,17 +12,15 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from inspect import Signature
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from styleplug.cli.console import ERR, print_json, say_note, say_result
-from styleplug.cli.options import RESULT_OPTIONS, field_options, slot_option
+from styleplug.cli.options import RESULT_OPTIONS, command_of, field_options, slot_option
 from styleplug.cli.streams import STANDARD, check_writable, deliver, given, kind_of, partial
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.frame import Frame, Report
@@ -68,13 +66,9 @@ def method_command(method: Method[Any]) -> Any:
     options = [slot_option(slot) for slot in method.inputs]
     options += [o for panel, fields in groups.items() for o in field_options(fields, panel)]
     options += RESULT_OPTIONS
-    call.__signature__ = Signature(options)  # type: ignore[attr-defined]
-    call.__annotations__ = {option.name: option.annotation for option in options}
-    single = typer.Typer(add_completion=False, rich_markup_mode="rich")
     about = [escape(method.summary), escape(method.paper)]
     about += ["A picture is a file or a pipe; - reads standard input."] if method.inputs else []
-    single.command(method.id, help="\n\n".join(about))(call)
-    return typer.main.get_command(single)
+    return command_of(method.id, "\n\n".join(about), options, call)
 
 
 def _run(

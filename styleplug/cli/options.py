@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from inspect import Parameter
+from collections.abc import Callable, Iterator, Sequence
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,6 +85,20 @@ RESULT_OPTIONS = (
     keyword("json", Json, False),
 )
 """What every run takes beside its method's own."""
+
+
+def command_of(
+    name: str, help: str, options: Sequence[Parameter], call: Callable[..., None]
+) -> Any:
+    """A command whose options are known only at run time, for a group of typer's.
+
+    typer reads them from the signature of a function: it publishes no other way.
+    """
+    call.__signature__ = Signature(options)  # type: ignore[attr-defined]
+    call.__annotations__ = {option.name: option.annotation for option in options}
+    single = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    single.command(name, help=help)(call)
+    return typer.main.get_command(single)
 
 
 def slot_option(slot: Slot) -> Parameter:

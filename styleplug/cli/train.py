@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from inspect import Signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +18,7 @@ from rich.progress import Progress as Bar
 
 from styleplug.cli.console import ERR, print_json, say_note, say_result
 from styleplug.cli.method import cancel_on_signals
-from styleplug.cli.options import Json, field_options, keyword
+from styleplug.cli.options import Json, command_of, field_options, keyword
 from styleplug.core.errors import Cancelled
 from styleplug.training.loop import train
 from styleplug.training.loop.progress import Progress, Report, written
@@ -94,11 +93,7 @@ def task_command(task: Task) -> Any:
     options += [keyword("out", _Out), keyword("resume", _Resume, False)]
     options += [keyword("teacher", _Teacher, None), keyword("json", Json, False)]
     options += [*field_options(Loop, "Training"), *field_options(task.params, "Parameters")]
-    call.__signature__ = Signature(options)  # type: ignore[attr-defined]
-    call.__annotations__ = {option.name: option.annotation for option in options}
-    single = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    single.command(task.id, help=escape(task.summary))(call)
-    return typer.main.get_command(single)
+    return command_of(task.id, escape(task.summary), options, call)
 
 
 def _train(setup: Setup, *, as_json: bool) -> None:
