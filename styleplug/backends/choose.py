@@ -72,13 +72,6 @@ def expect(backend: str, device: str) -> tuple[str, str]:
     return next(iter(_candidates(backend, device)), (backend, device))
 
 
-def installed(name: str) -> tuple[str, ...]:
-    """Devices that a backend can use here, best first; () where it cannot be used at all."""
-    if not _plausible(name, "cpu"):
-        return ()
-    return _kind(name).devices()
-
-
 def choose(backend: str, device: str) -> Backend:
     """The backend for a run, one for each name and device: nets are kept by backend.
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from samples import Descent, Dream, Fill, Sample
 
-from styleplug.backends.choose import installed
+from styleplug.backends.choose import choose
 from styleplug.backends.fake import FUNCTIONS
+from styleplug.core.errors import BackendError
 from styleplug.core.method import Method
 from styleplug.core.params import bounds_of
 from styleplug.core.weight import Embedded
@@ -68,8 +69,10 @@ def on_every_backend(
 
 def require(method: Method[Any], backend: str) -> None:
     """Skip where a backend is not installed, or the weights that a method needs are not there."""
-    if not installed(backend):
-        pytest.skip(f"{backend} is not installed")
+    try:
+        choose(backend, "auto")
+    except BackendError as error:
+        pytest.skip(str(error))
     for key in method.nets(method.params()) if backend != "fake" else ():
         source = method.weights[key][-1]
         assert isinstance(source, Embedded)

@@ -92,11 +92,6 @@ def reparameterise(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
     return mean + (0.5 * log_variance).exp() * noise
 
 
-def elbo(likelihood: Tensor, mean: Tensor, log_variance: Tensor, beta: float = 1.0) -> Tensor:
-    """Evidence lower bound (b) of log-likelihoods (b) and latents' Gaussians (b c h w)."""
-    return likelihood - beta * kl(mean, log_variance).flatten(1).sum(1)
-
-
 def with_moments(latent: Tensor, style: Tensor) -> Tensor:
     """Latents (b c h w) moved to the mean and covariance of others (b c h' w').
 
