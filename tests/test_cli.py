@@ -145,7 +145,7 @@ def test_help_says_everything_the_declaration_says(tint: type[Tint], styleplug: 
         "Weights. (default 1)",
         "(64 to 8192, default 512 px)",
         "--seed NUMBER",
-        "--backend auto|torch|onnx|fake",
+        "--backend auto|torch|onnx",
         "--device auto|cpu|cuda|mps",
         "--strength NUMBER",
         "--keep-colours --no-keep-colours",

@@ -107,7 +107,7 @@ def test_choices_are_shown_in_words_and_sent_as_they_are() -> None:
     texts = Texts()
     made = control("backend", Settings.model_fields["backend"], "settings", texts, "some")
     assert isinstance(made, gr.Radio)
-    assert [value for _, value in made.choices] == ["auto", "torch", "onnx", "fake"]
+    assert [value for _, value in made.choices] == ["auto", "torch", "onnx"]
     key = "settings-parameter-backend-choice-auto"
     assert key in str(made.choices[0][0])
     shown_as = {to: table[key] for to, table in texts.table().translations.items()}

@@ -40,6 +40,7 @@ class Hint(BaseModel):
     label: str
     help: str
     words: dict[str, str] = {}  # choice -> its label
+    hidden: tuple[str, ...] = ()  # choices that are accepted but not offered
     unit: str = ""
     step: float | None = None
     advanced: bool = False
@@ -51,6 +52,7 @@ def field(
     label: str,
     help: str,
     words: Mapping[str, str] | None = None,
+    hidden: tuple[str, ...] = (),
     ge: float | None = None,
     le: float | None = None,
     step: float | None = None,
@@ -64,6 +66,7 @@ def field(
         label: short name on the page.
         help: what it does, in words for a user.
         words: labels of the choices of a Literal; by default the choices themselves.
+        hidden: choices of a Literal that are accepted but not offered.
         ge: smallest allowed value.
         le: largest allowed value.
         step: step of the slider.
@@ -71,7 +74,9 @@ def field(
         advanced: hidden until the user opens the advanced settings.
     """
     named = dict(words or {})
-    hint = Hint(label=label, help=help, words=named, unit=unit, step=step, advanced=advanced)
+    hint = Hint(
+        label=label, help=help, words=named, hidden=hidden, unit=unit, step=step, advanced=advanced
+    )
     extra: Any = {"hint": hint}  # the schema keeps it as plain data
     return Field(default, ge=ge, le=le, description=help, json_schema_extra=extra)
 
@@ -93,9 +98,13 @@ def bounds_of(info: FieldInfo) -> tuple[float | None, float | None]:
 
 
 def choices_of(info: FieldInfo) -> tuple[str, ...]:
-    """The choices of a Literal parameter, else ()."""
-    annotation = info.annotation
-    return get_args(annotation) if str(get_origin(annotation)) == "typing.Literal" else ()
+    """The choices that a Literal parameter offers, else ()."""
+    if str(get_origin(info.annotation)) != "typing.Literal":
+        return ()
+    extra = info.json_schema_extra
+    hint = extra.get("hint") if isinstance(extra, dict) else None
+    hidden = hint.hidden if isinstance(hint, Hint) else ()
+    return tuple(choice for choice in get_args(info.annotation) if choice not in hidden)
 
 
 class Params(BaseModel):

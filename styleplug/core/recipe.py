@@ -73,14 +73,13 @@ class Settings(Params):
     backend: Literal["auto", "torch", "onnx", "fake"] = field(
         "auto",
         label="Backend",
-        help="The library that computes: PyTorch, ONNX Runtime, or the best one here (auto). "
-        "fake has no trained weights and is for testing plug-ins.",
+        help="The library that computes: PyTorch, ONNX Runtime, or the best one here (auto).",
         words={
             "auto": "automatic",
             "torch": "PyTorch",
             "onnx": "ONNX Runtime",
-            "fake": "fake, for tests",
         },
+        hidden=("fake",),  # for tests of plug-ins
         advanced=True,
     )
     # A list gives None if nothing is chosen.
