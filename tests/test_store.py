@@ -12,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-import huggingface_hub
+import huggingface_hub.constants
 import numpy as np
 import pytest
 from filelock import FileLock
