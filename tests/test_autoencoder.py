@@ -286,3 +286,12 @@ def test_margins_cover_what_a_level_sees(trained):
         rows, columns = np.nonzero(felt.numpy())
         reach = max(np.abs(rows - 128).max(), np.abs(columns - 128).max())
         assert reach <= margin
+
+
+@pytest.mark.parametrize("transform", ["transport", "whitening", "adain"])
+def test_flat_content_gets_colours_and_no_grid(style, transform):
+    """What a decoder draws of nothing is not made as strong as a style."""
+    flat = run(np.full((72, 96, 3), 0.5, np.float32), style, transform=transform)
+    spread = (flat - flat.mean((0, 1))).std() * 255
+    assert spread < 4
+    assert np.abs(flat.mean((0, 1)) - resize(style, 96, 72).mean((0, 1))).max() < 0.1

@@ -15,6 +15,9 @@ import numpy as np
 RIDGE = 1e-3
 """Share of the mean variance that is added to every variance before matrices are inverted:
 what a picture hardly contains is not blown up to noise."""
+FLAT = 0.1
+"""Content is flat where it varies by less than this share of what the style does; photographs vary
+by a quarter and more."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,20 @@ def adain(content: Moments, style: Moments, ridge: float = RIDGE) -> Affine:
         np.diag(part.covariance + _lift(part.covariance, ridge)) for part in (content, style)
     ]
     return _onto(content, style, np.diag(np.sqrt(variances[1] / variances[0])))
+
+
+def damped(change: Affine, content: Moments, style: Moments) -> Affine:
+    """A map that moves flat content and leaves the rest of it, and others as they are.
+
+    What a decoder draws of nothing, a grid, varies very little; it is not to become as strong as
+    a style.  Nearly flat content is changed by a share.
+    """
+    varies, expected = np.trace(content.covariance), FLAT * np.trace(style.covariance)
+    if varies >= expected:
+        return change
+    share = varies / expected
+    matrix = share * change.matrix + (1 - share) * np.eye(len(change.offset))
+    return _onto(content, style, matrix)
 
 
 def mix(parts: np.ndarray, weights: Sequence[float]) -> np.ndarray:

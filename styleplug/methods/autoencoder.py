@@ -212,7 +212,8 @@ class Autoencoder(Method[AutoencoderParams]):
             if params.transform == "mix":
                 layers, change = _mixed(picture, styles, shares, params, strength)
             else:
-                layers, change = picture, _changed(level, picture, styles, shares, params, strength)
+                change = _changed(level, picture, styles, shares, params, drawn=place > 0)
+                layers, change = picture, change.at(strength)
             for done, tiles, shown in level.paint(layers, change, params.detail):
                 step, steps = place * tiles + done, len(strengths) * tiles
                 yield Frame(step, steps, (shown,), final=step == steps)
@@ -228,14 +229,17 @@ def _changed(
     styles: Sequence[np.ndarray],
     shares: Sequence[float],
     params: AutoencoderParams,
-    strength: float,
+    *,
+    drawn: bool,
 ) -> transforms.Affine:
-    """The map of a picture's features towards the styles' statistics."""
+    """The map of a picture's features, which a decoder has drawn or not, to styles' statistics."""
     seen = tiling.thumbnail(picture, MEASURED_SIDE)
     side = max(seen.shape[:2]) * params.style_scale
     parts = [level.moments(_scaled(style, side / max(style.shape[:2]))) for style in styles]
     wanted = transforms.blend(parts, shares)
-    return TRANSFORMS[params.transform](level.moments(seen), wanted).at(strength)
+    content = level.moments(seen)
+    change = TRANSFORMS[params.transform](content, wanted)
+    return transforms.damped(change, content, wanted) if drawn else change
 
 
 def _mixed(
