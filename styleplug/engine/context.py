@@ -1,4 +1,4 @@
-"""What the engine lends a method for one attempt at a run."""
+"""The context that the engine gives a method for one attempt of a run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class RunContext:
 
     Args:
         size: long side of the result in pixels.
-        seed: of all chance.
-        files: weights by the method's keys.
-        backend: that loads them.
+        seed: of the random numbers.
+        files: weight files by the keys of the method.
+        backend: loads them.
         cache: of nets shared with other runs.
-        cancel: set where the run is to stop.
+        cancel: set when the run is to stop.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class RunContext:
     ) -> None:
         self.size = size
         self.rng = np.random.default_rng(seed)
-        self.loading = 0.0  # seconds, which tell nothing of the method's own pace
-        self.found_mb = 0.0  # nets that were loaded before the run
+        self.loading = 0.0  # seconds spent on loading nets
+        self.found_mb = 0.0  # memory of nets that were loaded before the run
         self._files, self._backend, self._cache, self._cancel = files, backend, cache, cancel
         self._borrowed: dict[tuple[str, str], BorrowedNet] = {}
 
@@ -58,15 +58,15 @@ class RunContext:
         return net
 
     def check(self) -> None:
-        """Raise Cancelled once the run is to stop."""
+        """Raise Cancelled if the run is to stop."""
         if self._cancel.is_set():
             raise Cancelled("stopped")
 
     def providers(self) -> dict[str, None]:
-        """What really computed, each once, in order."""
+        """The providers that computed, in order, without duplicates."""
         return dict.fromkeys(net.spec.provider for net in self._borrowed.values())
 
     def release(self) -> None:
-        """Give all nets back."""
+        """Return all nets."""
         for net in self._borrowed.values():
             net.close()

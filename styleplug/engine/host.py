@@ -1,4 +1,4 @@
-"""The engine: one for a process, runs any method for anybody."""
+"""The engine: one for each process; it runs all methods."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from styleplug.store.trained import Trained
 from styleplug.system import machine
 
 CONCURRENCY = 2
-"""Runs at once in one process.  The queue of the page takes it from here.
+"""Number of simultaneous runs in one process; the queue of the page uses it.
 
-It is the queue that waits and not the engine: a run is a generator, and one left half consumed
+The queue waits, not the engine: a run is a generator, and one that is not consumed to its end
 would block all others.
 """
 
@@ -37,12 +37,12 @@ would block all others.
 class Engine:
     """Turns a recipe and pictures into frames.
 
-    Safe to use from many threads: a run keeps its state to itself, and shares only nets.
+    It can be used from many threads: a run has its own state, and shares only nets.
 
     Args:
         catalogue: the methods; by default all that are installed.
-        store: where weights come from.
-        calibration: what earlier runs took.
+        store: the source of weights.
+        calibration: time and memory of earlier runs.
     """
 
     def __init__(
@@ -60,24 +60,24 @@ class Engine:
         images: Mapping[str, Sequence[Picture]],
         cancel: threading.Event | None = None,
     ) -> Iterator[Frame]:
-        """Run a recipe; recipe and pictures are checked at once, the rest as it is iterated.
+        """Run a recipe.  Recipe and pictures are checked in this call, the rest while iterating.
 
         Args:
-            recipe: what to do.
+            recipe: the recipe.
             images: pictures by slot.
-            cancel: set it from any thread, and within one step comes the final frame, with the
-                picture as far as it got and `report.cancelled`.
+            cancel: set it from any thread to stop the run.  The final frame follows within one
+                step, with the picture so far and `report.cancelled`.
 
         Returns:
-            Frames, exactly one of them final and with a report, the last.  Closing the iterator
-            ends the run and frees its memory.
+            Frames; only the last one is final, and has a report.  Closing the iterator ends the run
+            and frees its memory.
 
         Raises:
             UsageError: an unknown method, wrong parameters or pictures.
-            WeightError: the recipe names trained weights that are not there.
+            WeightError: the trained weights of the recipe are not known.
             Cancelled: (iterating) stopped before there was a picture.
-            OutOfMemory: (iterating) even at a smaller size.
-            WeightError: (iterating) no source of the weights is any good.
+            OutOfMemory: (iterating) not enough memory, even at a smaller size.
+            WeightError: (iterating) no source of the weights can be used.
             BackendError: (iterating) the backend is not installed, or failed.
             MethodError: (iterating) the method failed.
         """
@@ -98,11 +98,11 @@ class Engine:
         return frames()
 
     def plan(self, recipe: Recipe, sizes: Mapping[str, Sequence[tuple[int, int]]]) -> plan.Plan:
-        """Predict what a run takes, in a moment: nothing is loaded for it.
+        """Estimate time and memory of a run; this is fast and loads nothing.
 
         Args:
-            recipe: to be run.
-            sizes: width and height of the pictures by slot, as they are before the run.
+            recipe: the recipe.
+            sizes: width and height of the pictures by slot, before they are resized.
 
         Raises:
             UsageError: an unknown method or wrong parameters.
@@ -124,29 +124,29 @@ class Engine:
         return plan.Plan(time, added, width, height, len(seen), short, smaller)
 
     def add_trained(self, folder: Path) -> str:
-        """Make a training result known; returns the name that recipes call it by (`trained`).
+        """Add a training result; returns its name for recipes (`trained`).
 
         Raises:
-            UsageError: the folder holds none.
-            WeightError: what it holds cannot be used.
+            UsageError: the folder does not contain one.
+            WeightError: the result cannot be used.
         """
         return self._shared.store.add_trained(folder).name
 
     def trained_for(self, method: Method[Any]) -> dict[str, str]:
-        """Titles, by name, of the training results that a method can take.
+        """Titles, by name, of the training results that a method can use.
 
         Raises:
-            WeightError: one that the environment names is damaged.
+            WeightError: a result in the folder of the environment variable is damaged.
         """
         known = fitting(method, self._shared.store.trained)
         return {name: one.model.title for name, one in known.items()}
 
     def _trained(self, recipe: Recipe) -> Mapping[str, Trained]:
-        """What is known; nothing is looked for where the recipe names none."""
+        """The known training results; none are searched if the recipe names none."""
         return self._shared.store.trained if recipe.trained else {}
 
     def warm(self) -> None:
-        """Import the library of the default backend, which takes seconds for torch.
+        """Import the library of the default backend; torch takes seconds.
 
         Raises:
             BackendError: none is installed.
@@ -155,10 +155,10 @@ class Engine:
 
 
 def _check_finish(method: Method[Any], finish: Finish) -> None:
-    """Check that nothing is asked of the finishing that a method's results do not allow.
+    """Check that the finish options are only used with a method that supports them.
 
     Raises:
-        BadParameter: they are no other version of a picture that came.
+        BadParameter: the method does not support them.
     """
     asked = finish.model_dump(exclude_defaults=True)
     if asked and not method.supports_finish():
@@ -177,6 +177,6 @@ def _only() -> Engine:
 
 
 def shared() -> Engine:
-    """The engine of this process, made on first use."""
+    """The engine of this process, created at first use."""
     with _making:  # `cache` alone may make two
         return _only()

@@ -1,4 +1,4 @@
-"""Pictures on their way into a method: counted, and brought to a size it can work with."""
+"""Prepare the input pictures of a method: check their number, and resize them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from styleplug.core.recipe import LARGEST
 from styleplug.imaging import Picture, fitted, resize, scale
 
 MIN_SIDE = 16
-"""No side of a picture that a method gets is shorter; its result is resized back."""
+"""Shortest side of a picture for a method; the result is resized back."""
 _OTHERS, _OTHERS_MOST = 2, 4096
-"""Pictures of other slots than the first have a long side of at most so many times the size, and
-at most so many pixels: of a style, more show no more."""
+"""Limits of the long side for pictures of all slots but the first: a multiple of the size, and a
+number of pixels.  A style at a larger size gives the same result."""
 
 
 def check_slots(method: Method[Any], images: Mapping[str, Sequence[Picture]]) -> None:
-    """Check that every slot has its pictures.
+    """Check that every slot has the right number of pictures.
 
     Raises:
-        UsageError: names the slot that is missing, overfull, unknown, or a mask of another shape
-            than the picture it is drawn on.
+        UsageError: a slot is unknown, has too few or too many pictures, or a mask has another
+            shape than its picture.
     """
     slots = {slot.id: slot for slot in method.inputs}
     for name in images:
@@ -49,7 +49,7 @@ def check_slots(method: Method[Any], images: Mapping[str, Sequence[Picture]]) ->
 
 
 def _check_mask(slot: Slot, mask: Picture, picture: Picture) -> None:
-    """Check that a mask has the proportions of its picture, to a hundredth and a pixel."""
+    """Check that a mask has the proportions of its picture, within 1 % and one pixel."""
     across = mask.width * picture.height / mask.height
     if abs(across - picture.width) > 0.01 * picture.width + max(1, picture.height / mask.height):
         raise UsageError(
@@ -59,23 +59,23 @@ def _check_mask(slot: Slot, mask: Picture, picture: Picture) -> None:
 
 
 def workable(width: int, height: int) -> tuple[int, int]:
-    """The nearest width and height that are no shorter than `MIN_SIDE`."""
+    """The nearest width and height that are at least `MIN_SIDE`."""
     return max(width, MIN_SIDE), max(height, MIN_SIDE)
 
 
 def base_shape(
     method: Method[Any], sizes: Mapping[str, Sequence[tuple[int, int]]], size: int
 ) -> tuple[int, int]:
-    """Width and height of the first slot's first picture at a size; a square where none came."""
+    """Width and height of the first picture at a size; a square if there is no picture."""
     given = sizes.get(method.inputs[0].id) if method.inputs else None
     return fitted(*given[0], size) if given else (size, size)
 
 
 def result_shape(method: Method[Any], params: Params, width: int, height: int) -> tuple[int, int]:
-    """Width and height of the result, which the method derives from its first picture's.
+    """Width and height of the result, which the method computes from those of its first picture.
 
     Raises:
-        UsageError: larger than any result may be.
+        UsageError: the result would be too large.
     """
     wide, high = method.shape(params, width, height)
     if max(wide, high) > LARGEST:
@@ -87,9 +87,9 @@ def result_shape(method: Method[Any], params: Params, width: int, height: int) -
 
 
 def longest(method: Method[Any], size: int) -> dict[str, int]:
-    """The long side by slot, in pixels, beyond which a run at a size has no use for a picture.
+    """The longest useful long side of pictures, in pixels, by slot, for a run at a size.
 
-    Whoever reads the pictures may reduce them to it while reading, which saves time and memory.
+    Pictures can be reduced to it while they are read, which saves time and memory.
     """
     sides = {slot.id: min(_OTHERS * size, _OTHERS_MOST) for slot in method.inputs}
     sides |= {slot.id: size for slot in method.inputs[:1]}
@@ -99,18 +99,19 @@ def longest(method: Method[Any], size: int) -> dict[str, int]:
 def prepare(
     method: Method[Any], pictures: Mapping[str, Sequence[Picture]], size: int
 ) -> tuple[Images, Picture | None]:
-    """What a method gets at a size.
+    """Prepare the pictures for a method at a size.
 
     Args:
-        method: whose slots are filled.
-        pictures: by slot; none of a slot that may stay empty.
+        method: the method.
+        pictures: pictures by slot; optional slots may be missing.
         size: long side of the first slot's pictures.
 
     Returns:
-        The pictures by slot: those of the first have the long side `size`, those of the others
-        are only made smaller, and masks have the size of what they are drawn on (where none came,
-        what is transparent there is the mask); and the first picture at its size, from which the
-        result may keep colours and transparency, opaque where it is masked (None without inputs).
+        The pictures by slot, and the first picture at its size.  Pictures of the first slot have
+        the long side `size`; those of other slots are only reduced.  Masks have the size of their
+        picture; if none is given, the transparent parts of that picture are the mask.  The result
+        may keep colours and transparency of the first picture; it is opaque under the mask (None
+        without inputs).
     """
     images: dict[str, tuple[np.ndarray, ...]] = {}
     content: Picture | None = None
@@ -131,14 +132,14 @@ def prepare(
 
 
 def _gaps(picture: Picture) -> tuple[Picture, ...]:
-    """What of a picture is transparent, as a mask; nothing where it is but a little so."""
+    """The transparent parts of a picture as a mask; () if it is nearly opaque everywhere."""
     if picture.alpha is None or picture.alpha.min() > 0.5:
         return ()
     return (Picture(picture.pixels, 1 - picture.alpha),)
 
 
 def _opaque(picture: Picture, mask: np.ndarray | None) -> Picture:
-    """The picture, nothing of it transparent under a mask (h', w', 3), or anywhere."""
+    """The picture made opaque under a mask (h', w', 3), or everywhere if there is no mask."""
     if picture.alpha is None or mask is None:
         return Picture(picture.pixels)
     marks = resize(mask[:, :, 0], picture.width, picture.height)
@@ -146,18 +147,18 @@ def _opaque(picture: Picture, mask: np.ndarray | None) -> Picture:
 
 
 def _mask(picture: Picture, shape: tuple[int, ...]) -> np.ndarray:
-    """A mask (h, w, 3) of 0 and 1: where it is opaque; where all of it is, where it is white."""
+    """A mask (h, w, 3) of 0 and 1: 1 where it is opaque, or white if all of it is opaque."""
     marks = picture.pixels.mean(axis=2) if picture.alpha is None else picture.alpha
     filled = resize(marks, shape[1], shape[0])[:, :, None] >= 0.5
     return np.broadcast_to(filled, shape).astype(np.float32)
 
 
 def _scaled(picture: Picture, most: int, *, enlarge: bool) -> Picture:
-    """The picture with a long side of `most`, or of less where it is not to be enlarged."""
+    """The picture with a long side of `most`, or less if it must not be enlarged."""
     side = most if enlarge else min(most, max(picture.width, picture.height))
     return scale(picture, *fitted(picture.width, picture.height, side))
 
 
 def _workable(picture: Picture) -> np.ndarray:
-    """Its pixels, in a size that a method can work with."""
+    """Its pixels, with sides of at least `MIN_SIDE`."""
     return scale(picture, *workable(picture.width, picture.height)).pixels

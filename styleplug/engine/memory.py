@@ -1,4 +1,4 @@
-"""How much memory work took of this process, and giving it back."""
+"""Measure the memory that work adds to this process, and give memory back to the system."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PERIOD = 0.05  # seconds between two looks at the memory in use
 
 
 def _process_peak_mb() -> float:
-    """Largest resident memory of this process since it began."""
+    """Largest resident memory of this process since its start."""
     if resource is None:
         return float(psutil.Process().memory_info().peak_wset) / MB
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -29,10 +29,10 @@ def _process_peak_mb() -> float:
 
 
 class Work:
-    """Work by which this process grows, while it is open (a context manager).
+    """A context manager around work that adds memory to this process.
 
     Attributes:
-        alone: whether no other was open meanwhile; of two at once nobody can say who took what.
+        alone: whether no other work was open at the same time; else its memory is unknown.
     """
 
     _open: ClassVar[set[Work]] = set()
@@ -56,8 +56,8 @@ class Work:
 class Watch(Work):
     """Work whose peak of resident memory is measured.
 
-    The system's own record is exact but covers the whole life of the process, so it counts
-    where it rose meanwhile; else what was seen by looking every 50 ms.
+    The record of the system is exact, but covers the whole life of the process.  It is used if it
+    rose during the work; otherwise the largest of the values measured every 50 ms.
     """
 
     def __init__(self) -> None:
@@ -82,22 +82,21 @@ class Watch(Work):
 
     @property
     def peak_mb(self) -> float:
-        """Of the whole process, so far."""
+        """Peak of the whole process so far."""
         record = _process_peak_mb()
         return record if record > self._record else max(self._seen, used_mb())
 
     @property
     def added_mb(self) -> float:
-        """By which the process was larger at its peak than at first."""
+        """Difference between the peak and the memory at the start."""
         return self.peak_mb - self._before
 
 
 def release(*, thoroughly: bool = False) -> None:
-    """Give memory that nobody uses any more back to the system.
+    """Give unused memory back to the system.
 
     Args:
-        thoroughly: also look for garbage among what is older than the run, all modules and the
-            page, too; this takes a third of a second on a slow processor.
+        thoroughly: collect old objects too, which takes a third of a second on a slow processor.
     """
     gc.collect(2 if thoroughly else 1)
     if sys.platform == "linux":

@@ -1,4 +1,4 @@
-"""How much memory a run will add to the process, and what to try where that is not free."""
+"""Estimate the memory that a run adds to the process, and what to try if it is not free."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from styleplug.engine.plan import APART, Observation, nearest
 from styleplug.imaging.tiles import SIDE
 from styleplug.system import machine
 
-# Before any run of its kind, on the large side: nets, and features for each megapixel.
+# Estimates before the first run, rather too large: nets, and features for each megapixel.
 BASE_MB = 300.0
 MB_PER_MEGAPIXEL = 2000.0
-# The same for a method that paints by tiles: no more than a tile is worked on at once.
+# The same for a method that works by tiles, on one tile at a time.
 TILED_MB_PER_MEGAPIXEL = 1200.0
 TILE_MEGAPIXELS = SIDE**2 / 1e6
-# Of every method for each megapixel of its result: content, result, finishing.
+# For every method and each megapixel of its result: content, result, finishing.
 PICTURE_MB = 60.0
-# For each megapixel of a result's further pictures: themselves, their previews, the sheet.
+# For each megapixel of further pictures: the pictures, their previews, the sheet.
 MORE_MB = 40.0
 
 
 class Need:
-    """Memory that a run adds to the process, by size.
+    """The memory that a run adds to the process, by size.
 
     Args:
-        method: that runs.
+        method: the method.
         params: of the run.
-        sizes: width and height of the pictures by slot, as they are before the run.
-        seen: what earlier runs of this kind took.
+        sizes: width and height of the pictures by slot, before they are resized.
+        seen: earlier runs of this kind.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Need:
         """Width and height of the result at a size.
 
         Raises:
-            UsageError: larger than any result may be.
-            MethodError: the method failed, or gave no shape.
+            UsageError: the result would be too large.
+            MethodError: the method failed, or returned no shape.
         """
         base = base_shape(self._method, self._sizes, size)
         return result_shape(self._method, self._params, *base)
 
     def mb(self, size: int) -> float:
-        """Memory that the run takes at a size; raises what `shape` raises."""
+        """Memory of the run at a size; raises the same errors as `shape`."""
         width, height = self.shape(size)
         megapixels = width * height / 1e6
         tiled = self._method.tiled or self._method.bounded
@@ -66,13 +66,13 @@ class Need:
         return first + more_mb(megapixels, self._method.count(self._params))
 
     def smaller(self, size: int) -> int:
-        """The size to try where memory is short, half the pixels; 0 where that takes no less."""
+        """A size of half the pixels, to try if memory is short; 0 if it would need no less."""
         least = _least()
         half = max(least, round(size * 0.7))
         return half if half < size and self.mb(size) > self.mb(half) else 0
 
     def remedy(self, size: int) -> str:
-        """What to do where memory was short even at this size."""
+        """What the user can do if there is not enough memory even at this size."""
         least = _least()
         helps = least < size and self.mb(least) < self.mb(size)
         if helps and self.mb(least) <= machine.available_mb():
@@ -86,16 +86,16 @@ def _least() -> int:
 
 
 def added_mb(seen: Sequence[Observation], megapixels: float, *, tiled: bool) -> float:
-    """Memory that a run adds: that of the runs nearest in size, each led on to this size.
+    """Memory that a run adds: that of the runs nearest in size, extrapolated to this size.
 
-    The guess counts as one run more, and of an even number of runs the lower middle one: a single
-    run that took much more than the guess, maybe because other work grew meanwhile, is believed
-    once another confirms it.
+    It is the lower median of the earlier runs and a first guess.  So a single run that needed much
+    more than the guess, maybe because of other work at the same time, has no effect until another
+    run confirms it.
 
     Args:
-        seen: what earlier runs took.
-        megapixels: of one picture of the result.
-        tiled: the method works on parts of bounded size.
+        seen: earlier runs.
+        megapixels: size of one picture of the result.
+        tiled: whether the method works on parts of bounded size.
     """
     slope = TILED_MB_PER_MEGAPIXEL if tiled else MB_PER_MEGAPIXEL
     most = TILE_MEGAPIXELS if tiled else math.inf
@@ -113,9 +113,9 @@ def added_mb(seen: Sequence[Observation], megapixels: float, *, tiled: bool) -> 
 
 
 def _slope(told: Sequence[tuple[float, float]], most: float) -> float:
-    """Memory for each further megapixel, by runs of (megapixels, memory); at most this much.
+    """Memory for each further megapixel, from runs of (megapixels, memory); at most `most`.
 
-    Runs too near in size to tell get the slope assumed at first, as long as none takes less.
+    If all runs have a similar size, it is `most`, or less if a run needed less.
     """
     between = [
         (more - less) / (larger - smaller)
@@ -127,5 +127,5 @@ def _slope(told: Sequence[tuple[float, float]], most: float) -> float:
 
 
 def more_mb(megapixels: float, count: int) -> float:
-    """Memory that pictures beyond the first take."""
+    """Memory of all pictures except the first."""
     return MORE_MB * megapixels * (count - 1)

@@ -1,4 +1,4 @@
-"""The nets that all runs share: loaded once, bounded, one call at a time each."""
+"""A cache of nets that all runs share: each is loaded once and called by one run at a time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from styleplug.core.errors import BackendError, OutOfMemory
 from styleplug.core.weight import WeightFile
 from styleplug.system.machine import MB
 
-LIMIT = 2**30  # bytes of weight files whose nets are kept; more only while in use
+LIMIT = 2**30  # bytes of weight files whose nets stay loaded when they are not in use
 _Key = tuple[Backend, str, str, str]
 
 
 @dataclass(eq=False)
 class _Entry:
-    """A net, how many runs have borrowed it, and the lock of its calls."""
+    """A net, the number of runs that use it, and the lock for its calls."""
 
     bytes: int
     net: Net | None = None
@@ -29,10 +29,10 @@ class _Entry:
 
 
 class NetCache:
-    """Loaded nets, those used longest ago closed first, and only while no run has them.
+    """Loaded nets.  Idle ones are closed first if they were used longest ago.
 
     Args:
-        limit: bytes of weight files, as an estimate of what their nets take.
+        limit: bytes of weight files, as an estimate of the memory of their nets.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -43,17 +43,17 @@ class NetCache:
     def borrow(
         self, backend: Backend, file: WeightFile, function: str, check: Callable[[], None]
     ) -> BorrowedNet:
-        """A net for a run, loaded if need be.
+        """Get a net for a run; load it if necessary.
 
         Args:
-            backend: which loads it.
+            backend: the backend that loads it.
             file: its weights.
             function: of the architecture `file.arch`.
-            check: raises where the run is to stop; called before every call and while waiting.
+            check: raises if the run is to stop; called before every call and while waiting.
 
         Raises:
             BackendError: it cannot be loaded.
-            OutOfMemory: there is no memory for it, even without the nets that are idle.
+            OutOfMemory: there is not enough memory, even after closing idle nets.
         """
         key = (backend, file.arch, file.sha256, function)
         with self._lock:
@@ -75,7 +75,7 @@ class NetCache:
         return net
 
     def _load(self, backend: Backend, file: WeightFile, function: str) -> Net:
-        """A net; where memory is short, idle ones make room for it."""
+        """Load a net; if there is not enough memory, close idle nets first."""
         try:
             return backend.load(file, function)
         except (OutOfMemory, MemoryError):
@@ -83,19 +83,19 @@ class NetCache:
         return backend.load(file, function)
 
     def idle_mb(self) -> float:
-        """Memory that `shrink` gives back."""
+        """Memory that `shrink` frees."""
         with self._lock:
             idle = [entry for entry in self._entries.values() if entry.users == 0]
         return sum(entry.bytes for entry in idle) / MB
 
     def give_back(self, entry: _Entry) -> None:
-        """A run is done with a net."""
+        """Return a net after a run."""
         with self._lock:
             entry.users -= 1
         self.shrink(self._limit)
 
     def shrink(self, limit: int = 0) -> None:
-        """Close idle nets, those used longest ago first, until `limit` bytes are left."""
+        """Close idle nets, starting with those used longest ago, down to `limit` bytes."""
         with self._lock:
             total = sum(entry.bytes for entry in self._entries.values())
             closed = []
@@ -109,7 +109,7 @@ class NetCache:
 
 
 class BorrowedNet(Net):
-    """A shared net as one run sees it: every call waits its turn and can be cancelled.
+    """A net of the cache, used by one run: calls wait for the lock and can be cancelled.
 
     Attributes:
         loaded: whether this run had to load it.
@@ -122,7 +122,7 @@ class BorrowedNet(Net):
         self._entry: _Entry | None = entry
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
-        """Compute, once no other run is computing with this net."""
+        """Compute as soon as no other run computes with this net."""
         if self._entry is None or self._entry.net is None:
             raise BackendError("this net was returned; get it from the context again")
         self._check()
@@ -131,28 +131,28 @@ class BorrowedNet(Net):
 
     @property
     def mb(self) -> float:
-        """What its weights take; 0 once it is given back."""
+        """Memory of its weights; 0 after it is returned."""
         return self._entry.bytes / MB if self._entry else 0.0
 
     @property
     def closed(self) -> bool:
-        """Whether it was given back."""
+        """Whether it was returned."""
         return self._entry is None
 
     def lock(self) -> _CancellableLock:
-        """Hold the net's lock for a while."""
+        """The lock of the net, as a context manager."""
         assert self._entry is not None
         return _CancellableLock(self._entry.lock, self._check)
 
     def close(self) -> None:
-        """Give it back; the cache closes it when it wants the room."""
+        """Return it; the cache closes it when the memory is needed."""
         entry, self._entry = self._entry, None
         if entry is not None:
             self._cache.give_back(entry)
 
 
 class _CancellableLock:
-    """A lock that is waited for in short naps, so that Stop is heard meanwhile."""
+    """A lock; waiting for it is interrupted regularly, so that the run can be stopped."""
 
     def __init__(self, lock: threading.Lock, check: Callable[[], None]) -> None:
         self._lock, self._check = lock, check
@@ -166,7 +166,7 @@ class _CancellableLock:
 
 
 def _bytes_of(file: WeightFile) -> int:
-    """Size of a weight file; 0 where there is none (the fake backend)."""
+    """Size of a weight file; 0 if there is none (the fake backend)."""
     try:
         return file.path.stat().st_size
     except OSError:

@@ -1,4 +1,4 @@
-"""What a recipe records of the run that carried it out, so that it can be repeated."""
+"""Complete a recipe with what is needed to repeat its run exactly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LIBRARIES = {"torch": "torch", "onnx": "onnxruntime"}  # backend -> module that
 
 
 def versions(backend: str) -> dict[str, str]:
-    """Versions of what decides the pixels."""
+    """Versions of the software that affects the pixels."""
     found = {
         "styleplug": VERSION,
         "python": platform.python_version(),
@@ -32,14 +32,14 @@ def versions(backend: str) -> dict[str, str]:
 def completed(
     recipe: Recipe, params: Params, size: int, backend: str, files: Iterable[WeightFile]
 ) -> Recipe:
-    """The recipe with everything said: run again on this backend, it gives the same picture.
+    """The complete recipe: on this backend, it gives the same picture again.
 
     Args:
-        recipe: as it came.
-        params: every parameter of the method, defaults included.
-        size: that was worked at, which may be less than was asked for.
-        backend: that was used.
-        files: weights that were used.
+        recipe: the given recipe.
+        params: all parameters of the method, with defaults.
+        size: the size that was used, which may be smaller than requested.
+        backend: the backend that was used.
+        files: the weights that were used.
     """
     return recipe.model_copy(
         update={
@@ -53,7 +53,7 @@ def completed(
 
 
 def differences(asked: Recipe, used: Recipe) -> list[str]:
-    """Why a recipe that records an earlier run may give another picture now, in words."""
+    """Notes on why a recipe of an earlier run may give another picture now."""
     notes = [
         f"the recipe was made with {name} {version}, this is {used.versions.get(name, 'without')}: "
         "the picture may differ a little"

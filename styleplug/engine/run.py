@@ -1,4 +1,4 @@
-"""One run of a method, from checked inputs to the finished picture."""
+"""One run of a method: from checked inputs to the finished picture."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from styleplug.plugins.guard import Guarded
 from styleplug.store import Store
 from styleplug.system import machine
 
-_PREVIEW = 2048  # long side up to which a preview is passed on with all its pixels
+_PREVIEW = 2048  # longest side of a preview; larger ones are reduced
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What all runs of an engine share."""
+    """Objects that all runs of an engine share."""
 
     store: Store
     cache: NetCache
@@ -45,15 +45,15 @@ class Run:
     """One run.
 
     Args:
-        recipe: what was asked for.
-        method: that the recipe names.
-        params: of the recipe, validated.
-        pictures: of every slot.
-        sources: of the weights of every net it uses.
-        backend: that computes.
-        kind: of run, for the calibration.
-        shared: what all runs share.
-        cancel: set by the visitor who wants it stopped.
+        recipe: the recipe.
+        method: the method of the recipe.
+        params: the validated parameters of the recipe.
+        pictures: pictures by slot.
+        sources: sources of the weights of every net.
+        backend: the backend that computes.
+        kind: the kind of run, for the calibration.
+        shared: objects that all runs share.
+        cancel: set to stop the run.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Run:
         self._kind, self._sources = kind, sources
         self._started = time.perf_counter()
         self._size = recipe.size
-        self._content: Picture | None = None  # in the shape of the result, where that is its own
+        self._content: Picture | None = None  # for finishing, at the shape of the result
         self._last: Frame | None = None  # the last one with a picture
         self._sizes = {
             slot: [(picture.width, picture.height) for picture in many]
@@ -85,18 +85,17 @@ class Run:
         self._note(replaced(recipe.device, backend))
         self._providers: dict[str, None] = {}  # an ordered set
         self._found_mb = 0.0  # nets that were loaded before this run
-        self._work = 0.0  # by the method's word
-        self._busy = 0.0  # seconds within the method, without those of loading nets
+        self._work = 0.0  # as given by the method
+        self._busy = 0.0  # seconds within the method, without loading nets
 
     def frames(self) -> Iterator[Frame]:
-        """The frames of the run; closing it, or an error, frees what it held.
+        """The frames of the run; memory is freed when it is closed or fails.
 
         Raises:
             Cancelled: stopped before there was a picture.
-            OutOfMemory: not enough memory, even after stepping down.
-            MethodError: the method failed or broke its contract; pictures already yielded are
-                with the caller and stay good.
-            StyleplugError: whatever store and backend raise.
+            OutOfMemory: not enough memory, even at a smaller size.
+            MethodError: the method failed or broke its contract; frames already yielded stay valid.
+            StyleplugError: errors of the store and the backend.
         """
         try:
             self._release()
@@ -108,11 +107,11 @@ class Run:
         finally:
             self._last = self._content = None
             self._release()
-        del frame  # the method's picture, now that there is a finished one
+        del frame  # free the unfinished picture of the method
         yield final
 
     def _outcome(self) -> Generator[Frame, None, tuple[Frame, bool]]:
-        """The last frame of the method, and whether it is last because of Stop."""
+        """The last frame of the method, and whether the run was stopped."""
         try:
             yield from self._weights()
             return (yield from self._within_memory()), False
@@ -122,7 +121,7 @@ class Run:
             return self._checked(self._last), True
 
     def _weights(self) -> Iterator[Frame]:
-        """Resolve the weights, telling how it goes."""
+        """Resolve the weights and yield the progress."""
         for key, sources in self._sources.items():
             if self.backend.needs_weights:
                 self.files[key] = yield from self._resolve(sources)
@@ -144,7 +143,7 @@ class Run:
             notes.close()
 
     def _within_memory(self) -> Generator[Frame, None, Frame]:
-        """Attempt the run, and where memory is short, once more at a smaller size."""
+        """Attempt the run; if there is not enough memory, once more at a smaller size."""
         why = ""
         asked, smaller = self._size, self._need.smaller(self._size)
         for self._size in filter(None, (asked, smaller)):
@@ -159,16 +158,16 @@ class Run:
                 if not getattr(error, "sized", True):
                     raise OutOfMemory(f"{error}: close other programs", sized=False) from error
                 why = str(error) or "an allocation failed"
-            # Out of the except block, so that no traceback holds the arrays any more.
+            # This is outside the except block, so that no traceback holds the arrays.
             self._make_room()
         tried = f"{asked} px" + (f", nor for {smaller} px" if smaller else "")
         remedy = self._need.remedy(self._size)
         raise OutOfMemory(f"not enough memory for {tried} ({why}): {remedy}")
 
     def _foresee(self) -> None:
-        """Raise OutOfMemory where the run would outgrow the memory there is.
+        """Raise OutOfMemory if the run would need more memory than is free.
 
-        The system would not refuse such memory, but kill the process once it is used.
+        The system would not refuse such an allocation, but kill the process when it is used.
         """
         width, height = self._shape(worked=True)
         self._work = self.method.work(self.params, width * height)
@@ -179,22 +178,22 @@ class Run:
             raise OutOfMemory(f"it takes about {need:.0f} MB; {free:.0f} MB are free")
 
     def _make_room(self) -> None:
-        """Close idle nets, and give back whatever nobody uses."""
+        """Close idle nets, and free unused memory."""
         self.shared.cache.shrink()
         self._release(thoroughly=True)
 
     def _release(self, *, thoroughly: bool = False) -> None:
-        """Give memory back to the system, and to the device."""
+        """Give unused memory back to the system and to the device."""
         self.backend.release()
         memory.release(thoroughly=thoroughly)
 
     def _shape(self, *, worked: bool = False) -> tuple[int, int]:
-        """Width and height of the result, or of what the method is to make for it."""
+        """Width and height of the result, or (`worked`) of the picture that the method makes."""
         base = base_shape(self.method, self._sizes, self._size)
         return result_shape(self.method, self.params, *(workable(*base) if worked else base))
 
     def _attempt(self) -> Generator[Frame, None, Frame]:
-        """Run the method once; its previews are passed on, its final frame is returned."""
+        """Run the method once: yield its previews, and return its final frame."""
         images, content = prepare(self.method, self.pictures, self._size)
         self._content = self._kept(content)
         context = RunContext(
@@ -222,14 +221,14 @@ class Run:
         return final
 
     def _kept(self, content: Picture | None) -> Picture | None:
-        """The first picture, where the result is that in another look or with its gaps filled."""
+        """The first picture, if the result is a new version of it or fills its holes."""
         if content is None or self.method.supports_finish():
             return content
         masked = any(slot.drawn_on == self.method.inputs[0].id for slot in self.method.inputs)
         return content if masked and self._shape() == (content.width, content.height) else None
 
     def _next(self, frames: Generator[Frame, None, None], context: RunContext) -> Frame | None:
-        """The method's next frame, timed; None at its end."""
+        """The next frame of the method, timed; None at the end."""
         context.check()
         started, loading = time.perf_counter(), context.loading
         try:
@@ -242,10 +241,10 @@ class Run:
         return f"the method {self.method.id!r}"
 
     def _checked(self, frame: Frame) -> Frame:
-        """The frame, its pictures float32 in [0, 1].
+        """The frame, with its pictures checked and converted to float32 in [0, 1].
 
         Raises:
-            MethodError: a picture in it is none, or has not the shape of the result.
+            MethodError: a picture is not valid, or has not the shape of the result.
         """
         images = tuple(map(self.method.picture, frame.images))
         if frame.final and not images:
@@ -263,7 +262,7 @@ class Run:
         return replace(frame, images=images)
 
     def _finished(self, frame: Frame, watch: memory.Watch, cancelled: bool) -> Frame:
-        """The engine's final frame: the picture in its shape, and the report."""
+        """The final frame of the engine: the finished pictures and the report."""
         images = tuple(self._in_shape(image) for image in frame.images)
         backend, files = self.backend, list(self.files.values())
         recipe = record.completed(self.recipe, self.params, self._size, backend.name, files)
@@ -293,7 +292,7 @@ class Run:
         return replace(frame, images=images, final=True, report=report)
 
     def _in_shape(self, image: np.ndarray) -> np.ndarray:
-        """Bring a picture, which may be an early preview, to the result's shape; finish it."""
+        """Resize a picture, which may be an early preview, to the result's shape; finish it."""
         return finish(resize(image, *self._shape()), self._content, self.recipe.finish)
 
     def _note(self, note: str) -> None:
@@ -301,7 +300,7 @@ class Run:
             self._notes.append(note)
 
     def _observe(self, frame: Frame, watch: memory.Watch) -> None:
-        """Let the next plan know what this run took."""
+        """Record time and memory of this run for later estimates."""
         height, width = frame.images[0].shape[:2]
         if self._busy > 0:
             digest = " ".join(file.sha256 for file in self.files.values())
@@ -313,16 +312,16 @@ class Run:
 
 
 def _reduced(frame: Frame) -> Frame:
-    """The frame with copies of its pictures for show, of large ones every second or third pixel.
+    """The frame with small copies of its pictures; of large ones, every second or third pixel.
 
-    The method may go on painting the same array, and a copy of a large one at every step would
-    cost more than the painting.
+    The method may continue to change the same array, so a copy is needed.  A full copy of a large
+    picture at every step would take longer than the step.
     """
     most = _PREVIEW / math.sqrt(max(1, len(frame.images)))
     return replace(frame, images=tuple(_preview(image, most) for image in frame.images))
 
 
 def _preview(image: np.ndarray, most: float) -> np.ndarray:
-    """A copy of a picture of at most so many pixels a side."""
+    """A copy of a picture with at most `most` pixels per side."""
     every = max(1, math.ceil(max(image.shape[:2]) / most))
     return image[::every, ::every].copy()

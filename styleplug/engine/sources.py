@@ -1,4 +1,4 @@
-"""Which weights a run takes: those its method declares, or some that a user trained."""
+"""Choose the weights of a run: those that its method declares, or those that a user trained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from styleplug.store.trained import VARIABLE, Trained
 
 
 def fitting(method: Method[Any], known: Mapping[str, Trained]) -> dict[str, Trained]:
-    """Those training results that a method can take."""
+    """The training results that a method can use."""
     architectures = {source.arch for sources in method.weights.values() for source in sources}
     return {name: one for name, one in known.items() if one.model.arch in architectures}
 
@@ -22,17 +22,17 @@ def fitting(method: Method[Any], known: Mapping[str, Trained]) -> dict[str, Trai
 def sources_of(
     recipe: Recipe, method: Method[Any], params: Params, known: Mapping[str, Trained]
 ) -> dict[str, tuple[WeightSource, ...]]:
-    """The sources of every net of a run, by the method's keys.
+    """The sources of every net of a run, by the keys of the method.
 
     Args:
-        recipe: names the training result, if any, in `trained`; where it records the digest of an
-            earlier run, no other file will do.
+        recipe: names a training result in `trained`, or none.  If it records the digest of an
+            earlier run, only that file is accepted.
         method: of the recipe.
         params: of the method.
         known: training results by name.
 
     Raises:
-        WeightError: the result is not known, is for another method, or is not the recorded one.
+        WeightError: the result is unknown, is for another method, or is not the recorded one.
     """
     sources = {key: method.weights[key] for key in method.nets(params)}
     if not recipe.trained:

@@ -1,7 +1,7 @@
-"""Admission: whether a method declares itself wholly and consistently, and if not, why.
+"""Admission: check that the declaration of a method is complete and consistent.
 
-Everything is asked here, before any border derives anything from the declaration: a plug-in that
-would keep a page or a command from starting is refused with the reason, and all others work.
+All checks are made here, before the page or the command line use the declaration.  A plug-in that
+would prevent them from starting is refused with the reason; all others work.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 def admit(method: object) -> None:
-    """Check that a method declares itself wholly and consistently.
+    """Check that the declaration of a method is complete and consistent.
 
     Raises:
         MethodError: lists everything that is wrong.
@@ -53,12 +53,12 @@ def admit(method: object) -> None:
 
 
 def _blank(*words: object) -> bool:
-    """Whether one of these is no text or an empty one."""
+    """Whether one of these is not a text, or is empty."""
     return any(not isinstance(word, str) or not word.strip() for word in words)
 
 
 def _about_words(method: Method[Any]) -> Iterable[str]:
-    """Id, titles and the paper."""
+    """Check id, titles and paper."""
     if not isinstance(method.id, str) or not _ID.fullmatch(method.id):
         yield f"id {method.id!r} must be lower-case letters, digits and _ (at most 32)"
     for name in ("title", "summary", "paper"):
@@ -74,7 +74,7 @@ def _about_words(method: Method[Any]) -> Iterable[str]:
 
 
 def _about_slots(slots: object) -> Iterable[str]:
-    """Input pictures: well named, each once."""
+    """Check the input pictures."""
     if not isinstance(slots, tuple) or not all(isinstance(slot, Slot) for slot in slots):
         yield "inputs must be a tuple of Slot"
         return
@@ -94,12 +94,12 @@ def _about_slots(slots: object) -> Iterable[str]:
 
 
 def _paper(slot: Slot) -> bool:
-    """Whether a mask can be drawn on this."""
+    """Whether a mask can be drawn on this slot."""
     return slot.most == slot.least == 1 and not slot.drawn_on
 
 
 def _about_names(slots: tuple[Slot, ...], params: type[Params]) -> Iterable[str]:
-    """Names: every one that a border makes of a declaration means one thing."""
+    """Check that every name is valid and has only one meaning."""
     taken = dict(_RESERVED)
     made = [(f"input {slot.id!r}", slot.names) for slot in slots]
     made += [(f"parameter {name!r}", names) for name, names in _flags(params)]
@@ -112,7 +112,7 @@ def _about_names(slots: tuple[Slot, ...], params: type[Params]) -> Iterable[str]
 
 
 def _flags(params: type[Params]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Fields, and their names as options: beside --tint there is --no-tint."""
+    """Fields and the names of their options; for --tint there is also --no-tint."""
     for name, info in params.model_fields.items():
         yield name, (name, f"no_{name}") if info.annotation is bool else (name,)
 
@@ -131,7 +131,7 @@ _RESERVED = {
 
 
 def _about_params(params: object) -> Iterable[str]:
-    """Parameters: of a known kind, explained, with a default that is within bounds."""
+    """Check the parameters: known types, labels and help, defaults within bounds."""
     if not isinstance(params, type) or not issubclass(params, Params):
         yield "params must be a subclass of styleplug.core.params.Params"
         return
@@ -149,7 +149,7 @@ def _about_params(params: object) -> Iterable[str]:
 
 
 def _about_field(info: FieldInfo) -> Iterable[str]:
-    """One parameter."""
+    """Check one parameter."""
     extra = info.json_schema_extra
     hint = extra.get("hint") if isinstance(extra, dict) else None
     if not isinstance(hint, Hint):
@@ -173,7 +173,7 @@ def _about_field(info: FieldInfo) -> Iterable[str]:
 
 
 def _supported(info: FieldInfo) -> bool:
-    """Whether the borders know a control and an option for this type."""
+    """Whether there is a control and an option for this type."""
     choices = choices_of(info)
     if choices:
         return all(isinstance(choice, str) for choice in choices)
@@ -183,7 +183,7 @@ def _supported(info: FieldInfo) -> bool:
 
 
 def _about_weights(weights: object) -> Iterable[str]:
-    """Weights: each net has sources, and works offline."""
+    """Check the weights: each net has sources, and works offline."""
     if not isinstance(weights, Mapping):
         yield "weights must map names to tuples of sources"
         return
@@ -198,7 +198,7 @@ def _about_weights(weights: object) -> Iterable[str]:
 
 
 def _about_behaviour(method: Method[Any]) -> Iterable[str]:
-    """What the engine asks of it before a run, and the page before any."""
+    """Call the functions that the engine and the page call before a run."""
     guarded, params = Guarded(method), method.params()
     for ask in (
         lambda: guarded.work(params, 512 * 512),

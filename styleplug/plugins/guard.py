@@ -1,4 +1,4 @@
-"""A method whose every call is guarded: the one place where a stranger's code is entered."""
+"""A wrapper that guards every call to a method; only here, code of a plug-in is called."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Params, shortened
 
-_SLACK = 1e-3  # how far outside [0, 1] a pixel may be by rounding; it is clipped
-_FASTEST = 100.0  # pictures a second of an animation
+_SLACK = 1e-3  # rounding error by which a pixel may be outside [0, 1]; it is clipped
+_FASTEST = 100.0  # most pictures per second of an animation
 _END = object()
 _T = TypeVar("_T")
 
 
 class Guarded(Method[Any]):
-    """The same method; whatever it raises, or gives amiss, is a MethodError that names it.
+    """A method wrapped so that its errors and wrong results become a MethodError with its name.
 
-    Errors of ours pass as they are, and so does MemoryError, which the engine has an answer to.
+    Errors of styleplug pass unchanged, and so does MemoryError, which the engine handles.
 
     Args:
-        method: to be guarded.
+        method: the method.
     """
 
     def __init__(self, method: Method[Any]) -> None:
         self.method = method
         self._who = f"the method {method.id!r}"
-        for name in vars(Method).keys() & Method.__annotations__.keys():  # would be inherited
+        for name in vars(Method).keys() & Method.__annotations__.keys():  # defaults of the class
             vars(self)[name] = getattr(method, name)
 
     def __getattr__(self, name: str) -> Any:
-        """Whatever else the method has."""
+        """Other attributes of the method."""
         return getattr(vars(self)["method"], name)
 
     def run(self, images: Images, params: Params, ctx: Context) -> Generator[Frame, None, None]:
-        """The frames; the values of their pixels are not looked at, see `picture`."""
+        """The frames; the values of their pixels are not checked here, see `picture`."""
         frames: Iterator[Any] = iter(())
         step = 0
         try:
@@ -57,7 +57,7 @@ class Guarded(Method[Any]):
                 step = checked.step
                 yield checked
         finally:
-            with suppress(Exception):  # it has no say any more
+            with suppress(Exception):  # errors while closing have no effect
                 getattr(frames, "close", lambda: None)()
 
     def work(self, params: Params, pixels: int) -> float:
@@ -67,7 +67,7 @@ class Guarded(Method[Any]):
         )
 
     def nets(self, params: Params) -> tuple[str, ...]:
-        """Keys of `weights` that a run uses."""
+        """Keys of the `weights` that a run uses."""
         known = ", ".join(self.weights) or "none"
         return self._ask("nets", self._keys, f"a tuple of keys of weights ({known})", params)
 
@@ -77,26 +77,26 @@ class Guarded(Method[Any]):
         return self._ask("shape", _sides, expected, params, width, height)
 
     def count(self, params: Params) -> int:
-        """How many pictures the final frame holds."""
+        """Number of pictures in the final frame."""
         return self._ask("count", _at_least_one, "a whole number of 1 or more", params)
 
     def animated(self, params: Params) -> bool:
-        """Whether these are an animation."""
+        """Whether the pictures are an animation."""
         return self._ask("animated", bool, "True or False", params)
 
     def supports_finish(self) -> bool:
-        """Whether results can be blended with what they were made from."""
+        """Whether a result can be blended with its input."""
         return self._ask("supports_finish", bool, "True or False")
 
     def explanation(self) -> str:
-        """What explains the method to a reader."""
+        """The explanation of the method."""
         return self._ask("explanation", _word, "text")
 
     def picture(self, image: np.ndarray) -> np.ndarray:
         """A picture of a frame as float32 in [0, 1].
 
         Raises:
-            MethodError: it has other values than a picture.
+            MethodError: its values are outside [0, 1].
         """
         low, high = (float(image.min()), float(image.max())) if image.size else (math.nan,) * 2
         if not (low >= -_SLACK and high <= 1 + _SLACK):  # also where it is NaN
@@ -106,9 +106,9 @@ class Guarded(Method[Any]):
         return image.astype(np.float32, copy=False)
 
     def _frame(self, frame: Any) -> Frame:
-        """A frame, all of it of the right kind; the report is the engine's."""
+        """A frame with all parts checked; the engine adds the report."""
         if not isinstance(frame, Frame):
-            raise MethodError(f"{self._who} yielded {_came(frame)}; expected a Frame")
+            raise MethodError(f"{self._who} yielded {_text(frame)}; expected a Frame")
         parts: dict[str, Any] = {
             name: self._read(f"a frame has {name} =", getattr(frame, name), read, expected)
             for name, (read, expected) in _PARTS.items()
@@ -121,22 +121,22 @@ class Guarded(Method[Any]):
         return tuple(value)
 
     def _ask(self, name: str, read: Callable[[Any], _T], expected: str, *arguments: Any) -> _T:
-        """What a function of the method gives."""
+        """Call a function of the method and check its result."""
         with self._blamed(f"failed in {name}"):
             value = getattr(self.method, name)(*arguments)
         return self._read(f"{name} gives", value, read, expected)
 
     def _read(self, what: str, value: Any, read: Callable[[Any], _T], expected: str) -> _T:
-        """A value that came, read by what raises where it is not as expected."""
+        """Convert a value; if `read` raises, the value is not as expected."""
         try:
             return read(value)
         except Exception:
-            came = f"{self._who}: {what} {_came(value)}"
-            raise MethodError(f"{came}; expected {expected}") from None
+            got = f"{self._who}: {what} {_text(value)}"
+            raise MethodError(f"{got}; expected {expected}") from None
 
     @contextmanager
     def _blamed(self, failed: str) -> Iterator[None]:
-        """Turn what a method raises into a MethodError."""
+        """Convert exceptions of a method to MethodError."""
         try:
             yield
         except (StyleplugError, MemoryError):
@@ -145,11 +145,11 @@ class Guarded(Method[Any]):
             raise MethodError(f"{self._who} {failed}: {type(error).__name__}: {error}") from error
 
 
-def _came(value: Any) -> str:
-    """What came, for an error; of arrays their shapes."""
+def _text(value: Any) -> str:
+    """A value as text for an error message; for an array, its shape."""
     if isinstance(value, np.ndarray):
         return f"array{value.shape}"
-    return ", ".join(map(_came, value)) if isinstance(value, tuple) else shortened(value)
+    return ", ".join(map(_text, value)) if isinstance(value, tuple) else shortened(value)
 
 
 def _positive(value: Any) -> float:
