@@ -1,8 +1,8 @@
-"""Transforms that give features the statistics of other features, and the mixing of features.
+"""Transforms that match the statistics of features to those of others, and mixing of features.
 
-All but `mix` are affine maps of a position's c features.  So a map is found once, from the
-moments of whole pictures, and then applied to any part of one: tiles agree, and the strength is
-a way from the identity to the map.
+Except for `mix`, they are affine maps of the c features at a position.  A map is computed once from
+the moments of whole pictures, and then applied to each tile, so tiles fit together.  The strength
+interpolates between the identity and the map.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 RIDGE = 1e-3
-"""Share of the mean variance that is added to every variance before matrices are inverted:
-what a picture hardly contains is not blown up to noise."""
+"""Share of the mean variance that is added to every variance before a matrix is inverted, so that
+directions with almost no variance are not amplified to noise."""
 FLAT = 0.1
-"""Content is flat where it varies by less than this share of what the style does; photographs vary
-by a quarter and more."""
+"""Content is flat if its variance is below this share of the style's; that of photographs is at
+least a quarter."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,20 @@ class Moments:
 
 @dataclass(frozen=True)
 class Affine:
-    """The map x -> matrix · x + offset of a position's features: (c c) and (c)."""
+    """The map x -> matrix · x + offset of the features at a position: (c c) and (c)."""
 
     matrix: np.ndarray
     offset: np.ndarray
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Features (b c h w) to features of the same shape, float32."""
+        """Apply the map to features (b c h w): same shape, float32."""
         b, c, h, w = features.shape
         matrix, offset = self.matrix.astype(np.float32), self.offset.astype(np.float32)
         mapped = matrix @ features.reshape(b, c, h * w) + offset[:, None]
         return np.asarray(mapped.reshape(b, c, h, w), np.float32)
 
     def at(self, strength: float) -> Affine:
-        """The map so much of the way from the identity (0) to this one (1)."""
+        """Interpolate between the identity (0) and this map (1)."""
         rest = (1 - strength) * np.eye(len(self.offset))
         return Affine(rest + strength * self.matrix, strength * self.offset)
 
@@ -65,7 +65,7 @@ def blend(parts: Sequence[Moments], shares: Sequence[float]) -> Moments:
 
 
 def whitening(content: Moments, style: Moments, ridge: float = RIDGE) -> Affine:
-    """Whitening and colouring: correlations of the content are undone, the style's put in.
+    """Whitening and colouring: remove the content's correlations, then add those of the style.
 
     Li et al. 2017, "Universal Style Transfer via Feature Transforms", arXiv:1705.08086.
     """
@@ -75,7 +75,7 @@ def whitening(content: Moments, style: Moments, ridge: float = RIDGE) -> Affine:
 
 
 def transport(content: Moments, style: Moments, ridge: float = RIDGE) -> Affine:
-    """The map onto the style's moments that moves the content's features least.
+    """Optimal transport: the map to the style's moments that changes the features least.
 
     Lu et al. 2019, "A Closed-form Solution to Universal Style Transfer", arXiv:1906.00668.
     """
@@ -86,7 +86,7 @@ def transport(content: Moments, style: Moments, ridge: float = RIDGE) -> Affine:
 
 
 def adain(content: Moments, style: Moments, ridge: float = RIDGE) -> Affine:
-    """Each channel gets the style's mean and deviation.
+    """Give each channel the mean and the deviation of the style.
 
     Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with Adaptive Instance
     Normalization", arXiv:1703.06868.
@@ -98,10 +98,10 @@ def adain(content: Moments, style: Moments, ridge: float = RIDGE) -> Affine:
 
 
 def damped(change: Affine, content: Moments, style: Moments) -> Affine:
-    """A map that moves flat content and leaves the rest of it, and others as they are.
+    """The map, or for flat content a weaker one that only moves its mean fully.
 
-    What a decoder draws of nothing, a grid, varies very little; it is not to become as strong as
-    a style.  Nearly flat content is changed by a share.
+    A decoder draws a faint grid on flat content, which must not become as strong as a style.  The
+    map gets weaker in proportion to the variance of the content.
     """
     varies, expected = np.trace(content.covariance), FLAT * np.trace(style.covariance)
     if varies >= expected:
@@ -112,23 +112,23 @@ def damped(change: Affine, content: Moments, style: Moments) -> Affine:
 
 
 def mix(parts: np.ndarray, weights: Sequence[float]) -> np.ndarray:
-    """Features (n c h w) of several pictures added up, position by position: (1 c h w)."""
+    """Weighted sum of the features (n c h w) of several pictures: (1 c h w)."""
     return np.asarray(np.tensordot(np.array(weights, np.float32), parts, axes=1)[None])
 
 
 def _onto(content: Moments, style: Moments, matrix: np.ndarray) -> Affine:
-    """The map with this matrix that takes the content's mean to the style's."""
+    """The map with this matrix that maps the content's mean to that of the style."""
     return Affine(matrix, style.mean - matrix @ content.mean)
 
 
 def _lift(covariance: np.ndarray, ridge: float) -> np.ndarray:
     """What `ridge` adds to a covariance."""
     size = len(covariance)
-    # A picture of one colour has no variance at all; its whitening is then harmless.
+    # The constant keeps the whitening finite for a picture of one colour.
     return np.asarray((ridge * np.trace(covariance) / size + 1e-8) * np.eye(size))
 
 
 def _power(covariance: np.ndarray, exponent: float, ridge: float) -> np.ndarray:
-    """A power of a covariance (c c), lifted by `ridge`."""
+    """A power of a covariance (c c), after adding the ridge."""
     values, vectors = np.linalg.eigh(covariance + _lift(covariance, ridge))
     return np.asarray((vectors * np.maximum(values, 1e-12) ** exponent) @ vectors.T)

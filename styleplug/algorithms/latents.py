@@ -1,6 +1,6 @@
-"""Arithmetic of latents: a picture's latent moved towards a style's.
+"""Operations on latents: move the latent of a picture towards that of a style.
 
-A latent is an array (1 c h w), float32, near unit variance where its net was trained so.
+A latent is an array (1 c h w), float32; most nets are trained to give it unit variance.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import numpy as np
 from styleplug.algorithms.feature_statistics import Moments, moments, transport
 
 NOISE = 128
-"""Numbers of noise that a generated picture is made of."""
+"""Length of the noise vector of a generated picture."""
 SLACK = 0.5
-"""Share of the known range by which a latent may leave it."""
-_COARSE = 8.0  # positions; what changes more slowly is no mark
+"""How far a latent may leave the known range, as a share of this range."""
+_COARSE = 8.0  # scale in positions; slower changes are not brush marks
 
 
 def shift(
@@ -25,27 +25,27 @@ def shift(
 
 
 def slerp(content: np.ndarray, style: np.ndarray, share: float) -> np.ndarray:
-    """So much of the way from one latent to another, along the sphere they lie on.
+    """Spherical interpolation between two latents.
 
-    Shoemake 1985, "Animating Rotation with Quaternion Curves".  A straight way passes nearer to
-    the origin than high-dimensional Gaussians ever come; this one keeps its distance.
+    Shoemake 1985, "Animating Rotation with Quaternion Curves".  Linear interpolation passes nearer
+    to the origin than samples of high-dimensional Gaussians; this one keeps the distance.
     """
     first, second = (part.astype(np.float64).ravel() for part in (content, style))
     lengths = np.linalg.norm(first) * np.linalg.norm(second)
     cosine = first @ second / lengths if lengths else 1.0
     angle = float(np.arccos(np.clip(cosine, -1.0, 1.0)))
-    if np.sin(angle) < 1e-3:  # one direction, or opposite ones: there is no arc to follow
+    if np.sin(angle) < 1e-3:  # the same or opposite directions: the arc is not defined
         return shift(content, style, 1.0, share)
     near, far = (np.float32(np.sin(s * angle) / np.sin(angle)) for s in (1 - share, share))
     return np.asarray(near * content + far * style)
 
 
 def texture(style: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """A sample (1 c height width) of the Gaussian that a style's latent is expressed as, less mean.
+    """A sample (1 c height width) of a Gaussian texture model of a style's latent, without mean.
 
-    It has the latent's covariance, and its correlations between near positions: white noise
-    filtered by the latent (Galerne, Gousseau & Morel 2011, "Random Phase Textures"), without what
-    changes slowly, so that marks are added and neither specks nor blotches.
+    It has the covariance of the latent and its correlations between near positions: white noise,
+    filtered by the latent (Galerne, Gousseau & Morel 2011, "Random Phase Textures").  Slow changes
+    are removed, so that it adds brush marks but no blotches.
     """
     centred = style[0] - style[0].mean(axis=(1, 2), keepdims=True)
     marks = centred[:, :height, :width]
@@ -59,7 +59,7 @@ def texture(style: np.ndarray, height: int, width: int, rng: np.random.Generator
 
 
 def bounded(latent: np.ndarray, *known: np.ndarray) -> np.ndarray:
-    """A latent kept near the ranges that its channels have in known ones, so that it decodes."""
+    """Clip a latent to about the ranges of its channels in known latents, to decode well."""
     lows = np.minimum.reduce([part.min(axis=(2, 3), keepdims=True) for part in known])
     highs = np.maximum.reduce([part.max(axis=(2, 3), keepdims=True) for part in known])
     slack = np.float32(SLACK) * (highs - lows)

@@ -1,7 +1,7 @@
-"""The one border where pictures come in and go out: decoding, colour, size, encoding.
+"""Reading and writing of pictures: decoding, colour, size, encoding.
 
-Inside, a picture is (h, w, 3) float32 in [0, 1], sRGB, upright, its transparency kept apart.
-Nothing of Pillow's process-wide state is touched; every function may run in many threads.
+Inside styleplug, a picture is (h, w, 3) float32 in [0, 1], sRGB, upright, with separate
+transparency.  Pillow's global state is not changed; every function may run in many threads.
 """
 
 from styleplug.imaging.formats import FORMATS

@@ -1,4 +1,4 @@
-"""What is done to every method's result: colours kept, strength, transparency put back."""
+"""Finish the result of a method: keep colours, apply the strength, restore transparency."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def finish(result: np.ndarray, content: Picture | None, settings: Finish) -> np.
     """Finish a result.
 
     Args:
-        result: (h, w, 3) float32 in [0, 1], as a method made it.
-        content: the picture it was made from, of any size; None for results that have nothing
-            to keep or to blend with (`Method.supports_finish`).
-        settings: what to do.
+        result: (h, w, 3) float32 in [0, 1], from a method.
+        content: the input picture, of any size; None if the method does not support finishing
+            (`Method.supports_finish`).
+        settings: the finish settings.
 
     Returns:
-        (h, w, 3) float32 in [0, 1], or (h, w, 4) where the content has transparency.
+        (h, w, 3) float32 in [0, 1], or (h, w, 4) if the content has transparency.
     """
     if content is None:
         return result
@@ -42,11 +42,11 @@ def finish(result: np.ndarray, content: Picture | None, settings: Finish) -> np.
 
 
 def recolour(light: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """The luma of one picture with the chroma of another.
+    """Combine the luma of one picture with the chroma of another.
 
-    Chroma is the difference from grey, R - Y, G - Y, B - Y, as in YCbCr.  A colour too strong
-    for its new luma is drawn towards grey until it fits: clipping each channel by itself
-    would change hue and luma.
+    Chroma is the difference from grey, R - Y, G - Y, B - Y, as in YCbCr.  If a colour is outside
+    [0, 1] with its new luma, its chroma is reduced.  Clipping each channel separately would change
+    hue and luma.
 
     Args:
         light: (h, w, 3) in [0, 1], gives luma.
@@ -57,7 +57,7 @@ def recolour(light: np.ndarray, colours: np.ndarray) -> np.ndarray:
     """
     luma = (light @ _LUMA)[:, :, None]
     chroma = colours - (colours @ _LUMA)[:, :, None]
-    # Per channel the part of its chroma for which there is room, up to white or down to black.
+    # For each channel, the part of its chroma that fits between black and white.
     room = np.where(chroma > 0, 1 - luma, luma)
     part = np.min(room / np.maximum(np.abs(chroma), 1e-6), axis=2, keepdims=True)
     result: np.ndarray = np.clip(luma + chroma * np.minimum(part, 1), 0, 1)

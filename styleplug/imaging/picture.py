@@ -1,4 +1,4 @@
-"""A picture in memory, and its size."""
+"""A picture in memory, and resizing."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _BAND = 2**20  # pixels
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as everything inside sees it.
+    """A picture in memory.
 
     Args:
         pixels: (h, w, 3) float32 in [0, 1], sRGB, not premultiplied.
-        alpha: (h, w) float32 in [0, 1]; None where all is opaque.
-        origin: what its file says of date, author and resolution.
-        notes: sentences on how its file was read, where that is not plain.
+        alpha: (h, w) float32 in [0, 1]; None if it is opaque.
+        origin: date, author and resolution from its file.
+        notes: notes on how its file was read, if anything is unusual.
     """
 
     pixels: np.ndarray
@@ -41,7 +41,7 @@ class Picture:
 
 
 def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Resample in float, antialiased: Lanczos where it shrinks, bicubic where it grows.
+    """Resize in float, antialiased: Lanczos to reduce, bicubic to enlarge.
 
     Args:
         pixels: (h, w) or (h, w, c) float32 in [0, 1].
@@ -49,7 +49,7 @@ def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
         height: of the result.
 
     Returns:
-        (height, width) or (height, width, c) float32 in [0, 1]; `pixels` itself where it fits.
+        (height, width) or (height, width, c) float32 in [0, 1]; `pixels` itself if it has the size.
     """
     if pixels.shape[:2] == (height, width):
         return pixels
@@ -65,7 +65,7 @@ def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def scale(picture: Picture, width: int, height: int) -> Picture:
-    """Resample to exactly this size; what is transparent does not bleed into what is seen."""
+    """Resize to exactly this size; transparent pixels do not affect the visible ones."""
     if (picture.width, picture.height) == (width, height):
         return picture
     pixels = resize(picture.pixels, width, height)
@@ -75,15 +75,15 @@ def scale(picture: Picture, width: int, height: int) -> Picture:
     weighted = resize(picture.pixels * picture.alpha[:, :, None], width, height)
     for rows in bands(height, width):
         here = alpha[rows, :, None]
-        seen = here > 1 / 255  # elsewhere the quotient is noise, and invisible
+        seen = here > 1 / 255  # elsewhere the pixel is invisible, and the quotient is noise
         np.divide(weighted[rows], here, out=pixels[rows], where=seen)
     return replace(picture, pixels=np.clip(pixels, 0.0, 1.0, out=pixels), alpha=alpha)
 
 
 def bands(height: int, width: int) -> Iterator[slice]:
-    """Rows of a picture, about a megapixel at a time.
+    """Slices of rows, each of about a megapixel.
 
-    What is computed of a large picture band by band needs no further large pictures on the way.
+    Computing band by band avoids further arrays of the size of the picture.
     """
     rows = max(1, _BAND // max(1, width))
     for top in range(0, height, rows):
@@ -91,11 +91,11 @@ def bands(height: int, width: int) -> Iterator[slice]:
 
 
 def fitted(width: int, height: int, size: float) -> tuple[int, int]:
-    """Width and height of a picture brought to a long side of `size`, proportions kept."""
+    """Width and height for a long side of `size`, with the same proportions."""
     factor = size / max(width, height)
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 def fit(picture: Picture, size: int) -> Picture:
-    """Resample so that the long side is `size` pixels, proportions kept."""
+    """Resize to a long side of `size` pixels, with the same proportions."""
     return scale(picture, *fitted(picture.width, picture.height, size))

@@ -1,4 +1,4 @@
-"""The pictures of a run as one file: alone, several on a sheet, or as an animation."""
+"""Write the pictures of a run as one file: a picture, a sheet of several, or an animation."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ GAP = 4
 
 
 def grid(images: Sequence[np.ndarray], most: int = LARGEST) -> np.ndarray:
-    """Pictures in rows on white, the sheet as nearly square as it can be.
+    """Place pictures in rows on a white sheet that is nearly square.
 
     Args:
         images: (h, w, c) float32 in [0, 1], one or more, all of one shape.
-        most: no side of the sheet is longer; pictures that would make it so are made smaller.
+        most: longest side of the sheet; pictures are reduced if necessary.
 
     Returns:
-        (H, W, c) float32 in [0, 1]; of a single picture that fits, the picture itself.
+        (H, W, c) float32 in [0, 1]; a single picture that fits is returned itself.
     """
     height, width, channels = images[0].shape
     across = columns(images)
@@ -51,17 +51,17 @@ def write_all(
     recipe: str | None = None,
     origin: Origin | None = None,
 ) -> None:
-    """Write the pictures of a run as one file, wholly or not at all.
+    """Write the pictures of a run as one file, completely or not at all.
 
     Args:
         images: as for `grid`.
-        path: the file, replaced where it exists; its ending tells the format.
-        fps: where greater than 0, they are an animation, so many a second.
-        recipe: text kept inside.
-        origin: of the picture that they were made from, if it is to be kept.
+        path: the file; it is replaced if it exists, and its ending decides the format.
+        fps: pictures per second of an animation; 0 for no animation.
+        recipe: text of the recipe, stored in the file.
+        origin: origin of the input picture, if it is to be stored.
 
     Raises:
-        OutputError: unknown ending, or none for an animation, folder missing, disk full …
+        OutputError: unknown ending, or not one of animations; missing folder, full disk …
     """
     kind = format_of(path, animated=fps > 0)
     write_file(path, encode_all(images, kind, fps, recipe, origin))
@@ -74,14 +74,14 @@ def encode_all(
     recipe: str | None = None,
     origin: Origin | None = None,
 ) -> bytes:
-    """The bytes of that file; arguments are those of `write_all` and `encode`."""
+    """The bytes of such a file; for the arguments, see `write_all` and `encode`."""
     if fps:
         return encode_animation(images, fps, format, recipe, origin)
     return encode(grid(images), format, recipe, origin)
 
 
 def columns(images: Sequence[np.ndarray]) -> int:
-    """How many pictures stand side by side: the sheet is squarish, and few places are empty."""
+    """Number of columns that makes the sheet nearly square, with few empty places."""
     height, width = images[0].shape[:2]
     count = len(images)
 

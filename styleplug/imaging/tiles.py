@@ -1,9 +1,9 @@
-"""Pictures of any size in bounded memory: painted tile by tile, so that no seam shows.
+"""Process pictures of any size in bounded memory, tile by tile, without visible seams.
 
-A tile is its core and a margin around it.  Where the margin covers what a net sees around a
-pixel, the cores fit together as if the whole picture had been painted at once: tiles lie on the
-grid of the net's strides, and beyond its border the picture is mirrored.  Whatever a net needs to
-know of the whole picture is measured once, on its `thumbnail`.
+A tile consists of a core and a margin around it.  If the margin covers the receptive field of the
+net, the cores fit together as if the whole picture had been processed at once.  Tiles are aligned
+to the strides of the net, and the picture is mirrored beyond its border.  Statistics of the whole
+picture are measured once, on its `thumbnail`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from styleplug.imaging.picture import fitted, resize
 
 SIDE = 1024
-"""Longest side of a tile's core.  Larger ones spend less on margins, and take more memory."""
+"""Longest side of the core of a tile.  Larger cores waste less on margins, but need more memory."""
 
 
 def by_tiles(
@@ -28,23 +28,23 @@ def by_tiles(
     check: Callable[[], None],
     side: int | None = None,
 ) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Paint a picture tile by tile.
+    """Process a picture tile by tile.
 
-    All tiles of a picture are of one shape, since ONNX Runtime plans anew for each.
+    All tiles of a picture have one shape, because ONNX Runtime plans again for each new shape.
 
     Args:
-        picture: (h w c) float32; c is 3, or more where further planes lie under the picture; or
-            a latent, which a net paints from.
-        apply: what paints: (1 c h' w') to (1 3 h' w'); or en- or decodes: to (1 d sh' sw').
-        multiple: sides h' and w' are multiples of it, and so is where a tile begins.
-        margin: pixels around a core of which the result may depend; rounded up to `multiple`.
-        check: called before each tile; what it raises ends the painting.
+        picture: (h w c) float32; a picture, a picture with further channels, or a latent.
+        apply: processes a tile: (1 c h' w') to (1 3 h' w'), or to (1 d sh' sw') for encoders and
+            decoders.
+        multiple: sides and positions of tiles are multiples of this.
+        margin: pixels around a core that affect it; rounded up to `multiple`.
+        check: called before each tile; raises to stop.
         side: longest side of a core (`SIDE`), rounded down to `multiple`.
 
     Yields:
-        Tiles done, tiles in all, and the result so far (h w 3): the same array each time, the
-        picture itself where no tile is done yet.  Of other sizes (sh sw d), zero there; where s
-        is below 1, it covers sides that are rounded up to `multiple`.
+        Tiles done, number of tiles, and the result so far (h w 3).  It is the same array each time;
+        unfinished parts show the picture.  A result of another size (sh sw d) is zero there; if s
+        is below 1, its sides are rounded up to `multiple`.
     """
     margin += -margin % multiple
     side = max(multiple, (side or SIDE) // multiple * multiple)
@@ -72,7 +72,7 @@ def by_tiles(
 
 
 def _blank(picture: np.ndarray, planes: int, times: Fraction, multiple: int) -> np.ndarray:
-    """What the result of `by_tiles` is before any tile is done."""
+    """The result of `by_tiles` before the first tile."""
     if times == 1 and planes == 3:
         return np.array(picture[:, :, :3], np.float32)
     unit = multiple if times < 1 else 1
@@ -81,7 +81,7 @@ def _blank(picture: np.ndarray, planes: int, times: Fraction, multiple: int) -> 
 
 
 def thumbnail(picture: np.ndarray, longest: int) -> np.ndarray:
-    """The picture (h w 3) reduced to a long side of `longest`; itself where it is no larger."""
+    """The picture (h w 3) reduced to a long side of at most `longest`."""
     height, width = picture.shape[:2]
     if max(height, width) <= longest:
         return picture
@@ -89,19 +89,19 @@ def thumbnail(picture: np.ndarray, longest: int) -> np.ndarray:
 
 
 def cores(length: int, side: int, multiple: int) -> range:
-    """Where the cores along a side begin; the step is their length, and the last hangs over.
+    """Start positions of the cores along a side; the step is their length.
 
     Args:
-        length: of the side.
-        side: longest that a core may be.
-        multiple: of which their length is a multiple.
+        length: length of the side.
+        side: largest length of a core.
+        multiple: the length of a core is a multiple of this.
     """
     count = -(-length // side)
     return range(0, length, -(-length // (count * multiple)) * multiple)
 
 
 def _mirrored(start: int, stop: int, length: int) -> np.ndarray:
-    """Indices from start to stop, reflected at both ends of 0 … length - 1 as often as needed."""
+    """Indices from start to stop, reflected into 0 … length - 1 as often as needed."""
     period = max(1, 2 * (length - 1))  # the end pixels are not repeated, as in `pad_to_multiple`
     places = np.arange(start, stop) % period
     return np.asarray(np.minimum(places, period - places)) if length > 1 else places * 0

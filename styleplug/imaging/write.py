@@ -1,4 +1,4 @@
-"""Pictures going out: rounding and encoding."""
+"""Writing pictures: rounding and encoding."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ ENDINGS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-"""What is written."""
+"""Endings of picture files that can be written, and their formats."""
 MOVING = (".png", ".webp")
-"""What animations are written as."""
-_VIDEO = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi")  # what FFmpeg makes of an animated PNG
+"""Endings of animations."""
+_VIDEO = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi")  # FFmpeg can convert to these
 _SAVING: dict[
     str, dict[str, Any]
-] = {  # without chroma subsampling: strokes are as fine in colour as in light
+] = {  # no chroma subsampling, because brush marks have fine colour detail
     "PNG": {},
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
@@ -48,14 +48,14 @@ _SAVING: dict[
 
 
 def format_of(path: Path, *, animated: bool = False) -> str:
-    """The format ("PNG", "JPEG", "WEBP") that a file name's ending asks for.
+    """The format ("PNG", "JPEG", "WEBP") for the ending of a file name.
 
     Args:
-        path: of the file.
-        animated: it is to hold an animation.
+        path: the file.
+        animated: whether it is an animation.
 
     Raises:
-        OutputError: an ending that is not written.
+        OutputError: this ending cannot be written.
     """
     ending, known = path.suffix.lower(), MOVING if animated else tuple(ENDINGS)
     if ending not in known:
@@ -66,7 +66,7 @@ def format_of(path: Path, *, animated: bool = False) -> str:
 
 
 def _as_video(path: Path) -> str:
-    """How a video is made of an animation, since that takes encoders which are not free to all."""
+    """How to make a video with FFmpeg; video encoders are not part of this package."""
     png = path.with_suffix(".png").name
     command = shlex.join(["ffmpeg", "-i", png, "-pix_fmt", "yuv420p", path.name])
     return f"; write {png!r}, and FFmpeg makes a video of it: {command}"
@@ -82,12 +82,12 @@ def encode(
 
     Args:
         picture: a Picture, or (h, w, 3) or (h, w, 4) float in [0, 1].
-        format: an ending of ENDINGS; JPEG, which has no transparency, gets it on white.
+        format: an ending of ENDINGS; for JPEG, transparent parts become white.
         recipe: text kept inside.
         origin: kept inside.
 
     Raises:
-        OutputError: an unknown format, no finite picture, or one too large for the format.
+        OutputError: unknown format, values that are not finite, or too large for the format.
     """
     kind = format_of(Path(f"picture.{format.lower()}"))
     options = {**_SAVING[kind], **notes(kind, recipe, origin)}
@@ -101,17 +101,17 @@ def encode_animation(
     recipe: str | None = None,
     origin: Origin | None = None,
 ) -> bytes:
-    """The bytes of an animation that goes on for ever.
+    """The bytes of an animation in an endless loop.
 
     Args:
         pictures: (h, w, 3) or (h, w, 4) float in [0, 1], one or more, all of one shape.
-        fps: so many of them a second.
+        fps: pictures per second.
         format: "webp" or "png".
         recipe: text kept inside.
         origin: kept inside.
 
     Raises:
-        OutputError: as of `encode`.
+        OutputError: as for `encode`.
     """
     kind = format_of(Path(f"picture.{format.lower()}"), animated=True)
     first, *others = (Image.fromarray(_quantised(one, opaque=False)) for one in pictures)
@@ -125,16 +125,16 @@ def write(
     recipe: str | None = None,
     origin: Origin | None = None,
 ) -> None:
-    """Write a picture file wholly or not at all; the format follows from the ending.
+    """Write a picture file, completely or not at all; the ending decides the format.
 
     Args:
         picture: as for `encode`.
-        path: the file, replaced where it exists.
+        path: the file; it is replaced if it exists.
         recipe: as for `encode`.
         origin: as for `encode`.
 
     Raises:
-        OutputError: unknown ending, folder missing or read-only, disk full …
+        OutputError: unknown ending, missing or read-only folder, full disk …
     """
     write_file(path, encode(picture, format_of(path).lower(), recipe, origin))
 
@@ -153,7 +153,7 @@ def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
 
 
 def _quantised(picture: Picture | np.ndarray, *, opaque: bool) -> np.ndarray:
-    """To (h, w, 3) or (h, w, 4) uint8, each value to the nearest."""
+    """Round to (h, w, 3) or (h, w, 4) uint8."""
     whole = picture if isinstance(picture, Picture) else Picture(picture)
     pixels, alpha = whole.pixels, whole.alpha
     if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or not pixels.size:

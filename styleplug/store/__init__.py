@@ -1,7 +1,7 @@
-"""The store: from a weight source to a verified local file.
+"""The store: resolves a weight source to a verified local file.
 
-Every file is checked by sha256 before it is used. Sources are tried in their order of preference;
-whoever gets another than the first is told why.
+Every file is checked by sha256 before it is used.  Sources are tried in order of preference.  If
+the first one cannot be used, a note says why.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Store:
     """Resolves weight sources; several threads may share one.
 
     Args:
-        weights_folder: the embedded weights; None finds those that came with styleplug.
-        cache_folder: where files of the Hub are kept; None is `styleplug` in HF_HOME.
+        weights_folder: the folder of the embedded weights; None for that of styleplug.
+        cache_folder: the folder for files of the Hub; None for `styleplug` in HF_HOME.
     """
 
     def __init__(
@@ -42,21 +42,21 @@ class Store:
 
     @property
     def trained(self) -> dict[str, Trained]:
-        """Training results by name: those of `STYLEPLUG_RUNS`, and what was added.
+        """Training results by name: those of `STYLEPLUG_RUNS`, and those that were added.
 
         Raises:
-            WeightError: `STYLEPLUG_RUNS` is no folder, or holds a damaged result.
+            WeightError: `STYLEPLUG_RUNS` is not a folder, or contains a damaged result.
         """
         if self._trained is None:
             self._trained = {one.name: one for one in named_by_environment()}
         return dict(self._trained)
 
     def add_trained(self, folder: Path) -> Trained:
-        """Make a training result known; it takes the place of another of its name.
+        """Add a training result; it replaces another one with the same name.
 
         Raises:
-            UsageError: the folder holds none.
-            WeightError: what it holds cannot be used.
+            UsageError: the folder does not contain one.
+            WeightError: the result cannot be used.
         """
         found = read_trained(folder)
         self._trained = self.trained | {found.name: found}
@@ -69,14 +69,14 @@ class Store:
             sources: in order of preference.
 
         Yields:
-            Progress, such as "downloading vgg19 41 of 80 MB", about five times a second while
-            something is awaited; closing the generator stops the download.
+            Progress, for example "downloading vgg19 41 of 80 MB", about five times a second.
+            Closing the generator stops the download.
 
         Returns:
-            The verified file; its `note` says why it is not from the first source.
+            The verified file; if it is not from the first source, its `note` says why.
 
         Raises:
-            WeightError: no source can be used; the message says why of each.
+            WeightError: no source can be used; the message gives the reasons.
         """
         failed: list[WeightError] = []
         for source in sources:
@@ -95,7 +95,7 @@ class Store:
         raise WeightError("; ".join(map(str, failed)) or "no source of weights is declared")
 
     def file(self, sources: tuple[WeightSource, ...]) -> WeightFile:
-        """`resolve` for whoever has nobody to tell how it goes."""
+        """Like `resolve`, but without progress."""
         resolving = self.resolve(sources)
         while True:
             try:
@@ -105,7 +105,7 @@ class Store:
                 return found
 
     def listing(self) -> list[dict[str, Any]]:
-        """The embedded weights, and those fetched from the Hub: what, whence, whose licence."""
+        """Rows on the embedded weights and those of the Hub: file, source, licence and more."""
         folder = self._embedded_folder()
         rows = [
             {"path": str(folder / weight.file), "present": (folder / weight.file).is_file()}
@@ -120,7 +120,7 @@ class Store:
         return rows
 
     def verify(self) -> list[dict[str, Any]]:
-        """Read every file anew; each row has file, ok, sha256, expected, and why if not ok."""
+        """Read and check every file; rows have file, ok, sha256, expected, and why if not ok."""
         folder = self._embedded_folder()
         listed = read_manifest(folder)
         expected = {folder / name: weight.sha256 for name, weight in listed.items()}
@@ -165,7 +165,7 @@ class Store:
         return WeightFile(source.arch, path, sha256, "local", name=source.name)
 
     def _expect_like_embedded(self, path: Path, arch: str) -> None:
-        """Compare with the embedded weights of the architecture, where there are some."""
+        """Compare with the embedded weights of the architecture, if there are any."""
         folder = self._embedded_folder()
         for weight in read_manifest(folder).values():
             if weight.arch == arch and (folder / weight.file).is_file():
@@ -188,7 +188,7 @@ class Store:
             raise
 
     def _weight(self, source: Embedded) -> Weight:
-        """The manifest's entry of an embedded file."""
+        """The entry of an embedded file in the manifest."""
         folder = self._embedded_folder()
         listed = read_manifest(folder)
         if source.file not in listed:
@@ -203,7 +203,7 @@ class Store:
         return listed[source.file]
 
     def _name(self, source: WeightSource) -> str:
-        """What a visitor is told that they got."""
+        """The name of a source, for messages."""
         match source:
             case Embedded():
                 return f"the embedded {self._weight(source).title}"

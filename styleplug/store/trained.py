@@ -1,6 +1,6 @@
-"""Nets that a user trained: the folders that `styleplug train` makes, known by their names.
+"""Nets that users trained: the folders made by `styleplug train`, by their names.
 
-Visitors of a page choose among names; paths come from its owner alone.
+Visitors of a page choose a name; only the owner of the page can give paths.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from styleplug.system.files import at_home
 
 MODEL = "model.toml"
 VARIABLE = "STYLEPLUG_RUNS"
-"""Environment variable: a folder whose sub-folders are results of training."""
+"""Environment variable with a folder; its sub-folders are training results."""
 
 
 class Model(BaseModel):
-    """`model.toml`: what the weights of a training result are, without a path of any machine."""
+    """The content of `model.toml`, which describes the weights; it contains no paths."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     title: str = Field(min_length=1, max_length=200)
@@ -32,7 +32,7 @@ class Model(BaseModel):
     file: str = Field(pattern=r"^\w[\w.-]*\.safetensors$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size: int = Field(gt=0)
-    licence: str = ""  # SPDX identifier; none stated
+    licence: str = ""  # SPDX identifier; empty if none is stated
     command: str
     seed: int
     steps: int
@@ -50,9 +50,9 @@ class Trained:
     """A training result.
 
     Args:
-        name: of its folder.
-        folder: where it lies.
-        model: what it is.
+        name: the name of its folder.
+        folder: its folder.
+        model: its description.
     """
 
     name: str
@@ -66,11 +66,11 @@ class Trained:
 
 
 def read_trained(folder: Path) -> Trained:
-    """The training result in a folder.
+    """Read the training result in a folder.
 
     Raises:
-        UsageError: it holds none.
-        WeightError: what it holds cannot be used.
+        UsageError: there is none.
+        WeightError: it cannot be used.
     """
     folder = at_home(folder).absolute()
     path = folder / MODEL
@@ -91,7 +91,7 @@ def read_trained(folder: Path) -> Trained:
 
 
 def named_by_environment() -> Iterator[Trained]:
-    """The results in the folder that `STYLEPLUG_RUNS` names; runs that go on are passed over.
+    """The results in the folder of `STYLEPLUG_RUNS`; unfinished runs are ignored.
 
     Raises:
         UsageError: there is no such folder.
@@ -109,10 +109,10 @@ def named_by_environment() -> Iterator[Trained]:
 
 
 def expect_tensors(path: Path, like: Path, arch: str) -> None:
-    """Check that a file holds the tensors that another file of its architecture holds.
+    """Check that a file has the same tensors as another file of its architecture.
 
     Raises:
-        WeightError: one is missing, too many, or of another shape; names it.
+        WeightError: a tensor is missing, unknown, or has another shape.
     """
     found, wanted = header.read(path), header.read(like)
     for key in sorted(found.keys() | wanted.keys()):

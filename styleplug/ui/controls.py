@@ -1,4 +1,4 @@
-"""A declared parameter becomes a control: the only place where types turn into components."""
+"""Make the control of a declared parameter; only here, types are mapped to components."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pydantic.fields import FieldInfo
 from styleplug.core.params import bounds_of, choices_of, hint_of
 from styleplug.ui.i18n import Texts
 
-FEW = 4  # choices shown side by side; more become a list to open
-LONG = 10_000  # a range this many steps long is typed, not slid
-WIDE = 1_000  # nor is one whose ends are this many times apart
+FEW = 4  # choices shown side by side; more become a drop-down list
+LONG = 10_000  # a range with more steps gets a number box instead of a slider
+WIDE = 1_000  # a range with a larger ratio of its ends, too
 
 
 def control(
@@ -28,13 +28,13 @@ def control(
     """The component of a parameter: label, help, default and bounds from its declaration.
 
     Args:
-        name: of the parameter.
+        name: the parameter.
         info: its declaration, made by `core.params.field`.
-        place: of what declares it, in a catalogue ("method.gatys", "settings").
-        texts: collects its words.
-        element: prefix of the element's id.
-        offered: words and values to choose from, where the declaration does not know them; []
-            hides the control.
+        place: its place in a catalogue ("method.gatys", "settings").
+        texts: collects its texts.
+        element: prefix of its element id.
+        offered: labels and values to choose from, if the declaration does not have them; [] hides
+            the control.
     """
     hint = hint_of(info)
     own = f"{place}.parameter.{name}"
@@ -61,13 +61,13 @@ def control(
 
 
 def _number(info: FieldInfo, step: float | None, common: dict[str, Any]) -> Component:
-    """A slider where both ends are within reach of each other, else a box."""
+    """A slider, or a number box if the range is too long or too wide."""
     low, high = bounds_of(info)
     whole = info.annotation is int
     if low is not None and high is not None:
         fine = 1 if whole else 10 ** math.floor(math.log10((high - low) / 100))
         steps = (info.default - low) / (step or fine)
-        # A slider snaps to low + n × step: one that would miss the default moves in fine steps.
+        # A slider snaps to low + n × step; if it would miss the default, its step is finer.
         step = step if step and math.isclose(steps, round(steps), abs_tol=1e-6) else fine
         wide = not whole and low > 0 and high / low > WIDE
         if (high - low) / step <= LONG and not wide:
@@ -76,7 +76,7 @@ def _number(info: FieldInfo, step: float | None, common: dict[str, Any]) -> Comp
 
 
 def shown(value: Any) -> Any:
-    """A parameter's value as its control holds it: lists of numbers as "1, 0.5"."""
+    """The value of a parameter for its control: lists of numbers become "1, 0.5"."""
     if isinstance(value, list | tuple):
         return ", ".join(f"{number:g}" for number in value)
     return value

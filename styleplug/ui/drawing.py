@@ -15,14 +15,14 @@ from styleplug.core.errors import BadImage, StyleplugError
 from styleplug.imaging import Picture
 from styleplug.ui.uploads import uploaded
 
-SIDE = 640  # long side of what is drawn on; the mask is brought to the size of the picture
+SIDE = 640  # long side of the drawing; the mask is resized to the picture
 INK = "#ff2d55"
 
 
 class Drawing:
-    """A place to draw on the picture of another place; hidden while there is none.
+    """A component to draw on the picture of another component; hidden while there is none.
 
-    Nobody listens to its changes: it would then send every stroke in another way (`id`).
+    It has no change listener: with one, it would send strokes in another form (`id`).
 
     Args:
         element: its id.
@@ -45,7 +45,7 @@ class Drawing:
         )
 
     def follow(self, picture: Component) -> None:
-        """Draw on whatever stands in this place; what was drawn on another picture is gone."""
+        """Draw on the picture of this component; a new picture clears the drawing."""
         picture.change(  # type: ignore[attr-defined]
             self._below,
             picture,
@@ -57,11 +57,11 @@ class Drawing:
         )
 
     def _below(self, upload: Any) -> Any:
-        """The editor with a picture to draw on, of a size that suits any browser and mouse."""
+        """The editor with a picture to draw on, at a size that is easy to draw on."""
         try:
             path = uploaded(upload)
             small = image.fit(image.read(path, longest=SIDE), SIDE)
-        except StyleplugError:  # nothing, or no picture: the run will say what is wrong with it
+        except StyleplugError:  # the run will report what is wrong with it
             return gr.update(visible=False, value=None)
         below = path.parent / f"{secrets.token_hex(8)}.png"
         image.write(small, below)
@@ -69,13 +69,13 @@ class Drawing:
         return gr.update(visible=True, value=value)
 
     def mask(self, payload: Any) -> Picture | None:
-        """What was drawn, white on black; None where nothing was.
+        """The drawing, white on black; None if nothing was drawn.
 
         Args:
-            payload: what the editor sends, not preprocessed.
+            payload: the value of the editor, without preprocessing.
 
         Raises:
-            BadImage: it is not what an editor sends.
+            BadImage: it is not a value of the editor.
         """
         layers = payload.get("layers") if isinstance(payload, Mapping) else None
         if not layers:

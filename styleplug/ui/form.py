@@ -1,4 +1,4 @@
-"""A method's controls on the page, and what stands in them: a recipe and its pictures."""
+"""The controls of a method on the page, and their values: a recipe and its pictures."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ OWN = ""  # the group of the method's parameters
 class Form:
     """The controls of one method.
 
-    The names under which HTTP takes their values are those of Python and the command line:
-    slots, then the method's parameters, then the engine's.  A slot of several pictures takes
-    them as `style`, `style_2`, `style_3` …  On the page a mask can be drawn as well; what is
-    drawn is no control, but sent along with a run.
+    HTTP uses the same names as Python and the command line: slots, then the parameters of the
+    method, then those of the engine.  A slot with several pictures has the names `style`,
+    `style_2`, `style_3` …  On the page, visitors can also draw a mask.  A drawing is not a control;
+    it is sent together with a run.
 
     Args:
-        method: whose controls.
-        texts: collects their words.
-        settings: what visitors may ask of the engine.
-        trained: titles, by name, of trained weights that they may choose.
+        method: the method.
+        texts: collects the texts of the controls.
+        settings: the settings that visitors may change.
+        trained: titles, by name, of trained weights that visitors may choose.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class Form:
         self.groups: dict[str, type[Params]] = {OWN: method.params, "settings": settings}
         if method.supports_finish():
             self.groups["finish"] = Finish
-        self.drawings: dict[str, Drawing] = {}  # by slot, of masks
+        self.drawings: dict[str, Drawing] = {}  # drawn masks by slot
         self._texts = texts
         self._made: dict[str, Component] = {}
 
     # Building ---------------------------------------------------------------------------
 
     def pictures(self) -> None:
-        """Make the inputs: the first picture of every slot large, the others when wanted."""
+        """Make the inputs: the first picture of a slot is large, the others appear if needed."""
         if not self.slots:
             return
         with gr.Row(elem_classes="sp-inputs"):
@@ -86,7 +86,7 @@ class Form:
             self._reveal(slot)
 
     def _mask(self, slot: Slot) -> None:
-        """Make a place to draw a mask, and one for a file in its place."""
+        """Make a component to draw a mask, and one to upload it instead."""
         element, words = f"{self.method.id}-{slot.id}", self._words(slot)
         self.drawings[slot.id] = Drawing(f"{element}-drawn")
         self.drawings[slot.id].follow(self._made[slot.drawn_on])
@@ -95,10 +95,10 @@ class Form:
             self._made[slot.id] = _upload(words[0], element, 92, extra=True, visible=True)
 
     def parameters(self, *, advanced: bool) -> None:
-        """Make the controls of the parameters, either those in sight or the others.
+        """Make the controls of the parameters, either the visible or the advanced ones.
 
-        Those that a method declares itself come before those that it shares.  Where no picture
-        is needed to begin with, the seed is in sight: it is what a visitor plays with.
+        Parameters that a method declares itself come before those that it shares.  If a method
+        needs no picture, the seed is visible, because it is its main input.
         """
         in_sight = () if any(slot.least for slot in self.method.inputs) else ("seed",)
         for owner, params in self.groups.items():
@@ -113,13 +113,13 @@ class Form:
                     self._made[name] = control(name, info, place, self._texts, prefix, offered)
 
     def offer(self, trained: Mapping[str, str], to: Language) -> dict[Component, Any]:
-        """What the choice of weights becomes when others are known: titles by name."""
+        """The update of the choice of weights for these titles by name."""
         choices = _choices(say("own_weights", to), trained)
         return {self._made["trained"]: gr.update(choices=choices, visible=bool(trained))}
 
     @property
     def _offered(self) -> list[tuple[str, str]]:
-        """Titles and names of the weights to choose from; none where there is no choice."""
+        """Titles and names of the weights to choose from; () if there is no choice."""
         return _choices(self._texts.own("own_weights"), self._trained) if self._trained else []
 
     def _words(self, slot: Slot) -> tuple[str, str]:
@@ -130,7 +130,7 @@ class Form:
         )
 
     def _reveal(self, slot: Slot) -> None:
-        """Offer the next picture of a slot once the one before it is there."""
+        """Show the next picture of a slot when the one before it is filled."""
         places = [self._made[name] for name in self.slots[slot]]
         if len(places) == 1:
             return
@@ -156,37 +156,37 @@ class Form:
 
     @property
     def names(self) -> list[str]:
-        """Of all controls, in the order of `components`."""
+        """Names of all controls, in the order of `components`."""
         pictures = [name for names in self.slots.values() for name in names]
         return pictures + [name for params in self.groups.values() for name in params.model_fields]
 
     @property
     def components(self) -> list[Component]:
-        """All controls, once they are made."""
+        """All controls, after they are made."""
         return [self._made[name] for name in self.names]
 
     @property
     def first_pictures(self) -> dict[str, Component]:
-        """The first input of every slot, by its id; no masks, which fit one picture only."""
+        """The first input of every slot, by its id, without masks, which fit only one picture."""
         return {slot.id: self._made[slot.id] for slot in self.slots if not slot.drawn_on}
 
     @property
     def needed(self) -> list[Component]:
-        """The inputs that must not stay empty; a mask may be drawn instead."""
+        """The inputs that must not be empty; masks are not among them."""
         return [self._made[slot.id] for slot in self.slots if slot.least and not slot.drawn_on]
 
     @property
     def sent(self) -> list[Component]:
-        """What a run is sent: the controls, and what was drawn."""
+        """The components that are sent to a run: the controls and the drawings."""
         return [*self.components, *(drawing.editor for drawing in self.drawings.values())]
 
     def given(self, sent: Sequence[Any]) -> dict[str, Any]:
-        """Values by name of what `sent` holds; what is drawn as `_drawn(slot)`."""
+        """The values of `sent` by name; drawings have the name `_drawn(slot)`."""
         return dict(zip((*self.names, *map(_drawn, self.drawings)), sent, strict=True))
 
     @property
     def signature(self) -> inspect.Signature:
-        """Of the HTTP endpoint: real names and defaults; an absent picture is refused in words."""
+        """The signature of the HTTP endpoint, with real names and defaults."""
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         return inspect.Signature(
             [inspect.Parameter(name, kind, default=self._default(name)) for name in self.names]
@@ -202,7 +202,7 @@ class Form:
         """The recipe that the controls describe.
 
         Raises:
-            BadParameter: a value is out of bounds or of the wrong kind.
+            BadParameter: a value is out of bounds or of the wrong type.
         """
         named = {
             name: values[name] for group in self.groups.values() for name in group.model_fields
@@ -235,7 +235,7 @@ class Form:
         """The uploaded files of every slot; empty slots are left out.
 
         Raises:
-            BadImage: a value is no upload.
+            BadImage: a value is not an upload.
         """
         found = {
             slot.id: [uploaded(values[name]) for name in names if values[name]]
@@ -246,10 +246,10 @@ class Form:
     def read(self, values: Values) -> dict[str, list[Picture]]:
         """The pictures of every slot, decoded, no larger than a run of these values needs.
 
-        A mask that came as a file takes the place of the one that was drawn.
+        An uploaded mask is used instead of a drawn one.
 
         Raises:
-            BadImage: a file is no usable picture.
+            BadImage: a file cannot be used as a picture.
             BadParameter: as of `recipe`.
         """
         found = pictures_of(self.method, self.recipe(values).size, self.paths(values))
@@ -260,24 +260,24 @@ class Form:
         return found
 
     def sizes(self, values: Values) -> dict[str, list[tuple[int, int]]]:
-        """Width and height of every picture, from the files' heads alone; unreadable left out."""
+        """Width and height of every picture, from the headers; unreadable files are left out."""
         return {slot: list(_sizes(paths)) for slot, paths in self.paths(values).items()}
 
 
 def _drawn(slot: str) -> str:
-    """The name of what was drawn in a slot; none of a control ends so."""
+    """The name of the drawing of a slot; no control has such a name."""
     return f"{slot}-drawn"
 
 
 def _choices(own: str, trained: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The method's own weights, then trained ones; runs on the same folders share their title."""
+    """The weights of the method, then trained ones; a title may occur several times."""
     return [(own, ""), *((f"{title} ({name})", name) for name, title in trained.items())]
 
 
 def _upload(
     label: str, element: str, height: int, *, extra: bool = False, visible: bool | None = None
 ) -> gr.Image:
-    """A place to drop a picture; an extra one is small, and hidden until it is offered."""
+    """A component for a picture; an extra one is small, and hidden until it is needed."""
     return gr.Image(
         label=label,
         type="filepath",
@@ -293,7 +293,7 @@ def _upload(
 
 
 def _sizes(paths: Sequence[Path]) -> Iterator[tuple[int, int]]:
-    """Width and height as seen, where the file's head tells; the run will say what is wrong."""
+    """Width and height from the header of a file, if it can be read; errors appear in the run."""
     for path in paths:
         with suppress(BadImage):
             yield image.measure(path)

@@ -1,4 +1,4 @@
-"""A run as the page shows it: thinned out to what an eye and a line can take."""
+"""The frames of a run for the page, reduced to a few per second."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ History = dict[str, list[tuple[int, float]]]  # metric -> (step, value) of every
 
 @dataclass(frozen=True)
 class Moment:
-    """What there is to show.
+    """The state of a run to show.
 
     Args:
         frame: the newest frame.
-        picture: the newest picture, new since the last moment, else None; of several a sheet.
+        picture: the newest picture since the last moment, or None; several are one sheet.
         history: all metrics so far.
-        left: estimated seconds to go; None where unknown.
+        left: estimated remaining seconds; None if unknown.
     """
 
     frame: Frame
@@ -39,18 +39,18 @@ class Moment:
 def follow(
     frames: Iterator[Frame], cancel: threading.Event, expected: float | None = None
 ) -> Iterator[Moment]:
-    """Thin out the frames of a run, keeping first and last.
+    """Reduce the frames of a run; the first and the last are kept.
 
-    However this iterator ends, the run ends with it: a closed tab closes it, which sets
+    When this iterator ends or is closed, the run ends too: a closed tab closes it, which sets
     `cancel` and closes `frames`.
 
     Args:
-        frames: of the run.
+        frames: the frames of the run.
         cancel: stops it.
-        expected: seconds that it should take, where that is known.
+        expected: estimated seconds of the run, if known.
     """
     history: History = {}
-    newest: Frame | None = None  # the last one with a picture, new since the last moment
+    newest: Frame | None = None  # the last one with a picture since the last moment
     shown = 0.0
     began: tuple[float, int] | None = None
     try:
@@ -75,10 +75,10 @@ def follow(
 def _left(
     frame: Frame, began: tuple[float, int] | None, now: float, expected: float | None
 ) -> float | None:
-    """Seconds to go at the pace so far, once there is a pace.
+    """Remaining seconds, estimated from the speed so far.
 
-    Steps need not be alike: from coarse to fine they get slower.  So at first what was expected
-    counts more, and towards the end the pace.
+    Steps can differ: from coarse to fine, they get slower.  So the expected time has more weight at
+    the start, and the speed has more weight towards the end.
     """
     if began is None or frame.step <= began[1] or not frame.steps:
         return None
@@ -91,7 +91,7 @@ def _left(
 
 
 def overview(frame: Frame) -> np.ndarray:
-    """The pictures of a frame as one: a sheet no larger than a preview; an animation's newest."""
+    """The pictures of a frame as one: a small sheet, or the newest picture of an animation."""
     if frame.fps or len(frame.images) == 1:
         return frame.images[-1]
     return grid(frame.images, PREVIEW)
@@ -104,7 +104,7 @@ def preview(picture: np.ndarray) -> np.ndarray:
         picture: (h, w, 3) or (h, w, 4) float32 in [0, 1].
 
     Returns:
-        the same as uint8, its long side at most PREVIEW.
+        The same as uint8, with a long side of at most PREVIEW.
     """
     height, width = picture.shape[:2]
     factor = min(1.0, PREVIEW / max(height, width))

@@ -1,4 +1,4 @@
-"""What the page says during and after a run, as HTML; every text from outside is escaped."""
+"""The status texts during and after a run, as HTML; all texts from outside are escaped."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from styleplug.ui.live import History, Moment
 if TYPE_CHECKING:
     from styleplug.engine import Plan
 
-POINTS = 160  # a line is drawn through at most so many
-INKS = 7  # colours of lines, in the style sheet
+POINTS = 160  # most points of a line
+INKS = 7  # number of line colours in the style sheet
 
 
 def line(text: str, kind: str = "") -> str:
@@ -45,7 +45,7 @@ def bar(share: float) -> str:
 
 
 def plan(expected: Plan, to: Language) -> str:
-    """What the run will take; nothing while the first picture is missing."""
+    """The estimate for the run; empty while the first picture is missing."""
     if not expected.width:
         return ""
     parts = [
@@ -67,14 +67,14 @@ def plan(expected: Plan, to: Language) -> str:
 
 
 def outcome(step: int, report: Report, to: Language) -> str:
-    """How the run ended, after how many steps."""
+    """How the run ended, and after how many steps."""
     if report.cancelled:
         return line(say("stopped", to, step=step), "sp-warn")
     return line(say("done", to, time=duration(report.seconds, to)), "sp-done")
 
 
 def badge(report: Report, to: Language, scores: Mapping[str, float]) -> str:
-    """What was really used, these scores, and every warning in full sight."""
+    """The backend that was used, the scores, and all warnings."""
     pills = [
         say("by", to, backend=report.backend, provider=report.provider),
         *(f"{file['file']} ({file['source']})" for file in report.weights),
@@ -90,7 +90,7 @@ def badge(report: Report, to: Language, scores: Mapping[str, float]) -> str:
 
 
 def plot(history: History) -> str:
-    """The metrics over the steps as lines, on a logarithmic scale where all are positive."""
+    """The metrics over the steps as lines; the scale is logarithmic if all are positive."""
     lines = {
         name: [(step, value) for step, value in points if math.isfinite(value)]
         for name, points in history.items()

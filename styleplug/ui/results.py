@@ -1,7 +1,7 @@
-"""The files of a run, in a folder of its own whose name cannot be guessed.
+"""The files of a run, in a separate folder with a name that cannot be guessed.
 
-They lie below the page's upload folder, which is the only place it serves files from; those the
-page has shown are deleted an hour later (`delete_cache`).
+They are below the upload folder of the page, because it only serves files from there.  Files that
+the page has shown are deleted after an hour (`delete_cache`).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from styleplug.imaging.metadata import without_exif
 from styleplug.imaging.sheet import write_all
 from styleplug.ui.live import preview
 
-BEFORE = 2048  # long side of what a result is compared with
-KEPT = 3  # previews on disk: the newest, and those a browser may still be fetching
+BEFORE = 2048  # long side of the input picture in the comparison
+KEPT = 3  # previews kept on disk; a browser may still be loading an older one
 
 
 class Folder:
-    """Where a run's files go.
+    """The folder for the files of a run.
 
     Args:
-        name: beginning of their names.
+        name: the start of their names.
     """
 
     def __init__(self, name: str) -> None:
@@ -49,10 +49,10 @@ class Folder:
         return path
 
     def keep(self, final: Frame) -> Path:
-        """The result as one file that holds its recipe: a PNG, of an animation a WebP.
+        """The result as one file with its recipe: a PNG, or a WebP for an animation.
 
         Args:
-            final: the engine's last frame.
+            final: the last frame of the engine.
         """
         assert final.report is not None, "the engine's final frame carries its report"
         recipe, ending = final.report.recipe, "webp" if final.fps else "png"
@@ -61,19 +61,19 @@ class Folder:
         return self._result
 
     def singles(self, final: Frame) -> list[Path]:
-        """Each picture of a result of several, as a PNG."""
+        """Each picture of the result as a PNG."""
         self._singles = [self._path / f"{number + 1}.png" for number in range(len(final.images))]
         for path, picture in zip(self._singles, final.images, strict=True):
             image.write(picture, path)
         return self._singles
 
     def single(self, number: int) -> Path:
-        """One picture of the result, counted from 0; the result itself where it is the only one."""
+        """One picture of the result, counted from 0; the result itself if there is only one."""
         assert self._result is not None, "keep() comes first"
         return self._singles[number] if self._singles else self._result
 
     def file(self, signed: bool) -> Path:
-        """The result with its recipe, or a copy without (pixel for pixel the same)."""
+        """The result with its recipe, or a copy without it that has the same pixels."""
         assert self._result is not None, "keep() comes first"
         if signed:
             return self._result
@@ -87,7 +87,7 @@ class Folder:
         return plain
 
     def before(self, picture: Picture, result: np.ndarray) -> Path:
-        """The picture a run began with, in the shape of its result; of a large one smaller."""
+        """The input picture of a run in the shape of its result, reduced if it is large."""
         height, width = result.shape[:2]
         path = self._path / "before.png"
         image.write(scale(picture, *fitted(width, height, min(BEFORE, max(width, height)))), path)

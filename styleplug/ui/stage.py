@@ -1,4 +1,4 @@
-"""Where a method's results are shown: while they come about, finished, and to be taken away."""
+"""The part of a tab that shows the result: previews, the finished result, and the download."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.live import Moment
 from styleplug.ui.results import Folder
 
-CURVE = 4  # metrics of fewer steps are numbers and no curve
-Updates = dict[Any, Any]  # component -> what becomes of it
+CURVE = 4  # with fewer steps, metrics are shown as numbers, not as a curve
+Updates = dict[Any, Any]  # component -> its update
 UNSEEN: dict[str, Any] = {
     "api_visibility": "private",
     "preprocess": False,
@@ -30,13 +30,13 @@ TO_TOP = "(...values) => { scrollTo({top: 0, behavior: 'smooth'}); return values
 
 
 class Stage:
-    """The right half of a tab.  Build it where it is to stand.
+    """The right half of a tab.  Build it at its place on the page.
 
     Args:
-        method: whose results.
-        takers: the methods that could take them for a style.
-        texts: collects its words.
-        idle: key of what it says before the first run.
+        method: the method.
+        takers: the methods that can use the result as a style.
+        texts: collects its texts.
+        idle: key of the text before the first run.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Stage:
     ) -> None:
         self._method = method
         self._texts = texts
-        self._folder = gr.State(None)  # of this visitor's result
-        self._picked = gr.State(0)  # which of its pictures was looked at last
+        self._folder = gr.State(None)  # the folder of the visitor's result
+        self._picked = gr.State(0)  # the picture that the visitor selected last
         self._pictures()
         own = texts.own
         self.waiting = gr.HTML(elem_id=self._id("waiting"), elem_classes="sp-waiting")
@@ -88,7 +88,7 @@ class Stage:
         return f"{self._method.id}-{name}"
 
     def _pictures(self) -> None:
-        """One of these is in sight: the preview, the result beside its origin, or several."""
+        """The components for pictures: preview, comparison, gallery; one is visible at a time."""
         own = self._texts.own
         self._preview = gr.Image(
             label=own("result"),
@@ -122,7 +122,7 @@ class Stage:
         )
 
     def _offer(self, takers: Sequence[Method[Any]]) -> dict[str, gr.Button]:
-        """Buttons that make the result a style, by the id of the method that takes it."""
+        """Buttons that use the result as a style, by the id of the other method."""
         with gr.Row(elem_classes="sp-passes"):
             gr.HTML(self._texts.own("as_style"), padding=False)
             return {
@@ -137,11 +137,11 @@ class Stage:
             }
 
     def pass_on(self, styles: Callable[[str], Component], shelf: gr.Tabs) -> None:
-        """Let the result be the style of other tabs, once all are built.
+        """Connect the buttons that use the result as a style in other tabs, once all are built.
 
         Args:
-            styles: the place of the style on the tab of a method, by its id.
-            shelf: what the tabs stand in.
+            styles: gives the style component on the tab of a method, by its id.
+            shelf: the component that contains the tabs.
         """
         for id, button in self._passes.items():
             button.click(
@@ -153,11 +153,11 @@ class Stage:
                 **UNSEEN,
             )
 
-    # What becomes of it -----------------------------------------------------------------
+    # Updates ----------------------------------------------------------------------------
 
     @property
     def changing(self) -> list[Any]:
-        """All that a run changes."""
+        """All components that a run changes."""
         return [
             self._preview,
             self._slider,
@@ -174,7 +174,7 @@ class Stage:
         ]
 
     def cleared(self, to: Language) -> Updates:
-        """As it is when a run begins."""
+        """The updates at the start of a run."""
         return {
             self._slider: gr.update(visible=False),
             self._gallery: gr.update(visible=False, value=None),
@@ -186,7 +186,7 @@ class Stage:
         }
 
     def moved(self, moment: Moment, previews: Folder, to: Language) -> Updates:
-        """As it is on the way."""
+        """The updates during a run."""
         changes: Updates = {self.status: render.progress(moment, to)}
         if moment.picture is not None:
             changes[self._preview] = str(previews.preview(moment.picture))
@@ -197,12 +197,12 @@ class Stage:
     def finished(
         self, moment: Moment, before: Picture | None, signed: bool, to: Language
     ) -> Updates:
-        """The result, or what there is of it after Stop.
+        """The updates for the result, or for the picture so far after Stop.
 
         Args:
-            moment: the last of the run.
-            before: what it began with, to be compared; None where there is nothing.
-            signed: the file is offered with its recipe.
+            moment: the last moment of the run.
+            before: the input picture for the comparison; None if there is none.
+            signed: whether the file contains its recipe.
             to: language.
         """
         frame, report = moment.frame, moment.frame.report
@@ -226,13 +226,13 @@ class Stage:
     def _at_rest(
         self, folder: Folder, frame: Frame, report: Report, before: Picture | None
     ) -> Updates:
-        """What fits the result: a gallery, a comparison, or the picture or animation alone."""
+        """Show a gallery, a comparison, or the picture or animation alone."""
         if len(frame.images) > 1 and not frame.fps:
             singles = [str(path) for path in folder.singles(frame)]
             several = gr.update(visible=True, value=singles, columns=columns(frame.images))
             return {self._preview: gr.update(visible=False), self._gallery: several}
         result = str(folder.file(signed=True))
-        if frame.fps or before is None or not _alike(before, report):
+        if frame.fps or before is None or not _same_shape(before, report):
             return {self._preview: result}
         compared = (str(folder.before(before, frame.images[0])), result)
         return {
@@ -247,11 +247,11 @@ class Stage:
         return gr.skip() if folder is None else gr.update(value=str(folder.file(signed)))
 
     def _pick(self, event: gr.SelectData) -> int:
-        """Remember which picture is looked at."""
+        """Store which picture is selected."""
         return int(event.index)
 
     def _passing(self, other: str) -> Callable[..., Any]:
-        """What gives a picture to the style of another tab, and brings that to the front."""
+        """A handler that uses the selected picture as style of another tab, and opens that tab."""
 
         def give(request: gr.Request, folder: Folder | None, picked: int) -> Any:
             if folder is None:
@@ -271,13 +271,13 @@ class Stage:
 
 
 def _curves(moment: Moment) -> str:
-    """The metrics as curves, once there are enough steps; not where each is of another picture."""
+    """The metrics as curves, if there are enough steps and only one picture."""
     steps = max(map(len, moment.history.values()), default=0)
     single = len(moment.frame.images) <= 1
     return render.plot(moment.history) if single and steps >= CURVE else ""
 
 
-def _alike(before: Picture, report: Report) -> bool:
-    """Whether the result has the shape of what it was made from, and can be laid over it."""
+def _same_shape(before: Picture, report: Report) -> bool:
+    """Whether the result has the shape of its input, so that they can be compared."""
     side = max(report.width, report.height)
     return fitted(before.width, before.height, side) == (report.width, report.height)

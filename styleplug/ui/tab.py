@@ -1,4 +1,4 @@
-"""A tab: the form of one method, its run, and what comes of it."""
+"""A tab of the page: the form of one method, its run and its result."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from styleplug.ui.uploads import uploaded
 if TYPE_CHECKING:
     from styleplug.engine import Engine
 
-QUEUE = "engine"  # all runs of all tabs wait in one line
+QUEUE = "engine"  # the runs of all tabs share one queue
 TO_RESULT = """(...values) => {
   const result = [...document.querySelectorAll('.sp-right')].find(one => one.offsetParent);
   if (result && innerWidth < 800) result.scrollIntoView({behavior: 'smooth'});
   return values;
-}"""  # on a phone the result lies below the controls
+}"""  # on a phone, the result is below the controls
 
 
 class Tab:
     """One method on the page.  Build it inside a `gr.Tab`.
 
     Args:
-        method: what to show.
-        engine: what runs it.
-        texts: collects its words.
-        page: what it stands on.
-        concurrency: how many runs there may be at once, over all tabs.
-        settings: what visitors may ask of the engine.
+        method: the method.
+        engine: runs it.
+        texts: collects its texts.
+        page: the page that it is built on.
+        concurrency: most simultaneous runs in all tabs.
+        settings: the settings that visitors may change.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Tab:
             )
 
     def _examples(self) -> None:
-        """Pairs to start from: thumbnails that put their pictures into the slots."""
+        """Example pairs: thumbnails that fill the slots with their pictures."""
         pairs = examples.pairs(list(self.form.first_pictures))
         if not pairs:
             return
@@ -129,7 +129,7 @@ class Tab:
         )
 
     def _takers(self) -> list[Method[Any]]:
-        """The other methods that give a picture a style."""
+        """The other methods that take a style."""
         return [
             other
             for other in self.engine.catalogue.methods.values()
@@ -140,7 +140,7 @@ class Tab:
 
     def _wire(self) -> None:
         form = self.form
-        cancel = gr.State(None)  # of this visitor's run: a threading.Event
+        cancel = gr.State(None)  # a threading.Event that stops the visitor's run
 
         run = self.run.click(
             self._start,
@@ -161,7 +161,7 @@ class Tab:
         )
         run.failure(self._rest, None, [self.run, self.stop], queue=False, **UNSEEN)
         planned = {"fn": self._plan, "inputs": form.components, "outputs": self.plan, **UNSEEN}
-        run.success(concurrency_limit=None, **planned)  # it has learned from this run
+        run.success(concurrency_limit=None, **planned)  # the estimate uses this run
         self.stop.click(self._stop, cancel, self.stage.status, queue=False, **UNSEEN)
         reload = self.stage.reload
         reload.upload(self._restore, reload, [*form.parameter_components, reload], **UNSEEN)
@@ -174,11 +174,11 @@ class Tab:
         )
 
     def pass_on(self, tabs: Sequence[Tab], shelf: gr.Tabs) -> None:
-        """Let the result be the style of other tabs, once all are built.
+        """Connect the buttons that use the result as a style in other tabs, once all are built.
 
         Args:
-            tabs: all of the page.
-            shelf: what they stand in.
+            tabs: all tabs of the page.
+            shelf: the component that contains them.
         """
         forms = {tab.method.id: tab.form for tab in tabs}
         self.stage.pass_on(lambda id: forms[id].first_pictures["style"], shelf)
@@ -192,7 +192,7 @@ class Tab:
         return marks if len(marks) > 1 else marks[0]
 
     def _start(self, request: gr.Request, *_: Any) -> tuple[Any, ...]:
-        """What a click changes at once, before the run's turn in the queue has come."""
+        """What changes at once after a click, while the run still waits in the queue."""
         return (
             threading.Event(),
             gr.update(visible=False),
@@ -201,7 +201,7 @@ class Tab:
         )
 
     def _rest(self) -> Updates:
-        """Run and Stop as they are while nothing runs."""
+        """The buttons Run and Stop while nothing runs."""
         return {self.run: gr.update(visible=True), self.stop: gr.update(visible=False)}
 
     def _stop(self, cancel: threading.Event | None, request: gr.Request) -> str:
@@ -210,7 +210,7 @@ class Tab:
         return render.line(say("stopping", language(request)))
 
     def _run(self, request: gr.Request, *values: Any) -> Iterator[Updates]:
-        """Run and show; on Stop the engine's last frame holds the picture so far."""
+        """Run and show the result; after Stop, the last frame has the picture so far."""
         *sent, signed, cancel = values
         cancel = cancel or threading.Event()
         given = self.form.given(sent)
@@ -245,7 +245,7 @@ class Tab:
             yield self.stage.moved(moment, previews, to)
 
     def _restore(self, request: gr.Request, file: Any) -> list[Any]:
-        """Set every control as a recipe says; the file is let go."""
+        """Set every control from a recipe; the file is not kept."""
         to = language(request)
         try:
             recipe = recipe_in(uploaded(file))
@@ -260,7 +260,7 @@ class Tab:
         return [*values, None]
 
     def _plan(self, request: gr.Request, *values: Any) -> Any:
-        """What the run would take; nothing is said while a control holds nonsense."""
+        """The estimate for the run; empty while a control has a wrong value."""
         given = dict(zip(self.form.names, values, strict=True))
         try:
             expected = self.engine.plan(self.form.recipe(given), self.form.sizes(given))

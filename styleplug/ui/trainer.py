@@ -1,7 +1,7 @@
-"""The one training run of a page: in the background, and watched by whoever opens the page.
+"""The training run of a page: it runs in the background, and every visitor sees its progress.
 
-A run takes hours; it must not end because a window was closed or a computer fell asleep.  So it
-belongs to the page and not to a visit.  Who may see it is for `page.launch` to ensure.
+A run takes hours.  It must not end when a window is closed or a computer goes to sleep, so it
+belongs to the page and not to a visitor.  `page.launch` decides who may see it.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ from styleplug.training.loop.task import Task
 from styleplug.ui.live import History
 from styleplug.ui.uploads import uploaded
 
-MOST = 5000  # files taken for one run, and as many styles
-BYTES = 4 * 10**9  # of all of them
-EVERY = 1.0  # seconds between two looks
-POINTS = 400  # kept of a curve
-PATIENCE = 60  # seconds that the end of the process waits for the last weights
-PICTURES, STYLES = "pictures", "styles"  # folders of a run
+MOST = 5000  # most files for one run, and most styles
+BYTES = 4 * 10**9  # most bytes of all files
+EVERY = 1.0  # seconds between two updates
+POINTS = 400  # most points of a curve
+PATIENCE = 60  # seconds that the process waits at its end for the last weights
+PICTURES, STYLES = "pictures", "styles"  # sub-folders of a run
 _MISSING = {
     PICTURES: "Pictures to learn from are missing: add some first.",
     STYLES: "Styles are missing: this learns from paintings or patterns as well, add some first.",
 }
-KEPT_BACK = {PICTURES, STYLES, FILE, CHECKPOINT}  # large, or naming folders of this machine
+KEPT_BACK = {PICTURES, STYLES, FILE, CHECKPOINT}  # large, or with paths of this machine
 
 
 @dataclass(frozen=True)
 class View:
-    """What there is to see of a run at a moment.
+    """The state of a run to show.
 
     Args:
-        progress: the newest.
-        history: losses by name, thinned out.
-        notes: sentences on what was skipped and the like.
+        progress: the newest progress.
+        history: losses by name, reduced to few points.
+        notes: notes, for example on skipped files.
         ended: whether this is the last view.
-        error: what ended it before its time.
+        error: the error that ended it.
     """
 
     progress: Progress = field(default_factory=Progress)
@@ -64,7 +64,7 @@ class View:
 
 
 class Curve:
-    """Losses over the steps; the longer it gets, the more steps share a point.
+    """Losses over the steps; when it gets long, several steps share one point.
 
     >>> curve = Curve()
     >>> for step in range(1, 10_001):
@@ -79,7 +79,7 @@ class Curve:
         self._since: dict[str, list[float]] = {}  # the last point
 
     def add(self, step: int, losses: Mapping[str, float]) -> None:
-        """Take in a step."""
+        """Add a step."""
         for name, value in losses.items():
             self._since.setdefault(name, []).append(value)
         if step % self._stride:
@@ -93,20 +93,20 @@ class Curve:
 
 
 def _halved(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Each two neighbours as one; of an odd number the last is lost."""
+    """Merge pairs of neighbours; with an odd number, the last one is dropped."""
     pairs = zip(points[::2], points[1::2], strict=False)
     return [(step, (one + other) / 2) for (_, one), (step, other) in pairs]
 
 
 class Run:
-    """A training run in a thread of its own.
+    """A training run in a separate thread.
 
     Args:
-        setup: what to train, and where.
-        ready: is given the folder, once there are weights in it.
+        setup: the task, its options and its folder.
+        ready: called with the folder when it contains weights.
 
     Attributes:
-        view: the newest; replaced, never changed.
+        view: the newest view; it is replaced, never changed.
     """
 
     def __init__(self, setup: Setup, ready: Callable[[Path], object] = Path) -> None:
@@ -119,15 +119,15 @@ class Run:
 
     @property
     def going(self) -> bool:
-        """Whether it is not over yet."""
+        """Whether it is still running."""
         return not self._ended.is_set()
 
     def stop(self) -> None:
-        """Let it end after the step that it is in; its last weights are kept."""
+        """Stop it after the current step; the last weights are kept."""
         self.cancel.set()
 
     def wait(self, seconds: float) -> None:
-        """Wait for its end, but no longer than this."""
+        """Wait for its end, at most for this time."""
         self._ended.wait(seconds)
 
     def _train(self) -> None:
@@ -140,7 +140,7 @@ class Run:
                 drawn = {name: list(points) for name, points in curve.history.items()}
                 self.view = View(progress, drawn, notes)
             self._ready(self.setup.out)
-        except Exception as raised:  # whoever watches is told
+        except Exception as raised:  # shown to the visitors
             error = raised
         finally:
             if not (self.setup.out / LAST).exists():
@@ -149,7 +149,7 @@ class Run:
             self._ended.set()
 
     def views(self) -> Iterator[View]:
-        """How it stands, and then what is new about once a second, to its end."""
+        """The present view, then each new view about once a second, until the end."""
         seen = None
         while seen is None or not seen.ended:
             view = self.view
@@ -161,14 +161,14 @@ class Run:
     def sample(self) -> Path | None:
         """A copy of the newest sheet of samples that the page may serve."""
         sheet = self.view.progress.sample
-        if sheet is None or not sheet.exists():  # removed, with a run that came to nothing
+        if sheet is None or not sheet.exists():  # removed together with an empty run
             return None
         return Path(shutil.copy(sheet, _served()))
 
     def packed(self) -> Path | None:
-        """All that it made as a ZIP that the page may serve; None where it made nothing.
+        """Its results as a ZIP that the page may serve; None if there are none.
 
-        It holds no pictures it learned from and names no folder of this machine.
+        It contains no training pictures and no paths of this machine.
         """
         folder = self.setup.out
         if not folder.exists():
@@ -187,15 +187,15 @@ class Trainer:
     """Starts runs, one at a time.
 
     Args:
-        folder: where each gets a folder of its own.
-        ready: is given the folder of each that ended well.
+        folder: the folder for the folders of the runs.
+        ready: called with the folder of each successful run.
     """
 
     def __init__(self, folder: Path, ready: Callable[[Path], object] = Path) -> None:
         self._folder = folder.absolute()
         self._ready = ready
         self._starting = threading.Lock()
-        self.run: Run | None = None  # the newest
+        self.run: Run | None = None  # the newest run
         atexit.register(self.close)
 
     def close(self) -> None:
@@ -205,16 +205,16 @@ class Trainer:
             self.run.wait(PATIENCE)
 
     def start(self, task: Task, pictures: Any, styles: Any, options: Mapping[str, Any]) -> Run:
-        """Begin a run.
+        """Start a run.
 
         Args:
-            task: what to train.
-            pictures: what the component for uploads sends.
-            styles: the same; used where the task takes styles.
-            options: of the loop and of the task, by name.
+            task: the task.
+            pictures: the value of the upload component.
+            styles: the same for styles; ignored if the task takes none.
+            options: options of the loop and of the task, by name.
 
         Raises:
-            UsageError: another run is going on; no pictures, or too many.
+            UsageError: another run is active, or there are no pictures or too many.
             BadParameter: an option is out of bounds.
             OutputError: the folder of the run cannot be written.
         """
@@ -244,7 +244,7 @@ class Trainer:
             return self.run
 
     def _place(self, task: str) -> Path:
-        """A new folder that nobody else may read."""
+        """A new folder that other users cannot read."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             prefix = f"{task}-{date.today():%Y%m%d}-"
@@ -254,7 +254,7 @@ class Trainer:
 
 
 def _files(payload: Any, what: str) -> list[Path]:
-    """The uploads that a component sends."""
+    """The uploaded files in the value of a component."""
     if not isinstance(payload, list) or not payload:
         raise UsageError(_MISSING[what])
     if len(payload) > MOST:
@@ -266,7 +266,7 @@ def _files(payload: Any, what: str) -> list[Path]:
 
 
 def _size(path: Path) -> int:
-    """Bytes of an upload; the page deletes uploads after an hour."""
+    """Size of an upload; the page deletes uploads after an hour."""
     if not path.is_file():
         raise UsageError(
             f"{path.name} is no longer here: uploads are deleted after an hour. Add the pictures "
@@ -276,27 +276,27 @@ def _size(path: Path) -> int:
 
 
 def _lay(files: Sequence[Path], place: Path) -> None:
-    """Bring uploads into a folder, by links where that is possible.
+    """Move uploads into a folder, as links if possible.
 
-    The page deletes its uploads after an hour; a run may be resumed long after.
+    The page deletes its uploads after an hour, but a run may be resumed much later.
     """
     try:
         place.mkdir()
         for number, file in enumerate(files):
             goal = place / file.name
-            if goal.exists():  # a namesake: into a folder of its own, so that it keeps its name
+            if goal.exists():  # the same name: a sub-folder keeps both names
                 goal = place / str(number) / file.name
                 goal.parent.mkdir()
             try:
                 os.link(file, goal)
-            except OSError:  # another disk, or one that knows no links
+            except OSError:  # another disk, or one without links
                 shutil.copyfile(file, goal)
     except OSError as error:
         raise not_written(place, error) from error
 
 
 def _served() -> Path:
-    """A new folder below the only one that the page serves files from; its name is no guess."""
+    """A new folder below the folder that the page serves; its name cannot be guessed."""
     path = Path(get_upload_folder()) / secrets.token_hex(20)
     path.mkdir(parents=True)
     return path
