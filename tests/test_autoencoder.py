@@ -13,6 +13,7 @@ from styleplug import BadParameter, stylize
 from styleplug.imaging import resize, tiles
 from styleplug.imaging import write as write_picture
 from styleplug.methods import autoencoder as method
+from styleplug.methods.shared.transfer import covering
 from styleplug.nets import autoencoder, styleplug_encoder
 from styleplug.store import weights_folder
 from styleplug.swatches import SWATCHES
@@ -259,6 +260,17 @@ def test_style_shares(content, style):
     assert np.abs(both - first).mean() > 0.01
     with pytest.raises(BadParameter, match="style_blend"):
         run(content, [style, other], style_blend=(1, 2, 3))
+
+
+@pytest.mark.parametrize("scale", [0.25, 1.0, 4.0])
+@pytest.mark.parametrize("size", [(5, 40), (300, 7), (64, 64)])
+def test_a_style_covers_the_content_at_every_scale(size, scale):
+    down, across = size[0] // 3, size[1] // 3
+    style = np.zeros((*size, 3), np.float32)
+    style[down:-down, across:-across] = 1.0
+    covered = covering(style, (30, 50), scale)
+    assert covered.shape == (30, 50, 3)
+    assert covered[15, 25].min() > 0.6, "its middle is in the middle"
 
 
 def test_style_scale_matters(content, style):

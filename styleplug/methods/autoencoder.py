@@ -22,7 +22,7 @@ from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.weight import Embedded
 from styleplug.imaging import tiles as tiling
 from styleplug.imaging.picture import resize
-from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
+from styleplug.methods.shared.transfer import SLOTS, covering, style_blend, style_scale
 
 MEASURED_SIDE = 768
 """Long side of content and styles when their statistics are measured."""
@@ -258,20 +258,8 @@ def _mixed(
     )  # they are as large as the result
     layers[..., :3] = picture
     for place, style in enumerate(styles, 1):
-        layers[..., 3 * place : 3 * place + 3] = _covering(style, shape, params.style_scale)
+        layers[..., 3 * place : 3 * place + 3] = covering(style, shape, params.style_scale)
     return layers, lambda parts: transforms.mix(parts, weights)
-
-
-def _covering(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
-    """A style enlarged so as to cover a shape, times `scale`; mirrored where it ends."""
-    scaled = _scaled(
-        style, scale * max(wanted / had for wanted, had in zip(shape, style.shape, strict=False))
-    )
-    lacks = [max(0, wanted - had) for wanted, had in zip(shape, scaled.shape, strict=False)]
-    pads = [(lack // 2, lack - lack // 2) for lack in lacks]
-    padded = np.pad(scaled, (*pads, (0, 0)), mode="symmetric")
-    top, left = ((had - wanted) // 2 for wanted, had in zip(shape, padded.shape, strict=False))
-    return padded[top : top + shape[0], left : left + shape[1]]
 
 
 def _scaled(picture: np.ndarray, factor: float) -> np.ndarray:

@@ -7,7 +7,6 @@ Large pictures are encoded and decoded in tiles; the latent is small, so it is m
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -22,7 +21,7 @@ from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.weight import Embedded, Hub
 from styleplug.imaging import tiles
 from styleplug.imaging.picture import fitted, resize
-from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
+from styleplug.methods.shared.transfer import SLOTS, covering, style_blend, style_scale
 
 _OWN = Embedded("vae", "vae.safetensors")
 _TAESD = Hub(
@@ -133,7 +132,7 @@ class Vae(Method[VaeParams]):
         shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
         encode, decode = (ctx.net(params.encoder, name) for name in ("encode", "decode"))
         latent = _encoded(encode, content, ctx)
-        place = _covering if params.mode in ("shift", "slerp") else _sized
+        place = covering if params.mode in ("shift", "slerp") else _sized
         known = [
             _encoded(encode, place(style, content.shape, params.style_scale), ctx)
             for style in styles
@@ -185,20 +184,6 @@ def _sized(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarra
     """A style (h w 3) resized to the long side of the content, for its statistics."""
     side = min(_LARGEST_STYLE, max(1, round(max(shape[:2]) * scale)))
     return resize(style, *fitted(style.shape[1], style.shape[0], side))
-
-
-def _covering(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
-    """The middle of a style (h w 3) in the content's shape; mirrored where it is too small."""
-    factor = scale * max(shape[axis] / style.shape[axis] for axis in (0, 1))
-    for axis in (0, 1):
-        length = style.shape[axis]
-        needed = min(length, math.ceil(shape[axis] / factor))
-        start = (length - needed) // 2
-        style = style.take(range(start, start + needed), axis)
-    height, width = (min(shape[axis], max(1, round(style.shape[axis] * factor))) for axis in (0, 1))
-    missing = [shape[0] - height, shape[1] - width]
-    pads = [(few // 2, few - few // 2) for few in missing]
-    return np.pad(resize(style, width, height), (*pads, (0, 0)), mode="reflect")
 
 
 def _frame(length: int, multiple: int) -> tuple[int, int]:

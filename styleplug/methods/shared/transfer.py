@@ -1,11 +1,15 @@
-"""What all style transfer methods declare: the input slots, and the parameters of the styles."""
+"""What style transfer methods share: input slots, and the parameters and sizes of styles."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from styleplug.core.method import Slot
 from styleplug.core.params import field
+from styleplug.imaging.picture import resize
 
 SLOTS = (
     Slot("content", "Content", "The photograph to paint."),
@@ -38,3 +42,20 @@ def style_blend() -> Any:
         help="With several styles: the share of each, for example 2, 1. Empty: equal shares.",
         advanced=True,
     )
+
+
+def covering(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
+    """The middle of a style (h w 3) that just covers a shape if `scale` is 1; mirrored if less.
+
+    It is cropped first, so a large style takes no more memory than the result.
+    """
+    factor = scale * max(shape[axis] / style.shape[axis] for axis in (0, 1))
+    for axis in (0, 1):
+        length = style.shape[axis]
+        needed = min(length, math.ceil(shape[axis] / factor))
+        start = (length - needed) // 2
+        style = style.take(range(start, start + needed), axis)
+    height, width = (min(shape[axis], max(1, round(style.shape[axis] * factor))) for axis in (0, 1))
+    missing = [shape[0] - height, shape[1] - width]
+    pads = [(few // 2, few - few // 2) for few in missing]
+    return np.pad(resize(style, width, height), (*pads, (0, 0)), mode="reflect")
