@@ -59,7 +59,7 @@ def main(
     print("| --- | --- | --- | --- |")
     for number in range(1, 5):
         encode, decode = (backend.load(file, f"{kind}{number}") for kind in ("encode", "decode"))
-        level = Level(number, encode, decode, check=lambda: None)
+        level = Level(encode, decode, check=lambda: None)
         found = [decibels(level, picture) for picture in squares]
         area = f"{2 ** (number - 1)}×{2 ** (number - 1)}"
         print(f"| {number} | {area} | {np.mean(found):.1f} dB | {np.min(found):.1f} dB |")

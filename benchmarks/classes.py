@@ -23,7 +23,6 @@ from rich.table import Table
 import styleplug
 from styleplug.backends.choose import choose
 from styleplug.core.backend import Net
-from styleplug.core.classes import read
 from styleplug.core.weight import Embedded
 from styleplug.store import Store
 from styleplug.training.data.bank import Bank
@@ -44,7 +43,7 @@ def main(
     file = Store().file((Embedded("classifier", "classifier.safetensors"),))
     judge = choose("onnx", "cpu").load(file, "classify")
     side = judge.spec.multiple
-    names = read(judge(picture=np.zeros((1, 3, side, side), np.float32))["names"])
+    names = judge.spec.classes
     held = Bank(
         Pictures([real]).split(HELD_OUT)[1], side, torch.device("cpu"), room=1, classes=names
     )

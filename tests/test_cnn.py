@@ -139,7 +139,8 @@ def test_what_lies_beyond_the_margin_does_not_count(net, styles):
     picture = make_photo(256, 256, 5).pixels.transpose(2, 0, 1)[None].copy()
     known = {"code": net.code_of(styles[0]), **net.measure(picture=picture)}
     other = 1 - picture
-    near = slice(128 - onepass.MARGIN, 129 + onepass.MARGIN)
+    margin = net.paint.spec.margin
+    near = slice(128 - margin, 129 + margin)
     other[:, :, near, near] = picture[:, :, near, near]
     one, two = (net.paint(picture=p, **known)["painted"][0, :, 128, 128] for p in (picture, other))
     assert np.abs(one - two).max() < 1 / 255

@@ -96,10 +96,6 @@ def test_a_far_corner_is_seen(net):
     assert float(apart[:, :, :16, :16].max()) > 0
 
 
-def test_the_method_knows_how_long_a_code_of_noise_is():
-    assert method._NOISE == completion.NOISE
-
-
 # Training
 
 

@@ -50,15 +50,16 @@ def test_no_pixel_sees_beyond_the_margin(direction):
     net = cyclegan.build().get_submodule(direction)
     for unit in net.units:  # which start at nothing
         nn.init.normal_(unit.second.weight, std=0.05)
-    far = method._MARGIN + 16
+    margin = cyclegan.Repaint.margin
+    far = margin + 16
     given = [torch.rand(1, channels, 2 * far, 2 * far, requires_grad=True) for channels in (3, 1)]
     for place in range(far, far + cyclegan.STRIDE):
         for axis in (2, 3):
             seen = net(*given).select(axis, place).sum()
             for slope in torch.autograd.grad(seen, given):
                 where = slope.abs().sum(dim=(0, 1, 5 - axis)).nonzero()
-                assert place - method._MARGIN <= int(where.min())
-                assert int(where.max()) <= place + method._MARGIN
+                assert place - margin <= int(where.min())
+                assert int(where.max()) <= place + margin
 
 
 # Training

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from styleplug.backends.choose import choose
-from styleplug.backends.wire import external_weights
 from styleplug.core.weight import Embedded, WeightFile
 from styleplug.nets import ARCHITECTURES, architecture, graph_file
+from styleplug.nets.function import Function
 from styleplug.nets.shapes import free
 from styleplug.store import Store, weights_folder
 from styleplug.store.graphs import graph, read_graphs
@@ -50,7 +50,9 @@ def test_a_graph_agrees_with_torch_at_a_size_it_was_not_traced_at(arch, file, fu
         arrays = dict(zip(net.spec.inputs, (v.numpy() for v in given), strict=True))
         assert net.spec.inputs == tuple(module.inputs)
         assert net.spec.outputs == tuple(module.outputs)
-        assert net.spec.multiple == module.multiple
+        for fact in ("multiple", "margin", "noises"):
+            assert getattr(net.spec, fact) == getattr(module, fact)
+        assert set(net.spec.noises) <= set(net.spec.inputs)
         found.append(net(**arrays))
         net.close()
     for name in module.outputs:
@@ -79,7 +81,7 @@ class Toy(nn.Module):
         self.register_buffer("own", torch.full((1,), 0.25), persistent=False)
 
 
-class ToyFunction(nn.Module):
+class ToyFunction(Function):
     inputs, outputs, multiple = ("picture", "scale"), ("mean", "painted"), 2
 
     def __init__(self, net):
@@ -111,19 +113,20 @@ def toy(monkeypatch, tmp_path):
 
 
 def test_weights_stay_outside_under_the_names_of_the_file(toy):
-    assert set(external_weights(toy)) == {"conv.weight", "conv.bias", "offset"}
-    model = onnx.load_model(toy, load_external_data=False)
+    file, needed = toy
+    assert set(needed) == {"conv.weight", "conv.bias", "offset"}
+    model = onnx.load_model(file, load_external_data=False)
     text = str(model)
     assert "/" not in "".join(node.doc_string for node in model.graph.node)
     assert "site-packages" not in text and ".py" not in text
 
 
-def test_what_a_graph_needs_is_read_from_its_bytes():
-    """As the library itself reads it."""
+def test_weights_that_graphs_need_are_listed():
     for name in read_graphs(weights_folder()):
-        model = onnx.load_model(graph(name), load_external_data=False)
+        file, needed = graph(name)
+        model = onnx.load_model(file, load_external_data=False)
         wanted = [t.name for t in model.graph.initializer if t.data_location == 1]
-        assert list(external_weights(graph(name))) == wanted != []
+        assert list(needed) == wanted != []
 
 
 def test_a_graph_of_a_run_needs_nothing_beside_it(tmp_path):

@@ -16,7 +16,6 @@ from torch import nn
 
 import styleplug
 from styleplug.backends.choose import choose
-from styleplug.core.classes import CLASSES, LETTERS, read, spell
 from styleplug.core.errors import BadParameter, UsageError, WeightError
 from styleplug.core.weight import Embedded, WeightFile
 from styleplug.imaging import read as read_picture
@@ -24,11 +23,12 @@ from styleplug.imaging.sheet import grid
 from styleplug.methods.cgan import METHOD as CGAN
 from styleplug.methods.dcgan import METHOD as DCGAN
 from styleplug.methods.gan import METHOD as GAN
-from styleplug.methods.shared.style_generator import DECODER, NOISE
+from styleplug.methods.shared.style_generator import DECODER
 from styleplug.nets import architecture, vae
 from styleplug.nets.dcgan import Unit
-from styleplug.nets.generator import CANVAS, STYLE, Dense
+from styleplug.nets.generator import CANVAS, NOISE, STYLE, Dense
 from styleplug.store import Store, weights_folder
+from styleplug.store.classes import classes_as_metadata
 from styleplug.training import load_task
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.task import Materials
@@ -62,7 +62,6 @@ def nets():
         net.centre.normal_()
         net.basis.normal_(std=0.1)
         net.painter.exit.weight.normal_(std=0.02)
-    built["cgan"].letters.copy_(torch.from_numpy(spell(KINDS)))
     return built
 
 
@@ -79,8 +78,9 @@ def pictures(nets, decoder):
 class Function:
     """A function of a net, as a backend would give it."""
 
-    def __init__(self, module):
+    def __init__(self, module, classes=()):
         self.module = module
+        self.spec = SimpleNamespace(noises=module.noises, classes=classes)
 
     def __call__(self, **arrays):
         found = self.module(*(torch.from_numpy(arrays[name]) for name in self.module.inputs))
@@ -91,12 +91,12 @@ class Function:
 def run(nets, decoder):
     """Run a method: its final pictures."""
 
-    def run(arch, *, seed=0, load=None, **parameters):
+    def run(arch, *, seed=0, load=None, classes=KINDS, **parameters):
         modules = {**architecture(arch).functions(nets[arch]), "decode": decoder}
         context = SimpleNamespace(
             size=getattr(nets[arch], "side", 0),
             rng=np.random.default_rng(seed),
-            net=load or (lambda key, name: Function(modules[name])),
+            net=load or (lambda key, name: Function(modules[name], classes)),
             check=lambda: None,
         )
         method = METHODS[arch]
@@ -105,18 +105,6 @@ def run(nets, decoder):
         return np.stack(frames[-1].images)
 
     return run
-
-
-# Names of classes
-
-
-def test_names_come_back_and_bad_ones_are_refused():
-    names = ("Baroque", "浮世绘", "a b")
-    assert spell(names).shape == (CLASSES, LETTERS) and read(spell(names)) == names
-    assert read(spell(names).astype(np.float16)) == names
-    for bad in ((), ("a", "a"), ("",), ("x" * (LETTERS + 1),), tuple(map(str, range(17)))):
-        with pytest.raises(UsageError, match="expected"):
-            spell(bad)
 
 
 # Nets
@@ -214,26 +202,23 @@ def test_classes_differ_and_mix(run):
     np.testing.assert_allclose(same, one, atol=1e-5)
 
 
-def test_other_weights_know_other_classes(run, nets):
-    kept = nets["cgan"].letters.clone()
-    try:
-        nets["cgan"].letters.copy_(torch.from_numpy(spell(("forest", "sea"))))
-        with pytest.raises(BadParameter, match="female-noble.*forest, sea"):
-            run("cgan")
-        with pytest.raises(BadParameter, match="forest, sea"):
-            run("cgan", shares=(1, 0, 0))
-        assert np.abs(run("cgan", shares=(1, 0)) - run("cgan", shares=(0, 1))).mean() > 0.02
-        nets["cgan"].letters.zero_()
-        with pytest.raises(WeightError, match="train cgan"):
-            run("cgan")
-    finally:
-        nets["cgan"].letters.copy_(kept)
+def test_other_weights_know_other_classes(run):
+    two = {"classes": ("forest", "sea")}
+    with pytest.raises(BadParameter, match="female-noble.*forest, sea"):
+        run("cgan", **two)
+    with pytest.raises(BadParameter, match="forest, sea"):
+        run("cgan", shares=(1, 0, 0), **two)
+    one, other = (run("cgan", shares=shares, **two) for shares in ((1, 0), (0, 1)))
+    assert np.abs(one - other).mean() > 0.02
+    with pytest.raises(WeightError, match="train cgan"):
+        run("cgan", classes=())
 
 
 @pytest.mark.parametrize("arch", METHODS)
 def test_backends_agree(arch, run, nets, tmp_path):
     path = tmp_path / "untrained.safetensors"
-    save_file({name: value.half() for name, value in nets[arch].state_dict().items()}, path)
+    weights = {name: value.half() for name, value in nets[arch].state_dict().items()}
+    save_file(weights, path, classes_as_metadata(KINDS if arch == "cgan" else ()))
     file = WeightFile(arch, path, "", "local")
     found = []
     for name in ("torch", "onnx"):
@@ -510,7 +495,7 @@ def test_means_follow_the_styles_of_their_class(classes):
 
 
 def test_classes_are_named_and_small_ones_drawn_more_often(classes):
-    assert read(classes.net.letters.numpy()) == ("forest", "sea")
+    assert classes.classes == ("forest", "sea")
     rng = np.random.default_rng(0)
     numbers = np.concatenate([classes._balanced(rng, 4) for _ in range(1000)])
     share = np.mean(classes.labels[numbers] == 0)  # three pictures beside six
@@ -532,11 +517,13 @@ def test_classes_are_folders_of_which_there_must_be_two(arch, materials):
     alone = Pictures.of(materials.pictures.arrays, ["sea"] * 9)
     with pytest.raises(UsageError, match="one folder"):
         taught(arch, Materials(alone, alone, alone, alone))
+    with pytest.raises(UsageError, match="got 17 classes .*expected 2 to 16"):
+        training.several(tuple(map(str, range(17))))
 
 
 def test_the_judge_learns(materials):
     lesson = taught("classifier", materials, batch=8)
-    assert read(lesson.net.letters.numpy()) == ("forest", "sea")
+    assert lesson.classes == ("forest", "sea")
     optimiser = torch.optim.Adam(lesson.net.parameters(), 2e-3)
     losses = []
     for number in range(10):
@@ -577,6 +564,6 @@ def test_classes_are_recognised():
     for number, kind in enumerate(KINDS):
         pictures = made("cgan", kind=kind, count=12).transpose(0, 3, 1, 2)
         found = judge(picture=pictures)
-        assert read(found["names"]) == KINDS
+        assert judge.spec.classes == KINDS
         right += list(found["logits"].argmax(1) == number)
     assert np.mean(right) > 0.3  # real ones: 0.61

@@ -119,7 +119,6 @@ NOT_MET = {  # by visitors of the page, in these modules and packages: for termi
 NO_MESSAGES = {
     "Failed to allocate memory", "bad allocation", "can't allocate memory", "not enough memory",
     "out of memory", "Value error,",  # what others say
-    "# sha256 of every graph, written by: python -m styleplug.training.export",
     '`pip install "styleplug[{}]"`', "bytes 0-", "bytes {}-", "cuda ({})", "hub {}@", "{} at",
     "error of all", "feature critic", "pixel critic", "styles r1",  # scores and losses
 }  # fmt: skip

@@ -30,6 +30,7 @@ from tiny_task import SHARED, STEPS, TINY, TinyLesson, tiny
 from styleplug import cli, training
 from styleplug.core.errors import Cancelled, OutputError, StyleplugError, UsageError, WeightError
 from styleplug.imaging import write
+from styleplug.store.classes import read_classes
 from styleplug.system.extras import EXTRAS
 from styleplug.training import loop
 from styleplug.training.data import pictures
@@ -90,6 +91,11 @@ def logged(out: Path) -> list[dict[str, Any]]:
 
 def litter(out: Path) -> list[Path]:
     return list(out.rglob("*.part"))
+
+
+def test_weights_bring_the_names_of_their_classes(unbroken: Path) -> None:
+    for name in ("best.safetensors", "last.safetensors"):
+        assert read_classes(unbroken / name) == ("forest", "sea")
 
 
 # --- killed, stopped, resumed ------------------------------------------------------------------

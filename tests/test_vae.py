@@ -9,6 +9,7 @@ import torch
 from conftest import make_photo
 from hub import LoopbackHub
 from safetensors.torch import save
+from torch import nn
 from torch.distributions import Normal, kl_divergence
 
 from styleplug import stylize
@@ -145,6 +146,26 @@ def test_an_untrained_net_is_a_good_linear_one(linear, crops):
     torch.testing.assert_close(started.std((0, 2, 3)), torch.ones(vae.LINEAR), atol=0.01, rtol=0)
     error = (linear.decoder(mean) - crops).square().mean()
     assert float(error) < 1e-3
+
+
+def test_margins_cover_what_encoder_and_decoder_see():
+    """Weights are all above zero, so that nothing that counts is cancelled."""
+    net = vae.build()
+    for value in net.parameters():
+        nn.init.uniform_(value, 0.001, 0.002)
+    s, functions = vae.STRIDE, vae.functions(net)
+    picture, latent = torch.rand(1, 3, 16, 160), torch.rand(1, vae.CHANNELS, 8, 48) / 100
+    for name, apply, given, owns in (  # owns: the part of the input at the place of an output
+        ("encode", lambda x: net.encoder(x)[0], picture, lambda at: (s * at, s * at + s - 1)),
+        ("decode", net.decoder, latent, lambda at: (at // s, at // s)),
+    ):
+        found = apply(given.requires_grad_(True))
+        for at in range(found.shape[-1] // 2, found.shape[-1] // 2 + 2 * s):
+            (slope,) = torch.autograd.grad(found[..., at].sum(), given, retain_graph=True)
+            seen = slope.abs().sum((0, 1, 2)).nonzero()
+            first, last = owns(at)
+            reach = max(first - int(seen.min()), int(seen.max()) - last)
+            assert 0 < reach <= functions[name].margin
 
 
 @pytest.mark.parametrize("arch", [vae, taesd])

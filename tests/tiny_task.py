@@ -37,6 +37,8 @@ class TinyTraining(Params):
 class TinyLesson(Lesson):
     """Give a noisy picture back; a critic learns to tell, and the noise comes from torch."""
 
+    classes = ("forest", "sea")
+
     def __init__(self, materials: Materials, params: TinyTraining, device: torch.device, seed: int):
         self.materials, self.params, self.device = materials, params, device
         self.net = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))

@@ -9,8 +9,6 @@ import numpy as np
 
 from styleplug.algorithms.feature_statistics import Moments, moments, transport
 
-NOISE = 128
-"""Length of the noise vector of a generated picture."""
 SLACK = 0.5
 """How far a latent may leave the known range, as a share of this range."""
 _COARSE = 8.0  # scale in positions; slower changes are not brush marks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import numpy as np
@@ -10,12 +11,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from styleplug.backends.choose import has_cuda_driver
-from styleplug.backends.wire import external_weights
-from styleplug.core.backend import Backend, Net, NetSpec
+from styleplug.core.backend import Backend, Net, NetSpec, Noise
 from styleplug.core.errors import BackendError, OutOfMemory, WeightError
 from styleplug.core.weight import WeightFile
 from styleplug.nets import ARCHITECTURES, graph_file
 from styleplug.store import graph
+from styleplug.store.classes import read_classes, without_table
 from styleplug.system import telemetry
 from styleplug.system.machine import processors
 
@@ -113,12 +114,13 @@ class OnnxBackend(Backend):
             known = ", ".join(sorted(ARCHITECTURES))
             raise BackendError(f"no architecture {file.arch!r}; known are: {known}")
         try:
-            drawn = graph(graph_file(file.arch, function))
+            drawn, needed = graph(graph_file(file.arch, function))
         except WeightError as error:
             raise BackendError(str(error)) from error
         try:
-            held = load_file(file.path)
-            weights = {key: held[key].astype(np.float32) for key in external_weights(drawn)}
+            held = without_table(load_file(file.path))
+            weights = {key: held[key].astype(np.float32) for key in needed}
+            classes = read_classes(file.path)
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise BackendError(
                 f"{file.path.name} does not hold the weights of {file.arch}: {error}"
@@ -136,7 +138,8 @@ class OnnxBackend(Backend):
             raise BackendError(
                 f"{file.path.name} does not fit the graph {drawn.name}: {error}"
             ) from error
-        listed = session.get_modelmeta().custom_metadata_map["weights"].split()
+        facts = session.get_modelmeta().custom_metadata_map
+        listed = facts["weights"].split()
         if strangers := sorted(held.keys() - set(listed)):
             raise BackendError(
                 f"{file.path.name} does not hold the weights of {file.arch}, which has no "
@@ -145,7 +148,19 @@ class OnnxBackend(Backend):
         used = session.get_providers()[0]
         if used != self._wanted:
             self._notes = (f"{self._wanted} was asked for, but ONNX Runtime uses {used}.",)
-        return _OnnxNet(session, file, function)
+        spec = NetSpec(
+            arch=file.arch,
+            function=function,
+            inputs=tuple(value.name for value in session.get_inputs()),
+            outputs=tuple(value.name for value in session.get_outputs()),
+            provider=used,
+            weights=file,
+            multiple=int(facts["multiple"]),
+            margin=int(facts["margin"]),
+            noises={name: Noise(**one) for name, one in json.loads(facts["noises"]).items()},
+            classes=classes,
+        )
+        return _OnnxNet(session, spec)
 
     def release(self) -> None:
         """Give back what the sessions keep of memory."""
@@ -160,16 +175,8 @@ class OnnxBackend(Backend):
 class _OnnxNet(Net):
     """A session."""
 
-    def __init__(self, session: ort.InferenceSession, file: WeightFile, function: str) -> None:
-        self.spec = NetSpec(
-            arch=file.arch,
-            function=function,
-            inputs=tuple(value.name for value in session.get_inputs()),
-            outputs=tuple(value.name for value in session.get_outputs()),
-            provider=session.get_providers()[0],
-            weights=file,
-            multiple=int(session.get_modelmeta().custom_metadata_map.get("multiple", 1)),
-        )
+    def __init__(self, session: ort.InferenceSession, spec: NetSpec) -> None:
+        self.spec = spec
         self._session: ort.InferenceSession | None = session
 
     def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:

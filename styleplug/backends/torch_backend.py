@@ -16,6 +16,7 @@ from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError, OutOfMemory
 from styleplug.core.weight import WeightFile
 from styleplug.nets import ARCHITECTURES, architecture
+from styleplug.store.classes import read_classes, without_table
 from styleplug.system.machine import processors
 
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
@@ -67,13 +68,27 @@ class TorchBackend(Backend):
                 f"{file.arch} has no function {function!r}; it has {', '.join(functions)}"
             )
         try:
-            weights = {key: value.float() for key, value in load_file(file.path).items()}
-            net.load_state_dict(weights, strict=True)
+            held = without_table(load_file(file.path))
+            net.load_state_dict({key: value.float() for key, value in held.items()}, strict=True)
+            classes = read_classes(file.path)
         except (OSError, RuntimeError, SafetensorError) as error:
             raise BackendError(
                 f"{file.path.name} does not hold the weights of {file.arch}: {error}"
             ) from error
-        return _TorchNet(functions[function], file, function, self.device, self._provider)
+        module = functions[function]
+        spec = NetSpec(
+            arch=file.arch,
+            function=function,
+            inputs=module.inputs,
+            outputs=module.outputs,
+            provider=self._provider,
+            weights=file,
+            multiple=module.multiple,
+            margin=module.margin,
+            noises=module.noises,
+            classes=classes,
+        )
+        return _TorchNet(module, spec, self.device)
 
     def release(self) -> None:
         """Give back what torch keeps of the graphics card's memory."""
@@ -91,24 +106,8 @@ def limit_threads() -> None:
 class _TorchNet(Net):
     """A module with its weights on a device."""
 
-    def __init__(
-        self,
-        module: Any,
-        file: WeightFile,
-        function: str,
-        device: str,
-        provider: str,
-    ) -> None:
-        self.spec = NetSpec(
-            arch=file.arch,
-            function=function,
-            inputs=module.inputs,
-            outputs=module.outputs,
-            provider=provider,
-            weights=file,
-            multiple=module.multiple,
-        )
-        self._device = device
+    def __init__(self, module: Any, spec: NetSpec, device: str) -> None:
+        self.spec, self._device = spec, device
         module.eval().requires_grad_(False)
         with _failures(self.spec, sized=False):
             module.to(device, memory_format=torch.channels_last)

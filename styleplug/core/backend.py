@@ -4,17 +4,42 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
 from styleplug.core.weight import WeightFile
 
+MOST_CLASSES = 16
+"""Classes that a net can know at most: an array of shares has a place for each."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The shape of an array of independent standard normal numbers that a net takes.
+
+    Args:
+        channels: numbers at each position.
+        stride: pixels of the picture to one position; 0 for an array without height and width.
+    """
+
+    channels: int
+    stride: int = 0
+
+    def draw(self, rng: np.random.Generator, height: int = 0, width: int = 0) -> np.ndarray:
+        """Noise for one picture of a height and width.
+
+        Returns:
+            (1 channels), or (1 channels height/stride width/stride); float32.
+        """
+        sides = (height // self.stride, width // self.stride) if self.stride else ()
+        return rng.standard_normal((1, self.channels, *sides), np.float32)
+
 
 @dataclass(frozen=True)
 class NetSpec:
-    """Which function of which architecture, and its named inputs and outputs.
+    """Which function of which architecture, and all that a caller must know of it.
 
     An architecture (`styleplug.nets`) offers one or several functions, such as an encoder's
     "describe" (features of a picture) and "gram" (style loss and its gradient).
@@ -27,6 +52,10 @@ class NetSpec:
         provider: the device or library that computes it ("cpu", "cuda …", "CPUExecutionProvider").
         weights: the file its weights were read from.
         multiple: height and width of a picture it takes must be multiples of this.
+        margin: positions of its input around one that count for that one: tiles overlap by as
+            much.  0 for a net that is not run by tiles.
+        noises: those inputs that are noise.
+        classes: names of the classes that the weights know, in the order of their numbers.
     """
 
     arch: str
@@ -36,6 +65,9 @@ class NetSpec:
     provider: str
     weights: WeightFile
     multiple: int = 1
+    margin: int = 0
+    noises: Mapping[str, Noise] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
 
 class Net(ABC):
@@ -83,6 +115,7 @@ class Backend(ABC):
 
         Raises:
             BackendError: this backend has no such function, or the file does not fit it.
+            WeightError: the names of classes in the file cannot be used.
             OutOfMemory: the device has not enough memory for the weights.
         """
 

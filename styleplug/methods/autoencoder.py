@@ -26,12 +26,10 @@ from styleplug.methods.shared.transfer import SLOTS, covering, style_blend, styl
 
 MEASURED_SIDE = 768
 """Long side of content and styles when their statistics are measured."""
-MARGINS = {4: 80, 3: 40, 2: 16, 1: 8}
-"""Pixels that encoder and decoder of a level see around one, rounded up to the coarsest stride."""
 COSTS = {4: 0.4, 3: 0.35, 2: 0.2, 1: 0.05}
 """Share of each level in the work of all four."""
 SIDE = 448  # of a tile: two pictures at once, at full resolution and in many channels
-MULTIPLE = 8
+MULTIPLE = 8  # of a tile's sides, at every level
 TRANSFORMS = {
     "transport": transforms.transport,
     "whitening": transforms.whitening,
@@ -128,7 +126,6 @@ class AutoencoderParams(Params):
 class Level:
     """Encoder and decoder of one level."""
 
-    number: int
     encode: Net
     decode: Net
     check: Callable[[], None]
@@ -150,8 +147,10 @@ class Level:
     def tiles(
         self, picture: np.ndarray, apply: Callable[[np.ndarray], np.ndarray]
     ) -> Iterator[tuple[int, int, np.ndarray]]:
-        """`by_tiles` with the margin of this level."""
-        lay = partial(tiling.by_tiles, multiple=MULTIPLE, margin=MARGINS[self.number])
+        """`by_tiles` with what encoder and decoder of this level see around a pixel."""
+        seen, stride = self.encode.spec, self.encode.spec.multiple
+        margin = seen.margin + stride * self.decode.spec.margin
+        lay = partial(tiling.by_tiles, multiple=MULTIPLE, margin=margin)
         yield from lay(picture, apply, side=min(SIDE, tiling.SIDE), check=self.check)
 
     def paint(
@@ -208,7 +207,7 @@ class Autoencoder(Method[AutoencoderParams]):
             )
         for place, (number, strength) in enumerate(strengths.items()):
             encode, decode = (ctx.net("net", f"{kind}code{number}") for kind in ("en", "de"))
-            level = Level(number, encode, decode, check=ctx.check)
+            level = Level(encode, decode, check=ctx.check)
             if params.transform == "mix":
                 layers, change = _mixed(picture, styles, shares, params, strength)
             else:

@@ -15,9 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from styleplug.algorithms.latents import NOISE
-from styleplug.core.backend import Arrays, Net
-from styleplug.core.classes import CLASSES, read
+from styleplug.core.backend import MOST_CLASSES, Arrays, Net
 from styleplug.core.errors import BadParameter, WeightError
 from styleplug.core.params import Numbers, field, shares_of
 from styleplug.core.weight import Embedded
@@ -99,9 +97,8 @@ class Cgan(StyleGenerator[CganParams]):
 
     def known(self, params: CganParams, map: Net) -> Arrays:
         """The shares of the classes that the weights know."""
-        none = np.zeros((1, CLASSES), np.float32)
-        names = read(map(noise=np.zeros((1, NOISE), np.float32), shares=none)["names"])
-        shares = none.copy()
+        names = map.spec.classes
+        shares = np.zeros((1, MOST_CLASSES), np.float32)
         shares[0, : len(names)] = _shares(params, names)
         return {"shares": shares}
 

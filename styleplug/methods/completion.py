@@ -34,7 +34,6 @@ _NET_SIDE = 144  # long side of the window for the net in pixels, as in its trai
 _AROUND = 1.0  # margin of the window around the hole, in long sides of the hole
 _AROUND_LEAST = 96  # smallest margin in pixels
 _HOLE, _WINDOW = 80_000, 400_000  # most pixels of hole and window when patches fill it
-_NOISE = 64  # numbers in a code of noise
 
 Side = Literal["all", "left_right", "top_bottom", "left", "right", "top", "bottom"]
 
@@ -286,7 +285,6 @@ def _imagined(
     filled = fill(
         picture=np.ascontiguousarray(seen.transpose(2, 0, 1)[None], np.float32),
         mask=unknown,
-        noise=rng.standard_normal((1, _NOISE), np.float32),
-        grain=rng.standard_normal(unknown.shape, np.float32),
+        **{name: noise.draw(rng, height, width) for name, noise in fill.spec.noises.items()},
     )["filled"]
     return np.asarray(filled[0].transpose(1, 2, 0))

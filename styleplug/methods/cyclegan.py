@@ -20,7 +20,6 @@ from styleplug.core.weight import Embedded
 from styleplug.imaging.picture import resize
 from styleplug.imaging.tiles import by_tiles
 
-_MARGIN = 56  # pixels that a generator sees around one
 _FUNCTIONS = {"painting": "paint", "photograph": "photograph"}  # direction -> function of the net
 _BACK = {"painting": "photograph", "photograph": "painting"}
 
@@ -132,7 +131,8 @@ def _repainted(net: Net, source: np.ndarray, ctx: Context) -> Iterator[tuple[int
     def apply(canvas: np.ndarray) -> np.ndarray:
         return net(picture=canvas[:, :3], grain=canvas[:, 3:])["repainted"]
 
-    yield from by_tiles(source, apply, multiple=net.spec.multiple, margin=_MARGIN, check=ctx.check)
+    spec = net.spec
+    yield from by_tiles(source, apply, multiple=spec.multiple, margin=spec.margin, check=ctx.check)
 
 
 def _mean_error(found: np.ndarray, wanted: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from styleplug.algorithms.latents import slerp
-from styleplug.core.backend import Net
+from styleplug.core.backend import Arrays, Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Slot
 from styleplug.core.params import Numbers, field, shares_of
@@ -23,10 +23,6 @@ from styleplug.imaging.picture import resize
 from styleplug.methods.shared.generation import FPS, Generator, GeneratorParams, walk, wanted
 from styleplug.methods.shared.transfer import style_blend, style_scale
 
-_LATENT = 128
-_STRIDES, _GRAINS = (16, 8, 4, 2, 1), (16, 4, 2, 1, 1)  # of the decoder's noises
-_UNIT = _STRIDES[0]
-_MARGIN = 64  # pixels that the decoder sees around one, 62, in units
 _SEEN = 224  # short side, in pixels, of a picture whose marks are as large as in training
 
 
@@ -90,19 +86,21 @@ class Texture(Generator[TextureParams]):
         """Make textures (size size 3) from up to four pictures (h w 3)."""
         styles, given = images["style"], params.style_blend
         shares = shares_of("style_blend", given, ["style"] * len(styles)) if styles or given else []
-        sample, chance = ctx.net("net", "sample"), wanted(params, ctx.rng, _LATENT)
+        sample = ctx.net("net", "sample")
+        chance = wanted(params, ctx.rng, sample.spec.noises["chance"].channels)
         centre, *prior = sample(chance=np.concatenate((0 * chance[:1], chance)))["latent"]
         known = [_read(ctx.net("net", "encode"), one, params) for one in styles]
         known = [latent - centre for latent in known]
         latents = centre + _mixed(known, shares, np.stack(prior) - centre, params)
         decode, places = ctx.net("net", "decode"), ctx.rng.spawn(1)[0]
-        side = max(2 * _UNIT, ctx.size + -ctx.size % _UNIT)
-        noises = _noises(side, places, params.temperature)
+        unit = decode.spec.multiple
+        side = max(2 * unit, ctx.size + -ctx.size % unit)
+        noises = _noises(decode, side, places, params.temperature)
         made: tuple[np.ndarray, ...] = ()
         for latent in latents:
             if made and not params.walk:
-                noises = _noises(side, places, params.temperature)
-            picture = _wrapped_to(_decoded(decode, latent, noises, ctx), ctx.size)
+                noises = _noises(decode, side, places, params.temperature)
+            picture = _wrapped_to(_decoded(decode, latent, noises, side, ctx), ctx.size)
             made += (picture,)
             yield Frame(
                 len(made),
@@ -174,21 +172,20 @@ def _round(known: Sequence[np.ndarray], count: int) -> np.ndarray:
     return np.stack(way)
 
 
-def _noises(side: int, rng: np.random.Generator, temperature: float) -> list[np.ndarray]:
-    """What the decoder starts from, (g side/s side/s) for each of its levels, coarse to fine."""
-    return [
-        np.float32(temperature) * rng.standard_normal((g, side // s, side // s), np.float32)
-        for g, s in zip(_GRAINS, _STRIDES, strict=True)
-    ]
+def _noises(decode: Net, side: int, rng: np.random.Generator, temperature: float) -> Arrays:
+    """What the decoder starts from, (1 g side/s side/s) for each of its levels, coarse to fine."""
+    return {
+        name: np.float32(temperature) * noise.draw(rng, side, side)
+        for name, noise in decode.spec.noises.items()
+    }
 
 
 def _decoded(
-    decode: Net, latent: np.ndarray, noises: Sequence[np.ndarray], ctx: Context
+    decode: Net, latent: np.ndarray, noises: Arrays, side: int, ctx: Context
 ) -> np.ndarray:
     """A texture (side side 3), in windows if it is large; they wrap around with the noise."""
-    side = noises[-1].shape[1]
-    places = tiles.cores(side, tiles.SIDE, _UNIT)
-    margin = _MARGIN if len(places) > 1 else 0  # a single window wraps around by itself
+    places = tiles.cores(side, tiles.SIDE, decode.spec.multiple)
+    margin = decode.spec.margin if len(places) > 1 else 0  # a single window wraps around by itself
     picture = np.empty((side, side, 3), np.float32)
     for top in places:
         for left in places:
@@ -201,14 +198,14 @@ def _decoded(
 
 
 def _window(
-    decode: Net, latent: np.ndarray, noises: Sequence[np.ndarray], top: int, left: int, side: int
+    decode: Net, latent: np.ndarray, noises: Arrays, top: int, left: int, side: int
 ) -> np.ndarray:
     """A square (side side 3) cut from the endless tiling of a texture."""
     cut = {}
-    for noise, stride in zip(noises, _STRIDES, strict=True):
+    for name, noise in noises.items():
+        stride = decode.spec.noises[name].stride
         rows, columns = (np.arange(n // stride, (n + side) // stride) for n in (top, left))
-        there = noise.take(rows, 1, mode="wrap").take(columns, 2, mode="wrap")
-        cut[f"noise{stride}"] = there[None]
+        cut[name] = noise.take(rows, 2, mode="wrap").take(columns, 3, mode="wrap")
     painted: np.ndarray = decode(latent=latent[None], **cut)["picture"][0].transpose(1, 2, 0)
     return painted
 

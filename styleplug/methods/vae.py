@@ -32,7 +32,6 @@ _TAESD = Hub(
 )
 _BORDER = 32  # width of the mirrored border that a picture gets before it is encoded, in pixels
 _LARGEST_STYLE = 2048  # pixels of a style's long side, where only its statistics count
-_MARGIN = 64  # pixels that encoder and decoder see around one, rounded up
 _RIDGE = 0.03  # as in training
 _TRANSFORMS = {"transport": transport, "whitening": whitening, "adain": adain}
 
@@ -200,7 +199,7 @@ def _encoded(encode: Net, picture: np.ndarray, ctx: Context) -> np.ndarray:
         np.pad(picture, (*frame, (0, 0)), mode="reflect"),
         lambda canvas: encode(picture=canvas)["mean"],
         multiple=multiple,
-        margin=_MARGIN,
+        margin=encode.spec.margin,
         check=ctx.check,
         side=tiles.SIDE + 2 * _BORDER,
     )
@@ -218,7 +217,7 @@ def _decoded(
         latent[0].transpose(1, 2, 0),
         lambda canvas: decode(latent=canvas)["picture"],
         multiple=decode.spec.multiple,
-        margin=-(-_MARGIN // stride),
+        margin=decode.spec.margin,
         check=ctx.check,
         side=(tiles.SIDE + 2 * _BORDER) // stride,
     ):

@@ -16,11 +16,14 @@ from torch import Tensor, nn
 
 from styleplug.nets import styleplug_encoder
 from styleplug.nets.chain import Conv, Pool
+from styleplug.nets.function import Function
 from styleplug.nets.layers import double
 from styleplug.nets.shapes import EXAMPLE, free
 
 DEPTHS = ("fine", "stroke2", "grain3", "motif3")  # the layer after which each level's features are
 CHANNELS = (16, 64, 144, 208)  # of these features
+_ENCODE_MARGINS = (1, 5, 17, 41)  # pixels that a feature of each level sees around its own
+_DECODE_MARGINS = (3, 3, 4, 4)  # features that a pixel sees around its own
 DECODERS = (  # channels of each decoder's convolutions, the picture doubling between groups
     ((16,), (16,)),
     ((32, 24), (12,)),
@@ -146,7 +149,7 @@ class Autoencoder(nn.Module):
         return self.decoders[level - 1](features)
 
 
-class Encode(nn.Module):
+class Encode(Function):
     """A picture to the features of one level."""
 
     inputs, outputs = ("picture",), ("features",)
@@ -155,6 +158,7 @@ class Encode(nn.Module):
         super().__init__()
         self.net, self.level = net, level
         self.multiple = 2 ** (level - 1)
+        self.margin = _ENCODE_MARGINS[level - 1]
 
     def forward(self, picture: Tensor) -> Tensor:
         """(b 3 h w) in [0, 1] to (b c h/s w/s)."""
@@ -169,14 +173,15 @@ class Encode(nn.Module):
         return (free(1, multiple=self.multiple),)
 
 
-class Decode(nn.Module):
+class Decode(Function):
     """Features of one level to a picture."""
 
-    inputs, outputs, multiple = ("features",), ("picture",), 1
+    inputs, outputs = ("features",), ("picture",)
 
     def __init__(self, net: Autoencoder, level: int):
         super().__init__()
         self.net, self.level = net, level
+        self.margin = _DECODE_MARGINS[level - 1]
 
     def forward(self, features: Tensor) -> Tensor:
         """(b c h/s w/s) to (b 3 h w) in [0, 1]."""

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.classes import CLASSES, LETTERS
+from styleplug.core.backend import MOST_CLASSES
 from styleplug.nets import styleplug_encoder
+from styleplug.nets.function import Function
 from styleplug.nets.shapes import free
 
 SIDE = 64  # pixels of a picture, as `cgan` makes them
@@ -29,20 +30,17 @@ class Classifier(nn.Module):
     Attributes:
         centre: mean of the numbers that sum up pictures, over those it was trained on.
         spread: their deviation.
-        letters: names of the classes, as `styleplug.core.classes.spell` writes them.
     """
 
     centre: Tensor
     spread: Tensor
-    letters: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.encoder = styleplug_encoder.build()
-        self.hidden, self.last = nn.Linear(NUMBERS, _HIDDEN), nn.Linear(_HIDDEN, CLASSES)
+        self.hidden, self.last = nn.Linear(NUMBERS, _HIDDEN), nn.Linear(_HIDDEN, MOST_CLASSES)
         self.register_buffer("centre", torch.zeros(NUMBERS))
         self.register_buffer("spread", torch.ones(NUMBERS))
-        self.register_buffer("letters", torch.zeros(CLASSES, LETTERS))
 
     def sums(self, picture: Tensor) -> Tensor:
         """What pictures (b 3 SIDE SIDE) in [0, 1] are summed up to: (b NUMBERS)."""
@@ -54,27 +52,27 @@ class Classifier(nn.Module):
         return torch.cat(parts, dim=1)
 
     def tell(self, sums: Tensor) -> Tensor:
-        """Logits (b CLASSES) of pictures that are summed up (b NUMBERS)."""
+        """Logits (b MOST_CLASSES) of pictures that are summed up (b NUMBERS)."""
         x = (sums - self.centre) / self.spread
         if self.training:
             x = x + _NOISE * torch.randn_like(x)
         return self.last(F.dropout(F.relu(self.hidden(x)), _DROPPED, self.training))
 
 
-class Classify(nn.Module):
+class Classify(Function):
     """Function "classify"."""
 
     inputs = ("picture",)
-    outputs = ("logits", "names")
+    outputs = ("logits",)
     multiple = SIDE
 
     def __init__(self, net: Classifier):
         super().__init__()
         self.net = net
 
-    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (b CLASSES) of pictures (b 3 SIDE SIDE) in [0, 1]; the names."""
-        return self.net.tell(self.net.sums(picture)), self.net.letters * 1.0
+    def forward(self, picture: Tensor) -> tuple[Tensor]:
+        """Logits (b MOST_CLASSES) of pictures (b 3 SIDE SIDE) in [0, 1]."""
+        return (self.net.tell(self.net.sums(picture)),)
 
     def examples(self) -> tuple[Tensor, ...]:
         """A batch of pictures."""

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleplug.nets import styleplug_encoder
+from styleplug.nets.function import Function
 from styleplug.nets.layers import double
 from styleplug.nets.shapes import EXAMPLE, free
 
@@ -177,7 +178,7 @@ class Painter(nn.Module):
     forward = paint
 
 
-class _Function(nn.Module):
+class _Function(Function):
     """A part of the painter that backends load; any batch, height and width."""
 
     inputs: tuple[str, ...]
@@ -237,6 +238,7 @@ class Paint(_Function):
     """The picture in the style of a code."""
 
     inputs, outputs = ("picture", "content_mean", "content_deviation", "code"), ("painted",)
+    margin = 32  # it sees 64 pixels far, but the outer ones hardly count
 
     def forward(self, picture: Tensor, mean: Tensor, deviation: Tensor, code: Tensor) -> Tensor:
         """(b 3 h w) in [0, 1], (b 160), (b 160) and (b 64) to (b 3 h w) in [0, 1]."""

@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.backend import Noise
+from styleplug.nets.function import Function
 from styleplug.nets.layers import double
 from styleplug.nets.shapes import EXAMPLE, free
 
@@ -157,12 +159,13 @@ class Completion(nn.Module):
         return self.picture(self.last(x))
 
 
-class Fill(nn.Module):
+class Fill(Function):
     """Function "fill"."""
 
     inputs = ("picture", "mask", "noise", "grain")
     outputs = ("filled",)
     multiple = MULTIPLE
+    noises = {"noise": Noise(NOISE), "grain": Noise(1, stride=1)}  # noqa: RUF012
 
     def __init__(self, net: Completion):
         super().__init__()

@@ -23,6 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.backend import Noise
+from styleplug.nets.function import Function
 from styleplug.nets.layers import double
 from styleplug.nets.shapes import EXAMPLE, free
 
@@ -122,12 +124,14 @@ class CycleGan(nn.Module):
         self.paint, self.photograph = (Generator(HALVINGS[name]) for name in DIRECTIONS)
 
 
-class Repaint(nn.Module):
+class Repaint(Function):
     """One of the two generators, as backends load it; any batch, height and width."""
 
     inputs = ("picture", "grain")
     outputs = ("repainted",)
     multiple = STRIDE
+    margin = 56
+    noises = {"grain": Noise(1, stride=1)}  # noqa: RUF012
 
     def __init__(self, generator: Generator):
         super().__init__()

@@ -21,11 +21,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.algorithms.latents import NOISE
-from styleplug.core.classes import CLASSES, LETTERS
+from styleplug.core.backend import MOST_CLASSES, Noise
+from styleplug.nets.function import Function
 from styleplug.nets.shapes import free
 from styleplug.nets.vae import CHANNELS, STRIDE
 
+NOISE = 128  # numbers that a style is made of
 STYLE = 128  # eigenpictures
 SIDE = 64  # pixels of a picture
 CANVAS = (CHANNELS, SIDE // STRIDE, SIDE // STRIDE)
@@ -80,12 +81,11 @@ class Generator(nn.Module):
 
     Attributes:
         side: pixels of its pictures.
-        centre: styles' mean, in the long run of training; (1 s), or of each class (CLASSES s).
+        centre: styles' mean, in the long run of training; (1 s), or of each class (MOST_CLASSES s).
         basis: what a sketch gains by each number of the style (s …).
         plain: the sketch (1 …) of a style that is zero.
         mean: of the latents' channels (c 1 1).
         scale: what the canvas's channels are multiplied by (c 1 1).
-        letters: names of the classes, as `styleplug.core.classes.spell` writes them.
     """
 
     side = SIDE
@@ -94,23 +94,20 @@ class Generator(nn.Module):
     plain: Tensor
     mean: Tensor
     scale: Tensor
-    letters: Tensor
 
     def __init__(self, painter: nn.Module, *, classes: bool = False):
         super().__init__()
-        self.embedding = nn.Parameter(torch.randn(CLASSES, NOISE)) if classes else None
+        self.embedding = nn.Parameter(torch.randn(MOST_CLASSES, NOISE)) if classes else None
         self.mapping = Dense(NOISE * (1 + classes), _WIDTH, STYLE)
         self.painter = painter
-        self.register_buffer("centre", torch.zeros(CLASSES if classes else 1, STYLE))
+        self.register_buffer("centre", torch.zeros(MOST_CLASSES if classes else 1, STYLE))
         self.register_buffer("basis", torch.zeros(STYLE, *CANVAS))
         self.register_buffer("plain", torch.zeros(1, *CANVAS))
         self.register_buffer("mean", torch.zeros(CHANNELS, 1, 1))
         self.register_buffer("scale", torch.ones(CHANNELS, 1, 1))
-        if classes:
-            self.register_buffer("letters", torch.zeros(CLASSES, LETTERS))
 
     def map(self, noise: Tensor, shares: Tensor | None = None) -> Tensor:
-        """Styles (b s) of noise (b n), and of shares of classes (b CLASSES) that add up to 1."""
+        """Styles (b s) of noise (b n), and of shares of classes (b k) that add up to 1."""
         known = () if shares is None else (shares @ self.embedding,)
         return self.mapping(torch.cat((noise, *known), dim=1))
 
@@ -129,12 +126,15 @@ class Generator(nn.Module):
         return self.draw(style) * self.scale + self.mean
 
 
-class Map(nn.Module):
+_NOISES = {"noise": Noise(NOISE)}
+
+
+class Map(Function):
     """Function "map" of a net without classes."""
 
     inputs: tuple[str, ...] = ("noise",)
     outputs: tuple[str, ...] = ("style", "mean")
-    multiple = 1
+    noises = _NOISES
 
     def __init__(self, net: Generator):
         super().__init__()
@@ -153,36 +153,35 @@ class Map(nn.Module):
         return (free(),)
 
 
-class MapClasses(nn.Module):
+class MapClasses(Function):
     """Function "map" of a net with classes."""
 
     inputs = ("noise", "shares")
-    outputs = ("style", "mean", "names")
-    multiple = 1
+    outputs = ("style", "mean")
+    noises = _NOISES
 
     def __init__(self, net: Generator):
         super().__init__()
         self.net = net
 
-    def forward(self, noise: Tensor, shares: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Styles (b s) of noise (b n) and shares (b CLASSES); their means (b s); the names."""
-        return self.net.map(noise, shares), shares @ self.net.centre, self.net.letters * 1.0
+    def forward(self, noise: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+        """Styles (b s) of noise (b n) and shares of classes (b k); their means (b s)."""
+        return self.net.map(noise, shares), shares @ self.net.centre
 
     def examples(self) -> tuple[Tensor, ...]:
         """A batch of noise, and of shares."""
-        return torch.randn(2, NOISE), torch.softmax(torch.randn(2, CLASSES), 1)
+        return torch.randn(2, NOISE), torch.softmax(torch.randn(2, MOST_CLASSES), 1)
 
     def shapes(self) -> tuple[dict | None, ...]:
         """The batch is free."""
         return free(), free()
 
 
-class Paint(nn.Module):
+class Paint(Function):
     """Function "paint"."""
 
     inputs = ("style",)
     outputs = ("latent",)
-    multiple = 1
 
     def __init__(self, net: Generator):
         super().__init__()

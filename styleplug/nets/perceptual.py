@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from styleplug.nets.chain import Chain
+from styleplug.nets.function import Function
 from styleplug.nets.shapes import EXAMPLE, free
 
 _TINY = 1e-8
@@ -44,7 +45,7 @@ def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
     return flat.mean(1), flat @ flat.T / flat.shape[1]
 
 
-class _Perceptual(nn.Module, ABC):
+class _Perceptual(Function, ABC):
     """An encoder, its content and style taps, and the names of what goes in and out.
 
     `forward` takes the arrays of `inputs` in order and returns those of `outputs` in order.

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.nets.function import Function
 from styleplug.nets.shapes import EXAMPLE, free
 
 CHANNELS, WIDTH, STRIDE = 4, 64, 8
@@ -77,12 +78,13 @@ class Taesd(nn.Module):
         self.encoder, self.decoder = Encoder(), Decoder()
 
 
-class Encode(nn.Module):
+class Encode(Function):
     """Function "encode"."""
 
     inputs = ("picture",)
     outputs = ("mean",)
     multiple = STRIDE
+    margin = 64  # it sees 145 pixels far, but the outer ones hardly count
 
     def __init__(self, net: Taesd):
         super().__init__()
@@ -101,12 +103,12 @@ class Encode(nn.Module):
         return (free(1, multiple=STRIDE),)
 
 
-class Decode(nn.Module):
+class Decode(Function):
     """Function "decode"."""
 
     inputs = ("latent",)
     outputs = ("picture",)
-    multiple = 1  # of the sides of the latent
+    margin = 8  # of the latent; it sees 19 far, but the outer ones hardly count
 
     def __init__(self, net: Taesd):
         super().__init__()

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.backend import Noise
+from styleplug.nets.function import Function
 from styleplug.nets.layers import double
 from styleplug.nets.shapes import EXAMPLE, free
 
@@ -155,7 +157,7 @@ class Texture(nn.Module):
         self.spread.copy_(root)
 
 
-class Encode(nn.Module):
+class Encode(Function):
     """Function "encode"."""
 
     inputs = ("picture",)
@@ -179,12 +181,17 @@ class Encode(nn.Module):
         return (free(1, multiple=MULTIPLE),)
 
 
-class Decode(nn.Module):
+class Decode(Function):
     """Function "decode"."""
 
-    inputs = ("latent", *(f"noise{stride}" for stride in STRIDES))
     outputs = ("picture",)
-    multiple = 1  # of the coarsest noise; the picture's sides are 16 times as long
+    multiple = MULTIPLE  # of the picture that it makes
+    margin = 64  # of this picture: a pixel sees 62 around it, here in multiples
+    noises = {  # noqa: RUF012
+        f"noise{stride}": Noise(grains, stride)
+        for grains, stride in zip(GRAINS, STRIDES, strict=True)
+    }
+    inputs = ("latent", *noises)
 
     def __init__(self, net: Texture):
         super().__init__()
@@ -208,7 +215,7 @@ class Decode(nn.Module):
         return (free(), *(free(stride, multiple=MULTIPLE) for stride in STRIDES))
 
 
-class Sample(nn.Module):
+class Sample(Function):
     """Function "sample": latents as those of pictures are (Ghosh et al. 2020, arXiv:1903.12436).
 
     The KL term, at a weight at which textures are given back well, leaves them far from N(0, 1).
@@ -216,7 +223,7 @@ class Sample(nn.Module):
 
     inputs = ("chance",)
     outputs = ("latent",)
-    multiple = 1
+    noises = {"chance": Noise(LATENT)}  # noqa: RUF012
 
     def __init__(self, net: Texture):
         super().__init__()

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.nets.function import Function
 from styleplug.nets.layers import double
 from styleplug.nets.shapes import EXAMPLE, free
 
@@ -144,12 +145,13 @@ class Vae(nn.Module):
         linear.bias.copy_(answer[:, -1])
 
 
-class Encode(nn.Module):
+class Encode(Function):
     """Function "encode"."""
 
     inputs = ("picture",)
     outputs = ("mean", "log_variance")
     multiple = MULTIPLE
+    margin = 44
 
     def __init__(self, net: Vae):
         super().__init__()
@@ -168,12 +170,13 @@ class Encode(nn.Module):
         return (free(1, multiple=MULTIPLE),)
 
 
-class Decode(nn.Module):
+class Decode(Function):
     """Function "decode"."""
 
     inputs = ("latent",)
     outputs = ("picture",)
     multiple = MULTIPLE // STRIDE  # of the sides of the latent
+    margin = 14  # of the latent
 
     def __init__(self, net: Vae):
         super().__init__()

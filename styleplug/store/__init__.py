@@ -125,7 +125,7 @@ class Store:
         listed = read_manifest(folder)
         expected = {folder / name: weight.sha256 for name, weight in listed.items()}
         expected |= {path: pin.sha256 or "" for path, pin in cache.listed(self._cache())}
-        expected |= {folder / name: sha256 for name, sha256 in read_graphs(folder).items()}
+        expected |= {folder / name: one.sha256 for name, one in read_graphs(folder).items()}
         strangers = [p for kind in ("safetensors", "onnx") for p in folder.rglob(f"*.{kind}")]
         expected = dict.fromkeys(strangers, "") | expected
         return [self._verdict(path, sha256) for path, sha256 in expected.items()]

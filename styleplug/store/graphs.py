@@ -5,17 +5,31 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
 from styleplug.core.errors import WeightError
 from styleplug.store.files import Digests
 from styleplug.store.manifest import weights_folder
 
 GRAPHS = "graphs.toml"
-_HEAD = "# sha256 of every graph, written by: python -m styleplug.training.export\n"
 _digests = Digests()
 
 
-def read_graphs(folder: Path) -> dict[str, str]:
-    """Path inside the weights folder -> sha256; {} where there is no list.
+class Graph(BaseModel):
+    """An entry of the list.
+
+    Attributes:
+        sha256: of the file.
+        weights: names of the tensors of a safetensors file that it is to be given.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    sha256: str
+    weights: tuple[str, ...]
+
+
+def read_graphs(folder: Path) -> dict[str, Graph]:
+    """Path inside the weights folder -> graph; {} where there is no list.
 
     Raises:
         WeightError: the list is damaged.
@@ -25,19 +39,13 @@ def read_graphs(folder: Path) -> dict[str, str]:
         return {}
     try:
         listed = tomllib.loads(path.read_text("utf-8"))
+        return TypeAdapter(dict[str, Graph]).validate_python(listed)
     except (OSError, ValueError) as error:
         raise WeightError(f"{path} cannot be used: {error}; install styleplug again") from None
-    return {name: str(sha256) for name, sha256 in listed.items()}
 
 
-def write_graphs(folder: Path, names: list[str]) -> None:
-    """List graphs of the weights folder with the digests they have now."""
-    lines = [f'"{name}" = "{_digests.of(folder / name, anew=True)}"\n' for name in sorted(names)]
-    (folder / GRAPHS).write_text(_HEAD + "".join(lines), "utf-8")
-
-
-def graph(name: str) -> Path:
-    """A graph of the weights folder, verified.
+def graph(name: str) -> tuple[Path, tuple[str, ...]]:
+    """A graph of the weights folder, verified, and the names of the weights it needs.
 
     Raises:
         WeightError: not listed, missing, or damaged.
@@ -48,5 +56,5 @@ def graph(name: str) -> Path:
         raise WeightError(
             f"there is no ONNX graph {name}; it is made by: python -m styleplug.training.export"
         )
-    _digests.expect(folder / name, listed[name], "install styleplug again")
-    return folder / name
+    _digests.expect(folder / name, listed[name].sha256, "install styleplug again")
+    return folder / name, listed[name].weights

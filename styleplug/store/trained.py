@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from styleplug.core.errors import UsageError, WeightError
 from styleplug.store import header
+from styleplug.store.classes import without_table
 from styleplug.system.files import at_home
 
 MODEL = "model.toml"
@@ -114,7 +115,7 @@ def expect_tensors(path: Path, like: Path, arch: str) -> None:
     Raises:
         WeightError: a tensor is missing, unknown, or has another shape.
     """
-    found, wanted = header.read(path), header.read(like)
+    found, wanted = without_table(header.read(path)), header.read(like)
     for key in sorted(found.keys() | wanted.keys()):
         if key not in found:
             raise WeightError(f"{path.name} is no net {arch!r}: the tensor is missing: {key!r}")

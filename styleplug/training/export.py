@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import logging
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,21 +25,28 @@ from torch import nn
 
 from styleplug.nets import ARCHITECTURES, architecture, graph_file
 from styleplug.store import graph, weights_folder
-from styleplug.store.graphs import read_graphs, write_graphs
+from styleplug.store.files import Digests
+from styleplug.store.graphs import GRAPHS, Graph, read_graphs
 from styleplug.system.files import write_file
+from styleplug.system.jsontext import to_json
+from styleplug.training.loop.card import toml
 
 log = logging.getLogger(__name__)
 OPSET = 20
+_HEAD = "# Every graph and its weights, written by: python -m styleplug.training.export\n"
 _PROMISED = "promised."  # before the names of outputs, which the exporter may also give within
 
 
-def export(arch: str, name: str, folder: Path) -> Path:
+def export(arch: str, name: str, folder: Path) -> tuple[Path, list[str]]:
     """Write one graph; its weights are named as in the safetensors file.
 
     Args:
         arch: architecture id.
         name: of one of its functions, which declares `examples()` and `shapes()`.
         folder: of weights; the graph goes to `graphs/` in it.
+
+    Returns:
+        The file, and the names of the weights that it needs.
     """
     net = architecture(arch).build().eval().requires_grad_(False)
     function = architecture(arch).functions(net)[name].eval()
@@ -55,15 +63,20 @@ def export(arch: str, name: str, folder: Path) -> Path:
             verbose=False,
         )
     model = program.model_proto
-    _detach_weights(model, _keys(function, net))
+    needed = _detach_weights(model, _keys(function, net))
     _name_outputs(model)
     # Properties that `onnx_backend` reads.
-    facts = {"multiple": str(function.multiple), "weights": " ".join(net.state_dict())}
+    facts = {
+        "multiple": str(function.multiple),
+        "margin": str(function.margin),
+        "noises": to_json({key: asdict(noise) for key, noise in function.noises.items()}),
+        "weights": " ".join(net.state_dict()),
+    }
     onnx.helper.set_model_props(model, facts)
     file = folder / graph_file(arch, name)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(model.SerializeToString(deterministic=True))
-    return file
+    return file, needed
 
 
 def _specification(function: nn.Module) -> tuple[Any, ...]:
@@ -94,8 +107,13 @@ def _keys(function: nn.Module, net: nn.Module) -> dict[str, str]:
     }
 
 
-def _detach_weights(model: onnx.ModelProto, keys: dict[str, str]) -> None:
-    """Turn the weights into external initialisers, named as in the safetensors file."""
+def _detach_weights(model: onnx.ModelProto, keys: dict[str, str]) -> list[str]:
+    """Turn the weights into external initialisers, named as in the safetensors file.
+
+    Returns:
+        These names.
+    """
+    detached = []
     used = {name for node in model.graph.node for name in node.input}
     for tensor in list(model.graph.initializer):
         if tensor.name not in used:  # of a part of the net that this function leaves alone
@@ -103,6 +121,7 @@ def _detach_weights(model: onnx.ModelProto, keys: dict[str, str]) -> None:
         if tensor.name not in keys:
             continue
         tensor.name = keys[tensor.name]
+        detached.append(tensor.name)
         tensor.ClearField("raw_data")
         tensor.ClearField("float_data")
         tensor.data_location = onnx.TensorProto.EXTERNAL
@@ -115,6 +134,7 @@ def _detach_weights(model: onnx.ModelProto, keys: dict[str, str]) -> None:
         node.doc_string = ""
         node.input[:] = [keys.get(name, name) for name in node.input]
     del model.graph.value_info[:]
+    return detached
 
 
 def _name_outputs(model: onnx.ModelProto) -> None:
@@ -148,7 +168,7 @@ def export_run(weights: Path, arch: str, folder: Path) -> list[Path]:
     written = []
     for function in architecture(arch).functions(architecture(arch).build()):
         name = graph_file(arch, function)
-        model = onnx.load_model(graph(name), load_external_data=False)
+        model = onnx.load_model(graph(name)[0], load_external_data=False)
         _attach_weights(model, values)
         written.append(folder / Path(name).name)
         write_file(written[-1], model.SerializeToString(deterministic=True))
@@ -181,13 +201,15 @@ def main(
     """Export graphs."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder = out or weights_folder()
-    written = set(read_graphs(folder))
+    listed = read_graphs(folder)
     for one in arch or ARCHITECTURES:
         for name in architecture(one).functions(architecture(one).build()):
-            file = export(one, name, folder)
-            written.add(graph_file(one, name))
+            file, needed = export(one, name, folder)
+            sha256 = Digests().of(file, anew=True)
+            listed[graph_file(one, name)] = Graph(sha256=sha256, weights=tuple(needed))
             log.info("%s: %d bytes", file.name, file.stat().st_size)
-    write_graphs(folder, sorted(written))
+    tables = {to_json(name): listed[name].model_dump() for name in sorted(listed)}
+    write_file(folder / GRAPHS, (_HEAD + toml(tables)).encode())
 
 
 if __name__ == "__main__":

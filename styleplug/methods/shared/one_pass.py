@@ -20,8 +20,6 @@ STYLE_SIDE = 256
 """Long side of a style when it is encoded; brush marks get the size that they have there."""
 MEASURED_SIDE = 1024
 """Long side at which the content's statistics are measured."""
-MARGIN = 32
-"""What counts around a pixel: the painter sees 64 pixels far, but hardly heeds the outer ones."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +67,14 @@ class OnePass:
         Yields:
             Tiles done, tiles in all, and the picture so far (h w 3).
         """
-        multiple = self.paint.spec.multiple
-        whole = pad_to_multiple(thumbnail(content, MEASURED_SIDE), multiple)
+        spec = self.paint.spec
+        whole = pad_to_multiple(thumbnail(content, MEASURED_SIDE), spec.multiple)
         known = self.measure(picture=whole)
         known["content_deviation"] = known["content_deviation"] / np.float32(content_weight)
 
         def apply(canvas: np.ndarray) -> np.ndarray:
             return self.paint(picture=canvas, code=code, **known)["painted"]
 
-        yield from by_tiles(content, apply, multiple=multiple, margin=MARGIN, check=ctx.check)
+        yield from by_tiles(
+            content, apply, multiple=spec.multiple, margin=spec.margin, check=ctx.check
+        )

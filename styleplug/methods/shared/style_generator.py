@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from styleplug.algorithms.latents import NOISE
 from styleplug.core.backend import Arrays, Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images
@@ -71,4 +70,5 @@ class StyleGenerator(Generator[M]):
             latent = paint(style=style.astype(np.float32))["latent"]
             return decode(latent=latent)["picture"]
 
-        yield from painted(wanted(whole, ctx.rng, NOISE), make, params, ctx)
+        size = map.spec.noises["noise"].channels
+        yield from painted(wanted(whole, ctx.rng, size), make, params, ctx)

@@ -240,11 +240,11 @@ class Run:
         with torch.no_grad():
             torch.manual_seed(self.loop.seed)
             self.scores = {k: float(v) for k, v in self.lesson.score(self.average).items()}
-        self.folder.weights(LAST, self.average, self.step)
+        self.folder.weights(LAST, self.average, self.step, self.lesson.classes)
         best = _first(self.best)
         if _first(self.scores) < best or best == math.inf:  # of no numbers the newest
             self.best, self.best_step = self.scores, self.step
-            self.folder.weights(BEST, self.average, self.step)
+            self.folder.weights(BEST, self.average, self.step, self.lesson.classes)
         self._log(self.scores)
 
     def _log(self, scores: dict[str, float]) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from styleplug.core.errors import StyleplugError, WeightError
+from styleplug.store.classes import without_table
 from styleplug.system.files import write_file
 
 Nets = Mapping[str, nn.Module]
@@ -52,7 +53,7 @@ def load_checkpoint(
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
             facts = dict(opened.metadata() or {})
         for name, net in nets.items():
-            net.load_state_dict(_below(tensors, f"net.{name}."))
+            net.load_state_dict(without_table(_below(tensors, f"net.{name}.")))
         for name, optimiser in optimisers.items():
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in _below(tensors, f"optimiser.{name}.").items():

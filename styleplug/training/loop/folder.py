@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +14,7 @@ from torch import nn
 
 from styleplug.core.errors import OutputError, UsageError
 from styleplug.imaging import write
+from styleplug.store.classes import classes_as_metadata
 from styleplug.system.files import not_written, remove_unfinished, write_file
 from styleplug.system.jsontext import to_json
 from styleplug.training import curve
@@ -106,10 +107,10 @@ class Folder:
         except OSError as error:
             raise not_written(path, error) from error
 
-    def weights(self, name: str, net: nn.Module, step: int) -> None:
-        """Write averaged weights."""
+    def weights(self, name: str, net: nn.Module, step: int, classes: Sequence[str]) -> None:
+        """Write averaged weights, and the names of the classes that they know."""
         if self.writes:
-            facts = {"task": self.setup.task.id, "step": str(step)}
+            facts = {"task": self.setup.task.id, "step": str(step)} | classes_as_metadata(classes)
             save_weights(self.path / name, net, facts)
 
     def show(self, step: int, sheet: np.ndarray) -> None:

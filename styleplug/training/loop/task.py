@@ -62,6 +62,8 @@ class Lesson(ABC):
 
     Attributes:
         net: what inference will read; its average over the last steps is what is saved.
+        classes: names of the classes that it learns, in the order of their numbers; the weights
+            bring them along.
         critics: other nets that are trained beside it, such as a discriminator.
         betas: of Adam; adversaries chase a moving goal and want less memory, 0 or 0.5 first.
         clip: largest norm of a gradient; longer ones are shortened to it.
@@ -70,6 +72,7 @@ class Lesson(ABC):
     """
 
     net: nn.Module
+    classes: tuple[str, ...] = ()
     critics: Mapping[str, nn.Module] = {}
     betas: tuple[float, float] = (0.9, 0.99)
     clip: float = 1.0

@@ -21,7 +21,7 @@ from styleplug.training.data.pictures import sheet
 from styleplug.training.loop.task import Lesson, Loss, Materials, Task
 from styleplug.training.losses.perception import load_encoder
 from styleplug.training.tasks.shared.fields import batch
-from styleplug.training.tasks.shared.generation import spelled
+from styleplug.training.tasks.shared.generation import several
 
 SMOOTHING = 0.1
 CHUNK = 64  # pictures summed up at once
@@ -53,10 +53,9 @@ class ClassifierLesson(Lesson):
         self.net.encoder.load_state_dict(load_encoder().state_dict())
         self.net.encoder.requires_grad_(False)
         self.bank = Bank(materials.pictures, classifier.SIDE, device)
-        classes = self.bank.classes
-        self.net.letters.copy_(torch.from_numpy(spelled(classes)))
+        self.classes = several(self.bank.classes)
         self.net.to(device)
-        held = Bank(materials.held_pictures, classifier.SIDE, device, room=1, classes=classes)
+        held = Bank(materials.held_pictures, classifier.SIDE, device, room=1, classes=self.classes)
         self.held, self.held_labels = held.squares.float() / 255, held.labels
         self._sum_up(np.random.default_rng(seed))
 

@@ -22,11 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.algorithms.latents import NOISE
-from styleplug.core.classes import CLASSES, spell
+from styleplug.core.backend import MOST_CLASSES
 from styleplug.core.errors import UsageError
 from styleplug.core.params import Params, field
-from styleplug.nets.generator import STYLE
+from styleplug.nets.generator import NOISE, STYLE
 from styleplug.training.data.bank import ROOM, Bank
 from styleplug.training.data.pictures import sheet
 from styleplug.training.loop.task import Lesson, Loss, Materials
@@ -131,10 +130,8 @@ class GeneratorLesson(Lesson):
         self.net.to(device, memory_format=torch.channels_last)
         room = JITTER if params.whole else ROOM
         self.bank = Bank(materials.pictures, self.net.side, device, room=room)
-        self.classes = 0
         if self.net.embedding is not None:
-            self.classes = len(self.bank.classes)
-            self.net.letters.copy_(torch.from_numpy(spelled(self.bank.classes)))
+            self.classes = several(self.bank.classes)
         self.labels = self.bank.labels.cpu().numpy()
         weights = np.bincount(self.labels)[self.labels] ** -0.5
         self.chances = weights / weights.sum()  # of each picture, where there are classes
@@ -152,8 +149,8 @@ class GeneratorLesson(Lesson):
         self.net.plain.copy_(plain)
         self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
         critics = {
-            "styles": SketchCritic(self.net, styles, classes=self.classes),
-            "canvases": FeatureCritic(self.perception, classes=self.classes),
+            "styles": SketchCritic(self.net, styles, classes=len(self.classes)),
+            "canvases": FeatureCritic(self.perception, classes=len(self.classes)),
         }
         self.critics = {name: critic.to(device) for name, critic in critics.items()}
         self._judge_by(materials, seed)
@@ -244,7 +241,7 @@ class GeneratorLesson(Lesson):
         """All of one class, for each label: (b k), k being 1 where there are no classes."""
         if not self.classes:
             return torch.ones(len(labels), 1, device=self.device)
-        return F.one_hot(labels, CLASSES).float()
+        return F.one_hot(labels, MOST_CLASSES).float()
 
     def _map(self, net: nn.Module, noise: Tensor, labels: Tensor) -> Tensor:
         """Styles (b s)."""
@@ -273,13 +270,13 @@ class GeneratorLesson(Lesson):
 
     def sample(self, net: nn.Module) -> np.ndarray:
         """Rows of pictures made; of classes one row each."""
-        rows = self.classes or ROWS
+        rows = len(self.classes) or ROWS
         labels = torch.arange(rows, device=self.device).repeat_interleave(COLUMNS)
         return sheet(*self._made(net, labels).split(COLUMNS))
 
 
-def spelled(classes: tuple[str, ...]) -> np.ndarray:
-    """Names of classes as weights hold them.
+def several(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The same names of classes, of which there is a number that can be learned.
 
     Raises:
         UsageError: there is only one class, or there are too many.
@@ -289,4 +286,9 @@ def spelled(classes: tuple[str, ...]) -> np.ndarray:
             f"all pictures lie in one folder ({', '.join(classes)}), so there is one class; "
             "expected two or more: a folder for each, all of them in the folder that is given"
         )
-    return spell(classes)
+    if len(classes) > MOST_CLASSES:
+        raise UsageError(
+            f"got {len(classes)} classes ({', '.join(classes[:20])}); expected 2 to "
+            f"{MOST_CLASSES}: a folder for each, with its pictures in it"
+        )
+    return classes
