@@ -176,11 +176,12 @@ def test_quality_tells_better_from_worse(pictures, perception):
     assert number.tolist() == [0, 1, 2, 3, 4] and distance.max() < 1e-3
 
 
-def test_quality_is_a_number_where_pictures_are_two_or_all_the_same(pictures, perception):
+def test_quality_is_a_number_where_pictures_are_few_or_all_the_same(pictures, perception):
     few = descriptor(perception, Bank(pictures, 64, CPU).draw(np.random.default_rng(0), 2))
-    for wanted in (few, few[:1].repeat(4, 1)):
-        assert torch.isfinite(kernel_distance(few.repeat(8, 1), wanted))
-        assert torch.isfinite(diversity(few) / diversity(wanted))
+    for wanted in (few, few[:1].repeat(4, 1), few[:1]):
+        for found in (few.repeat(8, 1), few[:1]):
+            assert torch.isfinite(kernel_distance(found, wanted))
+            assert torch.isfinite(diversity(found) / diversity(wanted))
 
 
 def test_the_kernel_distance_of_equal_kinds_is_about_none():

@@ -33,9 +33,10 @@ def descriptor(perception: Perception, pictures: Tensor) -> Tensor:
 def kernel_distance(found: Tensor, wanted: Tensor) -> Tensor:
     """Squared distance () of the kinds that two samples of descriptors (n d), (m d) come from.
 
-    Both are first divided by the deviations of the wanted, channel by channel.
+    Both are first divided by the deviations of the wanted, channel by channel; where that is a
+    single one, by those of both.
     """
-    scale = wanted.std(0) + TINY
+    scale = (wanted if len(wanted) > 1 else torch.cat((found, wanted))).std(0) + TINY
     x, y = found.double() / scale, wanted.double() / scale
     middle = y.mean(0)
     x, y = x - middle, y - middle
@@ -58,6 +59,8 @@ def _kernel(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _apart(square: Tensor) -> Tensor:
-    """Mean of a symmetric matrix (n n) without its diagonal."""
+    """Mean of a symmetric matrix (n n) without its diagonal; of a single number itself."""
     count = len(square)
+    if count == 1:
+        return square.mean()
     return (square.sum() - square.diagonal().sum()) / (count * (count - 1))
