@@ -1,1 +1,1 @@
-"""What computes nets: PyTorch, ONNX Runtime, and a fake for tests; `choose` picks one."""
+"""The libraries that compute nets: PyTorch, ONNX Runtime, and a fake one for tests."""

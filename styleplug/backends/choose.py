@@ -1,4 +1,4 @@
-"""Which backend runs on this machine: the order of preference stands here, once."""
+"""Choose the backend for this machine, by an order of preference."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def has_cuda_driver() -> bool:
 
 @cache
 def _plausible(name: str, device: str) -> bool:
-    """Whether it may work, found without importing the library (torch takes seconds)."""
+    """Whether it may work; this is fast, because the library is not imported."""
     if _lacks(name):
         return False
     if device == "cuda":
@@ -64,7 +64,7 @@ def _candidates(backend: str, device: str) -> list[tuple[str, str]]:
 
 
 def expect(backend: str, device: str) -> tuple[str, str]:
-    """The backend and device that `choose` will most likely take, in microseconds.
+    """The backend and device that `choose` will probably take; this takes microseconds.
 
     Returns:
         Names of backend and device; (backend, device) unchanged where nothing is installed.
@@ -105,7 +105,7 @@ def _made(kind: type[Backend], device: str) -> Backend:
 
 
 def replaced(device: str, backend: Backend) -> str:
-    """A warning where the backend chosen does not compute on the device asked for, else ""."""
+    """A warning if the backend does not compute on the requested device, else ""."""
     if device in ("auto", backend.device):
         return ""
     return (
@@ -132,12 +132,12 @@ def _kind(name: str) -> type[Backend]:
 
 
 def _lacks(name: str) -> str:
-    """Which packages a backend lacks, as a sentence; "" where it has all."""
+    """A sentence on the missing packages of a backend; "" if there are none."""
     return missing(name, f"the backend {name!r}") if name in EXTRAS else ""
 
 
 def _remedy(backend: str) -> str:
-    """What to say where nothing can be chosen."""
+    """The message if no backend can be used."""
     if backend == "auto":
         return f"no backend is installed; install one with {install('onnx')} or {install('torch')}"
     if backend not in _KINDS:

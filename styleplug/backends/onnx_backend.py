@@ -1,4 +1,4 @@
-"""ONNX Runtime: CUDA where it is really there, else the processor.  Needs no torch."""
+"""ONNX Runtime: on CUDA if it can be used, else on the processor.  It does not need torch."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class OnnxBackend(Backend):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A graphics card that was asked for and is not used; telemetry that is on."""
+        """Warnings: the requested graphics card is not used, or telemetry is on."""
         return (REPORTS,) * telemetry.too_late + self._notes
 
     def load(self, file: WeightFile, function: str) -> Net:
@@ -163,7 +163,7 @@ class OnnxBackend(Backend):
         return _OnnxNet(session, spec)
 
     def release(self) -> None:
-        """Give back what the sessions keep of memory."""
+        """Free the memory that the sessions cache."""
         order = ort.RunOptions()
         order.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         _idle_session().run(None, {"x": np.zeros(1, np.float32)}, order)

@@ -52,7 +52,7 @@ class TorchBackend(Backend):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """None: a device that is not there was refused already."""
+        """There are none, because a missing device is already refused."""
         return ()
 
     def load(self, file: WeightFile, function: str) -> Net:
@@ -91,7 +91,7 @@ class TorchBackend(Backend):
         return _TorchNet(module, spec, self.device)
 
     def release(self) -> None:
-        """Give back what torch keeps of the graphics card's memory."""
+        """Free the graphics memory that torch caches."""
         if self.device == "cuda":
             torch.cuda.empty_cache()
         if self.device == "mps":
@@ -99,7 +99,7 @@ class TorchBackend(Backend):
 
 
 def limit_threads() -> None:
-    """Let torch compute with no more threads than can run at once."""
+    """Limit torch to as many threads as can run at once."""
     torch.set_num_threads(min(torch.get_num_threads(), processors()))
 
 
@@ -173,7 +173,7 @@ _DETERMINISTIC = _Deterministic()
 
 @contextlib.contextmanager
 def _failures(spec: NetSpec, *, sized: bool = True) -> Iterator[None]:
-    """Turn torch's errors into ours; `sized` where a smaller picture would take less memory."""
+    """Convert torch's errors to ours; `sized` if a smaller picture would need less memory."""
     try:
         yield
     except torch.OutOfMemoryError as error:

@@ -121,7 +121,7 @@ def _say_version(asked: bool) -> None:
 def _about(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_say_version, is_eager=True, help="Tell the version."),
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """What stands before any command."""
@@ -141,7 +141,7 @@ app.command("publish")(publish_command)
 
 @app.command()
 def methods(json: Json = False) -> None:
-    """List the methods there are."""
+    """List the methods."""
     from styleplug.methods import catalogue
 
     found = catalogue()
@@ -170,7 +170,7 @@ def methods(json: Json = False) -> None:
 
 @weights.command("list")
 def list_weights(json: Json = False) -> None:
-    """List the weight files at hand."""
+    """List the weight files."""
     from styleplug.store import Store
 
     shown = ("file", "arch", "size", "licence", "source", "present")
@@ -179,7 +179,7 @@ def list_weights(json: Json = False) -> None:
 
 @weights.command()
 def verify(json: Json = False) -> None:
-    """Compare the sha256 of every weight file with the one it should have."""
+    """Check the sha256 of every weight file."""
     from styleplug.store import Store
 
     rows = Store().verify()
@@ -191,10 +191,10 @@ def verify(json: Json = False) -> None:
 @weights.command()
 def fetch(
     method: Annotated[
-        list[str] | None, typer.Argument(help="Methods to fetch for; all of them if left out.")
+        list[str] | None, typer.Argument(help="Methods to download weights for; by default all.")
     ] = None,
 ) -> None:
-    """Download the weights that methods prefer, to have them when there is no network."""
+    """Download the weights that methods prefer, for use without a network."""
     from styleplug.methods import catalogue
     from styleplug.store import Store
 

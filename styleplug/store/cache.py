@@ -1,7 +1,7 @@
-"""Files of the Hub kept on this machine, each with a pin: the commit and digest first seen.
+"""Files of the Hub stored on this machine, each with a pin: its first commit and digest.
 
-A pinned file stays what it was, whatever a moving branch or a mirror sends later. Beside
-`NAME.safetensors` lie `NAME.json` (the pin), `NAME.part` (a download under way) and `NAME.lock`.
+A pinned file never changes, even if a branch or a mirror changes later.  Beside `NAME.safetensors`
+are `NAME.json` (the pin), `NAME.part` (an unfinished download) and `NAME.lock`.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ class Entry:
 
         Raises:
             HubUnavailable: the Hub cannot be reached, or does not give the file.
-            DigestMismatch: what came is not what was pinned or declared.
-            WeightError: what came is no safetensors file, or cannot be stored.
+            DigestMismatch: the file is not the pinned or declared one.
+            WeightError: the file is not a safetensors file, or cannot be stored.
         """
         watch.note = f"asking the Hub for {self.source.arch}"
         with self._writing():

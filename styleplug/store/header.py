@@ -1,6 +1,6 @@
-"""The header of a safetensors file, read as hostile: nothing of it is believed unchecked.
+"""Read the header of a safetensors file; everything in it is checked.
 
-A safetensors file is the length of its header (8 bytes, little-endian), the header (JSON: name ->
+A safetensors file has the length of its header (8 bytes, little-endian), the header (JSON: name ->
 dtype, shape, offsets) and the bytes of the tensors, without gap or overlap.
 """
 

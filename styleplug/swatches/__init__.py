@@ -1,4 +1,4 @@
-"""Style pictures painted in code: twelve manners, rich enough to be a painter's model.
+"""Style pictures painted by code, in twelve styles.
 
 Each painter is one module with one function `paint() -> (512, 512, 3) float32 in [0, 1]`,
 the same picture at every call; `canvas` holds what they share.

@@ -1,4 +1,4 @@
-"""Files: opened with care, written wholly or not at all."""
+"""Open files safely; write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import IO
 from styleplug.core.errors import BadImage, OutputError
 
 MOST_PIPED = 2**30
-"""Bytes that are read at most from what has no length, such as a pipe."""
+"""Most bytes that are read from a source without a length, such as a pipe."""
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one slash of two
 
 
@@ -60,7 +60,7 @@ def open_source(source: str | Path | bytes) -> Iterator[tuple[IO[bytes], str]]:
 
 
 def read_piped(pipe: IO[bytes]) -> bytes:
-    """All that comes out of a pipe.
+    """Read a pipe to its end.
 
     Raises:
         BadImage: more than MOST_PIPED bytes.
@@ -75,7 +75,7 @@ def read_piped(pipe: IO[bytes]) -> bytes:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write or replace a file; whatever happens, it holds what it held before or all of `data`.
+    """Write or replace a file; after an error, it has its old content or all of `data`.
 
     A symbolic link is followed, and a file that is replaced hands on its mode.  What is no file,
     such as a pipe, is written into.
@@ -136,5 +136,5 @@ def not_written(path: Path, error: Exception) -> OutputError:
 
 
 def reason(error: Exception) -> str:
-    """What the system said, without the path it says it of."""
+    """The error message of the system, without the path."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -1,4 +1,4 @@
-"""What the system lets this process use of the machine: processors and memory."""
+"""The processors and the memory that this process may use."""
 
 from __future__ import annotations
 

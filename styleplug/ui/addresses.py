@@ -1,4 +1,4 @@
-"""Addresses that visitors name as files: gradio would fetch them, a page of ours refuses them."""
+"""Refuse web addresses in place of files; gradio would download them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from styleplug.system.files import not_fetched
 from styleplug.ui.calls import check_call
 from styleplug.ui.errors import shown
 
-LONGEST = 200  # characters of an address that are repeated
+LONGEST = 200  # characters of an address in an error message
 
 
 class Page(gr.Blocks):
-    """A page that looks at what visitors send before gradio does; every request comes by here.
+    """A page that checks all inputs of every request before gradio processes them.
 
-    To none of its inputs can an address be given as a file.
+    Its inputs accept no web address as a file.
     """
 
     async def preprocess_data(
@@ -33,7 +33,7 @@ class Page(gr.Blocks):
         state: SessionState | None,
         explicit_call: bool = False,
     ) -> list[Any]:
-        """Refuse what cannot be meant, in words: gradio would answer the error "null"."""
+        """Refuse wrong inputs with a message; gradio would only return the error "null"."""
         try:
             if why := refusal(inputs):
                 raise BadImage(why)
@@ -48,10 +48,10 @@ class Page(gr.Blocks):
 
 
 class NoAddresses:
-    """Refuses to fetch what the path of a request names, such as `file=https://…`.
+    """Refuses requests whose path contains a web address, such as `file=https://…`.
 
     Args:
-        app: what answers all other requests.
+        app: answers all other requests.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -66,11 +66,11 @@ class NoAddresses:
 
 
 def refusal(value: Any) -> str | None:
-    """Why a value that a visitor sent is refused; None where it names no address as a file.
+    """Why a value is refused; None if it contains no web address as a file.
 
     Args:
-        value: of any depth; gradio takes a file from wherever it finds one. An upload has the
-            page's own address for it as "url", which nobody fetches.
+        value: a value of any depth; gradio takes files from any level. The "url" of an upload is
+            its address on the page, and is not downloaded.
     """
     if isinstance(value, str):
         return not_fetched(value[:LONGEST])

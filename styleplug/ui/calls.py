@@ -1,4 +1,4 @@
-"""Calls over HTTP, looked at before gradio does: it would answer what is wrong with "null"."""
+"""Check calls over HTTP before gradio does, which would only return the error "null"."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def check_call(function: BlockFunction, values: Sequence[Any]) -> None:
     """Check that a public endpoint got a value for each of its inputs, and uploads as pictures.
 
     Raises:
-        BadParameter: another number of values.
-        BadImage: a picture that came in another way.
+        BadParameter: the number of values is wrong.
+        BadImage: a picture is not an upload.
     """
     if function.api_visibility != "public":
         return
@@ -36,7 +36,7 @@ def check_call(function: BlockFunction, values: Sequence[Any]) -> None:
 
 
 def _check_picture(name: str, value: object, others: Sequence[str]) -> None:
-    """Check that a value is one upload; `others` are the names of further ones."""
+    """Check that a value is one upload; `others` are the names of further pictures."""
     if isinstance(value, list | tuple) and value:
         more = f", and the others as {', '.join(others)}" if others else ""
         raise BadImage(f"{name} is a list; expected one picture under this name{more}")

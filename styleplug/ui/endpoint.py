@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
     """Add the endpoint `/METHOD` to the page being built.
 
-    It gives (image, report): while running no image and the progress, at the end a PNG that
-    holds its recipe (several pictures as a sheet, an animation as WebP), and the report of the run.
+    It returns (image, report).  During the run, there is no image, and the report is the progress.
+    At the end, the image is a PNG with its recipe (a sheet of several pictures; a WebP for an
+    animation), and the report is that of the run.
 
     Args:
-        form: the method's controls, made.
-        engine: what runs it.
-        line: the queue it shares with the page.
+        form: the controls of the method, already made.
+        engine: runs it.
+        line: the queue, shared with the page.
     """
     method = form.method
     picture = gr.Image(label="image", format="png", visible=False)

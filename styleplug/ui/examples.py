@@ -1,7 +1,7 @@
-"""Example pairs: photographs that come with gradio, and swatches that we paint ourselves.
+"""Example pairs: photographs that come with gradio, and swatches painted by our own code.
 
-A swatch takes about a second to paint, so it is painted when somebody first looks at it: cards
-show the photograph alone until then.
+A swatch takes about a second to paint, so it is painted when it is first shown.  Until then, cards
+show only the photograph.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The whole page: a tab a method, and for a plug-in that failed a tab that says why."""
+"""The whole page: a tab for each method; for a plug-in that failed, a tab with the reason."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ from styleplug.ui.theme import CSS, theme
 if TYPE_CHECKING:
     from styleplug.engine import Engine
 
-UPLOAD = "64mb"  # largest file taken
-WAITING = 64  # runs in line before newcomers are asked to come back later
+UPLOAD = "64mb"  # largest file that can be uploaded
+WAITING = 64  # most runs in the queue; further ones are refused
 MAX_SIZE = "STYLEPLUG_MAX_SIZE"
-PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE says another
+PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE is set
 TRAIN = "STYLEPLUG_TRAIN"
 LOCAL = {"127.0.0.1", "::1", "localhost"}  # addresses that only this machine reaches
-SWEEP = (600, 3600)  # every so many seconds, files older than so many are deleted
+SWEEP = (600, 3600)  # seconds between two clean-ups, and the age of files that are deleted
 
 
 def build(engine: Engine | None = None) -> gr.Blocks:
     """The page alone; `launch` serves it, `mount` adds it to an application.
 
     Args:
-        engine: whose methods to show; the process-wide one unless given.
+        engine: the engine with the methods to show; by default that of the process.
     """
     return _compose(engine or shared())[0]
 
@@ -55,7 +55,7 @@ def _compose(
     """The page, and its texts, which the browser gets at launch."""
     settings = _settings(share)
     for folder in sorted(train.glob("*/")) if train else ():
-        _learn(engine, folder)  # what was trained before
+        _learn(engine, folder)  # results of earlier training
     texts = Texts(engine.catalogue.methods.values())
     page = Page(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
     page.queue(max_size=WAITING)  # now, while that is quick: it describes all there is on the page
@@ -87,7 +87,7 @@ def _compose(
 def _train(
     folder: Path, engine: Engine, tabs: Sequence[Tab], texts: Texts, page: gr.Blocks
 ) -> None:
-    """What the tab Train holds; where packages or tasks are broken, why."""
+    """Build the tab Train; if packages are missing or tasks are broken, with the reason."""
     tasks, broken = {}, {}
     for id in task_ids():
         try:
@@ -95,7 +95,7 @@ def _train(
             if not task.needs_teacher:
                 tasks[id] = task
         except StyleplugError as error:
-            broken[str(error)] = error  # missing packages are told once, not for every task
+            broken[str(error)] = error  # the same reason is shown only once
     for number, why in enumerate(broken):
         gr.Markdown(texts.own("train_broken"), elem_classes="sp-summary")
         said = texts.message(f"task-broken-{number}", why)
@@ -109,7 +109,7 @@ def _train(
 
 
 def _learn(engine: Engine, folder: Path) -> None:
-    """Make a training result known to the engine; what is none, or of no method, is left."""
+    """Add a training result to the engine; folders without one are ignored."""
     with suppress(UsageError, WeightError):
         engine.add_trained(folder)
 
@@ -117,10 +117,10 @@ def _learn(engine: Engine, folder: Path) -> None:
 def _training(
     said: str | os.PathLike[str] | None, host: str | None, share: bool, auth: object
 ) -> Path | None:
-    """Where training runs are kept; None where there is to be no training.
+    """The folder for training runs; None if there is no training.
 
     Raises:
-        UsageError: strangers could train.
+        UsageError: everybody could train, because there is no password.
     """
     folder = said or os.environ.get(TRAIN)
     if not folder:
@@ -135,10 +135,10 @@ def _training(
 
 
 def _settings(share: bool) -> type[Settings]:
-    """What visitors may ask of the engine: no larger size than the administrator allows.
+    """The settings that visitors may change, with the largest size that the owner allows.
 
     Raises:
-        BadParameter: STYLEPLUG_MAX_SIZE is no size.
+        BadParameter: STYLEPLUG_MAX_SIZE is not a size.
     """
     said = os.environ.get(MAX_SIZE)
     public = share or "SPACE_ID" in os.environ
@@ -158,27 +158,27 @@ def launch(
     engine: Engine | None = None,
     train: str | os.PathLike[str] | None = None,
 ) -> str:
-    """Serve the page; heavy libraries are imported once it answers.
+    """Serve the page; large libraries are imported after the start.
 
-    `GRADIO_SERVER_NAME`, `GRADIO_SERVER_PORT` and `GRADIO_ROOT_PATH` hold where no argument is
-    given, and 127.0.0.1:7860 where they are not set.  `STYLEPLUG_MAX_SIZE` bounds the size that
-    visitors may ask for; where it is not set, a public link and a Space are bounded all the same.
+    Without arguments, `GRADIO_SERVER_NAME`, `GRADIO_SERVER_PORT` and `GRADIO_ROOT_PATH` are used,
+    or else 127.0.0.1:7860.  `STYLEPLUG_MAX_SIZE` limits the size that visitors may choose.  A
+    public link and a Space have a limit even without it.
 
     Args:
         host: address to listen on.
         port: port to listen on.
-        share: ask for a public link.
-        auth: user and password to ask visitors for.
-        block: serve until interrupted; else return at once and serve in the background.
+        share: also make a public link.
+        auth: user and password that visitors must enter.
+        block: serve until interrupted; otherwise return at once and serve in the background.
         engine: as for `build`.
-        train: also offer training, and keep its runs in this folder; else `STYLEPLUG_TRAIN`.
+        train: also offer training, with runs in this folder; by default `STYLEPLUG_TRAIN`.
 
     Returns:
-        the page's address.
+        The address of the page.
 
     Raises:
-        UsageError: training where others can reach the page, and no password; or the address
-            or the port cannot be listened on.
+        UsageError: training is offered to others without a password, or the address or the port
+            cannot be used.
     """
     _check_address(host or os.environ.get("GRADIO_SERVER_NAME"), port)
     engine = engine or shared()
@@ -203,7 +203,7 @@ def mount(app: FastAPI, path: str, engine: Engine | None = None) -> FastAPI:
 
     Args:
         app: the application.
-        path: where in it, such as "/styleplug".
+        path: the path of the page, for example "/styleplug".
         engine: as for `build`.
 
     Returns:
@@ -215,7 +215,7 @@ def mount(app: FastAPI, path: str, engine: Engine | None = None) -> FastAPI:
 
 
 def _served(texts: Texts) -> dict[str, Any]:
-    """How a page is served, wherever that is."""
+    """Common options to serve a page."""
     return {
         "ssr_mode": False,
         "run_history": False,
@@ -233,17 +233,17 @@ def _served(texts: Texts) -> dict[str, Any]:
 
 
 def _check_address(host: str | None, port: int | None) -> None:
-    """Listen for a moment: gradio, which tries a hundred ports, cannot tell what is wrong.
+    """Check that a port can be used; gradio tries a hundred ports and gives no reason.
 
     Raises:
-        UsageError: the address is none of this machine's, or the port is taken.
+        UsageError: the address does not belong to this machine, or the port is in use.
     """
     try:
         name = (host or "127.0.0.1").strip("[]")  # an address of IPv6 may come in brackets
         found = socket.getaddrinfo(name, port or 0, type=socket.SOCK_STREAM)[0]
         socket.create_server(found[4][:2], family=found[0]).close()
     except OSError as error:
-        number = error.errno or 0  # of names that nobody knows it is negative
+        number = error.errno or 0  # negative for unknown names
         why = os.strerror(number) if number > 0 else reason(error)
         where = f"port {port} of {name}" if port else name
         other = "port (--port, GRADIO_SERVER_PORT)" if port else ""
@@ -254,8 +254,8 @@ def _check_address(host: str | None, port: int | None) -> None:
 
 
 def _warm(engine: Engine) -> None:
-    """Load what the first run will need, so that its visitor does not wait for it."""
-    with suppress(Exception):  # a mere head start: whatever is wrong, the run will say it
+    """Import what the first run needs, so that the first visitor does not wait for it."""
+    with suppress(Exception):  # errors appear again in the run
         engine.warm()
 
 

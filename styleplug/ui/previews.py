@@ -17,10 +17,10 @@ SIDE = 1024  # long side of a preview
 
 
 class Previews:
-    """Gives a preview to a browser that asks for an upload to show it as a picture.
+    """Serves a preview if a browser asks for an upload that it cannot show.
 
     Args:
-        app: what answers requests, and checks who may have which file.
+        app: answers all requests, and checks access to files.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -41,7 +41,7 @@ def preview(path: str, accepted: str = "") -> Path | None:
 
     Args:
         path: of the upload.
-        accepted: what the browser says that it shows.
+        accepted: the formats that the browser accepts.
 
     Returns:
         its path; None where the upload can be shown, or is not a picture that can be read.

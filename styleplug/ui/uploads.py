@@ -14,14 +14,14 @@ from styleplug.core.errors import BadImage
 def uploaded(payload: Any) -> Path:
     """The file of an upload.
 
-    A request may name any path; only what was uploaded (or painted by us as an example) is
-    touched.  Those files lie in folders whose names cannot be guessed.
+    A request may contain any path; only uploads and our own examples are accepted.  Their folders
+    have names that cannot be guessed.
 
     Args:
-        payload: what a component sends: a mapping with a "path".
+        payload: the value of a component: a mapping with a "path".
 
     Raises:
-        BadImage: the path is not that of an upload.
+        BadImage: it is not the path of an upload.
     """
     path = payload.get("path") if isinstance(payload, Mapping) else None
     folder = Path(get_upload_folder()).resolve()
