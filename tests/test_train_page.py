@@ -99,7 +99,7 @@ def test_a_run_from_uploads_to_a_zip(
     ended = last(tab, press(tab, uploads, steps=12, samples_every=5, device="cpu"))
     assert "Done: 12 steps" in ended["train-status"] and "tiny-" in ended["train-status"]
     choices = ended["blend-settings-trained"]["choices"]
-    assert choices == [("Those of the method", ""), ("Tiny (tiny-1)", "tiny-1")]
+    assert choices == [("Weights of the method", ""), ("Tiny (tiny-1)", "tiny-1")]
     assert "error" in ended["train-scores"] and "polyline" in ended["train-plot"]
     assert "notes.txt" in ended["train-notes"] and "broken.png" in ended["train-notes"]
     assert ended["train-start"]["visible"] and not ended["train-stop"]["visible"]
