@@ -355,7 +355,7 @@ def test_nothing_is_lost_where_something_is_wrong(
     expect(guest.at("status").locator(".sp-error")).to_contain_text("picture")
     expect(guest.page.get_by_text("Traceback")).to_have_count(0)
     guest.page.wait_for_timeout(500)
-    said = guest.page.get_by_text("no picture that can be read").count()
+    said = guest.page.get_by_text("not a picture that can be read").count()
     assert said == 1, "an error that stands where the result would needs no message above all"
     assert guest.value("steps") == "7"
     expect(guest.at("content").locator("img")).to_be_visible()

@@ -178,7 +178,7 @@ def test_a_loss_that_is_no_number(
         ({"path": "/etc/passwd"}, "missing"),
         ([{"path": "/etc/passwd"}], "upload"),
         (["/etc/passwd"], "upload"),
-        ([{"path": "x"}] * 5001, "5,001 files came, at most 5,000"),
+        ([{"path": "x"}] * 5001, "5,001 files are too many; at most 5,000"),
     ],
     ids=["none", "empty", "mapping", "path", "word", "flood"],
 )
