@@ -605,7 +605,9 @@ def test_what_is_said_is_escaped() -> None:
     assert "<i>" not in render.line("<i>note")
 
 
-@pytest.mark.parametrize(("to", "words"), [("en", "earlier runs on this machine (3)"), ("zh", "（3 次）")])
+@pytest.mark.parametrize(
+    ("to", "words"), [("en", "earlier runs on this machine (3)"), ("zh", "（3 次）")]
+)
 def test_a_plan_is_told_in_one_language(to: Any, words: str) -> None:
     told = render.plan(Plan(3.0, 900.0, 64, 48, 3), to)
     assert words in told and "sp-warn" not in told
