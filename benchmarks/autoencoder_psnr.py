@@ -23,7 +23,7 @@ from styleplug.methods.autoencoder import METHOD, Level
 from styleplug.store import Store
 from styleplug.training.data.pictures import Pictures
 
-HELD_OUT = 0.02
+HELD_OUT_SHARE = 0.02
 
 
 def square(array: np.ndarray, size: int) -> np.ndarray:
@@ -50,7 +50,7 @@ def main(
     size: int = 256,
 ) -> None:
     """Print the table as Markdown."""
-    _, held = Pictures(folders).split(HELD_OUT)
+    _, held = Pictures(folders).split(HELD_OUT_SHARE)
     chosen = np.linspace(0, len(held) - 1, min(pictures, len(held))).round().astype(int)
     squares = [square(held.arrays[index], size) for index in chosen]
     backend, file = choose("onnx", "cpu"), Store().file(METHOD.weights["net"])

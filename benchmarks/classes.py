@@ -27,7 +27,7 @@ from styleplug.core.weight import Embedded
 from styleplug.store import Store
 from styleplug.training.data.bank import Bank
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.gather import HELD_OUT
+from styleplug.training.loop.datasets import HELD_OUT_SHARE
 
 EACH = 64  # pictures of one seed
 TOLD = 32  # pictures told at once
@@ -45,7 +45,11 @@ def main(
     side = judge.spec.multiple
     names = judge.spec.classes
     held = Bank(
-        Pictures([real]).split(HELD_OUT)[1], side, torch.device("cpu"), room=1, classes=names
+        Pictures([real]).split(HELD_OUT_SHARE)[1],
+        side,
+        torch.device("cpu"),
+        margin=1,
+        classes=names,
     )
     told = _told(judge, held.squares.numpy() / np.float32(255), len(names))
     right = [np.mean(told[held.labels.numpy() == n] == n) for n in range(len(names))]

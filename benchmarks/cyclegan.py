@@ -45,7 +45,7 @@ from styleplug.methods.cyclegan import METHOD
 from styleplug.nets import squeezenet
 from styleplug.nets.perceptual import statistics
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.gather import HELD_OUT
+from styleplug.training.loop.datasets import HELD_OUT_SHARE
 
 PATCHED = 3  # pictures that are compared by patches, each with one of the goal's: it is slow
 SHOWN, SIDE = 8, 256
@@ -173,7 +173,7 @@ def main(
     for painter, _, folder in (one.partition("=") for one in paintings):
         folders.setdefault(painter, []).append(Path(folder))
     for painter, places in folders.items():
-        held = Pictures(places).split(HELD_OUT)[1].arrays
+        held = Pictures(places).split(HELD_OUT_SHARE)[1].arrays
         painted = [np.float32(array / 255) for array in held[:: max(1, len(held) // count)]]
         painted = [fit(read(one), size).pixels for one in painted[:count]]
         broad = [enlarged(one, larger) for one in painted]

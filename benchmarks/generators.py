@@ -44,10 +44,10 @@ import styleplug
 from styleplug.imaging import resize, write
 from styleplug.training.data.bank import Bank
 from styleplug.training.data.pictures import Pictures, sheet
-from styleplug.training.loop.gather import HELD_OUT
+from styleplug.training.loop.datasets import HELD_OUT_SHARE
 from styleplug.training.losses.perception import Perception
 from styleplug.training.losses.quality import descriptor, diversity, kernel_distance, nearest
-from styleplug.training.tasks.texture import ROOM, Patches
+from styleplug.training.tasks.texture import MARGIN, Patches
 
 SHOWN = 8
 EACH = 64  # pictures of one seed
@@ -71,7 +71,7 @@ def main(
     sheet_file: Annotated[Path | None, typer.Option("--sheet", help="PNG to write")] = None,
 ) -> None:
     """Print the table."""
-    learned, held = Pictures(real).split(HELD_OUT)
+    learned, held = Pictures(real).split(HELD_OUT_SHARE)
     perception = Perception(str(teacher), learned, 0)
     cut = _textured if patches else _squares
     known, kept = cut(learned, size, 0), cut(held, size, 1).float() / 255
@@ -120,14 +120,14 @@ def main(
 
 def _squares(pictures: Pictures, size: int, seed: int) -> Tensor:
     """The middle squares (n 3 size size) uint8 of pictures, in any order."""
-    squares = Bank(pictures, size, CPU, room=1).squares
+    squares = Bank(pictures, size, CPU, margin=1).squares
     return squares[torch.from_numpy(np.random.default_rng(seed).permutation(len(squares)))]
 
 
 def _textured(pictures: Pictures, size: int, seed: int) -> Tensor:
     """The middles (n 3 size size) uint8 of textured patches, in any order."""
     found = Patches(pictures, size, CPU, seed).patches
-    middle = slice(ROOM // 2, ROOM // 2 + size)
+    middle = slice(MARGIN // 2, MARGIN // 2 + size)
     chosen = torch.from_numpy(np.random.default_rng(seed).permutation(len(found)))
     return found[chosen][:, :, middle, middle]
 

@@ -18,7 +18,7 @@ from styleplug.nets import autoencoder, styleplug_encoder
 from styleplug.store import weights_folder
 from styleplug.swatches import SWATCHES
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Materials
+from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import autoencoder as training
 
 LEVELS = (1, 2, 3, 4)
@@ -116,47 +116,47 @@ def test_a_decoder_starts_as_the_best_linear_one(level):
 
 
 @pytest.fixture(scope="module")
-def lesson(tmp_path_factory):
+def task(tmp_path_factory):
     place = tmp_path_factory.mktemp("pictures")
     for seed in range(4):
         write_picture(make_photo(90, 80, seed), place / f"{seed}.png")
     pictures = Pictures([place])
-    materials = Materials(pictures, pictures, pictures, pictures)
-    params = training.AutoencoderTraining(size=64, batch=2)
+    datasets = Datasets(pictures, pictures, pictures, pictures)
+    params = training.AutoencoderParams(size=64, batch=2)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "STARTING", 3)
+        patch.setattr(training, "START_PICTURES", 3)
         patch.setattr(training, "HELD", 2)
-        yield training.AutoencoderLesson(materials, params, torch.device("cpu"), 1)
+        yield training.AutoencoderTask(datasets, params, torch.device("cpu"), 1)
 
 
-def test_a_lesson_begins_with_the_embedded_encoder_and_keeps_it(lesson):
+def test_a_task_begins_with_the_embedded_encoder_and_keeps_it(task):
     known = load_file(weights_folder() / "styleplug_encoder.safetensors")
-    for name, value in lesson.net.features.state_dict().items():
+    for name, value in task.net.features.state_dict().items():
         assert torch.equal(value, known[f"features.{name}"].float())
-    learns = {name for name, value in lesson.net.named_parameters() if value.requires_grad}
+    learns = {name for name, value in task.net.named_parameters() if value.requires_grad}
     assert learns and not any("features." in name or "linear." in name for name in learns)
 
 
-def test_training_lessens_the_loss(lesson):
-    optimiser = torch.optim.Adam([p for p in lesson.net.parameters() if p.requires_grad], 1e-3)
+def test_training_lessens_the_loss(task):
+    optimiser = torch.optim.Adam([p for p in task.net.parameters() if p.requires_grad], 1e-3)
     totals = []
     for step in range(6):
-        (loss,) = lesson.losses(0, step / 6, np.random.default_rng(0))  # the same pictures
+        (loss,) = task.losses(0, step / 6, np.random.default_rng(0))  # the same pictures
         assert set(loss.terms) == {"pixels", "features", "obedience"}
         totals.append(float(loss.total().detach()))
         optimiser.zero_grad()
         loss.total().backward()
         optimiser.step()
     assert np.isfinite(totals).all() and totals[-1] < totals[0]
-    gradients = [p.grad for p in lesson.net.decoders.parameters() if p.requires_grad]
+    gradients = [p.grad for p in task.net.decoders.parameters() if p.requires_grad]
     assert all(gradient is not None and gradient.any() for gradient in gradients)
 
 
-def test_a_lesson_is_judged_by_pixels_and_shows_all_levels(lesson):
+def test_a_task_is_judged_by_pixels_and_shows_all_levels(task):
     with torch.no_grad():
-        scores, sheet = lesson.score(lesson.net), lesson.sample(lesson.net)
+        scores, sheet = task.score(task.net), task.sample(task.net)
     assert next(iter(scores)) == "loss"
     assert scores["loss"] == pytest.approx(
         sum(10 ** (-scores[f"psnr_{level}"] / 10) for level in LEVELS), rel=0.2

@@ -19,7 +19,7 @@ from styleplug.nets import cnn
 from styleplug.store import Store
 from styleplug.swatches import SWATCHES
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Materials
+from styleplug.training.loop.task import Datasets
 from styleplug.training.losses.perception import (
     COLOUR,
     CONTENT,
@@ -27,7 +27,7 @@ from styleplug.training.losses.perception import (
     style_loss,
     style_statistics,
 )
-from styleplug.training.tasks import cnn as lesson
+from styleplug.training.tasks import cnn as training
 
 MOST_PARAMETERS = 1_000_000
 MOST_BYTES = 2 * 10**6
@@ -162,25 +162,25 @@ def test_statistics_come_from_a_thumbnail(ctx, net, styles, monkeypatch):
     assert seen == [(1, 3, 32, 64)]
 
 
-def test_training_starts_from_the_embedded_painter(materials):
-    run = lesson.CnnLesson(materials, lesson.CnnTraining(fine_size=64), torch.device("cpu"), 1)
+def test_training_starts_from_the_embedded_painter(datasets):
+    run = training.CnnTask(datasets, training.CnnParams(fine_size=64), torch.device("cpu"), 1)
     held = load_file(Store().file(METHOD.weights["painter"]).path)
     assert all(torch.equal(held[key].float(), part) for key, part in run.net.state_dict().items())
 
 
 @pytest.fixture(scope="module")
-def materials():
+def datasets():
     pictures = Pictures.__new__(Pictures)
     pictures.arrays = [(make_photo(90, 70, i).pixels * 255).astype(np.uint8) for i in range(5)]
     painted = Pictures.__new__(Pictures)
     painted.arrays = [(s.paint() * 255).astype(np.uint8) for s in (SWATCHES["waves"],)]
-    return Materials(pictures, pictures, painted, painted)
+    return Datasets(pictures, pictures, painted, painted)
 
 
-def test_losses_are_zero_at_the_goal_and_one_at_the_start(materials):
-    perception = Perception(None, materials.styles, 0)
-    content = perception(materials.pictures.batch(2, 64, 1))
-    style = perception(materials.styles.batch(2, 64, 1))
+def test_losses_are_zero_at_the_goal_and_one_at_the_start(datasets):
+    perception = Perception(None, datasets.styles, 0)
+    content = perception(datasets.pictures.batch(2, 64, 1))
+    style = perception(datasets.styles.batch(2, 64, 1))
     wanted = {tap: style_statistics(style[tap]) for tap in perception.style_taps}
     assert {COLOUR, CONTENT} <= content.keys()
     for part in style_loss(style, content, wanted):
@@ -189,12 +189,12 @@ def test_losses_are_zero_at_the_goal_and_one_at_the_start(materials):
         assert part.min() > 0.5 and part.max() <= 1
 
 
-def test_a_lesson_learns(materials, monkeypatch):
-    monkeypatch.setattr(lesson, "STYLES", lesson.CHUNK)
-    monkeypatch.setattr(lesson, "COUNTED", 16)
-    params = lesson.CnnTraining(start="scratch", size=64, fine_size=64, batch=2)
+def test_a_task_learns(datasets, monkeypatch):
+    monkeypatch.setattr(training, "BANK_CROPS", training.CHUNK)
+    monkeypatch.setattr(training, "NORMALISATION_CROPS", 16)
+    params = training.CnnParams(start="scratch", size=64, fine_size=64, batch=2)
     torch.manual_seed(0)
-    run = lesson.CnnLesson(materials, params, torch.device("cpu"), 1)
+    run = training.CnnTask(datasets, params, torch.device("cpu"), 1)
     optimiser = torch.optim.Adam(run.net.parameters(), lr=2e-3)
     with torch.no_grad():
         before = run.score(run.net)

@@ -1,4 +1,4 @@
-"""Completion: its masks and lesson, the patches, the border, and the pictures of the method."""
+"""Completion: masks, training task, patches, border, and the pictures of the method."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from styleplug.methods import completion as method
 from styleplug.nets import completion
 from styleplug.store import weights_folder
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Materials
+from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import completion as training
 
 trained = pytest.mark.skipif(
@@ -122,67 +122,67 @@ def test_margins_lie_at_a_side():
 
 
 @pytest.fixture(scope="module")
-def lesson():
+def task():
     torch.set_num_threads(1)
     torch.manual_seed(0)
     pictures = Pictures.of(
         [(make_photo(90, 80, seed).pixels * 255).astype(np.uint8) for seed in range(4)]
     )
-    materials = Materials(pictures, pictures, pictures, pictures)
-    params = training.CompletionTraining(size=64, batch=4)
-    return training.TASK.lesson(materials, params, torch.device("cpu"), 1)
+    datasets = Datasets(pictures, pictures, pictures, pictures)
+    params = training.CompletionParams(size=64, batch=4)
+    return training.TASK.factory(datasets, params, torch.device("cpu"), 1)
 
 
-def losses(lesson, step=1, progress=1.0):
+def losses(task, step=1, progress=1.0):
     torch.manual_seed(5)
-    return list(lesson.losses(step, progress, np.random.default_rng(3)))
+    return list(task.losses(step, progress, np.random.default_rng(3)))
 
 
-def test_a_step_depends_on_its_generators_alone(lesson):
-    one, two = (losses(lesson)[1].terms for _ in range(2))
+def test_a_step_depends_on_its_generators_alone(task):
+    one, two = (losses(task)[1].terms for _ in range(2))
     for name in {*one} - {"fooling"}:  # spectral norms of the critic go on with each use
         assert float(one[name].detach()) == float(two[name].detach())
 
 
-def test_critics_and_net_learn_each_from_their_own_loss(lesson):
-    telling, making = losses(lesson, step=0)
+def test_discriminators_and_net_learn_each_from_their_own_loss(task):
+    telling, making = losses(task, step=0)
     assert telling.trains == "critic" and making.trains == "net"
     assert set(telling.terms) == {"patches", "heads", "r1"}
     assert set(making.terms) == {"pixels", "features", "fooling", "likeness"}
-    lesson.net.zero_grad()
-    lesson.critic.zero_grad()
+    task.net.zero_grad()
+    task.discriminator.zero_grad()
     telling.total().backward(retain_graph=True)
-    assert all(p.grad is None for p in lesson.net.parameters())
-    assert any(p.grad is not None for p in lesson.critic.parameters())
-    lesson.critic.zero_grad()
+    assert all(p.grad is None for p in task.net.parameters())
+    assert any(p.grad is not None for p in task.discriminator.parameters())
+    task.discriminator.zero_grad()
     making.total().backward()
-    assert all(p.grad is None for p in lesson.critic.parameters())
-    assert all(p.grad is not None for p in lesson.net.parameters())
-    lesson.net.zero_grad()
+    assert all(p.grad is None for p in task.discriminator.parameters())
+    assert all(p.grad is not None for p in task.net.parameters())
+    task.net.zero_grad()
 
 
-def test_critics_come_in_slowly(lesson):
-    early, late = (losses(lesson, progress=p)[1].terms["fooling"] for p in (0.0, 1.0))
+def test_discriminators_come_in_slowly(task):
+    early, late = (losses(task, progress=p)[1].terms["fooling"] for p in (0.0, 1.0))
     assert float(early.detach()) == 0 < float(late.detach())
 
 
-def test_proposals_that_are_alike_are_a_loss(lesson):
-    found = float(losses(lesson)[1].terms["likeness"].detach())
-    assert 0 < found <= training.LIKENESS * lesson.params.diversity
+def test_proposals_that_are_alike_are_a_loss(task):
+    found = float(losses(task)[1].terms["likeness"].detach())
+    assert 0 < found <= training.SIMILARITY_WEIGHT * task.params.diversity
 
 
 def test_what_is_known_is_put_back():
     made, picture = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
     mask = torch.tensor([0.0, 1.0]).repeat(2, 1, 4, 2)
-    torch.testing.assert_close(training.composed(made, picture, mask), (1 - mask) * picture)
+    torch.testing.assert_close(training.composite(made, picture, mask), (1 - mask) * picture)
 
 
-def test_scores_and_samples_are_of_held_out_pictures(lesson):
+def test_scores_and_samples_are_of_held_out_pictures(task):
     with torch.no_grad():
-        scores, sheet = lesson.score(lesson.net), lesson.sample(lesson.net)
+        scores, sheet = task.score(task.net), task.sample(task.net)
     assert next(iter(scores)) == "kernel" and np.isfinite(list(scores.values())).all()
     assert sheet.shape == (5 * 64, 4 * 64, 3) and 0 <= sheet.min() and sheet.max() <= 1
-    known = lesson.held_masks[0, 0].numpy() == 0
+    known = task.held_masks[0, 0].numpy() == 0
     np.testing.assert_array_equal(sheet[:64, :64][known], sheet[128:192, :64][known])
 
 

@@ -16,9 +16,9 @@ from styleplug import generate
 from styleplug.methods import cyclegan as method
 from styleplug.nets import cyclegan
 from styleplug.store import weights_folder
-from styleplug.training.data.kinds import NEAR, Kind
+from styleplug.training.data.domains import NEIGHBOURS, Domain
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Materials
+from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import cyclegan as training
 
 SIZE = 64
@@ -53,13 +53,13 @@ def test_no_pixel_sees_beyond_the_margin(direction):
     margin = cyclegan.Repaint.margin
     far = margin + 16
     given = [torch.rand(1, channels, 2 * far, 2 * far, requires_grad=True) for channels in (3, 1)]
-    for place in range(far, far + cyclegan.STRIDE):
+    for standardise in range(far, far + cyclegan.STRIDE):
         for axis in (2, 3):
-            seen = net(*given).select(axis, place).sum()
+            seen = net(*given).select(axis, standardise).sum()
             for slope in torch.autograd.grad(seen, given):
                 where = slope.abs().sum(dim=(0, 1, 5 - axis)).nonzero()
-                assert place - margin <= int(where.min())
-                assert int(where.max()) <= place + margin
+                assert standardise - margin <= int(where.min())
+                assert int(where.max()) <= standardise + margin
 
 
 # Training
@@ -71,12 +71,12 @@ def flat(light, seed):
     return Pictures.of(list(np.clip(light + noise, 0, 255).astype(np.uint8)))
 
 
-def a_lesson(pictures, styles, **parameters):
+def a_task(pictures, styles, **parameters):
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    materials = Materials(pictures, pictures, styles, styles)
-    params = training.CycleGanTraining(**{"size": SIZE, "batch": 2, **parameters})
-    return training.TASK.lesson(materials, params, torch.device("cpu"), 1)
+    datasets = Datasets(pictures, pictures, styles, styles)
+    params = training.CycleGanParams(**{"size": SIZE, "batch": 2, **parameters})
+    return training.TASK.factory(datasets, params, torch.device("cpu"), 1)
 
 
 DARK, LIGHT = 70, 190
@@ -85,11 +85,11 @@ APART = (LIGHT - DARK) / 255
 
 @pytest.fixture(scope="module")
 def untouched():
-    return a_lesson(flat(DARK, 0), flat(LIGHT, 1))
+    return a_task(flat(DARK, 0), flat(LIGHT, 1))
 
 
 @pytest.fixture
-def lesson(untouched):
+def task(untouched):
     """Dark photographs, light paintings."""
     torch.manual_seed(0)
     return copy.deepcopy(untouched)
@@ -117,16 +117,16 @@ class Reaching(nn.Module):
         return picture - picture.mean((1, 2, 3), keepdim=True) + self.light
 
 
-def stand_in(lesson, paint=0.0, photograph=0.0, kind=Lighter):
+def stand_in(task, paint=0.0, photograph=0.0, kind=Lighter):
     net = nn.Module()
     net.paint, net.photograph = kind(paint), kind(photograph)
-    lesson.net = net
+    task.net = net
 
 
-def terms(lesson, step=0, seed=3):
+def terms(task, step=0, seed=3):
     """Terms of both losses."""
     torch.manual_seed(seed)
-    found = list(lesson.losses(step, 1.0, np.random.default_rng(seed)))
+    found = list(task.losses(step, 1.0, np.random.default_rng(seed)))
     assert [loss.trains for loss in found] == ["critic", "net"]
     return tuple({k: float(v.detach()) for k, v in loss.terms.items()} for loss in found)
 
@@ -134,7 +134,7 @@ def terms(lesson, step=0, seed=3):
 def unseen(picture, halvings):
     """A change of a picture (1 1 h w) that leaves its means what they are."""
     each = torch.eye(picture.numel()).view(-1, 1, *picture.shape[2:])
-    seen = cyclegan.sketch(each, halvings).flatten(1)
+    seen = cyclegan.downsample(each, halvings).flatten(1)
     change = torch.randn(1, picture.numel())
     return (change - torch.linalg.lstsq(seen.T, seen.T @ change.T).solution.T).view_as(picture)
 
@@ -143,11 +143,11 @@ def unseen(picture, halvings):
 def test_means_lie_where_the_picture_has_them_and_leave_no_stairs(halvings):
     rows, columns = (torch.arange(32.0)[slot] for slot in ((slice(None), None), (None,)))
     ramp = (0.3 + 0.01 * rows - 0.005 * columns).expand(1, 3, -1, -1)
-    blurred = cyclegan.enlarged(cyclegan.sketch(ramp, halvings), halvings)
+    blurred = cyclegan.upsample_means(cyclegan.downsample(ramp, halvings), halvings)
     inner = (..., slice(8, -8), slice(8, -8))
     torch.testing.assert_close(blurred[inner], ramp[inner], atol=1e-5, rtol=0)
     edge = (columns > rows).float().expand(1, 1, -1, -1)
-    blurred = cyclegan.enlarged(cyclegan.sketch(edge, halvings), halvings)[0, 0]
+    blurred = cyclegan.upsample_means(cyclegan.downsample(edge, halvings), halvings)[0, 0]
     along = torch.stack([blurred.diagonal(shift)[8:-8].std() for shift in (0, 1, 2)])
     assert float(along.max()) < 0.03  # 0.04 of plain squares
 
@@ -164,23 +164,23 @@ def test_a_generator_sees_nothing_but_means(direction, halvings):
     assert not torch.allclose(net(picture, grain), net(picture, -grain), atol=1e-3)
 
 
-def test_who_changes_nothing_loses_nothing_by_cycle_and_identity(lesson, monkeypatch):
-    monkeypatch.setattr(lesson, "_disguised", lambda pictures, direction: pictures)
-    stand_in(lesson)
-    _, found = terms(lesson)
+def test_who_changes_nothing_loses_nothing_by_cycle_and_identity(task, monkeypatch):
+    monkeypatch.setattr(task, "_recoloured", lambda pictures, direction: pictures)
+    stand_in(task)
+    _, found = terms(task)
     for name in ("cycle", "identity", "content"):
         assert found[name] == pytest.approx(0, abs=2e-3), name
     assert found["style"] > 0.5 and found["adversarial"] > 0
 
 
-def test_what_is_to_be_made_is_given_in_the_colours_of_the_other_kind(lesson):
+def test_what_is_to_be_made_is_given_in_the_colours_of_the_other_kind(task):
     """So a generator that leaves them is told so, and one that reaches its own kind is not."""
-    stand_in(lesson)
-    kept = terms(lesson)[1]["identity"]
-    stand_in(lesson, paint=float(LIGHT), photograph=float(DARK), kind=Reaching)
-    assert terms(lesson)[1]["identity"] < 0.2 * kept
-    dark, light = (lesson.held[direction] for direction in ("paint", "photograph"))
-    disguised = lesson._disguised(light, "paint")
+    stand_in(task)
+    kept = terms(task)[1]["identity"]
+    stand_in(task, paint=float(LIGHT), photograph=float(DARK), kind=Reaching)
+    assert terms(task)[1]["identity"] < 0.2 * kept
+    dark, light = (task.held[direction] for direction in ("paint", "photograph"))
+    disguised = task._recoloured(light, "paint")
     assert float(disguised.mean()) == pytest.approx(float(dark.mean()), abs=0.03)
     assert float((disguised - light).std()) < 0.02  # all else is left
 
@@ -191,71 +191,71 @@ def lights(*levels):
     return torch.tensor(levels)[:, None, None, None] + noise
 
 
-def test_colours_keep_their_place_among_their_kind(lesson):
+def test_colours_keep_their_place_among_their_kind(task):
     dark, light = (
-        Kind(lesson.perception, lights(*torch.linspace(least, most, 16).tolist()))
+        Domain(task.perception, lights(*torch.linspace(least, most, 16).tolist()))
         for least, most in ((0.1, 0.4), (0.7, 0.9))
     )
     moved = light.recolour(lights(0.1, 0.25, 0.4), dark).mean((1, 2, 3))
     torch.testing.assert_close(moved, torch.tensor([0.7, 0.8, 0.9]), atol=0.01, rtol=0)
 
 
-def test_the_goal_is_a_counterpart_in_colour(lesson):
+def test_the_goal_is_a_counterpart_in_colour(task):
     """The darkest of one kind are to be like the darkest of the other."""
     dark, light = (
-        Kind(
-            lesson.perception,
-            lights(*torch.linspace(least, most, 5).repeat_interleave(NEAR).tolist()),
+        Domain(
+            task.perception,
+            lights(*torch.linspace(least, most, 5).repeat_interleave(NEIGHBOURS).tolist()),
         )
         for least, most in ((0.1, 0.4), (0.7, 0.9))
     )
-    asked = light.counterparts(lights(0.1, 0.29, 0.4), dark)
+    asked = light.style_targets(lights(0.1, 0.29, 0.4), dark)
     _, mean, _ = asked["colour"]  # between those of two crops, too
     wanted = torch.tensor([[0.7] * 3, [0.827] * 3, [0.9] * 3])
     torch.testing.assert_close(mean, wanted, atol=0.01, rtol=0)
     tap = next(tap for tap in asked if tap != "colour")
     apart = (asked[tap][1][::2, None] - light.style[tap][1]).square().sum(2).argmin(1)
-    assert int(apart[0]) < NEAR and int(apart[1]) >= 4 * NEAR
+    assert int(apart[0]) < NEIGHBOURS and int(apart[1]) >= 4 * NEIGHBOURS
 
 
-def test_of_photographs_colours_are_asked_and_no_textures(lesson, monkeypatch):
+def test_of_photographs_colours_are_asked_and_no_textures(task, monkeypatch):
     asked = []
     whole = training.style_loss
     monkeypatch.setattr(
         training, "style_loss", lambda *given: asked.append(set(given[2])) or whole(*given)
     )
-    terms(lesson)
-    taps = set(lesson.perception.style_taps)
+    terms(task)
+    taps = set(task.perception.style_taps)
     assert asked == [taps, taps, {"colour"}, taps]
 
 
-def test_the_cycle_closes_where_one_undoes_the_other(lesson, monkeypatch):
-    monkeypatch.setattr(lesson, "_disguised", lambda pictures, direction: pictures)
-    stand_in(lesson, paint=0.2, photograph=-0.2)
-    _, found = terms(lesson)
+def test_the_cycle_closes_where_one_undoes_the_other(task, monkeypatch):
+    monkeypatch.setattr(task, "_recoloured", lambda pictures, direction: pictures)
+    stand_in(task, paint=0.2, photograph=-0.2)
+    _, found = terms(task)
     assert found["cycle"] == pytest.approx(0, abs=2e-3)
     assert found["identity"] > 0.1
-    stand_in(lesson, paint=0.2, photograph=0.2)
-    assert terms(lesson)[1]["cycle"] > 0.5
+    stand_in(task, paint=0.2, photograph=0.2)
+    assert terms(task)[1]["cycle"] > 0.5
 
 
-def test_a_generator_that_reaches_the_other_kind_has_its_style(lesson):
-    stand_in(lesson)
-    unmoved = terms(lesson)[1]["style"]
-    stand_in(lesson, paint=float(LIGHT), photograph=float(DARK), kind=Reaching)
-    assert terms(lesson)[1]["style"] < 0.5 * unmoved
-    stand_in(lesson, paint=float(DARK), photograph=float(LIGHT), kind=Reaching)
-    assert terms(lesson)[1]["style"] > unmoved
+def test_a_generator_that_reaches_the_other_kind_has_its_style(task):
+    stand_in(task)
+    unmoved = terms(task)[1]["style"]
+    stand_in(task, paint=float(LIGHT), photograph=float(DARK), kind=Reaching)
+    assert terms(task)[1]["style"] < 0.5 * unmoved
+    stand_in(task, paint=float(DARK), photograph=float(LIGHT), kind=Reaching)
+    assert terms(task)[1]["style"] > unmoved
 
 
-def descend(lesson, which, steps, rate):
+def descend(task, which, steps, rate):
     """The sum of one loss at each of some steps on it."""
-    nets = {"net": lesson.net, **lesson.critics}
+    nets = {"net": task.net, **task.discriminators}
     optimiser = torch.optim.Adam(nets[which].parameters(), rate, (0.5, 0.99))
     found = []
     for step in range(1, steps + 1):
         torch.manual_seed(step)
-        losses = lesson.losses(step, 1.0, np.random.default_rng(step))
+        losses = task.losses(step, 1.0, np.random.default_rng(step))
         loss = next(loss for loss in losses if loss.trains == which)
         optimiser.zero_grad()
         loss.total().backward()
@@ -264,51 +264,55 @@ def descend(lesson, which, steps, rate):
     return found
 
 
-def test_critics_learn_to_tell_and_are_not_steep_for_nothing(lesson):
-    stand_in(lesson)
-    found = descend(lesson, "critic", 6, 3e-3)
+def test_discriminators_learn_to_tell_and_are_not_steep_for_nothing(task):
+    stand_in(task)
+    found = descend(task, "critic", 6, 3e-3)
     assert found[-1] < 0.8 * found[0]
-    told, _ = terms(lesson, step=training.R1_EVERY)
-    assert told["r1"] > 0 and "r1" not in terms(lesson, step=1)[0]
+    told, _ = terms(task, step=training.R1_EVERY)
+    assert told["r1"] > 0 and "r1" not in terms(task, step=1)[0]
 
 
 def test_generators_learn_to_fool_and_take_their_own_directions():
-    """Critics that have learned what is dark and what is light turn each into the other."""
+    """Discriminators that have learned what is dark and what is light turn each into the other."""
     none = dict.fromkeys(("cycle", "identity", "style", "content"), 0.0)
-    lesson = a_lesson(flat(DARK, 0), flat(LIGHT, 1), **none)
-    real = lesson.net
-    stand_in(lesson)
-    descend(lesson, "critic", 6, 3e-3)
-    lesson.net = real
-    found = descend(lesson, "net", 5, 2e-3)
+    task = a_task(flat(DARK, 0), flat(LIGHT, 1), **none)
+    real = task.net
+    stand_in(task)
+    descend(task, "critic", 6, 3e-3)
+    task.net = real
+    found = descend(task, "net", 5, 2e-3)
     assert found[-1] < found[0]
     with torch.no_grad():
         for direction, sign in (("paint", 1), ("photograph", -1)):
-            given = lesson.held[direction]
-            made = lesson._repaint(lesson.net, direction, given)
+            given = task.held[direction]
+            made = task._repaint(task.net, direction, given)
             assert sign * float((made - given).mean()) > 0.02, direction
 
 
-def test_critics_are_asked_about_pairs_that_show_the_same(lesson, monkeypatch):
+def test_discriminators_are_asked_about_pairs_that_show_the_same(task, monkeypatch):
     """The painting that a logit is compared with is that whose means were painted again."""
-    stand_in(lesson)
-    monkeypatch.setattr(lesson, "_disguised", lambda pictures, direction: pictures)
+    stand_in(task)
+    monkeypatch.setattr(task, "_recoloured", lambda pictures, direction: pictures)
     compared = []
-    monkeypatch.setattr(training, "outdo", lambda *pair: compared.append(pair) or pair[0].sum())
-    terms(lesson)
-    first = compared[: len(compared) // 2]  # of the critics; paint: new, again; photograph: …
+    monkeypatch.setattr(
+        training, "relativistic_loss", lambda *pair: compared.append(pair) or pair[0].sum()
+    )
+    terms(task)
+    first = compared[
+        : len(compared) // 2
+    ]  # of the discriminators; paint: new, again; photograph: …
     again = [*first[3:6], *first[9:12]]
     for made, real in again:  # nothing was changed; spectral norms still settle
         torch.testing.assert_close(made, real, atol=1e-2, rtol=0)
     assert any(not torch.allclose(made, real, atol=5e-2) for made, real in first[:3])
 
 
-def test_each_loss_trains_its_own_nets(lesson):
-    for loss in lesson.losses(0, 1.0, np.random.default_rng(0)):
-        for net in (lesson.net, *lesson.critics.values()):
+def test_each_loss_trains_its_own_nets(task):
+    for loss in task.losses(0, 1.0, np.random.default_rng(0)):
+        for net in (task.net, *task.discriminators.values()):
             net.zero_grad(set_to_none=True)
         loss.total().backward()
-        nets = {"net": lesson.net, **lesson.critics}
+        nets = {"net": task.net, **task.discriminators}
         moved = {
             name: [p.grad is not None and bool(p.grad.any()) for p in net.parameters()]
             for name, net in nets.items()
@@ -317,14 +321,14 @@ def test_each_loss_trains_its_own_nets(lesson):
         assert not any(any(grads) for grads in moved.values())
 
 
-@pytest.mark.parametrize("taught", cyclegan.DIRECTIONS)
-def test_one_direction_may_be_learned_alone(taught):
-    lesson = a_lesson(flat(DARK, 0), flat(LIGHT, 1), ways=taught)
-    assert set(lesson.critics["critic"]) == {taught}
-    _, loss = lesson.losses(0, 1.0, np.random.default_rng(0))
+@pytest.mark.parametrize("directions", cyclegan.DIRECTIONS)
+def test_one_direction_may_be_learned_alone(directions):
+    task = a_task(flat(DARK, 0), flat(LIGHT, 1), ways=directions)
+    assert set(task.discriminators["critic"]) == {directions}
+    _, loss = task.losses(0, 1.0, np.random.default_rng(0))
     loss.total().backward()
-    moved = {name for name, p in lesson.net.named_parameters() if p.grad is not None}
-    assert len(moved) > 10 and {name.split(".")[0] for name in moved} == {taught}
+    moved = {name for name, p in task.net.named_parameters() if p.grad is not None}
+    assert len(moved) > 10 and {name.split(".")[0] for name in moved} == {directions}
 
 
 class Scrambling(nn.Module):
@@ -339,27 +343,27 @@ class Scrambling(nn.Module):
         return torch.cat((first + self.deviation * torch.randn_like(first), second))
 
 
-def test_paintings_keep_what_photographs_show_but_not_the_other_way_round(lesson, monkeypatch):
+def test_paintings_keep_what_photographs_show_but_not_the_other_way_round(task, monkeypatch):
     """A painting has dabs that no photograph needs to have."""
-    monkeypatch.setattr(lesson, "_disguised", lambda pictures, direction: pictures)
-    stand_in(lesson, photograph=0.3, kind=Scrambling)
-    assert terms(lesson)[1]["content"] == pytest.approx(0, abs=2e-3)
-    stand_in(lesson, paint=0.3, kind=Scrambling)
-    assert terms(lesson)[1]["content"] > 0.1
+    monkeypatch.setattr(task, "_recoloured", lambda pictures, direction: pictures)
+    stand_in(task, photograph=0.3, kind=Scrambling)
+    assert terms(task)[1]["content"] == pytest.approx(0, abs=2e-3)
+    stand_in(task, paint=0.3, kind=Scrambling)
+    assert terms(task)[1]["content"] > 0.1
 
 
 def test_a_run_may_go_on_from_a_pair_that_is_there():
-    lesson = a_lesson(flat(DARK, 0), flat(LIGHT, 1), start="ukiyoe")
+    task = a_task(flat(DARK, 0), flat(LIGHT, 1), start="ukiyoe")
     state = load_file(weights_folder() / "cyclegan_ukiyoe.safetensors")
-    for name, value in lesson.net.state_dict().items():
+    for name, value in task.net.state_dict().items():
         assert torch.equal(value, state[name].float()), name
 
 
-def test_scores_and_sheet(lesson):
-    stand_in(lesson)
+def test_scores_and_sheet(task):
+    stand_in(task)
     with torch.no_grad():
-        scores = lesson.score(lesson.net)
-        shown = lesson.sample(lesson.net)
+        scores = task.score(task.net)
+        shown = task.sample(task.net)
     assert scores["paint"] == pytest.approx(1, abs=0.05)  # nothing gained
     assert scores["photograph"] == pytest.approx(1, abs=0.05)
     assert scores["cycle"] == pytest.approx(0, abs=1e-3)

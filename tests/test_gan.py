@@ -26,17 +26,17 @@ from styleplug.methods.gan import METHOD as GAN
 from styleplug.methods.shared.style_generator import DECODER
 from styleplug.nets import architecture, vae
 from styleplug.nets.dcgan import Unit
-from styleplug.nets.generator import CANVAS, NOISE, STYLE, Dense
+from styleplug.nets.generator import LATENT_SHAPE, NOISE, STYLE, Dense
 from styleplug.store import Store, weights_folder
 from styleplug.store.classes import classes_as_metadata
 from styleplug.training import load_task
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Materials
+from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import classifier as judge
-from styleplug.training.tasks import gan as apprenticeship
-from styleplug.training.tasks.shared import eigen
-from styleplug.training.tasks.shared import generation as training
-from styleplug.training.tasks.shared.canvas import SketchCritic
+from styleplug.training.tasks import gan as distillation
+from styleplug.training.tasks.shared import generator as training
+from styleplug.training.tasks.shared import principal_components
+from styleplug.training.tasks.shared.latent_space import LayoutDiscriminator
 
 METHODS = {"gan": GAN, "dcgan": DCGAN, "cgan": CGAN}
 GOLDEN = Path(__file__).parent / "golden"
@@ -131,23 +131,23 @@ def test_nets_are_small_and_paint_what_they_say(arch, nets, pictures):
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_a_sketch_is_linear_in_its_style(arch, nets):
+def test_a_layout_is_linear_in_its_style(arch, nets):
     net = nets[arch]
     one, other = torch.randn(2, 1, len(net.basis))
-    middle = (net.sketch(one) + net.sketch(other)) / 2
-    torch.testing.assert_close(net.sketch((one + other) / 2), middle, atol=1e-4, rtol=1e-4)
-    assert float((net.draw(one) - net.sketch(one)).abs().mean()) > 1e-3
+    middle = (net.layout(one) + net.layout(other)) / 2
+    torch.testing.assert_close(net.layout((one + other) / 2), middle, atol=1e-4, rtol=1e-4)
+    assert float((net.paint_scaled(one) - net.layout(one)).abs().mean()) > 1e-3
 
 
-def test_dense_layers_alone_see_the_whole_sketch(nets):
+def test_dense_layers_alone_see_the_whole_layout(nets):
     """There is no convolution, and what a corner shows changes what is painted in every other."""
     painter = nets["gan"].painter
     assert not [part for part in painter.modules() if isinstance(part, nn.Conv2d)]
-    sketch, style = torch.randn(1, *CANVAS), torch.randn(1, STYLE)
-    other = sketch.clone()
+    layout, style = torch.randn(1, *LATENT_SHAPE), torch.randn(1, STYLE)
+    other = layout.clone()
     other[..., :2, :2] += 1
-    changed = (painter(other, style) - painter(sketch, style)).abs().sum(1)[0]
-    assert changed.shape == CANVAS[1:] and float(changed.min()) > 1e-5
+    changed = (painter(other, style) - painter(layout, style)).abs().sum(1)[0]
+    assert changed.shape == LATENT_SHAPE[1:] and float(changed.min()) > 1e-5
 
 
 # What is made of noise
@@ -235,49 +235,49 @@ def test_backends_agree(arch, run, nets, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def materials():
+def datasets():
     torch.set_num_threads(1)
     arrays = [(make_photo(90, 80, seed).pixels * 255).astype(np.uint8) for seed in range(9)]
     pictures = Pictures.of(arrays, ["sea"] * 6 + ["forest"] * 3)
-    return Materials(pictures, pictures, pictures, pictures)
+    return Datasets(pictures, pictures, pictures, pictures)
 
 
-def taught(arch, materials, **values):
+def taught(arch, datasets, **values):
     torch.manual_seed(0)
-    task = load_task(arch)
-    params = task.params.of({"batch": 4, **values})
-    return task.lesson(materials, params, torch.device("cpu"), 1)
+    spec = load_task(arch)
+    params = spec.params.of({"batch": 4, **values})
+    return spec.factory(datasets, params, torch.device("cpu"), 1)
 
 
 @pytest.fixture(scope="module")
-def copied(materials):
-    """Lessons as `taught` gives them: made once, and copied for each test."""
-    made = cache(lambda arch, **values: taught(arch, materials, **values))
+def copied(datasets):
+    """Tasks as `taught` gives them: made once, and copied for each test."""
+    made = cache(lambda arch, **values: taught(arch, datasets, **values))
     return lambda arch, **values: copy.deepcopy(made(arch, **values))
 
 
 @pytest.fixture(scope="module")
-def lesson(materials):
+def task(datasets):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "SCORED", 8)
-        yield taught("gan", materials)
+        yield taught("gan", datasets)
 
 
 @pytest.fixture(scope="module")
-def classes(materials):
+def classes(datasets):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "SCORED", 2)
-        yield taught("cgan", materials)
+        yield taught("cgan", datasets)
 
 
-def step(lesson, number=1, seed=0):
-    """One step, descended; the losses by what they train."""
+def step(task, number=1, seed=0):
+    """One step of each optimiser; the losses by what they train."""
     torch.manual_seed(seed)
     found = {}
-    nets = {"net": lesson.net, **lesson.critics}
-    for loss in lesson.losses(number, 0.0, np.random.default_rng(seed)):
+    nets = {"net": task.net, **task.discriminators}
+    for loss in task.losses(number, 0.0, np.random.default_rng(seed)):
         net = nets[loss.trains]
-        optimiser = torch.optim.Adam(net.parameters(), 1e-4, lesson.betas)
+        optimiser = torch.optim.Adam(net.parameters(), 1e-4, task.betas)
         for other in nets.values():
             other.zero_grad()
         loss.total().backward()
@@ -288,27 +288,27 @@ def step(lesson, number=1, seed=0):
     return found
 
 
-def test_each_loss_moves_its_own_net_and_no_other(lesson, classes):
-    """First the painter alone is taught not to stray; then it has a critic, too."""
-    found = step(lesson, number=0)
+def test_each_loss_moves_its_own_net_and_no_other(task, classes):
+    """First the painter alone is taught not to stray; then it has a discriminator, too."""
+    found = step(task, number=0)
     assert set(found["styles"]) == {"styles", "styles r1"}
     assert set(found["net"]) == {"likeness"} and "canvases" not in found
-    found = step(classes, number=training.ALONE + 2)
+    found = step(classes, number=training.RECONSTRUCTION_STEPS + 2)
     assert set(found["canvases"]) == {"critic"} and set(found["styles"]) == {"styles", "styles r1"}
     assert set(found["net"]) == {"likeness", "painter"}
-    assert "styles r1" not in step(classes, number=training.ALONE + 3)["styles"]
+    assert "styles r1" not in step(classes, number=training.RECONSTRUCTION_STEPS + 3)["styles"]
 
 
 @pytest.mark.parametrize("name", ["styles", "canvases"])
-def test_critics_learn_to_tell(name, copied):
-    lesson = copied("dcgan", batch=8)
-    lesson.net.mapping.exit.bias.data += 0.5  # what is made is not yet like what is real
-    lesson.net.painter.exit.bias.data += 0.1
-    optimiser = torch.optim.Adam(lesson.critics[name].parameters(), 2e-3, lesson.betas)
+def test_discriminators_learn_to_tell(name, copied):
+    task = copied("dcgan", batch=8)
+    task.net.mapping.exit.bias.data += 0.5  # what is made is not yet like what is real
+    task.net.painter.exit.bias.data += 0.1
+    optimiser = torch.optim.Adam(task.discriminators[name].parameters(), 2e-3, task.betas)
     losses = []
     for number in range(12):
         torch.manual_seed(number)
-        every = lesson.losses(training.ALONE + 1, 0.0, np.random.default_rng(number))
+        every = task.losses(training.RECONSTRUCTION_STEPS + 1, 0.0, np.random.default_rng(number))
         loss = next(loss for loss in every if loss.trains == name)
         optimiser.zero_grad()
         loss.total().backward()
@@ -318,13 +318,13 @@ def test_critics_learn_to_tell(name, copied):
 
 
 def test_the_net_learns_to_fool(copied):
-    """The same critics, asked again and again: their verdict on what is made grows milder."""
-    lesson = copied("dcgan")
-    optimiser = torch.optim.Adam(lesson.net.parameters(), 1e-3, lesson.betas)
+    """Against discriminators that stay as they are, the loss of the generator falls."""
+    task = copied("dcgan")
+    optimiser = torch.optim.Adam(task.net.parameters(), 1e-3, task.betas)
     losses = []
     for _ in range(6):
         torch.manual_seed(1)
-        found = lesson.losses(training.ALONE + 1, 0.0, np.random.default_rng(1))
+        found = task.losses(training.RECONSTRUCTION_STEPS + 1, 0.0, np.random.default_rng(1))
         ours = [loss.terms for loss in found if loss.trains == "net"]
         total = ours[0]["map"] + ours[-1]["painter"]
         optimiser.zero_grad()
@@ -336,43 +336,43 @@ def test_the_net_learns_to_fool(copied):
 
 @pytest.mark.parametrize("arch", METHODS)
 def test_a_mapping_learns_from_what_is_painted_of_its_styles(arch, copied):
-    lesson = copied(arch)
-    found = list(lesson._canvases(training.ALONE, np.random.default_rng(0)))[-1]
+    task = copied(arch)
+    found = list(task._painter_losses(training.RECONSTRUCTION_STEPS, np.random.default_rng(0)))[-1]
     found.terms["painter"].backward()
-    for part in (lesson.net.mapping, lesson.net.painter):
+    for part in (task.net.mapping, task.net.painter):
         assert any(bool(p.grad.any()) for p in part.parameters())
 
 
-def test_a_critic_of_sketches_sees_nothing_else_of_a_style(copied):
+def test_a_discriminator_of_layouts_sees_nothing_else_of_a_style(copied):
     net = copied("dcgan").net
     net.basis[5] = 0
-    critic = SketchCritic(net, torch.randn(64, STYLE))
+    discriminator = LayoutDiscriminator(net, torch.randn(64, STYLE))
     style = torch.randn(4, STYLE)
     unseen, seen = style.clone(), style.clone()
     unseen[:, 5] += 3
     seen[:, 0] += 3
-    torch.testing.assert_close(critic(unseen), critic(style))
-    assert not torch.allclose(critic(seen), critic(style), atol=1e-3)
+    torch.testing.assert_close(discriminator(unseen), discriminator(style))
+    assert not torch.allclose(discriminator(seen), discriminator(style), atol=1e-3)
 
 
-def test_critics_are_told_the_class(classes, monkeypatch):
+def test_discriminators_are_told_the_class(classes, monkeypatch):
     """Of the pictures that were drawn; what is made is made of the same classes."""
-    told = []
+    labels_if_any = []
     for name, method in (("styles", "forward"), ("canvases", "each")):
-        asked = getattr(classes.critics[name], method)
+        asked = getattr(classes.discriminators[name], method)
 
         def ask(seen, labels, name=name, asked=asked):
-            told.append(name)
-            assert torch.equal(labels, classes.bank.labels[classes.bank.chosen])
+            labels_if_any.append(name)
+            assert torch.equal(labels, classes.bank.labels[classes.bank.drawn])
             return asked(seen, labels)
 
-        monkeypatch.setattr(classes.critics[name], method, ask)
-    list(classes.losses(training.ALONE + 1, 0.0, np.random.default_rng(0)))
-    assert told == ["styles"] * 3 + ["canvases"] * 3
+        monkeypatch.setattr(classes.discriminators[name], method, ask)
+    list(classes.losses(training.RECONSTRUCTION_STEPS + 1, 0.0, np.random.default_rng(0)))
+    assert labels_if_any == ["styles"] * 3 + ["canvases"] * 3
 
 
 @pytest.mark.parametrize("arch", ["gan", "dcgan"])
-def test_a_net_that_is_there_learns_on_with_other_eigenpictures(arch, materials):
+def test_a_net_that_is_there_learns_on_with_other_components(arch, datasets):
     """What it makes of noise stays what it was, as nearly as the new ones can say it."""
     torch.manual_seed(0)
     net = architecture(arch).build()
@@ -384,22 +384,22 @@ def test_a_net_that_is_there_learns_on_with_other_eigenpictures(arch, materials)
     turn = torch.randn(STYLE, STYLE) / STYLE**0.5 + torch.eye(STYLE)
     basis = torch.linalg.solve(turn, net.basis.flatten(1)).view_as(net.basis)
     moved = net.plain + torch.tensordot(torch.randn(1, STYLE), basis, 1)
-    eigen.translate(net, basis, moved)
+    principal_components.change_basis(net, basis, moved)
     net.basis.copy_(basis)
     net.plain.copy_(moved)
     noise = torch.randn(4, NOISE)
     with torch.no_grad():
         for found, wanted in (
-            (net.draw(net.map(noise)), before.draw(before.map(noise))),
-            (net.draw(net.centre), before.draw(before.centre)),
+            (net.paint_scaled(net.map(noise)), before.paint_scaled(before.map(noise))),
+            (net.paint_scaled(net.centre), before.paint_scaled(before.centre)),
         ):
             assert float((found - wanted).square().mean() / wanted.square().mean()) < 1e-3
 
 
 @pytest.mark.parametrize("arch", ["gan", "dcgan"])
-def test_a_lesson_starts_from_the_embedded_net(arch, materials):
-    """Of another folder, so that sketches cannot be just what they were."""
-    nets = {start: taught(arch, materials, start=start).net for start in ("scratch", "embedded")}
+def test_a_task_starts_from_the_embedded_net(arch, datasets):
+    """Of another folder, so that layouts cannot be just what they were."""
+    nets = {start: taught(arch, datasets, start=start).net for start in ("scratch", "embedded")}
     state = load_file(weights_folder() / f"{arch}.safetensors")
     for name in ("mapping.entry.weight", "painter.exit.weight"):
         same = {
@@ -410,42 +410,46 @@ def test_a_lesson_starts_from_the_embedded_net(arch, materials):
     torch.testing.assert_close(nets["embedded"].basis, nets["scratch"].basis)
 
 
-def test_dense_layers_are_apprentices_of_convolutions_first(materials):
+def test_dense_layers_are_apprentices_of_convolutions_first(datasets):
     """They map noise as the other does, and learn what it paints; then the games begin."""
-    lesson = taught("gan", materials, start="dcgan", batch=8)
+    task = taught("gan", datasets, start="dcgan", batch=8)
     state = load_file(weights_folder() / "dcgan.safetensors")
-    entry = lesson.net.mapping.entry.weight.detach()
+    entry = task.net.mapping.entry.weight.detach()
     torch.testing.assert_close(entry, state["mapping.entry.weight"].float())
-    optimiser = torch.optim.Adam(lesson.net.parameters(), 1e-3)
+    optimiser = torch.optim.Adam(task.net.parameters(), 1e-3)
     found, rates = [], []
-    for progress in np.linspace(0, 0.99 * apprenticeship.APPRENTICE, 25):
+    for progress in np.linspace(0, 0.99 * distillation.DISTILLATION_SHARE, 25):
         torch.manual_seed(0)
-        (loss,) = lesson.losses(0, progress, np.random.default_rng(0))
+        (loss,) = task.losses(0, progress, np.random.default_rng(0))
         optimiser.zero_grad()
         loss.total().backward()
         optimiser.step()
         found.append(float(loss.terms["apprentice"].detach()))
-        rates.append(lesson.rates["net"])
-        assert lesson.betas == apprenticeship.STEADY
+        rates.append(task.rate_factors["net"])
+        assert task.betas == distillation.DISTILLATION_BETAS
     assert found[0] == pytest.approx(1) and found[-1] < 0.8
     assert rates == sorted(rates, reverse=True) and rates[0] > 5 * rates[-1]
     games = list(
-        lesson.losses(training.ALONE, 1.01 * apprenticeship.APPRENTICE, np.random.default_rng(0))
+        task.losses(
+            training.RECONSTRUCTION_STEPS,
+            1.01 * distillation.DISTILLATION_SHARE,
+            np.random.default_rng(0),
+        )
     )
     assert {"styles", "map", "critic", "painter"} <= {name for loss in games for name in loss.terms}
-    usual = training.GeneratorLesson
-    assert lesson.rates == usual.rates and lesson.betas == usual.betas
+    usual = training.GeneratorTask
+    assert task.rate_factors == usual.rate_factors and task.betas == usual.betas
 
 
 @pytest.mark.parametrize("arch", ["gan", "dcgan"])
-def test_the_painter_learns_what_sketches_lack(arch, copied):
+def test_the_painter_learns_what_layouts_lack(arch, copied):
     """Of real styles, that is: what it adds brings them nearer to the pictures."""
-    lesson = copied(arch, batch=8)
-    optimiser = torch.optim.Adam(lesson.net.painter.parameters(), 1e-3)
+    task = copied(arch, batch=8)
+    optimiser = torch.optim.Adam(task.net.painter.parameters(), 1e-3)
     losses = []
     for _ in range(12):
         torch.manual_seed(0)
-        loss = list(lesson._canvases(0, np.random.default_rng(0)))[-1]
+        loss = list(task._painter_losses(0, np.random.default_rng(0)))[-1]
         optimiser.zero_grad()
         loss.total().backward()
         optimiser.step()
@@ -453,12 +457,12 @@ def test_the_painter_learns_what_sketches_lack(arch, copied):
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_styles_are_what_pictures_have_of_eigenpictures():
+def test_styles_are_what_pictures_have_of_components():
     torch.manual_seed(0)
     parts = torch.randn(200, 3) * torch.tensor([5.0, 2.0, 1.0])
     pictures = (parts @ torch.randn(3, 3 * 8 * 8)).view(200, 3, 8, 8) + 0.5
-    found = eigen.Eigenpictures(pictures, 12)
-    styles = found.styles(pictures)
+    found = principal_components.PrincipalComponents(pictures, 12)
+    styles = found.project(pictures)
     assert styles.shape == (200, 12)
     assert float(styles[:, 3:].abs().max()) < 0.02 * float(styles[:, :3].std())
     strengths = styles[:, :3].std(0)
@@ -467,18 +471,18 @@ def test_styles_are_what_pictures_have_of_eigenpictures():
     assert float((covariance - covariance.diag().diag()).abs().max()) < 0.05 * float(
         covariance.diag().min()
     )
-    basis, plain = eigen.regression(styles, pictures)
+    basis, plain = principal_components.fit_linear(styles, pictures)
     found = plain + torch.tensordot(styles, basis, 1)
     torch.testing.assert_close(found, pictures, atol=0.1, rtol=0)
 
 
-def test_a_lesson_begins_with_sketches_of_its_pictures(lesson, materials):
+def test_a_task_begins_with_layouts_of_its_pictures(task, datasets):
     """Nine pictures and their mirror images have fewer directions than styles have numbers."""
-    pictures = lesson.bank.draw(np.random.default_rng(3), 6)
-    style = lesson.eigenpictures.styles(pictures)
-    canvases = lesson.canvas.read(pictures)
-    error = (lesson.net.sketch(style) - canvases).square().mean()
-    plain = (lesson.net.plain - canvases).square().mean()
+    pictures = task.bank.draw(np.random.default_rng(3), 6)
+    style = task.components.project(pictures)
+    latents = task.latent_space.encode(pictures)
+    error = (task.net.layout(style) - latents).square().mean()
+    plain = (task.net.plain - latents).square().mean()
     assert float(error) < 0.6 * float(plain)
 
 
@@ -488,7 +492,7 @@ def test_means_follow_the_styles_of_their_class(classes):
     labels = torch.tensor([0, 1, 1, 1])
     styles = torch.randn(4, STYLE)
     for _ in range(800):
-        classes._follow(styles, labels)
+        classes._update_centre(styles, labels)
     torch.testing.assert_close(mean[0], styles[0], atol=0.01, rtol=0)
     torch.testing.assert_close(mean[1], styles[1:].mean(0), atol=0.01, rtol=0)
     assert not mean[2:].any()
@@ -504,7 +508,7 @@ def test_classes_are_named_and_small_ones_drawn_more_often(classes):
 
 
 def test_a_step_with_classes_scores_and_samples(classes):
-    found = step(classes, number=training.ALONE + 1)
+    found = step(classes, number=training.RECONSTRUCTION_STEPS + 1)
     assert np.isfinite([value for terms in found.values() for value in terms.values()]).all()
     with torch.no_grad():
         scores, sheet = classes.score(classes.net), classes.sample(classes.net)
@@ -513,29 +517,29 @@ def test_a_step_with_classes_scores_and_samples(classes):
 
 
 @pytest.mark.parametrize("arch", ["cgan", "classifier"])
-def test_classes_are_folders_of_which_there_must_be_two(arch, materials):
-    alone = Pictures.of(materials.pictures.arrays, ["sea"] * 9)
+def test_classes_are_folders_of_which_there_must_be_two(arch, datasets):
+    alone = Pictures.of(datasets.pictures.arrays, ["sea"] * 9)
     with pytest.raises(UsageError, match="one folder"):
-        taught(arch, Materials(alone, alone, alone, alone))
+        taught(arch, Datasets(alone, alone, alone, alone))
     with pytest.raises(UsageError, match="got 17 classes .*expected 2 to 16"):
         training.several(tuple(map(str, range(17))))
 
 
-def test_the_judge_learns(materials):
-    lesson = taught("classifier", materials, batch=8)
-    assert lesson.classes == ("forest", "sea")
-    optimiser = torch.optim.Adam(lesson.net.parameters(), 2e-3)
+def test_the_judge_learns(datasets):
+    task = taught("classifier", datasets, batch=8)
+    assert task.classes == ("forest", "sea")
+    optimiser = torch.optim.Adam(task.net.parameters(), 2e-3)
     losses = []
     for number in range(10):
         torch.manual_seed(number)
-        (loss,) = lesson.losses(number, 0.0, np.random.default_rng(number))
+        (loss,) = task.losses(number, 0.0, np.random.default_rng(number))
         optimiser.zero_grad()
         loss.total().backward()
         optimiser.step()
         losses.append(float(loss.total().detach()))
     assert losses[-1] < 0.5 * losses[0]
     with torch.no_grad():
-        scores, sheet = lesson.score(lesson.net), lesson.sample(lesson.net)
+        scores, sheet = task.score(task.net), task.sample(task.net)
     assert 0 <= scores["error"] <= 1 and sheet.shape[2] == 3
     assert judge.SMOOTHING < 1
 

@@ -123,7 +123,7 @@ NO_MESSAGES = {
     "error of all", "feature critic", "pixel critic", "styles r1",  # scores and losses
 }  # fmt: skip
 DECLARES = {  # what has places
-    "field", "Slot", "Task", "batch", "crop", "Hub", "title", "summary", "paper",
+    "field", "Slot", "TaskSpec", "batch", "crop", "Hub", "title", "summary", "paper",
 }  # fmt: skip
 
 
@@ -248,8 +248,8 @@ def test_a_wrong_recipe_is_told_in_every_language(to: str, text: str) -> None:
 def test_notes_are_told_in_the_language_of_the_page() -> None:
     frame = Frame(1, 2, note="downloading vgg19 41 of 80 MB")
     assert "正在下载 vgg19：41 / 80 MB" in render.progress(Moment(frame, None, {}, None), "zh")
-    assert "x.txt 不是图片" in notes(["x.txt is no picture"], "zh")
-    assert "x.txt is no picture" in notes(["x.txt is no picture"], "en")
+    assert "x.txt 不是图片" in notes(["x.txt is not a picture"], "zh")
+    assert "x.txt is not a picture" in notes(["x.txt is not a picture"], "en")
 
 
 # Another language -----------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def test_every_library_gets_as_many_threads_as_can_run(has, gets, monkeypatch):
 def test_training_pictures_keep_to_the_limit_of_the_group(tmp_path, monkeypatch):
     budgets = []
     monkeypatch.setattr(machine, "cgroup_limit_mb", lambda: 100.0)
-    monkeypatch.setattr(pictures, "_bounds", lambda _, most: budgets.append(most) or (64, 1))
+    monkeypatch.setattr(pictures, "_memory_limits", lambda _, most: budgets.append(most) or (64, 1))
     write(Picture(np.zeros((20, 20, 3), np.float32)), tmp_path / "a.png")
     pictures.Pictures([tmp_path])
     assert budgets == [20 * 2**20]

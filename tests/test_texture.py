@@ -18,7 +18,7 @@ from styleplug.nets import texture
 from styleplug.store import weights_folder
 from styleplug.swatches import SWATCHES
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Materials
+from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import texture as training
 
 
@@ -86,12 +86,12 @@ def test_the_net_is_small_enough_to_be_embedded():
 
 def test_what_wraps_around_is_rolled_with_the_noise(functions):
     """So there is no border: a texture rolled is the texture of the noise rolled."""
-    latent, *noises = (part.numpy()[:1] for part in functions["decode"].module.examples())
+    latent, *draw_noises = (part.numpy()[:1] for part in functions["decode"].module.examples())
     names = functions["decode"].module.inputs[1:]
-    whole = functions["decode"](latent=latent, **dict(zip(names, noises, strict=True)))
+    whole = functions["decode"](latent=latent, **dict(zip(names, draw_noises, strict=True)))
     rolled = [
         np.roll(noise, (32 // stride, 48 // stride), (2, 3))
-        for noise, stride in zip(noises, texture.STRIDES, strict=True)
+        for noise, stride in zip(draw_noises, texture.STRIDES, strict=True)
     ]
     moved = functions["decode"](latent=latent, **dict(zip(names, rolled, strict=True)))
     expected = np.roll(whole["picture"], (32, 48), (2, 3))
@@ -100,9 +100,11 @@ def test_what_wraps_around_is_rolled_with_the_noise(functions):
 
 def test_a_pixel_depends_on_no_noise_beyond_the_margin():
     net, margin = texture.build().decoder, texture.Decode.margin
-    noises = [n.requires_grad_(True) for n in training.noises(1, 320, 320, torch.device("cpu"))]
-    net(torch.zeros(1, texture.LATENT), *noises)[0, :, 160:176, 160:176].sum().backward()
-    for noise, stride in zip(noises, texture.STRIDES, strict=True):
+    draw_noises = [
+        n.requires_grad_(True) for n in training.draw_noises(1, 320, 320, torch.device("cpu"))
+    ]
+    net(torch.zeros(1, texture.LATENT), *draw_noises)[0, :, 160:176, 160:176].sum().backward()
+    for noise, stride in zip(draw_noises, texture.STRIDES, strict=True):
         for axis in (1, 2):
             seen = noise.grad[0].abs().amax([n for n in (0, 1, 2) if n != axis]).nonzero() * stride
             assert 160 - int(seen.min()) <= margin
@@ -142,7 +144,7 @@ def test_textures_are_preferred_to_things():
     spot = flat.copy()
     spot[:, 20:40, 20:40] = busy[:, 20:40, 20:40]
     patches = torch.from_numpy(np.stack([busy, halves, spot, flat]).astype(np.uint8))
-    first, *others = training.textured(patches).tolist()
+    first, *others = training.texture_score(patches).tolist()
     assert first > 4 * max(others) and others[-1] == 0
 
 
@@ -169,7 +171,7 @@ def test_small_pictures_are_enlarged():
 def test_the_sliced_distance_is_that_of_sorted_values():
     """Of one channel it is exact: values in order, however they lie."""
     one, other = torch.rand(2, 1, 30), torch.rand(2, 1, 30)
-    found = training.sliced(one, other, torch.ones(1, 1))
+    found = training.sliced_wasserstein(one, other, torch.ones(1, 1))
     ordered = [part[:, 0].sort().values for part in (one, other)]
     torch.testing.assert_close(found, (ordered[0] - ordered[1]).square().mean(1))
 
@@ -177,17 +179,17 @@ def test_the_sliced_distance_is_that_of_sorted_values():
 def test_a_texture_is_like_itself_wherever_its_marks_lie():
     features = torch.rand(2, 5, 8, 8) * torch.arange(1, 6)[:, None, None]
     moved = features.roll((3, 2), (2, 3))
-    assert all(float(part) < 1e-9 for part in training.unlike(moved, features).values())
+    assert all(float(part) < 1e-9 for part in training.statistics_loss(moved, features).values())
     for other in (features * 1.5, features + 0.5, features.flip(1)):
-        assert all(float(part) >= 0 for part in training.unlike(other, features).values())
-    terms = training.unlike(features + 0.5, features)
+        assert all(float(part) >= 0 for part in training.statistics_loss(other, features).values())
+    terms = training.statistics_loss(features + 0.5, features)
     assert float(terms["mean"]) > 0.1 and float(terms["covariance"]) < 1e-6
-    assert float(training.unlike(features * 1.5, features)["covariance"]) > 0.5
-    assert float(training.unlike(features.square(), features)["sliced"]) > 0.01
+    assert float(training.statistics_loss(features * 1.5, features)["covariance"]) > 0.5
+    assert float(training.statistics_loss(features.square(), features)["sliced"]) > 0.01
 
 
 @pytest.fixture(scope="module")
-def lesson():
+def task():
     patch = pytest.MonkeyPatch()
     patch.setattr(training, "JUDGED", 8)
     patch.setattr(training, "FITTED", 8)
@@ -196,38 +198,40 @@ def lesson():
     pictures = Pictures.of(
         [(SWATCHES[name].paint()[:96, :96] * 255).astype(np.uint8) for name in ("waves", "glass")]
     )
-    materials = Materials(pictures, pictures, pictures, pictures)
-    params = training.TextureTraining(size=32, batch=4)
-    yield training.TASK.lesson(materials, params, torch.device("cpu"), 1)
+    datasets = Datasets(pictures, pictures, pictures, pictures)
+    params = training.TextureParams(size=32, batch=4)
+    yield training.TASK.factory(datasets, params, torch.device("cpu"), 1)
     patch.undo()
 
 
-def test_a_step_depends_on_its_generators_alone(lesson):
+def test_a_step_depends_on_its_generators_alone(task):
     totals = []
     for _ in range(2):
         torch.manual_seed(5)
-        losses = lesson.losses(1, 0.0, np.random.default_rng(3))
+        losses = task.losses(1, 0.0, np.random.default_rng(3))
         totals.append([float(loss.total().detach()) for loss in losses])
     assert len(totals[0]) == 2
     assert totals[0] == pytest.approx(totals[1], rel=1e-2)  # a spectral norm is refined each time
 
 
-def test_it_learns_what_a_texture_looks_like(lesson):
-    nets = {"net": lesson.net, **lesson.critics}
+def test_it_learns_what_a_texture_looks_like(task):
+    nets = {"net": task.net, **task.discriminators}
     optimisers = {
         n: torch.optim.Adam(net.parameters(), 2e-3, (0.5, 0.99)) for n, net in nets.items()
     }
-    unlike = []
+    statistics_loss = []
     for step in range(10):
         torch.manual_seed(step)
-        for loss in lesson.losses(step, 0.0, np.random.default_rng(0)):
+        for loss in task.losses(step, 0.0, np.random.default_rng(0)):
             optimisers[loss.trains].zero_grad()
             loss.total().backward()
             optimisers[loss.trains].step()
-        unlike.append(sum(float(loss.terms[n].detach()) for n in ("covariance", "mean", "sliced")))
-    assert sum(unlike[-3:]) < 0.9 * sum(unlike[:3])
+        statistics_loss.append(
+            sum(float(loss.terms[n].detach()) for n in ("covariance", "mean", "sliced"))
+        )
+    assert sum(statistics_loss[-3:]) < 0.9 * sum(statistics_loss[:3])
     with torch.no_grad():
-        scores, sheet = lesson.score(lesson.net), lesson.sample(lesson.net)
+        scores, sheet = task.score(task.net), task.sample(task.net)
     assert next(iter(scores)) == "kernel" and np.isfinite(list(scores.values())).all()
     assert sheet.shape == (6 * 32, 8 * 32, 3)
     assert 0 <= sheet.min() and sheet.max() <= 1

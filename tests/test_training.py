@@ -54,9 +54,9 @@ def make(folder, teacher_file, tmp_path, monkeypatch, no_curve):
     for name, value in {
         "POOL": 2,
         "POOL_FROM": 0,
-        "COUNTED": 8,
-        "JUDGED": 2,
-        "JUDGED_STEPS": 2,
+        "COMPONENT_CROPS": 8,
+        "SCORED_PAIRS": 2,
+        "SCORED_STEPS": 2,
     }.items():
         monkeypatch.setattr(encoder, name, value)
     torch.set_num_threads(1)
@@ -78,13 +78,13 @@ def make(folder, teacher_file, tmp_path, monkeypatch, no_curve):
 
 
 @pytest.fixture
-def lesson(folder, teacher_file, monkeypatch):
-    """A lesson that has not begun."""
-    monkeypatch.setattr(encoder, "COUNTED", 8)
+def task(folder, teacher_file, monkeypatch):
+    """A task before its first step."""
+    monkeypatch.setattr(encoder, "COMPONENT_CROPS", 8)
     pictures = Pictures([folder])
-    materials = encoder.Materials(pictures, pictures, pictures, pictures, str(teacher_file))
-    params = encoder.EncoderTraining.of({"size": 64, "batch": 1})
-    return encoder.EncoderLesson(materials, params, DEVICE, 0)
+    datasets = encoder.Datasets(pictures, pictures, pictures, pictures, str(teacher_file))
+    params = encoder.EncoderParams.of({"size": 64, "batch": 1})
+    return encoder.EncoderTask(datasets, params, DEVICE, 0)
 
 
 def test_encoder_run_stopped_and_resumed_ends_with_the_same_weights(make, tmp_path):
@@ -104,11 +104,11 @@ def test_encoder_run_without_teacher_is_refused_with_the_option_to_give(folder, 
         Setup.of(load_task("encoder"), data=[folder], styles=[folder], out=tmp_path / "run")
 
 
-def test_encoder_steps_lower_the_loss(lesson):
-    optimiser = torch.optim.Adam(lesson.net.parameters(), 2e-3)
+def test_encoder_steps_lower_the_loss(task):
+    optimiser = torch.optim.Adam(task.net.parameters(), 2e-3)
     totals = []
     for _ in range(8):
-        for loss in lesson.losses(0, 0.0, np.random.default_rng(0)):
+        for loss in task.losses(0, 0.0, np.random.default_rng(0)):
             optimiser.zero_grad()
             loss.total().backward()
             optimiser.step()
@@ -116,27 +116,27 @@ def test_encoder_steps_lower_the_loss(lesson):
     assert totals[-1] < 0.9 * totals[0]
 
 
-def test_pool_pictures_come_nearer_to_their_painting(lesson, monkeypatch):
+def test_pool_pictures_come_nearer_to_their_painting(task, monkeypatch):
     monkeypatch.setattr(encoder, "POOL", 1)
-    pool = encoder.Pool(lesson.materials, lesson.params, 0, DEVICE)
+    pool = encoder.Pool(task.datasets, task.params, 0, DEVICE)
     distances = []
     for step in range(20):
         chosen, pictures, styles = pool.visit(step)
         with torch.no_grad():
-            style = encoder.predict(lesson.net, styles)
-            content = encoder.predict(lesson.net, pool.contents(chosen))
-            found = encoder.predict(lesson.net, pictures)
+            style = encoder.predict(task.net, styles)
+            content = encoder.predict(task.net, pool.contents(chosen))
+            found = encoder.predict(task.net, pictures)
         distances.append(float(sum(encoder.style_distance(found, style).values())))
         weights = torch.full((1,), 0.01)
-        gradient = encoder.transfer_gradient(lesson.net, pictures, style, content, weights)
+        gradient = encoder.transfer_gradient(task.net, pictures, style, content, weights)
         pool.advance(chosen, gradient, step, np.random.default_rng(step))
     assert min(distances) < 0.7 * distances[0]
 
 
-def test_principal_components_hold_nearly_all_energy_of_a_layer(lesson):
+def test_principal_components_hold_nearly_all_energy_of_a_layer(task):
     """They are scaled to unit energy over all channels, so their own is the share they hold."""
-    crops = [lesson.materials.pictures.batch(4, 64, 0, 3) for _ in range(2)]
-    for tap, parts in lesson.teacher(torch.cat(crops)).items():
+    crops = [task.datasets.pictures.batch(4, 64, 0, 3) for _ in range(2)]
+    for tap, parts in task.teacher(torch.cat(crops)).items():
         assert 0.8 < float(parts.square().sum(1).mean()) < 1.02, tap
 
 
@@ -154,10 +154,10 @@ def test_vgg19_loads_the_original_layout_as_its_formula_says(tmp_path):
     picture = torch.rand(1, 3, 32, 32)
     mean = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
     seen = picture.flip(1) * 255 - mean
-    wanted = F.relu(F.conv2d(seen, state["conv1_1.weight"], state["conv1_1.bias"], padding=1))
+    targets = F.relu(F.conv2d(seen, state["conv1_1.weight"], state["conv1_1.bias"], padding=1))
     found = vgg19.load(tmp_path / "original.safetensors")(picture)["relu1_1"]
     inner = (..., slice(1, -1), slice(1, -1))  # the means differ by half a level: at the border
-    torch.testing.assert_close(found[inner], wanted[inner], rtol=0.01, atol=0.05)
+    torch.testing.assert_close(found[inner], targets[inner], rtol=0.01, atol=0.05)
 
 
 def test_unreadable_pictures_are_named_and_skipped(folder, tmp_path, caplog):

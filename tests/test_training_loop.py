@@ -25,7 +25,7 @@ import torch
 from conftest import make_photo
 from PIL import Image
 from safetensors.torch import load_file
-from tiny_task import SHARED, STEPS, TINY, TinyLesson, tiny
+from tiny_task import SHARED, STEPS, TINY, TinyTask, tiny
 
 from styleplug import cli, training
 from styleplug.core.errors import Cancelled, OutputError, StyleplugError, UsageError, WeightError
@@ -35,8 +35,8 @@ from styleplug.system.extras import EXTRAS
 from styleplug.training import loop
 from styleplug.training.data import pictures
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop import factor, train
-from styleplug.training.loop.precision import halved
+from styleplug.training.loop import lr_schedule, train
+from styleplug.training.loop.precision import autocast
 from styleplug.training.loop.progress import Progress
 from styleplug.training.loop.setup import Loop, Setup
 
@@ -167,7 +167,7 @@ def test_who_stops_listening_loses_nothing(data: Path, tmp_path: Path) -> None:
             break
     run.close()  # type: ignore[attr-defined]
     going_on = next(p for p in train(Setup.resumed(TINY, tmp_path)) if p.step)
-    assert going_on.step == 7 and "from step 7" in going_on.note
+    assert going_on.step == 7 and "at step 7" in going_on.note
 
 
 @pytest.mark.parametrize("after", [0, 3])
@@ -214,7 +214,7 @@ def test_time_that_was_used_counts_on(
 def test_bfloat16_is_for_processors_that_compute_in_it() -> None:
     """On others a convolution in it takes about ten times as long."""
     quick = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    with halved(torch.device("cpu")):
+    with autocast(torch.device("cpu")):
         found = torch.nn.functional.conv2d(torch.ones(1, 1, 4, 4), torch.ones(1, 1, 3, 3))
     assert found.dtype == (torch.bfloat16 if quick else torch.float32)
 
@@ -223,14 +223,14 @@ def test_the_saved_weights_are_the_average(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passed: list[dict[str, torch.Tensor]] = []
-    follow = TinyLesson.losses
+    follow = TinyTask.losses
 
-    def recorded(self: TinyLesson, *arguments: Any) -> Any:
+    def recorded(self: TinyTask, *arguments: Any) -> Any:
         passed.append({k: v.clone() for k, v in self.net.state_dict().items()})
         return follow(self, *arguments)
 
-    monkeypatch.setattr(TinyLesson, "losses", recorded)
-    monkeypatch.setattr(TinyLesson, "decay", 0.2)
+    monkeypatch.setattr(TinyTask, "losses", recorded)
+    monkeypatch.setattr(TinyTask, "ema_decay", 0.2)
     end(tiny(data, tmp_path, steps=6))
     kept = tensors(tmp_path)
     passed.append({k.removeprefix("net.net."): v for k, v in kept.items() if "net.net." in k})
@@ -251,12 +251,12 @@ def test_the_saved_weights_are_the_average(
 def test_every_loss_moves_what_it_trains_and_nothing_else(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both = TinyLesson.losses
+    both = TinyTask.losses
 
-    def critic_alone(self: TinyLesson, *arguments: Any) -> Any:
+    def critic_alone(self: TinyTask, *arguments: Any) -> Any:
         yield next(both(self, *arguments))
 
-    monkeypatch.setattr(TinyLesson, "losses", critic_alone)
+    monkeypatch.setattr(TinyTask, "losses", critic_alone)
     end(tiny(data, tmp_path / "a", steps=1, save_every=1))
     end(tiny(data, tmp_path / "b", steps=2, save_every=1))
     one, two = tensors(tmp_path / "a"), tensors(tmp_path / "b")
@@ -267,15 +267,15 @@ def test_every_loss_moves_what_it_trains_and_nothing_else(
 def test_a_step_may_change_rates_and_betas(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both = TinyLesson.losses
+    both = TinyTask.losses
 
-    def changed(self: TinyLesson, step: int, *arguments: Any) -> Any:
-        self.rates = {"critic": 0.0} if step else {}
+    def changed(self: TinyTask, step: int, *arguments: Any) -> Any:
+        self.rate_factors = {"critic": 0.0} if step else {}
         self.betas = (0.0, 0.99)
         yield from both(self, step, *arguments)
 
     end(tiny(data, tmp_path / "usual", steps=2, save_every=1))
-    monkeypatch.setattr(TinyLesson, "losses", changed)
+    monkeypatch.setattr(TinyTask, "losses", changed)
     for steps in (1, 2):
         end(tiny(data, tmp_path / str(steps), steps=steps, save_every=1))
     usual, one, two = (tensors(tmp_path / name) for name in ("usual", "1", "2"))
@@ -294,7 +294,7 @@ def test_the_best_weights_are_those_of_the_least_first_score(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([float("nan"), 0.5, 0.2, 0.7])
-    monkeypatch.setattr(TinyLesson, "score", lambda *_: {"a": next(scores), "b": 0.0})
+    monkeypatch.setattr(TinyTask, "score", lambda *_: {"a": next(scores), "b": 0.0})
     report = end(tiny(data, tmp_path)).report
     assert report is not None
     assert (report.best_step, report.best["a"], report.last["a"]) == (15, 0.2, 0.7)
@@ -305,7 +305,7 @@ def test_the_best_weights_are_those_of_the_least_first_score(
 def test_scores_that_are_no_numbers_are_written_as_null_and_the_newest_is_best(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TinyLesson, "score", lambda *_: {"a": float("nan"), "b": float("inf")})
+    monkeypatch.setattr(TinyTask, "score", lambda *_: {"a": float("nan"), "b": float("inf")})
     report = end(tiny(data, tmp_path, steps=10)).report
     assert report is not None and report.best_step == 10
     resumed = Setup.resumed(TINY, tmp_path, options={"steps": 15})
@@ -350,10 +350,10 @@ def test_progress_says_how_far_and_how_long(data: Path, tmp_path: Path) -> None:
 
 
 def test_the_rate_rises_stays_and_falls() -> None:
-    assert factor(0, 0.0) == 1 / 200
-    assert factor(199, 0.1) == factor(5000, 0.79) == 1
-    assert factor(5000, 0.9) == pytest.approx(0.5)
-    assert 0 < factor(5000, 1.0) < 0.01
+    assert lr_schedule(0, 0.0) == 1 / 200
+    assert lr_schedule(199, 0.1) == lr_schedule(5000, 0.79) == 1
+    assert lr_schedule(5000, 0.9) == pytest.approx(0.5)
+    assert 0 < lr_schedule(5000, 1.0) < 0.01
 
 
 # --- what goes wrong ---------------------------------------------------------------------------
@@ -401,13 +401,13 @@ def test_a_full_disk_leaves_earlier_files_and_no_half_ones(
 def test_weights_beyond_float16_are_not_written(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = TinyLesson.__init__
+    make = TinyTask.__init__
 
-    def huge(self: TinyLesson, *arguments: Any) -> None:
+    def huge(self: TinyTask, *arguments: Any) -> None:
         make(self, *arguments)
         torch.nn.init.constant_(self.net[0].bias, 1e6)
 
-    monkeypatch.setattr(TinyLesson, "__init__", huge)
+    monkeypatch.setattr(TinyTask, "__init__", huge)
     with pytest.raises(StyleplugError, match="too large"):
         end(tiny(data, tmp_path))
     assert not list(tmp_path.glob("*.safetensors"))
@@ -419,7 +419,7 @@ def test_memory_that_does_not_suffice(
     def greedy(*_: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(TinyLesson, "losses", greedy)
+    monkeypatch.setattr(TinyTask, "losses", greedy)
     with pytest.raises(StyleplugError, match="smaller batch"):
         end(tiny(data, tmp_path))
 
@@ -427,10 +427,10 @@ def test_memory_that_does_not_suffice(
 def test_one_run_in_a_process_and_one_in_a_folder(data: Path, tmp_path: Path) -> None:
     run = train(tiny(data, tmp_path))
     next(run)
-    with pytest.raises(UsageError, match="going on already"):
+    with pytest.raises(UsageError, match="another training run"):
         next(train(tiny(data, tmp_path / "other")))
     run.close()  # type: ignore[attr-defined]
-    with pytest.raises(UsageError, match="just writing"):
+    with pytest.raises(UsageError, match="another run is writing"):
         from filelock import FileLock
 
         with FileLock(tmp_path / ".lock"):
@@ -439,7 +439,7 @@ def test_one_run_in_a_process_and_one_in_a_folder(data: Path, tmp_path: Path) ->
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a graphics card")
 def test_a_device_that_is_not_there(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'cuda' is not there"):
+    with pytest.raises(UsageError, match="no device 'cuda'"):
         end(tiny(data, tmp_path, device="cuda"))
 
 
@@ -448,7 +448,7 @@ def test_a_device_that_is_not_there(data: Path, tmp_path: Path) -> None:
 
 def test_a_run_is_not_begun_over_another(data: Path, unbroken: Path) -> None:
     before = {name: (unbroken / name).read_bytes() for name in FILES}
-    with pytest.raises(UsageError, match="holds a run already"):
+    with pytest.raises(UsageError, match="already holds a run"):
         end(tiny(data, unbroken))
     assert before == {name: (unbroken / name).read_bytes() for name in FILES}
 
@@ -552,14 +552,14 @@ def test_folders_that_hold_no_picture(tmp_path: Path, folder: str) -> None:
 
 
 def test_many_pictures_are_held_smaller(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pictures._bounds(1000, 2**30) == (512, 1)
-    assert pictures._bounds(4000, 2**30) == (299, 1)
-    longest, every = pictures._bounds(16000, 2**30)
+    assert pictures._memory_limits(1000, 2**30) == (512, 1)
+    assert pictures._memory_limits(4000, 2**30) == (299, 1)
+    longest, every = pictures._memory_limits(16000, 2**30)
     assert longest == 256 and 16000 / every * 3 * longest**2 <= 2**30
-    monkeypatch.setattr(pictures, "_bounds", lambda count, budget: (24, 2))
+    monkeypatch.setattr(pictures, "_memory_limits", lambda count, budget: (24, 2))
     few = Pictures([data])
     assert [array.shape for array in few.arrays] == [(18, 24, 3)] * 2
-    assert "held at 24 px, and only one in 2" in few.notes[0]
+    assert "stored at 24 px, and only one in 2" in few.notes[0]
 
 
 def test_pictures_are_split_once_and_for_all() -> None:
@@ -592,7 +592,7 @@ def test_a_small_set_is_judged_by_two_pictures_or_more(count: int) -> None:
 def test_a_task_says_how_many_pictures_it_needs(data: Path, tmp_path: Path) -> None:
     write(make_photo(40, 30), tmp_path / "one.png")
     setup = tiny(tmp_path, tmp_path / "out")
-    with pytest.raises(UsageError, match=r"tiny .*: give 2 or more; there is 1"):
+    with pytest.raises(UsageError, match=r"tiny needs at least 2 pictures .* got 1"):
         end(replace(setup, task=replace(TINY, least=2)))
     assert not (tmp_path / "out" / "setup.json").exists()
 
@@ -695,14 +695,14 @@ def test_the_commands_of_the_documentation_run(
 def test_ctrl_c_stops_after_a_step(
     styleplug: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = tiny_task.TinyLesson.losses
+    losses = tiny_task.TinyTask.losses
 
-    def interrupted(self: TinyLesson, step: int, *rest: Any) -> Any:
+    def interrupted(self: TinyTask, step: int, *rest: Any) -> Any:
         if step == 2:
             os.kill(os.getpid(), signal.SIGINT)
         return losses(self, step, *rest)
 
-    monkeypatch.setattr(TinyLesson, "losses", interrupted)
+    monkeypatch.setattr(TinyTask, "losses", interrupted)
     status, _, told = styleplug("tiny", "--data", data, "--out", tmp_path, "--device", "cpu")
     assert status == 1 and "stopped at step 3" in told and "--resume" in told
     assert (tmp_path / "best.safetensors").exists()

@@ -20,7 +20,7 @@ from styleplug.nets import taesd, vae
 from styleplug.store import hub as hub_module
 from styleplug.swatches import SWATCHES
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Materials
+from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import vae as training
 
 SIZE = 96
@@ -201,37 +201,35 @@ def test_taesd_is_laid_out_as_its_file():
 
 
 @pytest.fixture(scope="module")
-def lesson():
+def task():
     torch.set_num_threads(1)
     torch.manual_seed(0)
     pictures = Pictures.of(
         [(make_photo(90, 80, seed).pixels * 255).astype(np.uint8) for seed in range(4)]
     )
-    materials = Materials(pictures, pictures, pictures, pictures)
-    params = training.VaeTraining(size=64, batch=4)
-    return training.TASK.lesson(materials, params, torch.device("cpu"), 1)
+    datasets = Datasets(pictures, pictures, pictures, pictures)
+    params = training.VaeParams(size=64, batch=4)
+    return training.TASK.factory(datasets, params, torch.device("cpu"), 1)
 
 
-def test_a_step_depends_on_its_generator_alone(lesson):
-    one, two = (
-        next(iter(lesson.losses(0, 0.0, np.random.default_rng(3)))).total() for _ in range(2)
-    )
+def test_a_step_depends_on_its_generator_alone(task):
+    one, two = (next(iter(task.losses(0, 0.0, np.random.default_rng(3)))).total() for _ in range(2))
     assert float(one.detach()) == float(two.detach())
 
 
-def test_the_loss_falls(lesson):
-    optimiser = torch.optim.Adam(lesson.net.parameters(), 1e-3)
+def test_the_loss_falls(task):
+    optimiser = torch.optim.Adam(task.net.parameters(), 1e-3)
     losses = []
     for step in range(12):
-        for loss in lesson.losses(step, 0.0, np.random.default_rng(step % 2)):
+        for loss in task.losses(step, 0.0, np.random.default_rng(step % 2)):
             optimiser.zero_grad()
             loss.total().backward()
             optimiser.step()
             losses.append(float(loss.total().detach()))
     assert sum(losses[-2:]) < 0.9 * sum(losses[:2])
     with torch.no_grad():
-        assert np.isfinite(list(lesson.score(lesson.net).values())).all()
-        sheet = lesson.sample(lesson.net)
+        assert np.isfinite(list(task.score(task.net).values())).all()
+        sheet = task.sample(task.net)
     assert sheet.ndim == 3 and 0 <= sheet.min() and sheet.max() <= 1
 
 

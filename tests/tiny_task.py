@@ -22,35 +22,35 @@ from torch import nn
 from styleplug.core.params import Params, field
 from styleplug.training.loop import train
 from styleplug.training.loop.setup import Setup
-from styleplug.training.loop.task import Lesson, Loss, Materials, Task
+from styleplug.training.loop.task import Datasets, Loss, TaskSpec, TrainingTask
 
 STEPS = 20
 
 
-class TinyTraining(Params):
+class TinyParams(Params):
     """What decides a run."""
 
     size: int = field(16, ge=8, le=64, label="Crop", help="Side of crops.")
     sick: str = field("", label="Sick", help="What fails at step 8.")
 
 
-class TinyLesson(Lesson):
+class TinyTask(TrainingTask):
     """Give a noisy picture back; a critic learns to tell, and the noise comes from torch."""
 
     classes = ("forest", "sea")
 
-    def __init__(self, materials: Materials, params: TinyTraining, device: torch.device, seed: int):
-        self.materials, self.params, self.device = materials, params, device
+    def __init__(self, datasets: Datasets, params: TinyParams, device: torch.device, seed: int):
+        self.datasets, self.params, self.device = datasets, params, device
         self.net = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3))
         self.net.to(device, memory_format=torch.channels_last)
-        self.critics = {"critic": nn.Conv2d(3, 1, 3).to(device)}
-        self.held = materials.held_pictures.batch(4, params.size, seed, 1).to(device)
+        self.discriminators = {"critic": nn.Conv2d(3, 1, 3).to(device)}
+        self.held = datasets.held_out_pictures.batch(4, params.size, seed, 1).to(device)
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
-        batch = torch.stack([self.materials.pictures.crop(self.params.size, rng) for _ in range(2)])
+        batch = torch.stack([self.datasets.pictures.crop(self.params.size, rng) for _ in range(2)])
         batch = batch.to(self.device)
         out = self.net(batch + 0.01 * torch.randn_like(batch))
-        judge = self.critics["critic"]
+        judge = self.discriminators["critic"]
         yield Loss({"critic": (judge(out.detach()) - judge(batch)).mean()}, trains="critic")
         error = (out - batch).square().mean()
         if step == 7 and self.params.sick == "loss":
@@ -66,16 +66,16 @@ class TinyLesson(Lesson):
         return torch.cat(list(net(self.held)), 2).permute(1, 2, 0).cpu().numpy()
 
 
-TINY = Task(
+TINY = TaskSpec(
     id="tiny",
     title="Tiny",
     summary="Learns next to nothing.",
-    params=TinyTraining,
-    lesson=TinyLesson,
+    params=TinyParams,
+    factory=TinyTask,
 )
 
 
-class SharedLesson(TinyLesson):
+class SharedTask(TinyTask):
     """The same batches in each process; of the losses one has twice as much, the other nothing."""
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
@@ -85,10 +85,10 @@ class SharedLesson(TinyLesson):
             yield replace(loss, terms={key: share * term for key, term in loss.terms.items()})
 
 
-SHARED = replace(TINY, lesson=SharedLesson)
+SHARED = replace(TINY, factory=SharedTask)
 
 
-def tiny(data: Path, out: Path, task: Task = TINY, **options: object) -> Setup:
+def tiny(data: Path, out: Path, task: TaskSpec = TINY, **options: object) -> Setup:
     """A short run."""
     common = {"steps": STEPS, "save_every": 5, "samples_every": 1000, "device": "cpu"}
     return Setup.of(task, data=[data], out=out, options={**common, **options})

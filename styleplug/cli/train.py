@@ -21,9 +21,9 @@ from styleplug.cli.method import cancel_on_signals
 from styleplug.cli.options import Json, command_of, field_options, keyword
 from styleplug.core.errors import Cancelled
 from styleplug.training.loop import train
-from styleplug.training.loop.progress import Progress, Report, written
+from styleplug.training.loop.progress import Progress, Report, format_values
 from styleplug.training.loop.setup import Loop, Setup
-from styleplug.training.loop.task import Task
+from styleplug.training.loop.task import TaskSpec
 
 
 def _folders(flag: str, help: str) -> Any:
@@ -66,7 +66,7 @@ _Resume = Annotated[
 ]
 
 
-def task_command(task: Task) -> Any:
+def task_command(task: TaskSpec) -> Any:
     """The command of a task, for typer's group `train`."""
 
     def call(
@@ -110,7 +110,7 @@ def _train(setup: Setup, *, as_json: bool) -> None:
     say_note(
         f"{report.step} steps in {report.seconds / 60:.1f} min on {report.device}, "
         f"{report.pictures} pictures{counted}; best at step {report.best_step}: "
-        f"{written(report.best)}"
+        f"{format_values(report.best)}"
     )
     if report.stopped:
         raise Cancelled(
@@ -136,7 +136,8 @@ def _show(run: Iterable[Progress]) -> Report | None:
             if progress.scores and progress.scores != scores:
                 scores = progress.scores
                 say_note(
-                    f"step {progress.step}: {written(progress.losses)}; held out: {written(scores)}"
+                    f"step {progress.step}: {format_values(progress.losses)}; "
+                    f"held out: {format_values(scores)}"
                 )
             known = progress.step > 0
             bars.update(

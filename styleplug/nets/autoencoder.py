@@ -1,9 +1,9 @@
 """An autoencoder with four depths: pictures to features, and features to pictures.
 
-The encoder is the chain of `styleplug_encoder` without its maps, so that its features are those
-of a perceptual encoder: a layer's statistics say how a picture is painted.  Each depth has a
-decoder of its own, straight to pixels (Li et al. 2017, arXiv:1705.08086), without normalisation,
-since that would undo whatever statistics the features were given.
+The encoder is the chain of `styleplug_encoder` without its maps.  So its features are perceptual:
+the statistics of a layer describe how a picture is painted.  Each depth has its own decoder,
+straight to pixels (Li et al. 2017, arXiv:1705.08086).  There is no normalisation, which would undo
+the statistics that the features were given.
 
 Trained by `styleplug train autoencoder`.
 """
@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from styleplug.nets import styleplug_encoder
 from styleplug.nets.chain import Conv, Pool
 from styleplug.nets.function import Function
-from styleplug.nets.layers import double
+from styleplug.nets.layers import upsample
 from styleplug.nets.shapes import EXAMPLE, free
 
-DEPTHS = ("fine", "stroke2", "grain3", "motif3")  # the layer after which each level's features are
+DEPTHS = ("fine", "stroke2", "grain3", "motif3")  # the layers of the features of each level
 CHANNELS = (16, 64, 144, 208)  # of these features
 _ENCODE_MARGINS = (1, 5, 17, 41)  # pixels that a feature of each level sees around its own
 _DECODE_MARGINS = (3, 3, 4, 4)  # features that a pixel sees around its own
-DECODERS = (  # channels of each decoder's convolutions, the picture doubling between groups
+DECODERS = (  # channels of the convolutions of each decoder; the sides double between groups
     ((16,), (16,)),
     ((32, 24), (12,)),
     ((80, 56), (32, 24), (12,)),
@@ -33,17 +33,18 @@ DECODERS = (  # channels of each decoder's convolutions, the picture doubling be
 
 
 class Decoder(nn.Module):
-    """Features to a picture: a linear map, and convolutions that mend what it gives.
+    """Features to a picture: a linear map, and convolutions that correct its result.
 
-    The linear map is 3×3, to 2×2 pixels, which are then enlarged smoothly: more pixels a position
-    would show its grid.  `start_linear` finds the best map.  The convolutions double the picture
-    between their groups, by nearest neighbours; the last ones see the linear picture too.
+    The linear map is 3×3, to 2×2 pixels, which are then enlarged smoothly: with more pixels per
+    position its grid would be visible.  `start_linear` finds the best map.  The convolutions double
+    the sides between their groups, by nearest neighbours; the last ones also see the linear
+    picture.
     """
 
     def __init__(self, channels: int, level: int):
         super().__init__()
         self.stride = 2 ** (level - 1)
-        self.side = min(2, self.stride)  # of the pixels that a position gives
+        self.side = min(2, self.stride)  # of the block of pixels that a position gives
         self.linear = nn.Conv2d(channels, 3 * self.side**2, 3, padding=1, padding_mode="replicate")
         *groups, last = DECODERS[level - 1]
         self.groups = nn.ModuleList()
@@ -63,19 +64,19 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.picture.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(b c h/s w/s) to a picture (b 3 h w), not yet kept within [0, 1]."""
+        """Features (b c h/s w/s) to a picture (b 3 h w), not yet clamped to [0, 1]."""
         base = self.linear_picture(features)
         x = features
         for number, convs in enumerate(self.groups):
-            x = double(x) if number else x
+            x = upsample(x) if number else x
             for conv in convs:
                 x = F.relu(conv(x))
-        x = double(x) if self.stride > 1 else x
+        x = upsample(x) if self.stride > 1 else x
         x = F.relu(self.last(x) + self.base(base - 0.5))
         return base + self.picture(x)
 
     def linear_picture(self, features: Tensor) -> Tensor:
-        """What the linear map alone gives of (b c h/s w/s): (b 3 h w)."""
+        """The result of the linear map alone: (b c h/s w/s) to (b 3 h w)."""
         base = self.linear(features)
         if self.side > 1:
             base = F.pixel_shuffle(base, self.side)
@@ -85,29 +86,31 @@ class Decoder(nn.Module):
 
     @torch.no_grad()
     def start_linear(self, features: Tensor, pictures: Tensor) -> None:
-        """Begin with the linear map that gives these pictures back best.
+        """Set the linear map to the one that reconstructs these pictures best.
 
         Args:
-            features: (b c h/s w/s), those of `pictures`.
+            features: (b c h/s w/s), of `pictures`.
             pictures: (b 3 h w).
         """
         count = self.linear.in_channels * 9
-        normal = torch.zeros(count + 1, count + 1, dtype=torch.float64)
-        right = torch.zeros(count + 1, self.linear.out_channels, dtype=torch.float64)
+        gram = torch.zeros(count + 1, count + 1, dtype=torch.float64)
+        products = torch.zeros(count + 1, self.linear.out_channels, dtype=torch.float64)
         pictures = F.avg_pool2d(pictures, self.stride // self.side)
-        for some, wanted in zip(features.split(8), pictures.split(8), strict=True):
-            inner = F.unfold(some, 3).transpose(0, 1).flatten(1)  # the border's padding is no rule
-            known = torch.cat((inner, torch.ones_like(inner[:1])))
-            shown = F.pixel_unshuffle(wanted, self.side)[:, :, 1:-1, 1:-1]
-            normal += (known @ known.T).double().cpu()
-            right += (known @ shown.transpose(0, 1).flatten(1).T).double().cpu()
-        normal += _RIDGE * normal.diagonal().mean() * torch.eye(count + 1, dtype=torch.float64)
-        answer = torch.linalg.solve(normal, right).T.to(self.linear.weight)
-        self.linear.weight.copy_(answer[:, :-1].reshape(self.linear.weight.shape))
-        self.linear.bias.copy_(answer[:, -1])
+        for some, picture_batch in zip(features.split(8), pictures.split(8), strict=True):
+            windows = (
+                F.unfold(some, 3).transpose(0, 1).flatten(1)
+            )  # without the border, whose padding is arbitrary
+            inputs = torch.cat((windows, torch.ones_like(windows[:1])))
+            targets = F.pixel_unshuffle(picture_batch, self.side)[:, :, 1:-1, 1:-1]
+            gram += (inputs @ inputs.T).double().cpu()
+            products += (inputs @ targets.transpose(0, 1).flatten(1).T).double().cpu()
+        gram += _RIDGE * gram.diagonal().mean() * torch.eye(count + 1, dtype=torch.float64)
+        solution = torch.linalg.solve(gram, products).T.to(self.linear.weight)
+        self.linear.weight.copy_(solution[:, :-1].reshape(self.linear.weight.shape))
+        self.linear.bias.copy_(solution[:, -1])
         scale = features.square().mean().sqrt()
         first = self.groups[0][0]
-        first.weight /= scale  # so that its activations are of the usual size
+        first.weight /= scale  # so that its activations have the usual magnitude
 
 
 _RIDGE = 1e-5  # of the mean square of a feature
@@ -130,7 +133,7 @@ class Autoencoder(nn.Module):
         self.register_buffer("std", chain.std, persistent=False)
 
     def encode(self, picture: Tensor, level: int) -> list[Tensor]:
-        """Features (b c h/s w/s) of a picture (b 3 h w) in [0, 1] at the levels up to this one."""
+        """Features (b c h/s w/s) of a picture (b 3 h w) in [0, 1], at the levels 1 to `level`."""
         x = (picture - self.mean) / self.std
         found: list[Tensor] = []
         for layer in self.layers:
@@ -145,7 +148,7 @@ class Autoencoder(nn.Module):
         return found
 
     def decode(self, features: Tensor, level: int) -> Tensor:
-        """A picture (b 3 h w), not yet kept within [0, 1], of features of one level."""
+        """Features of one level to a picture (b 3 h w), not yet clamped to [0, 1]."""
         return self.decoders[level - 1](features)
 
 

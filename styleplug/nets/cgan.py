@@ -1,8 +1,8 @@
-"""The conditional generator (Mirza & Osindero 2014, arXiv:1411.1784), see `dcgan`.
+"""The conditional generator (Mirza & Osindero 2014, arXiv:1411.1784); see `dcgan`.
 
-A departure from that paper: a class is not a number of one, but an embedding; so classes can be
-mixed by shares.  Only the mapping is told the class: it decides which style comes, and the painter
-paints what the style says.  Trained by `styleplug train cgan`.
+Departure from the paper: a class is an embedding instead of a one-hot vector, so classes can be
+mixed by shares.  Only the mapping sees the class: it decides the style, and the painter paints what
+the style says.  Trained by `styleplug train cgan`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A chain of convolutions, ReLUs and poolings with tapped layers, and its adjoint.
 
-Both perceptual encoders (`styleplug_encoder`, `vgg19`) are such chains.  The adjoint
-(the gradient with respect to the picture) is written as ordinary operations, so that it
-exports to ONNX as any forward pass does.
+Both perceptual encoders (`styleplug_encoder`, `vgg19`) are such chains.  The adjoint, which is the
+gradient with respect to the picture, is written with ordinary operations.  So it can be exported to
+ONNX like a forward pass.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Conv:
-    """A k×k convolution (odd k, stride 1, zero padding) followed by ReLU."""
+    """A k×k convolution (odd k, stride 1, zero padding), then ReLU."""
 
     name: str
     inputs: int
@@ -28,14 +28,14 @@ class Conv:
 
 @dataclass(frozen=True)
 class Pool:
-    """2×2 pooling with stride 2; a row or column left over is dropped."""
+    """2×2 pooling with stride 2; an odd last row or column is dropped."""
 
     kind: Literal["average", "max"] = "average"
 
 
 @dataclass(frozen=True)
 class Tap:
-    """A named output: the features at this point, or a 1×1 map of them with so many channels."""
+    """A named output: the features at this point, or a 1×1 map of them to `mapped` channels."""
 
     name: str
     mapped: int | None = None
@@ -48,7 +48,7 @@ class Chain(nn.Module):
     """A feature encoder.
 
     Args:
-        layers: the chain, first to last; it ends with a tap.
+        layers: first to last; the last one is a tap.
         mean: subtracted from the picture, per channel, in [0, 1].
         std: the normalised picture is (picture - mean) / std.
     """
@@ -76,7 +76,7 @@ class Chain(nn.Module):
 
     @property
     def stride(self) -> int:
-        """Pixels per step of the deepest tap; the adjoint wants sides that are multiples of it."""
+        """Pixels per position of the deepest tap; the adjoint needs multiples of it as sides."""
         return int(2 ** sum(isinstance(layer, Pool) for layer in self.layers))
 
     def forward(self, picture: Tensor) -> dict[str, Tensor]:
@@ -84,7 +84,7 @@ class Chain(nn.Module):
         return self.trace(picture)[0]
 
     def trace(self, picture: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """Features, and what enters and leaves every layer, which the adjoint needs."""
+        """Features, and the inputs and outputs of every layer, which the adjoint needs."""
         x = (picture - self.mean) / self.std
         taps: dict[str, Tensor] = {}
         passed = [x]
@@ -99,10 +99,10 @@ class Chain(nn.Module):
         return taps, passed
 
     def adjoint(self, passed: Sequence[Tensor], cotangents: Mapping[str, Tensor]) -> Tensor:
-        """Gradient with respect to the picture (b 3 h w), given that of the taps.
+        """Gradient with respect to the picture (b 3 h w), from gradients of the taps.
 
         Args:
-            passed: as `trace` returned it, for a picture whose sides are multiples of `stride`.
+            passed: the second result of `trace`, for sides that are multiples of `stride`.
             cotangents: tap name -> gradient of the loss with respect to its features (b c h w).
         """
         g: Tensor | None = None
@@ -122,9 +122,9 @@ class Chain(nn.Module):
 
 
 def _correlate(g: Tensor, conv: nn.Conv2d) -> Tensor:
-    """Adjoint of a convolution of stride 1: another one, its kernels turned round.
+    """Adjoint of a convolution of stride 1: a convolution with flipped kernels.
 
-    A transposed convolution is the same, but runs at half the speed in ONNX Runtime.
+    A transposed convolution gives the same, at half the speed in ONNX Runtime.
     """
     weight = conv.weight.transpose(0, 1)
     if conv.kernel_size != (1, 1):
@@ -136,7 +136,7 @@ def _unpool(g: Tensor, x: Tensor, y: Tensor, kind: str) -> Tensor:
     """Adjoint of 2×2 pooling of `x` to `y`."""
     if kind == "average":
         return F.interpolate(g * 0.25, scale_factor=2.0, mode="nearest")
-    # Where several inputs share the maximum, torch gives the gradient to the first.  After a
-    # ReLU such ties are zeros, whose gradient the ReLU's own mask removes.
+    # For equal maxima torch gives the gradient to the first.  After a ReLU such values
+    # are zeros, and the ReLU removes their gradient.
     up = F.interpolate(g, scale_factor=2.0, mode="nearest")
     return torch.where(x == F.interpolate(y, scale_factor=2.0, mode="nearest"), up, 0.0)

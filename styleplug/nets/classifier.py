@@ -1,8 +1,8 @@
-"""Tells which class a picture belongs to: the judge of `cgan`.
+"""Recognises the class of a picture; used to evaluate `cgan`.
 
-Means and deviations of the features that the project's own encoder finds, and two dense layers:
-what brush marks and colours are like says most of an art movement.  Trained by `styleplug train
-classifier`, the dense layers alone, on real pictures only.
+It uses means and deviations of the features of our own encoder, and two dense layers: brush marks
+and colours say most about an art movement.  `styleplug train classifier` trains the dense layers
+only, on real pictures.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from styleplug.nets import styleplug_encoder
 from styleplug.nets.function import Function
 from styleplug.nets.shapes import free
 
-SIDE = 64  # pixels of a picture, as `cgan` makes them
-NUMBERS = 934  # that the features of a picture are summed up to
+SIDE = 64  # pixels; the size that `cgan` makes
+NUMBERS = 934  # feature statistics of a picture
 _TAPS = (*styleplug_encoder.STYLE, *styleplug_encoder.CONTENT)
 _HIDDEN = 64
-_DROPPED = 0.4  # of the hidden numbers, in training
-_NOISE = 0.2  # deviation of what is added to numbers of deviation 1, in training
+_DROPOUT = 0.4  # dropout of the hidden layer, in training
+_NOISE = 0.2  # deviation of the noise that is added to standardised statistics, in training
 
 
 class Classifier(nn.Module):
     """Encoder and dense layers.
 
     Attributes:
-        centre: mean of the numbers that sum up pictures, over those it was trained on.
-        spread: their deviation.
+        centre: mean of the feature statistics of training pictures.
+        spread: their standard deviation.
     """
 
     centre: Tensor
@@ -42,8 +42,8 @@ class Classifier(nn.Module):
         self.register_buffer("centre", torch.zeros(NUMBERS))
         self.register_buffer("spread", torch.ones(NUMBERS))
 
-    def sums(self, picture: Tensor) -> Tensor:
-        """What pictures (b 3 SIDE SIDE) in [0, 1] are summed up to: (b NUMBERS)."""
+    def statistics(self, picture: Tensor) -> Tensor:
+        """Feature statistics (b NUMBERS) of pictures (b 3 SIDE SIDE) in [0, 1]."""
         features, parts = self.encoder(picture), []
         for tap in _TAPS:
             mean = features[tap].mean((2, 3))
@@ -51,12 +51,12 @@ class Classifier(nn.Module):
             parts += [mean, (variance.clamp_min(0) + 1e-6).sqrt()]
         return torch.cat(parts, dim=1)
 
-    def tell(self, sums: Tensor) -> Tensor:
-        """Logits (b MOST_CLASSES) of pictures that are summed up (b NUMBERS)."""
-        x = (sums - self.centre) / self.spread
+    def logits(self, statistics: Tensor) -> Tensor:
+        """Logits (b CLASSES) from feature statistics (b NUMBERS)."""
+        x = (statistics - self.centre) / self.spread
         if self.training:
             x = x + _NOISE * torch.randn_like(x)
-        return self.last(F.dropout(F.relu(self.hidden(x)), _DROPPED, self.training))
+        return self.last(F.dropout(F.relu(self.hidden(x)), _DROPOUT, self.training))
 
 
 class Classify(Function):
@@ -72,7 +72,7 @@ class Classify(Function):
 
     def forward(self, picture: Tensor) -> tuple[Tensor]:
         """Logits (b MOST_CLASSES) of pictures (b 3 SIDE SIDE) in [0, 1]."""
-        return (self.net.tell(self.net.sums(picture)),)
+        return (self.net.logits(self.net.statistics(picture)),)
 
     def examples(self) -> tuple[Tensor, ...]:
         """A batch of pictures."""

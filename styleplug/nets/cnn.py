@@ -1,11 +1,11 @@
-"""Any style in one pass: content encoder, style code, and a decoder that the code modulates.
+"""Any style in one pass: a content encoder, a style code, and a decoder modulated by the code.
 
-The style encoder is `styleplug_encoder`: `code` takes the means and Gram matrices that its
-function "describe" gives.  The decoder is modulated at every depth by a scale and an offset per
-channel (FiLM, Perez et al. 2018, arXiv:1709.07871; predicted from a style as in Ghiasi et al.
-2017, arXiv:1705.06830).  Content features are normalised once, before the modulation (AdaIN,
-Huang & Belongie 2017, arXiv:1703.06868), by statistics that come from outside: of the whole
-picture's thumbnail, so that tiles of a large picture agree.
+The style encoder is `styleplug_encoder`: `code` takes the means and Gram matrices of its function
+"describe".  The decoder is modulated at every depth by a scale and an offset per channel (FiLM,
+Perez et al. 2018, arXiv:1709.07871; predicted from a style as in Ghiasi et al. 2017,
+arXiv:1705.06830).  Content features are normalised once, before the modulation (AdaIN, Huang &
+Belongie 2017, arXiv:1703.06868).  Their statistics are inputs, computed from a thumbnail of the
+whole picture, so that the tiles of a large picture fit together.
 
 Trained by `styleplug train cnn`.
 """
@@ -21,24 +21,24 @@ from torch import Tensor, nn
 
 from styleplug.nets import styleplug_encoder
 from styleplug.nets.function import Function
-from styleplug.nets.layers import double
+from styleplug.nets.layers import upsample
 from styleplug.nets.shapes import EXAMPLE, free
 
-LEADING = 10  # components of a tap (they are principal ones) whose correlations enter the code
+LEADING = 10  # first principal components of a tap, whose correlations are in the code
 CODE = 64
 HIDDEN = 64
 _TINY = 1e-5
 
 
 class Modulated(nn.Module):
-    """y · (1 + scale) + offset, both given per channel."""
+    """y · (1 + scale) + offset, with both per channel."""
 
     def __init__(self, channels: int):
         super().__init__()
         self.channels = channels
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
-        """(b c h w) by a modulation (b 2c)."""
+        """(b c h w) and a modulation (b 2c) to (b c h w)."""
         scale, offset = modulation[:, :, None, None].chunk(2, dim=1)
         return x * (1 + scale) + offset
 
@@ -59,7 +59,7 @@ class Unit(nn.Module):
 
 
 class Coder(nn.Module):
-    """Means and Gram matrices of the encoder's style taps to a style code."""
+    """Means and Gram matrices of the style taps to a style code."""
 
     def __init__(self, channels: Mapping[str, int]):
         super().__init__()
@@ -72,7 +72,7 @@ class Coder(nn.Module):
         self.code = nn.Linear(HIDDEN, CODE)
 
     def features(self, *described: Tensor) -> Tensor:
-        """Means, deviations and leading correlations (b k) of Gram matrices and means."""
+        """Means, deviations and leading correlations (b k), from Gram matrices and means."""
         count, parts = len(self.channels), []
         for gram, mean in zip(described[:count], described[count:], strict=True):
             covariance = gram - mean[:, :, None] * mean[:, None, :]
@@ -89,9 +89,9 @@ class Coder(nn.Module):
         return self.encode(self.features(*described))
 
     def encode(self, features: Tensor) -> Tensor:
-        """What `features` gave (b k) to codes (b CODE)."""
-        known = ((features - self.centre) / self.spread).clamp(-4, 4)
-        return self.code(F.leaky_relu(self.hidden(known), 0.2))
+        """The result of `features` (b k) to codes (b CODE)."""
+        normalised = ((features - self.centre) / self.spread).clamp(-4, 4)
+        return self.code(F.leaky_relu(self.hidden(normalised), 0.2))
 
 
 class Painter(nn.Module):
@@ -154,8 +154,8 @@ class Painter(nn.Module):
 
         Args:
             picture: the content, in [0, 1].
-            mean: of the content features (b 160), as `measure` gives it.
-            deviation: the same; a smaller one gives the content's structure more weight.
+            mean: of the content features (b 160), from `measure`.
+            deviation: of the content features (b 160); smaller ones emphasise their structure.
             code: the style.
         """
         wide_entry, fine_entry, *given = self.modulate(code).split(self.sizes, dim=1)
@@ -165,13 +165,13 @@ class Painter(nn.Module):
         x = self.wide_entry((wide - wide_mean) / wide_deviation, wide_entry)
         for unit in self.wide:
             x = unit(x, given.pop(0))
-        x = double(self.narrow(F.relu(x)))
+        x = upsample(self.narrow(F.relu(x)))
         x = x + self.fine_entry((fine - fine_mean) / fine_deviation, fine_entry)
         for unit in self.fine:
             x = unit(x, given.pop(0))
         x = F.relu(x)
         for level, (conv, modulated) in enumerate(zip(self.rise, self.risen, strict=True)):
-            x = conv(double(x) if level else x)
+            x = conv(upsample(x) if level else x)
             x = F.relu(modulated(x, given.pop(0)))
         return torch.sigmoid(self.picture(x))
 

@@ -1,14 +1,14 @@
-"""A net that completes a picture: what lies under a mask is painted anew.
+"""A network that fills the masked part of a picture.
 
-A U-net of gated convolutions (Yu et al. 2019, "Free-Form Image Inpainting with Gated
-Convolution", arXiv:1806.03589), which learn where to look and where there is nothing to see yet.
-At a sixteenth of the sides dilated units and an attention that reads only what is known (after
-the contextual attention of Yu et al. 2018, arXiv:1801.07892) see the whole picture.  A code of
-noise scales and shifts the units, as in co-modulation (Zhao et al. 2021, arXiv:2103.10428): other
-noise, another proposal; a plane of grain gives the texture something to grow from.
+It is a U-net of gated convolutions (Yu et al. 2019, "Free-Form Image Inpainting with Gated
+Convolution", arXiv:1806.03589), which learn to ignore masked positions.  At a sixteenth of the
+sides, dilated units and an attention that reads known positions only (after the contextual
+attention of Yu et al. 2018, arXiv:1801.07892) see the whole picture.  A code of noise scales and
+shifts the units, as in co-modulation (Zhao et al. 2021, arXiv:2103.10428): other noise gives
+another result.  A plane of noise ("grain") is the source of texture.
 
-Departures from the papers: one stage instead of two; no norm but over channels, so that the net
-takes any size.  What is known is put back outside of the net.
+Departures from the papers: one stage instead of two; normalisation over channels only, so that the
+network takes any size.  The known part is put back outside of the network.
 
 Trained by `styleplug train completion`.
 """
@@ -21,20 +21,20 @@ from torch import Tensor, nn
 
 from styleplug.core.backend import Noise
 from styleplug.nets.function import Function
-from styleplug.nets.layers import double
+from styleplug.nets.layers import upsample
 from styleplug.nets.shapes import EXAMPLE, free
 
 MULTIPLE = 16  # of the picture's sides
 NOISE = 64  # numbers in a code of noise
-_SIDES = (24, 48, 96, 128, 160)  # channels at each halving of the sides
+_CHANNELS = (24, 48, 96, 128, 160)  # channels at each level, from full size to a sixteenth
 _SQUEEZED = 96
 _DILATIONS = (1, 2, 4, 1, 2, 4)
 _HEADS = 4
-_BLIND = -20.0  # added to the affinity of positions that are wholly unknown
+_MASKED_LOGIT = -20.0  # added to the attention logits of positions that are completely unknown
 
 
 class Gated(nn.Module):
-    """A convolution whose result is weighed by that of another: ELU(a) · sigmoid(b)."""
+    """A convolution with a learned gate: ELU(a) · sigmoid(b)."""
 
     def __init__(self, given: int, made: int, kernel: int = 3, stride: int = 1, dilation: int = 1):
         super().__init__()
@@ -48,7 +48,7 @@ class Gated(nn.Module):
 
 
 class Modulated(nn.Module):
-    """Channels of unit size at each position, scaled and shifted by a code; nothing at first."""
+    """Normalise the channels at each position, then scale and shift them by a code."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -79,7 +79,7 @@ class Unit(nn.Module):
 
 
 class Attention(nn.Module):
-    """A residual unit by which each position gathers from all that are known."""
+    """A residual unit by which each position reads all known positions."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -89,19 +89,19 @@ class Attention(nn.Module):
         self.last = nn.Conv2d(channels, channels, 1)
 
     def forward(self, x: Tensor, code: Tensor, unknown: Tensor) -> Tensor:
-        """(b c h w), of which `unknown` (b 1 h w) is the share not known, to the same shape."""
-        seen = self.modulate(x, code)
-        asked = self.ask(seen).flatten(2).unflatten(1, (_HEADS, -1))  # b heads c positions
-        answers = self.answer(seen).flatten(2).unflatten(1, (2 * _HEADS, -1))
-        keys, values = answers.chunk(2, dim=1)
-        blind = _BLIND * unknown.flatten(2)[:, :, None]
-        near = asked.transpose(2, 3) @ keys / asked.shape[2] ** 0.5 + blind
-        found = near.softmax(3).to(values.dtype) @ values.transpose(2, 3)
+        """(b c h w) to the same shape; `unknown` (b 1 h w) is the masked share of each position."""
+        normalised = self.modulate(x, code)
+        queries = self.ask(normalised).flatten(2).unflatten(1, (_HEADS, -1))  # b heads c positions
+        keys_and_values = self.answer(normalised).flatten(2).unflatten(1, (2 * _HEADS, -1))
+        keys, values = keys_and_values.chunk(2, dim=1)
+        masked = _MASKED_LOGIT * unknown.flatten(2)[:, :, None]
+        logits = queries.transpose(2, 3) @ keys / queries.shape[2] ** 0.5 + masked
+        found = logits.softmax(3).to(values.dtype) @ values.transpose(2, 3)
         return x + self.last(found.transpose(2, 3).flatten(1, 2).unflatten(2, x.shape[2:]))
 
 
 class Rise(nn.Module):
-    """Twice the sides, with what the way down knew at that size, and modulated."""
+    """Double the sides, add the skip connection, modulate."""
 
     def __init__(self, given: int, made: int):
         super().__init__()
@@ -110,8 +110,8 @@ class Rise(nn.Module):
         self.modulate = Modulated(made)
 
     def forward(self, x: Tensor, known: Tensor, code: Tensor) -> Tensor:
-        """(b given h w), known (b made 2h 2w) to (b made 2h 2w)."""
-        return self.modulate(self.rise(double(x)) + self.beside(known), code)
+        """(b given h w) and the skip connection (b made 2h 2w) to (b made 2h 2w)."""
+        return self.modulate(self.rise(upsample(x)) + self.beside(known), code)
 
 
 class Completion(nn.Module):
@@ -119,26 +119,26 @@ class Completion(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        deepest = _SIDES[-1]
-        self.entry = Gated(5, _SIDES[0], kernel=5)
-        steps = list(zip(_SIDES[:-1], _SIDES[1:], strict=True))
+        deepest = _CHANNELS[-1]
+        self.entry = Gated(5, _CHANNELS[0], kernel=5)
+        steps = list(zip(_CHANNELS[:-1], _CHANNELS[1:], strict=True))
         self.down = nn.ModuleList(Gated(few, many, stride=2) for few, many in steps)
         self.code = nn.Sequential(nn.Linear(NOISE, NOISE), nn.ELU(), nn.Linear(NOISE, NOISE))
         self.units = nn.ModuleList(Unit(deepest, dilation) for dilation in _DILATIONS)
         self.gather = Attention(deepest)
         self.up = nn.ModuleList(Rise(many, few) for few, many in reversed(steps))
-        self.last = Gated(_SIDES[0], _SIDES[0])
-        self.picture = nn.Conv2d(_SIDES[0], 3, 3, padding=1)
+        self.last = Gated(_CHANNELS[0], _CHANNELS[0])
+        self.picture = nn.Conv2d(_CHANNELS[0], 3, 3, padding=1)
         nn.init.constant_(self.picture.bias, 0.5)
 
     def forward(self, picture: Tensor, mask: Tensor, noise: Tensor, grain: Tensor) -> Tensor:
-        """A picture (b 3 h w), in [0, 1] but for overshoots, by what is not under the mask.
+        """A picture (b 3 h w) that continues the known part; it may slightly exceed [0, 1].
 
         Args:
-            picture: (b 3 h w) in [0, 1]; what is under the mask is not looked at.
+            picture: (b 3 h w) in [0, 1]; the masked part is ignored.
             mask: (b 1 h w), 1 where the picture is unknown.
-            noise: (b n) of a standard normal distribution.
-            grain: (b 1 h w) of the same.
+            noise: (b n), standard normal.
+            grain: (b 1 h w), standard normal.
         """
         code = self.code(noise)
         known = (picture * 2 - 1) * (1 - mask)
@@ -172,11 +172,11 @@ class Fill(Function):
         self.net = net
 
     def forward(self, picture: Tensor, mask: Tensor, noise: Tensor, grain: Tensor) -> tuple[Tensor]:
-        """A picture (b 3 h w) in [0, 1]; where nothing is masked it is near the given one."""
+        """A picture (b 3 h w) in [0, 1]; where nothing is masked it is close to the input."""
         return (self.net(picture, mask, noise, grain).clamp(0, 1),)
 
     def examples(self) -> tuple[Tensor, ...]:
-        """A batch of half masked pictures."""
+        """A batch of half-masked pictures."""
         plane = torch.rand(2, 1, *EXAMPLE)
         return torch.rand(2, 3, *EXAMPLE), plane.round(), torch.randn(2, NOISE), plane
 

@@ -1,18 +1,18 @@
-"""Two generators that undo each other: photograph to painting, and back (Zhu et al. 2017).
+"""Two generators that invert each other: photograph to painting, and back (Zhu et al. 2017).
 
-arXiv:1703.10593.  Each is a small convolutional net: residual units at a quarter of the sides, and
-up to the whole by nearest neighbours.  Departures from the paper:
+arXiv:1703.10593.  Each is a small convolutional network: residual units at a quarter of the sides,
+then nearest-neighbour upsampling.  Departures from the paper:
 
-- A generator sees nothing but means: at half the sides of a photograph, and at a quarter of those
-  of a painting, whose dabs would show in finer ones.  Whatever is finer it has to paint anew, with
-  the marks of what it makes; a net that sees all detail keeps it, and gives a tint.  So it can
-  learn from paintings alone, too: their own means are a sketch of each.
-- What is painted is added to the means, so that colours and places come for free.
-- Instance norm measures the whole picture, so that tiles would not agree; here a position's
-  channels are divided by their root mean square (pixel norm, Karras et al. 2018,
+- A generator sees local means only: at half the sides of a photograph, and at a quarter of the
+sides
+  of a painting, because finer means would show its brush marks.  It must paint all finer detail
+  anew, with the marks of its domain; a network that sees all detail copies it and changes only the
+  colours.  So it can also learn from paintings alone: the means of a painting are its input.
+- The output is added to the means, so colours and positions need not be learned.
+- Instance norm depends on the whole picture, so tiles would not fit together.  Here the channels of
+  each position are divided by their root mean square (pixel norm, Karras et al. 2018,
   arXiv:1710.10196).
-- Noise goes in beside the means, since of a flat surface alone nothing but a flat surface can be
-  made.
+- Noise is a second input: without it, a flat surface could only stay flat.
 
 Trained by `styleplug train cyclegan`.
 """
@@ -25,19 +25,19 @@ from torch import Tensor, nn
 
 from styleplug.core.backend import Noise
 from styleplug.nets.function import Function
-from styleplug.nets.layers import double
+from styleplug.nets.layers import upsample
 from styleplug.nets.shapes import EXAMPLE, free
 
 PAINT, PHOTOGRAPH = "paint", "photograph"
 DIRECTIONS = (PAINT, PHOTOGRAPH)
-STRIDE = 4  # the picture's sides are multiples of it
-HALVINGS = {PAINT: 1, PHOTOGRAPH: 2}  # of the sides, till only means are left
+STRIDE = 4  # the sides of a picture are multiples of it
+HALVINGS = {PAINT: 1, PHOTOGRAPH: 2}  # of the sides of the input
 _WIDE, _MIDDLE, _FINE, _UNITS = 80, 48, 24, 5
-_TENT = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8  # of a mean, since plain squares make stairs
+_TENT = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8  # weights of a mean; equal weights would show steps
 
 
-def sketch(picture: Tensor, halvings: int) -> Tensor:
-    """The means that are all a generator sees of a picture (b c h w): (b c h/2ⁿ w/2ⁿ)."""
+def downsample(picture: Tensor, halvings: int) -> Tensor:
+    """The local means that a generator sees of a picture (b c h w): (b c h/2ⁿ w/2ⁿ)."""
     channels = picture.shape[1]
     weights = torch.outer(_TENT, _TENT).to(picture).expand(channels, 1, -1, -1)
     for _ in range(halvings):
@@ -46,20 +46,20 @@ def sketch(picture: Tensor, halvings: int) -> Tensor:
     return picture
 
 
-def enlarged(means: Tensor, halvings: int) -> Tensor:
-    """Such means (b c h/2ⁿ w/2ⁿ) as a blurred picture (b c h w)."""
+def upsample_means(means: Tensor, halvings: int) -> Tensor:
+    """Local means (b c h/2ⁿ w/2ⁿ) as a blurred picture (b c h w)."""
     for _ in range(halvings):
         means = F.interpolate(means, scale_factor=2.0, mode="bilinear")
     return means
 
 
-def normalised(x: Tensor) -> Tensor:
+def pixel_norm(x: Tensor) -> Tensor:
     """(b c h w), the channels of each position divided by their root mean square."""
     return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-4)
 
 
 class Unit(nn.Module):
-    """A residual unit; nothing at first."""
+    """A residual unit that starts as the identity."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -70,21 +70,21 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b c h w) to the same shape."""
-        return x + self.second(F.relu(self.first(normalised(x))))
+        return x + self.second(F.relu(self.first(pixel_norm(x))))
 
 
 class Generator(nn.Module):
     """One direction (0.6 million parameters).
 
     Args:
-        halvings: of the sides of what it sees.
+        halvings: how often the sides of its input are halved.
     """
 
     def __init__(self, halvings: int) -> None:
         super().__init__()
         self.halvings = halvings
-        self.left = STRIDE >> halvings  # side of the squares of means that a unit's position has
-        self.entry = nn.Conv2d(3 * self.left**2 + STRIDE**2, _WIDE, 3, padding=1)
+        self.block = STRIDE >> halvings  # side of the block of means at a position of the units
+        self.entry = nn.Conv2d(3 * self.block**2 + STRIDE**2, _WIDE, 3, padding=1)
         self.units = nn.Sequential(*(Unit(_WIDE) for _ in range(_UNITS)))
         self.rise = nn.ModuleList(
             [
@@ -100,24 +100,24 @@ class Generator(nn.Module):
         nn.init.zeros_(self.picture.bias)
 
     def forward(self, picture: Tensor, grain: Tensor) -> Tensor:
-        """A picture (b 3 h w), in [0, 1] but for overshoots.
+        """A picture (b 3 h w) that may slightly exceed [0, 1].
 
         Args:
             picture: (b 3 h w) in [0, 1]; h and w are multiples of `STRIDE`.
             grain: standard normal noise (b 1 h w).
         """
-        means = sketch(picture, self.halvings)
+        means = downsample(picture, self.halvings)
         noise = F.pixel_unshuffle(grain, STRIDE)
-        seen = F.pixel_unshuffle(means * 4 - 2, self.left)
+        seen = F.pixel_unshuffle(means * 4 - 2, self.block)
         x = F.relu(self.entry(torch.cat((seen, noise), dim=1)))
-        x = F.relu(normalised(self.units(x)))
+        x = F.relu(pixel_norm(self.units(x)))
         for conv in self.rise:
-            x = F.relu(conv(double(x)))
-        return enlarged(means, self.halvings) + self.picture(x)
+            x = F.relu(conv(upsample(x)))
+        return upsample_means(means, self.halvings) + self.picture(x)
 
 
 class CycleGan(nn.Module):
-    """Both generators, by the names of `DIRECTIONS`."""
+    """Both generators, named as in `DIRECTIONS`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class CycleGan(nn.Module):
 
 
 class Repaint(Function):
-    """One of the two generators, as backends load it; any batch, height and width."""
+    """One of the two generators as a function of a backend; any batch, height and width."""
 
     inputs = ("picture", "grain")
     outputs = ("repainted",)

@@ -1,12 +1,12 @@
-"""The convolutional generator (Radford et al. 2016, arXiv:1511.06434), see `generator`.
+"""The convolutional generator (Radford et al. 2016, arXiv:1511.06434); see `generator`.
 
-Convolutions at 16×16, 8×8 and 4×4 positions of the canvas decide what is where and which way
-lines go.
+Convolutions at 16×16, 8×8 and 4×4 positions of the latent decide the content of each place and the
+direction of lines.
 
-Departures from that paper: the sketch (see there) comes first, so that the net is shaped like the
-U of Ronneberger et al. 2015 (arXiv:1505.04597) instead of a pyramid; no batch norm, which lets
-pictures of a batch depend on each other; nearest neighbours and a convolution instead of
-transposed convolutions, which leave checkerboards.
+Departures from the paper: the low-frequency layout (see `generator`) comes first, so the network
+has the shape of a U-net (Ronneberger et al. 2015, arXiv:1505.04597) instead of a pyramid.  There is
+no batch norm, by which the pictures of a batch would depend on each other.  Nearest neighbours and
+a convolution replace transposed convolutions, which give checkerboard patterns.
 
 Trained by `styleplug train dcgan`.
 """
@@ -16,13 +16,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.nets.generator import STYLE, Generator, Map, Paint, leaky, started
-from styleplug.nets.layers import double
+from styleplug.nets.generator import STYLE, Generator, Map, Paint, initialised, leaky_relu
+from styleplug.nets.layers import upsample
 from styleplug.nets.vae import CHANNELS
 
 _FINE, _MIDDLE, _WIDE = 64, 128, 192  # channels at 16, 8 and 4 positions a side
-_SMALL = 0.3  # of what a unit adds at first
-_JOINED = 0.7  # of the sum of two parts that are as large as the result shall be
+_SMALL = 0.3  # initial scale of the output of a unit
+_JOINED = 0.7  # factor of the sum of two inputs, which keeps their magnitude
 
 
 class Unit(nn.Module):
@@ -34,11 +34,11 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b c h w) to the same shape."""
-        return x + self.second(leaky(self.first(leaky(x))))
+        return x + self.second(leaky_relu(self.first(leaky_relu(x))))
 
 
 class Painter(nn.Module):
-    """Down from the sketch to 4×4, where the style is told once more, and up again."""
+    """Down from the layout to 4×4, where the style is added once more, and up again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,19 +51,19 @@ class Painter(nn.Module):
         self.fine_up = nn.Sequential(Unit(_FINE), Unit(_FINE))
         self.exit = _conv(_FINE, CHANNELS, 0.0)
 
-    def forward(self, sketch: Tensor, style: Tensor) -> Tensor:
-        """What to add to sketches (b c h w) of styles (b s)."""
-        fine = self.fine(sketch)
+    def forward(self, layout: Tensor, style: Tensor) -> Tensor:
+        """Detail to add to layouts (b c h w) of styles (b s)."""
+        fine = self.fine(layout)
         middle = self.middle(F.avg_pool2d(fine, 2))
         wide = self.wide(F.avg_pool2d(middle, 2)) + self.style(style)[:, :, None, None]
         wide = self.widest(wide)
-        middle = self.middle_up((middle + double(self.to_middle(wide))) * _JOINED)
-        fine = self.fine_up((fine + double(self.to_fine(middle))) * _JOINED)
-        return self.exit(leaky(fine))
+        middle = self.middle_up((middle + upsample(self.to_middle(wide))) * _JOINED)
+        fine = self.fine_up((fine + upsample(self.to_fine(middle))) * _JOINED)
+        return self.exit(leaky_relu(fine))
 
 
 def _conv(before: int, after: int, factor: float = 1.0) -> nn.Conv2d:
-    return started(nn.Conv2d(before, after, 3, padding=1), factor)
+    return initialised(nn.Conv2d(before, after, 3, padding=1), factor)
 
 
 def build() -> Generator:

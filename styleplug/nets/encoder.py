@@ -1,9 +1,9 @@
-"""Our own perceptual encoder: squeeze and expand convolutions, average pooling, no normalisation.
+"""Our perceptual encoder: squeeze and expand convolutions, average pooling, no normalisation.
 
-Each tap is named after a layer of VGG-19 (Simonyan & Zisserman 2014, arXiv:1409.1556) and is a 1×1
-map onto the first principal components of that layer, so that its Gram matrix weighs what VGG-19's
-weighs.  The tap "colour" is the picture itself; its Gram matrix is the palette.  The squeezes
-(Iandola et al. 2016, arXiv:1602.07360) keep the encoder fast.
+Each tap is named after a layer of VGG-19 (Simonyan & Zisserman 2014, arXiv:1409.1556).  It is a 1×1
+map to the first principal components of that layer, so its Gram matrix approximates that of VGG-19.
+The tap "colour" is the picture itself; its Gram matrix describes the palette.  The squeeze layers
+(Iandola et al. 2016, arXiv:1602.07360) make the encoder fast.
 
 Trained by `styleplug train encoder`.
 """
@@ -47,8 +47,8 @@ LAYERS = (
     Conv("block5_2", 96, 320),
     Tap("relu5_1", 96),
 )
-STYLE = {  # layer: how much its loss counts
-    "colour": 0.3,  # as much as keeps neon fringes away; more takes strokes out of the result
+STYLE = {  # layer: weight of its loss
+    "colour": 0.3,  # enough against neon fringes; more removes strokes from the result
     "relu1_1": 1.0,
     "relu2_1": 1.0,
     "relu3_1": 1.0,

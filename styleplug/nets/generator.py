@@ -1,16 +1,16 @@
-"""What `gan`, `dcgan` and `cgan` share: noise becomes a style, a sketch, and then a picture.
+"""What `gan`, `dcgan` and `cgan` share: noise becomes a style, a layout, and then a picture.
 
-A style says how much of each eigenpicture a picture has: of the principal components of the
-pictures that were learned from (Turk & Pentland 1991, "Eigenfaces for Recognition").  So it is a
-point in few dimensions, and dense layers learn its distribution (`map`).  What has these
-components is, linearly, a sketch: blurred, but whole.  A painter adds what the sketch lacks
-(`paint`).  That is the pyramid of Denton et al. 2015 (arXiv:1506.05751) with one step of
-it linear: where the parts of a picture lie is decided before any of them is painted.
+A style is a vector of principal component weights of pictures (Turk & Pentland 1991, "Eigenfaces
+for Recognition").  It has few dimensions, so dense layers can learn its distribution (`map`).  The
+components with these weights, added up, are a low-frequency layout: blurred, but complete.  A
+painter adds the missing detail (`paint`).  This is the pyramid of Denton et al. 2015
+(arXiv:1506.05751) with one linear step: the places of all parts are decided before any part is
+painted.
 
-The canvas that sketch and painter work on is the latent of the embedded `vae`, a quarter of the
-picture's sides, each channel about as strong as it shows; `vae` makes the picture of it.  So how
-a line becomes pixels need not be learned again, and painting costs a sixteenth.  Truncation draws
-styles to their mean, and a walk goes straight from one to another.
+Layout and painter work in the latent space of the embedded `vae`, at a quarter of the sides, with
+each channel scaled to its visibility; `vae` decodes the result.  So the network need not learn how
+a line becomes pixels, and it is sixteen times cheaper.  Truncation moves styles towards their mean;
+a walk interpolates between two styles.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from styleplug.nets.shapes import free
 from styleplug.nets.vae import CHANNELS, STRIDE
 
 NOISE = 128  # numbers that a style is made of
-STYLE = 128  # eigenpictures
+STYLE = 128  # principal components
 SIDE = 64  # pixels of a picture
-CANVAS = (CHANNELS, SIDE // STRIDE, SIDE // STRIDE)
+LATENT_SHAPE = (CHANNELS, SIDE // STRIDE, SIDE // STRIDE)
 SLOPE = 0.2
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
-_WIDTH, _DEPTH = 384, 3  # of the mapping's layers; how many of them add
+_WIDTH, _DEPTH = 384, 3  # of the layers of the mapping; number of residual ones
 
 
-def leaky(x: Tensor) -> Tensor:
+def leaky_relu(x: Tensor) -> Tensor:
     """Leaky ReLU."""
     return F.leaky_relu(x, SLOPE)
 
 
-def started(layer: Layer, factor: float = 1.0) -> Layer:
-    """A layer whose weights keep the size of what passes, times a factor; no bias at first."""
+def initialised(layer: Layer, factor: float = 1.0) -> Layer:
+    """A layer whose weights preserve the magnitude of its input, times a factor; no bias."""
     nn.init.kaiming_normal_(layer.weight, SLOPE)
     layer.weight.data *= factor
     if layer.bias is not None:
@@ -50,42 +50,42 @@ def started(layer: Layer, factor: float = 1.0) -> Layer:
 
 
 class Dense(nn.Module):
-    """Dense layers; those between the first and the last add to what they get.
+    """Dense layers; those between the first and the last are residual.
 
     Args:
-        before: numbers in.
+        before: size of the input.
         width: of the layers between.
-        after: numbers out.
+        after: size of the output.
     """
 
     def __init__(self, before: int, width: int, after: int):
         super().__init__()
-        self.entry = started(nn.Linear(before, width))
-        self.units = nn.ModuleList(started(nn.Linear(width, width)) for _ in range(_DEPTH))
-        self.exit = started(nn.Linear(width, after))
+        self.entry = initialised(nn.Linear(before, width))
+        self.units = nn.ModuleList(initialised(nn.Linear(width, width)) for _ in range(_DEPTH))
+        self.exit = initialised(nn.Linear(width, after))
 
     def forward(self, x: Tensor) -> Tensor:
         """(b before) to (b after)."""
-        x = leaky(self.entry(x))
+        x = leaky_relu(self.entry(x))
         for unit in self.units:
-            x = (x + leaky(unit(x))) * 0.5**0.5
+            x = (x + leaky_relu(unit(x))) * 0.5**0.5
         return self.exit(x)
 
 
 class Generator(nn.Module):
-    """Mapping, sketch and painter.
+    """Mapping, layout and painter.
 
     Args:
-        painter: gives what to add (b …) to sketches (b …) of styles (b s).
-        classes: whether pictures belong to classes, whose shares are then part of what is mapped.
+        painter: gives the detail (b …) to add to layouts (b …) of styles (b s).
+        classes: whether there are classes; their shares are then an input of the mapping.
 
     Attributes:
         side: pixels of its pictures.
         centre: styles' mean, in the long run of training; (1 s), or of each class (MOST_CLASSES s).
-        basis: what a sketch gains by each number of the style (s …).
-        plain: the sketch (1 …) of a style that is zero.
+        basis: change of the layout by each number of the style (s …).
+        plain: layout (1 …) of a style of zeros.
         mean: of the latents' channels (c 1 1).
-        scale: what the canvas's channels are multiplied by (c 1 1).
+        scale: factor of each channel, from scaled latents to latents (c 1 1).
     """
 
     side = SIDE
@@ -101,29 +101,29 @@ class Generator(nn.Module):
         self.mapping = Dense(NOISE * (1 + classes), _WIDTH, STYLE)
         self.painter = painter
         self.register_buffer("centre", torch.zeros(MOST_CLASSES if classes else 1, STYLE))
-        self.register_buffer("basis", torch.zeros(STYLE, *CANVAS))
-        self.register_buffer("plain", torch.zeros(1, *CANVAS))
+        self.register_buffer("basis", torch.zeros(STYLE, *LATENT_SHAPE))
+        self.register_buffer("plain", torch.zeros(1, *LATENT_SHAPE))
         self.register_buffer("mean", torch.zeros(CHANNELS, 1, 1))
         self.register_buffer("scale", torch.ones(CHANNELS, 1, 1))
 
     def map(self, noise: Tensor, shares: Tensor | None = None) -> Tensor:
-        """Styles (b s) of noise (b n), and of shares of classes (b k) that add up to 1."""
-        known = () if shares is None else (shares @ self.embedding,)
-        return self.mapping(torch.cat((noise, *known), dim=1))
+        """Styles (b s) of noise (b n) and of class shares (b CLASSES) with sum 1."""
+        embedded = () if shares is None else (shares @ self.embedding,)
+        return self.mapping(torch.cat((noise, *embedded), dim=1))
 
-    def sketch(self, style: Tensor) -> Tensor:
-        """Canvases (b …) that have what styles (b s) say, and nothing else."""
+    def layout(self, style: Tensor) -> Tensor:
+        """Low-frequency layouts (b …) of styles (b s), scaled latents."""
         added = style @ self.basis.flatten(1)
         return self.plain + added.view(-1, *self.plain.shape[1:])
 
-    def draw(self, style: Tensor) -> Tensor:
-        """Canvases (b …) of styles (b s), painted."""
-        sketch = self.sketch(style)
-        return sketch + self.painter(sketch, style)
+    def paint_scaled(self, style: Tensor) -> Tensor:
+        """Scaled latents (b …) of styles (b s)."""
+        layout = self.layout(style)
+        return layout + self.painter(layout, style)
 
     def paint(self, style: Tensor) -> Tensor:
         """Latents (b c SIDE/4 SIDE/4) of styles (b s)."""
-        return self.draw(style) * self.scale + self.mean
+        return self.paint_scaled(style) * self.scale + self.mean
 
 
 _NOISES = {"noise": Noise(NOISE)}

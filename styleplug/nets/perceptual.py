@@ -1,6 +1,6 @@
-"""Perceptual losses over an encoder's taps, with their gradient with respect to the picture.
+"""Perceptual losses over the taps of an encoder, with their gradient with respect to the picture.
 
-Every style loss here is a function of two statistics of a layer's features F (c n): the mean
+Every style loss is a function of two statistics of the features F (c n) of a layer: the mean
 μ = F1/n and the Gram matrix G = FFᵀ/n.  So one backward step serves all of them:
 ∂L/∂F = (∂L/∂μ 1ᵀ + 2 ∂L/∂G F) / n, with ∂L/∂G symmetric.
 
@@ -28,12 +28,12 @@ _RIDGE = 1e-2  # of the mean variance of a channel
 def perceptual_functions(
     encoder: Chain, content: Sequence[str], style: Mapping[str, float]
 ) -> dict[str, nn.Module]:
-    """The functions that a backend can load of a perceptual encoder, by name.
+    """The functions of a perceptual encoder that a backend can load, by name.
 
     Args:
-        encoder: whose taps are compared.
+        encoder: gives the taps.
         content: taps of the content loss.
-        style: taps of the style loss, and how much each counts before any weight is given.
+        style: taps of the style loss, and the weight of each.
     """
     losses = {kind.name: kind(encoder, content, style) for kind in (Gram, Moments, Wasserstein)}
     return {"describe": Describe(encoder, content, style), **losses}
@@ -46,7 +46,7 @@ def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Perceptual(Function, ABC):
-    """An encoder, its content and style taps, and the names of what goes in and out.
+    """An encoder, its content and style taps, and the names of inputs and outputs.
 
     `forward` takes the arrays of `inputs` in order and returns those of `outputs` in order.
     """
@@ -67,7 +67,7 @@ class _Perceptual(Function, ABC):
 
     @abstractmethod
     def examples(self) -> tuple[Tensor, ...]:
-        """Arguments for `forward`, to trace it with."""
+        """Arguments of `forward`, for tracing."""
 
     def shapes(self) -> tuple[dict | None, ...]:
         """Height and width are free, in multiples of the encoder's stride; the batch is one."""
@@ -76,7 +76,7 @@ class _Perceptual(Function, ABC):
 
 
 class Describe(_Perceptual):
-    """What a loss needs to know of the content and style pictures."""
+    """The targets of a loss, from the content and style pictures."""
 
     def __init__(self, encoder: Chain, content: Sequence[str], style: Mapping[str, float]):
         super().__init__(encoder, content, style)
@@ -89,11 +89,11 @@ class Describe(_Perceptual):
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
         """Content features (1 c h/s w/s), Gram matrices (c c) and means (c) of a picture."""
         taps = self.encoder(picture)
-        found = [statistics(taps[tap]) for tap in self.style]
+        current = [statistics(taps[tap]) for tap in self.style]
         return (
             *(taps[tap] for tap in self.content),
-            *(gram for _, gram in found),
-            *(mean for mean, _ in found),
+            *(gram for _, gram in current),
+            *(mean for mean, _ in current),
         )
 
 
@@ -123,30 +123,30 @@ class _Loss(_Perceptual):
 
     @abstractmethod
     def style_loss(
-        self, mean: Tensor, gram: Tensor, wanted_mean: Tensor, wanted_gram: Tensor
+        self, mean: Tensor, gram: Tensor, target_mean: Tensor, target_gram: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Loss (), and its gradient with respect to mean (c) and Gram matrix (c c)."""
 
     def forward(self, picture: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The arrays of `inputs` to those of `outputs`; the picture is (1 3 h w) in [0, 1]."""
         content, style = len(self.content), len(self.style)
-        wanted = rest[:content]
+        target = rest[:content]
         grams, means = rest[content : content + style], rest[content + style : content + 2 * style]
         content_weights, style_weights, content_l1, variation_weight = rest[content + 2 * style :]
         taps, passed = self.encoder.trace(picture)
         cotangents: dict[str, Tensor] = {}
         content_losses, style_losses = [], []
         for i, tap in enumerate(self.content):
-            loss, gradient = _content_loss(taps[tap], wanted[i], content_l1)
+            loss, gradient = _content_loss(taps[tap], target[i], content_l1)
             content_losses.append(loss)
             cotangents[tap] = content_weights[i] * gradient
-        for i, (tap, counts) in enumerate(self.style.items()):
+        for i, (tap, weight) in enumerate(self.style.items()):
             mean, gram = statistics(taps[tap])
             loss, to_mean, to_gram = self.style_loss(mean, gram, means[i], grams[i])
-            style_losses.append(counts * loss)
+            style_losses.append(weight * loss)
             flat = taps[tap].flatten(2)[0]
             back = (
-                counts
+                weight
                 * style_weights[i]
                 / flat.shape[1]
                 * (to_mean[:, None] + (2 * to_gram) @ flat)
@@ -164,11 +164,11 @@ class Gram(_Loss):
     name = "gram"
 
     def style_loss(
-        self, mean: Tensor, gram: Tensor, wanted_mean: Tensor, wanted_gram: Tensor
+        self, mean: Tensor, gram: Tensor, target_mean: Tensor, target_gram: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """||G - G'||² / ||G'||²."""
-        scale = wanted_gram.square().sum() + _TINY
-        error = gram - wanted_gram
+        scale = target_gram.square().sum() + _TINY
+        error = gram - target_gram
         return error.square().sum() / scale, torch.zeros_like(mean), 2 * error / scale
 
 
@@ -178,12 +178,12 @@ class Moments(_Loss):
     name = "moments"
 
     def style_loss(
-        self, mean: Tensor, gram: Tensor, wanted_mean: Tensor, wanted_gram: Tensor
+        self, mean: Tensor, gram: Tensor, target_mean: Tensor, target_gram: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """(|μ - μ'|² + |σ - σ'|²) / (|μ'|² + |σ'|²)."""
-        deviation, wanted = _deviation(mean, gram), _deviation(wanted_mean, wanted_gram)
-        scale = wanted_mean.square().sum() + wanted.square().sum() + _TINY
-        shift, spread = mean - wanted_mean, deviation - wanted
+        deviation, target = _deviation(mean, gram), _deviation(target_mean, target_gram)
+        scale = target_mean.square().sum() + target.square().sum() + _TINY
+        shift, spread = mean - target_mean, deviation - target
         loss = (shift.square().sum() + spread.square().sum()) / scale
         # σ² = diag(G) - μ², hence ∂σ/∂diag(G) = 1/2σ and ∂σ/∂μ = -μ/σ.
         to_mean = 2 * (shift - spread * mean / deviation) / scale
@@ -199,18 +199,18 @@ class Wasserstein(_Loss):
     name = "wasserstein"
 
     def style_loss(
-        self, mean: Tensor, gram: Tensor, wanted_mean: Tensor, wanted_gram: Tensor
+        self, mean: Tensor, gram: Tensor, target_mean: Tensor, target_gram: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Its gradient is ∂/∂Σ = I - Σ'^½ (Σ'^½ Σ Σ'^½)^-½ Σ'^½."""
-        scale = torch.trace(wanted_gram) + _TINY  # = |μ'|² + tr Σ'
-        wanted = wanted_gram - torch.outer(wanted_mean, wanted_mean)
-        # As much on both diagonals as makes the roots exist, and converge, in float32.
+        scale = torch.trace(target_gram) + _TINY  # = |μ'|² + tr Σ'
+        target = target_gram - torch.outer(target_mean, target_mean)
+        # Added to both diagonals, so that the roots exist and converge in float32.
         ridge = _RIDGE * scale / len(mean) * torch.eye(len(mean)).to(mean)
-        wanted, found = wanted + ridge, gram - torch.outer(mean, mean) + ridge
-        root, _ = _roots(wanted)
-        middle, inverse = _roots(root @ found @ root)
-        shift = mean - wanted_mean
-        traces = torch.trace(found) + torch.trace(wanted) - 2 * torch.trace(middle)
+        target, current = target + ridge, gram - torch.outer(mean, mean) + ridge
+        root, _ = _roots(target)
+        middle, inverse = _roots(root @ current @ root)
+        shift = mean - target_mean
+        traces = torch.trace(current) + torch.trace(target) - 2 * torch.trace(middle)
         to_gram = (torch.eye(len(mean)).to(mean) - root @ inverse @ root) / scale
         to_gram = (to_gram + to_gram.T) / 2
         to_mean = 2 * shift / scale - 2 * to_gram @ mean
@@ -218,7 +218,7 @@ class Wasserstein(_Loss):
 
 
 def _vector(numbers: list[Tensor]) -> Tensor:
-    """Numbers () as one vector (n); `torch.stack` of a single one exports with a wrong shape."""
+    """Numbers () as one vector (n); `torch.stack` of a single one gets a wrong shape in ONNX."""
     return torch.cat([number.reshape(1) for number in numbers])
 
 
@@ -230,8 +230,8 @@ def _deviation(mean: Tensor, gram: Tensor) -> Tensor:
 def _roots(matrix: Tensor, rounds: int = 20) -> tuple[Tensor, Tensor]:
     """Square root and inverse square root of a positive definite matrix (c c).
 
-    Newton–Schulz iterations (Higham 2008, "Functions of Matrices", 6.7): products only, so that
-    they export to ONNX, which has no eigenvalue decomposition.
+    Newton–Schulz iterations (Higham 2008, "Functions of Matrices", 6.7).  They use products only,
+    so they can be exported to ONNX, which has no eigenvalue decomposition.
     """
     norm = matrix.square().sum().sqrt()
     root, inverse = matrix / norm, torch.eye(matrix.shape[0]).to(matrix)
@@ -241,10 +241,10 @@ def _roots(matrix: Tensor, rounds: int = 20) -> tuple[Tensor, Tensor]:
     return root * norm.sqrt(), inverse / norm.sqrt()
 
 
-def _content_loss(found: Tensor, wanted: Tensor, l1: Tensor) -> tuple[Tensor, Tensor]:
+def _content_loss(current: Tensor, target: Tensor, l1: Tensor) -> tuple[Tensor, Tensor]:
     """Squared (l1 = 0) or absolute (l1 = 1) error, relative to the target, and its gradient."""
-    error = found - wanted
-    square, absolute = wanted.square().sum() + _TINY, wanted.abs().sum() + _TINY
+    error = current - target
+    square, absolute = target.square().sum() + _TINY, target.abs().sum() + _TINY
     loss = (1 - l1) * error.square().sum() / square + l1 * error.abs().sum() / absolute
     return loss, (1 - l1) * 2 * error / square + l1 * torch.sign(error) / absolute
 

@@ -1,4 +1,4 @@
-"""Which axes of a function's arguments are free in its ONNX graph."""
+"""Dynamic axes of the arguments of a function in its ONNX graph."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from typing import Any
 
 import torch
 
-EXAMPLE = (96, 160)  # height and width of the picture that is traced; neither equal nor square
-_LARGEST = 8192  # sides, in pixels; what the tracer may assume, while a graph takes any
+EXAMPLE = (
+    96,
+    160,
+)  # height and width of the traced picture; different, so that axes are not confused
+_LARGEST = 8192  # sides in pixels; an assumption of the tracer only
 
 
 def free(stride: int = 0, *, multiple: int = 1, batch: bool = True) -> dict[int, Any] | None:
-    """The free axes of one argument, for `torch.onnx.export`.
+    """The dynamic axes of one argument, for `torch.onnx.export`.
 
     Args:
-        stride: pixels of the picture to one position of the argument (b c h/stride w/stride); a
-            picture has 1.  0 for an argument without height and width.
+        stride: pixels per position of the argument (b c h/stride w/stride); 1 for a picture, 0 for
+            an argument without height and width.
         multiple: of the function; divisible by `stride`.
-        batch: whether the first axis is a free batch.
+        batch: whether the first axis is a dynamic batch.
 
     Returns:
-        Axis -> dimension; None where no axis is free.
+        Axis -> dimension; None without dynamic axes.
     """
     axes: dict[int, Any] = {}
     if batch:

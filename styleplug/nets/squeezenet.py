@@ -1,7 +1,7 @@
-"""SqueezeNet 1.0 features: the teacher of our encoder and the judge of our benchmarks.
+"""SqueezeNet 1.0 features: a teacher of our encoder, and a judge in benchmarks.
 
-Iandola et al. 2016, arXiv:1602.07360.  Its weights are no part of the product; training and
-benchmarks read them from a file that the user names.
+Iandola et al. 2016, arXiv:1602.07360.  Its weights are not part of the product; training and
+benchmarks read them from a file of the user.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BORDER = 4
 class SqueezeNet(nn.Module):
     """Features up to fire7 of a picture (b 3 h w) in [0, 1], h and w multiples of 8.
 
-    conv1 comes at a half, fire2 to fire4 at a quarter, fire5 to fire7 at an eighth of the size.
+    conv1 has half the sides, fire2 to fire4 a quarter, fire5 to fire7 an eighth.
     """
 
     def __init__(self) -> None:

@@ -42,8 +42,8 @@ LAYERS = (
     Conv("motif3", 64, 208),
     Tap("motif3", 96),
 )
-STYLE = {  # layer: how much its loss counts
-    "colour": 0.3,  # as much as keeps neon fringes away; more takes strokes out of the result
+STYLE = {  # layer: weight of its loss
+    "colour": 0.3,  # enough against neon fringes; more removes strokes from the result
     "stroke": 1.0,
     "grain1": 1.0,
     "grain2": 1.0,

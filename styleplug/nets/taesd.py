@@ -1,9 +1,9 @@
 """TAESD, the tiny autoencoder for the latent of Stable Diffusion (Bohan 2023, MIT licence).
 
 Tensors are named as in `diffusion_pytorch_model.safetensors` of `madebyollin/taesd`:
-`encoder.layers.N` and `decoder.layers.N`, numbered with activations and upsampling.  It takes and
-gives pictures in [0, 1]; the latent has an eighth of the sides and four channels.  It is no
-variational autoencoder at work: it gives a mean only.
+`encoder.layers.N` and `decoder.layers.N`, counting activations and upsampling.  Pictures are in
+[0, 1]; the latent has an eighth of the sides and four channels.  It is not variational: the encoder
+gives a mean only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from styleplug.nets.function import Function
 from styleplug.nets.shapes import EXAMPLE, free
 
 CHANNELS, WIDTH, STRIDE = 4, 64, 8
-LIMIT = 3.0  # of the latent, softly
+LIMIT = 3.0  # soft bound of the latent
 
 
 class Block(nn.Module):
@@ -36,7 +36,7 @@ def _conv(inputs: int = WIDTH, outputs: int = WIDTH, stride: int = 1) -> nn.Conv
 
 
 def _resizing(stride: int = 1) -> nn.Conv2d:
-    """The convolution after a change of size; it has no bias."""
+    """The convolution before or after a change of size; it has no bias."""
     return nn.Conv2d(WIDTH, WIDTH, 3, stride, padding=1, bias=False)
 
 
@@ -66,7 +66,7 @@ class Decoder(nn.Module):
         self.layers = nn.Sequential(*layers, Block(), _conv(outputs=3))
 
     def forward(self, latent: Tensor) -> Tensor:
-        """A picture (b 3 8h 8w), in [0, 1] but for overshoots, of a latent (b 4 h w)."""
+        """A latent (b 4 h w) to a picture (b 3 8h 8w) that may slightly exceed [0, 1]."""
         return self.layers(torch.tanh(latent / LIMIT) * LIMIT)
 
 

@@ -1,13 +1,13 @@
-"""A variational autoencoder of textures: the latent says what kind, noise says where.
+"""A variational autoencoder of textures: the latent gives the kind, noise gives the places.
 
-After Kingma & Welling 2014, arXiv:1312.6114.  A texture looks alike everywhere, so its latent has
-no places: the encoder pools means and deviations of its features, and the decoder is a
+After Kingma & Welling 2014, arXiv:1312.6114.  A texture looks the same everywhere, so its latent
+has no places.  The encoder pools means and deviations of its features.  The decoder is a
 convolutional generator from noise (as in Ulyanov et al. 2016, "Texture Networks",
-arXiv:1603.03417) whose channels the latent scales and shifts at every depth (Karras et al. 2019,
-arXiv:1812.04948).  Noise enters at every scale, so that marks of all sizes differ.
+arXiv:1603.03417); the latent scales and shifts its channels at every depth (Karras et al. 2019,
+arXiv:1812.04948).  Noise enters at every scale, so marks of all sizes vary.
 
-In the decoder all sides wrap around: what it paints can be laid side by side.  It norms over
-channels only, so that a window of the noise gives a window of the picture.
+In the decoder all borders wrap around, so its textures tile.  It normalises over channels only, so
+a window of the noise gives a window of the picture.
 
 Trained by `styleplug train texture`.
 """
@@ -20,14 +20,14 @@ from torch import Tensor, nn
 
 from styleplug.core.backend import Noise
 from styleplug.nets.function import Function
-from styleplug.nets.layers import double
+from styleplug.nets.layers import upsample
 from styleplug.nets.shapes import EXAMPLE, free
 
 LATENT = 128
-STRIDES = (16, 8, 4, 2, 1)  # of the decoder's levels, and so of the noises
+STRIDES = (16, 8, 4, 2, 1)  # of the levels of the decoder, and of their noise
 GRAINS = (16, 4, 2, 1, 1)  # channels of each noise
 MULTIPLE = STRIDES[0]
-LOG_VARIANCE = (-10.0, 2.0)  # bounds of what the encoder says
+LOG_VARIANCE = (-10.0, 2.0)  # bounds of the output of the encoder
 _WIDTHS = (192, 160, 112, 64, 32)  # channels of the decoder's levels
 _CODE = 192  # channels of the mapped latent
 _SEEN = (32, 64, 96, 128, 160)  # channels of the encoder's levels
@@ -63,7 +63,7 @@ class Encoder(nn.Module):
 
 
 class Style(nn.Module):
-    """At every position channels brought to one size, then scaled and shifted by the code."""
+    """Normalise the channels at each position, then scale and shift them by the code."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -92,13 +92,13 @@ class Level(nn.Module):
         nn.init.normal_(self.grain.weight, std=0.5 * grains**-0.5)
 
     def forward(self, x: Tensor, code: Tensor, noise: Tensor) -> Tensor:
-        """(b i h+4 w+4), that wraps around by 2, code (b k) and noise (b g h w) to (b o h w)."""
+        """(b i h+4 w+4), wrapped by 2, code (b k) and noise (b g h w) to (b o h w)."""
         x = self.styles[0](self.first(x) + self.grain(wrapped(noise, 1)), code)
         return self.styles[1](self.second(x), code)
 
 
 def wrapped(x: Tensor, border: int) -> Tensor:
-    """(b c h w) to (b c h+2n w+2n): beyond each side, what lies within the opposite one."""
+    """(b c h w) to (b c h+2n w+2n), padded by the opposite side."""
     x = torch.cat((x[:, :, -border:], x, x[:, :, :border]), dim=2)
     return torch.cat((x[..., -border:], x, x[..., :border]), dim=3)
 
@@ -131,15 +131,15 @@ class Decoder(nn.Module):
         x = wrapped(self.entry(noises[0]), 2)
         *coarser, last = zip(self.levels, noises, strict=True)
         for level, noise in coarser:
-            # What wraps around by 1 wraps around by 2 once it is doubled.
-            x = double(wrapped(level(x, code, noise), 1))
+            # A border wrapped by 1 is wrapped by 2 after upsampling.
+            x = upsample(wrapped(level(x, code, noise), 1))
         level, noise = last
         x = level(x, code, noise)
         return torch.sigmoid(self.colours(x) + self.tint(code)[:, :, None, None])
 
 
 class Texture(nn.Module):
-    """Encoder, decoder, and the Gaussian that latents of pictures follow all in all."""
+    """Encoder, decoder, and the Gaussian of the latents of all pictures."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ class Texture(nn.Module):
 
     @torch.no_grad()
     def fit(self, mean: Tensor, log_variance: Tensor) -> None:
-        """Take the moments of the Gaussians (n 128) of many pictures for those of all."""
+        """Set that Gaussian from those of many pictures (n 128)."""
         covariance = mean.T.cov() + log_variance.exp().mean(0).diag()
         values, vectors = torch.linalg.eigh(covariance.double())
         root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
@@ -216,9 +216,10 @@ class Decode(Function):
 
 
 class Sample(Function):
-    """Function "sample": latents as those of pictures are (Ghosh et al. 2020, arXiv:1903.12436).
+    """Function "sample": latents distributed like those of pictures.
 
-    The KL term, at a weight at which textures are given back well, leaves them far from N(0, 1).
+    After Ghosh et al. 2020 (arXiv:1903.12436).  With a KL weight that allows good reconstructions,
+    the latents are far from N(0, 1).
     """
 
     inputs = ("chance",)
@@ -230,11 +231,11 @@ class Sample(Function):
         self.net = net
 
     def forward(self, chance: Tensor) -> tuple[Tensor]:
-        """Latents (b 128) of chance (b 128) from N(0, 1)."""
-        return (self.net.centre + chance @ self.net.spread,)  # which is symmetric
+        """Latents (b 128) from standard normal numbers (b 128)."""
+        return (self.net.centre + chance @ self.net.spread,)  # the matrix is symmetric
 
     def examples(self) -> tuple[Tensor, ...]:
-        """Chance."""
+        """Standard normal numbers."""
         return (torch.randn(2, LATENT),)
 
     def shapes(self) -> tuple[dict | None, ...]:

@@ -1,11 +1,10 @@
 """A convolutional variational autoencoder with a spatial latent (Kingma & Welling 2014).
 
-arXiv:1312.6114.  The encoder gives mean and log-variance, each by an output of its own; the
-latent has a quarter of the picture's sides and `CHANNELS` channels, near unit variance.  Both
-halves are a linear map, started from principal components, and residual units beside it that
-start at zero: so the untrained net already is a good linear autoencoder, and training spends its
-time on what is not linear, and on the channels that are left free.  Nothing depends on the
-picture as a whole, so that tiles of a large picture agree.
+arXiv:1312.6114.  The encoder gives mean and log-variance as two outputs.  The latent has a quarter
+of the sides and `CHANNELS` channels with a variance near 1.  Encoder and decoder are each a linear
+map, initialised from principal components, plus residual units that start at zero.  So the
+untrained network is already a good linear autoencoder, and training learns the rest, and the other
+channels.  No part depends on the whole picture, so the tiles of a large picture fit together.
 
 Trained by `styleplug train vae`.
 """
@@ -17,19 +16,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleplug.nets.function import Function
-from styleplug.nets.layers import double
+from styleplug.nets.layers import upsample
 from styleplug.nets.shapes import EXAMPLE, free
 
 CHANNELS = 16
-LINEAR = 12  # of them, those that start from principal components; the others are free
+LINEAR = 12  # channels initialised from principal components; the others are free
 STRIDE = 4  # of the latent
-MULTIPLE = 8  # of the picture's sides; half of both nets works at an eighth
-LOG_VARIANCE = (-12.0, 2.0)  # bounds of what the encoder says
+MULTIPLE = 8  # of the sides of a picture; a part of both networks works at an eighth
+LOG_VARIANCE = (-12.0, 2.0)  # bounds of the output of the encoder
 _FINE, _WIDE = 64, 128
 
 
 class Unit(nn.Module):
-    """A residual unit: squeeze by 1×1, expand by 3×3; nothing at first."""
+    """A residual unit that starts as the identity: squeeze by 1×1, expand by 3×3."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -44,7 +43,7 @@ class Unit(nn.Module):
 
 
 class Body(nn.Module):
-    """Residual units at the latent's size, others at half of it for what needs a wider view."""
+    """Residual units at the size of the latent, and at half of it for a wider field of view."""
 
     def __init__(self, before: int, wide: int, after: int):
         super().__init__()
@@ -58,7 +57,7 @@ class Body(nn.Module):
         """(b 64 h w) to the same shape."""
         x = self.before(x)
         wide = self.back(F.relu(self.wide(self.halve(F.relu(x)))))
-        return self.after(x + double(wide))
+        return self.after(x + upsample(wide))
 
 
 class Encoder(nn.Module):
@@ -94,17 +93,17 @@ class Decoder(nn.Module):
         self.body = Body(1, 4, 2)
         self.rise = nn.Conv2d(_FINE, 32, 3, padding=1)
         self.last = nn.Conv2d(32, 16, 3, padding=1)
-        self.base = nn.Conv2d(3, 16, 3, padding=1)  # lets the last step see the linear part
+        self.base = nn.Conv2d(3, 16, 3, padding=1)  # shows the linear picture to the last layers
         self.picture = nn.Conv2d(16, 3, 3, padding=1)
         nn.init.zeros_(self.picture.weight)
         nn.init.zeros_(self.picture.bias)
 
     def forward(self, latent: Tensor) -> Tensor:
-        """A picture (b 3 4h 4w), in [0, 1] but for overshoots, of a latent (b c h w)."""
+        """A latent (b c h w) to a picture (b 3 4h 4w) that may slightly exceed [0, 1]."""
         base = F.pixel_shuffle(self.linear(latent), STRIDE)
         x = F.relu(self.body(self.entry(latent)))
-        x = F.relu(self.rise(double(x)))
-        x = F.relu(self.last(double(x)) + self.base(base))
+        x = F.relu(self.rise(upsample(x)))
+        x = F.relu(self.last(upsample(x)) + self.base(base))
         return base + self.picture(x)
 
 
@@ -117,10 +116,11 @@ class Vae(nn.Module):
 
     @torch.no_grad()
     def start_linear(self, pictures: Tensor) -> None:
-        """Start both linear maps from the principal components of pictures (b 3 h w).
+        """Initialise both linear maps from the principal components of pictures (b 3 h w).
 
-        The encoder's whitens: its channels have mean 0 and variance 1.  The
-        decoder's is the least-squares answer to it, from 3×3 positions of the latent.
+        The one of the encoder whitens: its channels have mean 0 and variance 1.  The one of the
+            decoder is
+        the least-squares inverse, from 3×3 positions of the latent.
         """
         patches = F.pixel_unshuffle(pictures, STRIDE)  # channels: colour, row, column
         flat = patches.transpose(0, 1).flatten(1).double() * 4 - 2
@@ -135,14 +135,14 @@ class Vae(nn.Module):
         linear.bias[:LINEAR] = (-basis @ mean).float()
         latent = linear(pictures * 4 - 2)[:, :LINEAR]
         rows = F.unfold(F.pad(latent, (1,) * 4, mode="replicate"), 3)
-        known = torch.cat((rows, torch.ones_like(rows[:, :1])), dim=1)
-        known = known.transpose(0, 1).flatten(1).double()  # 9 c + 1 by positions
-        wanted = patches.transpose(0, 1).flatten(1).double()
-        normal = known @ known.T + 1e-4 * known.shape[1] * torch.eye(len(known)).to(known)
-        answer = torch.linalg.solve(normal, known @ wanted.T).T
+        inputs = torch.cat((rows, torch.ones_like(rows[:, :1])), dim=1)
+        inputs = inputs.transpose(0, 1).flatten(1).double()  # 9 c + 1 by positions
+        targets = patches.transpose(0, 1).flatten(1).double()
+        gram = inputs @ inputs.T + 1e-4 * inputs.shape[1] * torch.eye(len(inputs)).to(inputs)
+        solution = torch.linalg.solve(gram, inputs @ targets.T).T
         linear = self.decoder.linear
-        linear.weight[:, :LINEAR] = answer[:, :-1].reshape(-1, LINEAR, 3, 3).float()
-        linear.bias.copy_(answer[:, -1])
+        linear.weight[:, :LINEAR] = solution[:, :-1].reshape(-1, LINEAR, 3, 3).float()
+        linear.bias.copy_(solution[:, -1])
 
 
 class Encode(Function):

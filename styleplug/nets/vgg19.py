@@ -1,7 +1,7 @@
 """The features of VGG-19 up to relu5_1 (Simonyan & Zisserman 2014, arXiv:1409.1556).
 
-Layers are named as in Gatys, Ecker & Bethge 2016 and numbered as torchvision numbers them, so
-that the tensors of `timm/vgg19.tv_in1k` load as they are.
+Layers are named as in Gatys, Ecker & Bethge 2016 and numbered as in torchvision, so the tensors of
+`timm/vgg19.tv_in1k` can be loaded unchanged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _layers() -> tuple[Layer, ...]:
     for block, (channels, count) in enumerate(_BLOCKS, start=1):
         for position in range(1, count + 1):
             layers.append(Conv(str(index), inputs, channels))
-            inputs, index = channels, index + 2  # torchvision counts the ReLU too
+            inputs, index = channels, index + 2  # torchvision also counts the ReLU
             tap = f"relu{block}_{position}"
             if tap in STYLE or tap in CONTENT:
                 layers.append(Tap(tap))
@@ -49,11 +49,11 @@ def functions(encoder: Chain) -> dict[str, nn.Module]:
 
 
 def load(file: Path) -> Chain:
-    """The frozen net with the weights of a safetensors file, in float32.
+    """The frozen network with the weights of a safetensors file, in float32.
 
     Args:
-        file: with torchvision's names (features.0.weight …), or with those of the original
-            release (conv1_1.weight …), whose input is BGR from 0 to 255 with the mean subtracted.
+        file: with the names of torchvision (features.0.weight …), or with those of the original
+            release (conv1_1.weight …), whose input is BGR from 0 to 255 minus the mean.
 
     Raises:
         KeyError: the file holds neither.
@@ -67,7 +67,7 @@ def load(file: Path) -> Chain:
 
 
 def _from_original(state: dict[str, Tensor], std: Tensor) -> dict[str, Tensor]:
-    """Weights of the original release under torchvision's names, for its normalised RGB input."""
+    """Weights of the original release, renamed and adapted to normalised RGB input."""
     names = [layer.name for layer in LAYERS if isinstance(layer, Conv)]
     places = [
         f"conv{b}_{n}" for b, (_, count) in enumerate(_BLOCKS, 1) for n in range(1, count + 1)
@@ -77,6 +77,6 @@ def _from_original(state: dict[str, Tensor], std: Tensor) -> dict[str, Tensor]:
         for name, place in zip(names, places, strict=True)
         for part in ("weight", "bias")
     }
-    first = renamed["features.0.weight"].flip(1)  # the original's channels are blue, green, red
+    first = renamed["features.0.weight"].flip(1)  # the original channels are blue, green, red
     renamed["features.0.weight"] = first * (255 * std)[None, :, None, None]
     return renamed

@@ -1,7 +1,7 @@
-"""Recipes that write weights; inference never imports them.
+"""Training: recipes that write weights.  Inference never imports this package.
 
-A task is a module of `tasks` that declares `TASK`.  Tasks are found by reading, not by
-importing: to list them must not wait for torch.
+A task is a module of `tasks` that declares `TASK`.  The list of tasks is found by reading the
+source files, not by importing them, because torch takes long to load.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from styleplug.core.errors import StyleplugError, UsageError
 from styleplug.system.extras import missing
 
 if TYPE_CHECKING:
-    from styleplug.training.loop.task import Task
+    from styleplug.training.loop.task import TaskSpec
 
 _DECLARED = re.compile(r"^TASK\b", re.MULTILINE)
 
 
 def task_ids() -> tuple[str, ...]:
-    """What can be trained, in the order of the alphabet."""
+    """Ids of the tasks, in alphabetical order."""
     modules = sorted((Path(__file__).parent / "tasks").glob("*.py"))
     return tuple(m.stem for m in modules if _DECLARED.search(m.read_text(encoding="utf-8")))
 
 
-def load_task(id: str) -> Task:
-    """The task of a module; imports torch.
+def load_task(id: str) -> TaskSpec:
+    """The task with this id; imports torch.
 
     Raises:
-        UsageError: no such task, or packages are missing that training needs.
-        StyleplugError: its module cannot be imported.
+        UsageError: no such task, or packages for training are missing.
+        StyleplugError: the module of the task cannot be imported.
     """
     if id not in task_ids():
         raise UsageError(f"unknown task {id!r}; known are: {', '.join(task_ids())}")
     if why := missing("train", "training"):
         raise UsageError(why)
     try:
-        task: Task = import_module(f"{__name__}.tasks.{id}").TASK
+        task: TaskSpec = import_module(f"{__name__}.tasks.{id}").TASK
     except Exception as error:
         raise StyleplugError(
             f"the task {id} cannot be used: {type(error).__name__}: {error}"

@@ -17,14 +17,13 @@ from matplotlib.figure import Figure
 
 from styleplug.system.files import write_file
 
-LINES = 8  # colours that are told apart
+LINES = 8  # so many colours are easy to distinguish
 
 
 def read_log(log: Path) -> list[dict[str, Any]]:
-    """Entries of a log in the order of their steps.
+    """Entries of a log, sorted by step.
 
-    A resumed run may repeat steps: the later entry holds.  Of a line that a kill cut short
-    nothing is kept.
+    A resumed run may repeat steps; the later entry counts.  Incomplete lines are ignored.
     """
     entries: dict[int, dict[str, Any]] = {}
     for line in log.read_text(encoding="utf-8").splitlines():
@@ -37,12 +36,12 @@ def read_log(log: Path) -> list[dict[str, Any]]:
 
 
 def draw(log: Path, out: Path) -> None:
-    """Losses while training, and scores on held-out pictures.
+    """Draw the losses in training, and the scores on held-out pictures.
 
     Raises:
         OutputError: the picture cannot be written.
     """
-    entries = [_plain(entry) for entry in read_log(log)]
+    entries = [_normalised(entry) for entry in read_log(log)]
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     _lines(left, entries, "losses", "Losses while training")
@@ -52,8 +51,8 @@ def draw(log: Path, out: Path) -> None:
     write_file(out, data.getvalue())
 
 
-def _plain(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry of the encoder's log as one of the loop's."""
+def _normalised(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry in the format of the loop; logs of the encoder once had another one."""
     if "taps" not in entry:
         return entry
     held = {tap: parts[0] for tap, parts in entry.get("held_out", {}).items()}
@@ -65,14 +64,14 @@ def _plain(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _lines(axes: Axes, entries: list[dict[str, Any]], part: str, title: str) -> None:
-    """A line for each name, logarithmic where that is possible."""
+    """One line for each name; logarithmic if all values are positive."""
     names = list(dict.fromkeys(name for entry in entries for name in entry.get(part, {})))
     lowest = np.inf
     for name in names[:LINES]:
-        known = [entry for entry in entries if entry.get(part, {}).get(name) is not None]
-        values = [entry[part][name] for entry in known]
-        dot = "." if len(known) == 1 else ""
-        axes.plot([entry["step"] for entry in known], values, marker=dot, label=name)
+        present = [entry for entry in entries if entry.get(part, {}).get(name) is not None]
+        values = [entry[part][name] for entry in present]
+        dot = "." if len(present) == 1 else ""
+        axes.plot([entry["step"] for entry in present], values, marker=dot, label=name)
         lowest = min([lowest, *values])
     axes.set(title=title, xlabel="step")
     axes.grid(alpha=0.3)

@@ -2,9 +2,9 @@
 
     python -m styleplug.training.export [ARCH …]
 
-The graphs go to `weights/graphs/`; their weights are initialisers marked as external, which
+The graphs are written to `weights/graphs/`.  Their weights are external initialisers, which
 `styleplug.backends.onnx_backend` fills from the safetensors file.  So weights are stored once, a
-graph serves any weights of its architecture, and torch is needed here only.
+graph works with any weights of its architecture, and only the export needs torch.
 """
 
 from __future__ import annotations
@@ -34,19 +34,16 @@ from styleplug.training.loop.card import toml
 log = logging.getLogger(__name__)
 OPSET = 20
 _HEAD = "# Every graph and its weights, written by: python -m styleplug.training.export\n"
-_PROMISED = "promised."  # before the names of outputs, which the exporter may also give within
+_OUTPUT_PREFIX = "promised."  # prefix of output names; part of the stored graphs
 
 
 def export(arch: str, name: str, folder: Path) -> tuple[Path, list[str]]:
-    """Write one graph; its weights are named as in the safetensors file.
+    """Write one graph; its weights have the names of the safetensors file.
 
     Args:
-        arch: architecture id.
-        name: of one of its functions, which declares `examples()` and `shapes()`.
-        folder: of weights; the graph goes to `graphs/` in it.
-
-    Returns:
-        The file, and the names of the weights that it needs.
+        arch: id of the architecture.
+        name: one of its functions, which declares `examples()` and `shapes()`.
+        folder: folder of weights; the graph is written to `graphs/` in it.
     """
     net = architecture(arch).build().eval().requires_grad_(False)
     function = architecture(arch).functions(net)[name].eval()
@@ -56,10 +53,10 @@ def export(arch: str, name: str, folder: Path) -> tuple[Path, list[str]]:
             function,
             function.examples(),
             input_names=list(function.inputs),
-            output_names=[_PROMISED + name for name in function.outputs],
+            output_names=[_OUTPUT_PREFIX + name for name in function.outputs],
             dynamic_shapes=_specification(function),
             opset_version=OPSET,
-            optimize=False,  # folding would store identity matrices of megabytes
+            optimize=False,  # constant folding would store identity matrices of megabytes
             verbose=False,
         )
     model = program.model_proto
@@ -80,7 +77,7 @@ def export(arch: str, name: str, folder: Path) -> tuple[Path, list[str]]:
 
 
 def _specification(function: nn.Module) -> tuple[Any, ...]:
-    """The free axes as the exporter wants them: variadic arguments are a tuple of their own."""
+    """The dynamic axes as the exporter wants them: variadic arguments in a tuple of their own."""
     shapes = tuple(function.shapes())
     kinds = [one.kind for one in inspect.signature(function.forward).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
@@ -90,10 +87,10 @@ def _specification(function: nn.Module) -> tuple[Any, ...]:
 
 
 def _keys(function: nn.Module, net: nn.Module) -> dict[str, str]:
-    """Name of each weight within the function -> its name in the safetensors file.
+    """Name of each weight in the function -> its name in the safetensors file.
 
-    A function holds the net, or a part of it, under whatever attribute it likes: what is the same
-    tensor is the same weight.
+    A function may hold the network, or a part of it, under any attribute name.  So weights are
+    matched by the identity of their tensors.
     """
     saved = {id(value): key for key, value in net.state_dict(keep_vars=True).items()}
     held = [
@@ -108,15 +105,11 @@ def _keys(function: nn.Module, net: nn.Module) -> dict[str, str]:
 
 
 def _detach_weights(model: onnx.ModelProto, keys: dict[str, str]) -> list[str]:
-    """Turn the weights into external initialisers, named as in the safetensors file.
-
-    Returns:
-        These names.
-    """
+    """Turn the weights into external initialisers with the names of the safetensors file."""
     detached = []
     used = {name for node in model.graph.node for name in node.input}
     for tensor in list(model.graph.initializer):
-        if tensor.name not in used:  # of a part of the net that this function leaves alone
+        if tensor.name not in used:  # not used by this function
             model.graph.initializer.remove(tensor)
         if tensor.name not in keys:
             continue
@@ -130,7 +123,7 @@ def _detach_weights(model: onnx.ModelProto, keys: dict[str, str]) -> list[str]:
     del model.metadata_props[:]
     del model.graph.metadata_props[:]
     for node in model.graph.node:
-        del node.metadata_props[:]  # the paths and lines that the node came from
+        del node.metadata_props[:]  # source paths and lines
         node.doc_string = ""
         node.input[:] = [keys.get(name, name) for name in node.input]
     del model.graph.value_info[:]
@@ -138,10 +131,10 @@ def _detach_weights(model: onnx.ModelProto, keys: dict[str, str]) -> list[str]:
 
 
 def _name_outputs(model: onnx.ModelProto) -> None:
-    """Give the outputs their own names, and what has these names within the graph others."""
-    promised = [value.name for value in model.graph.output]
-    names = {name: name.removeprefix(_PROMISED) for name in promised}
-    names |= {name.removeprefix(_PROMISED): f"{name}.inner" for name in promised}
+    """Give the outputs their own names; inner values with these names get others."""
+    prefixed = [value.name for value in model.graph.output]
+    names = {name: name.removeprefix(_OUTPUT_PREFIX) for name in prefixed}
+    names |= {name.removeprefix(_OUTPUT_PREFIX): f"{name}.inner" for name in prefixed}
     for value in model.graph.output:
         value.name = names[value.name]
     for node in model.graph.node:
@@ -150,18 +143,18 @@ def _name_outputs(model: onnx.ModelProto) -> None:
 
 
 def export_run(weights: Path, arch: str, folder: Path) -> list[Path]:
-    """Write the graphs of a trained net, weights inside: other programs need nothing beside them.
+    """Write the graphs of a trained network with weights inside, for other programs.
 
-    Weights stay as the file has them, float16 as a rule, and are widened within the graph.
+    Weights keep the type of the file, as a rule float16, and are converted inside the graph.
 
     Args:
         weights: safetensors file.
-        arch: its architecture, whose graphs without weights are the project's own.
-        folder: where they go, as `ARCH.FUNCTION.onnx`.
+        arch: its architecture; the project has graphs of it without weights.
+        folder: the graphs are written here, as `ARCH.FUNCTION.onnx`.
 
     Raises:
         WeightError: a graph of the project is missing or damaged.
-        OutputError: it cannot be written.
+        OutputError: a graph cannot be written.
     """
     values = load_file(weights)
     folder.mkdir(parents=True, exist_ok=True)
@@ -176,7 +169,7 @@ def export_run(weights: Path, arch: str, folder: Path) -> list[Path]:
 
 
 def _attach_weights(model: onnx.ModelProto, values: dict[str, np.ndarray]) -> None:
-    """The contrary of `_detach_weights`."""
+    """The inverse of `_detach_weights`."""
     casts = []
     for tensor in list(model.graph.initializer):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:

@@ -21,7 +21,7 @@ from styleplug.locale import catalogue
 from styleplug.system.machine import processors
 from styleplug.training.loop.device import card_name
 from styleplug.training.loop.setup import DEFAULT_MINUTES, Loop
-from styleplug.training.loop.task import Task
+from styleplug.training.loop.task import TaskSpec
 from styleplug.ui import render
 from styleplug.ui.controls import control
 from styleplug.ui.errors import sentence, shown
@@ -47,7 +47,7 @@ class TrainTab:
 
     def __init__(
         self,
-        tasks: Mapping[str, Task],
+        tasks: Mapping[str, TaskSpec],
         trainer: Trainer,
         texts: Texts,
         page: gr.Blocks,
@@ -173,7 +173,7 @@ class TrainTab:
             column: gr.update(visible=id == task.id) for column, id in self._shown.items()
         }
 
-    def _task(self, chosen: Any) -> Task:
+    def _task(self, chosen: Any) -> TaskSpec:
         if not isinstance(chosen, str) or chosen not in self.tasks:
             raise UsageError(f"unknown task {chosen!r}; known are: {', '.join(self.tasks)}")
         return self.tasks[chosen]
@@ -280,7 +280,7 @@ def status(run: Run, view: View, to: Language) -> str:
     return render.bar(progress.share) + render.line(doing)
 
 
-def title(task: Task, to: Language) -> str:
+def title(task: TaskSpec, to: Language) -> str:
     """How a task is called."""
     return catalogue(to).text(f"task.{task.id}.title", task.title)
 

@@ -27,7 +27,7 @@ from styleplug.training.loop import train
 from styleplug.training.loop.folder import CHECKPOINT, LAST
 from styleplug.training.loop.progress import Progress
 from styleplug.training.loop.setup import FILE, Setup
-from styleplug.training.loop.task import Task
+from styleplug.training.loop.task import TaskSpec
 from styleplug.ui.live import History
 from styleplug.ui.uploads import uploaded
 
@@ -204,7 +204,7 @@ class Trainer:
             self.run.stop()
             self.run.wait(PATIENCE)
 
-    def start(self, task: Task, pictures: Any, styles: Any, options: Mapping[str, Any]) -> Run:
+    def start(self, task: TaskSpec, pictures: Any, styles: Any, options: Mapping[str, Any]) -> Run:
         """Start a run.
 
         Args:

@@ -1,4 +1,4 @@
-"""Training pictures as one tensor where the nets are, so that no step waits for the processor."""
+"""Training pictures as one tensor on the device, so that no step waits for the CPU."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from torch import Tensor
 
 from styleplug.training.data.pictures import Pictures
 
-ROOM = 1.3  # how much larger than a crop the held squares are, as a rule
+MARGIN = 1.3  # side of the stored squares by that of a crop
 
 
 class Bank:
-    """The middle squares of pictures, from which batches are drawn on the device.
+    """The middle squares of pictures; batches are drawn from them on the device.
 
     Args:
-        pictures: with a label each.
-        size: side of what is drawn, in pixels.
-        device: that holds them, as 8-bit numbers.
-        room: how much larger the held squares are than `size`: crops are drawn, random squares
-            of a random side from `size` up to all of it.  At 1 squares are drawn as they are.
-        classes: names of the labels, in the order of their numbers; those found where None.
+        pictures: each with a label.
+        size: side of the drawn pictures, in pixels.
+        device: where the squares are stored, as 8-bit numbers.
+        margin: side of the stored squares divided by `size`.  Batches are random crops of them,
+            with a random side of at least `size`.  With 1 the squares are drawn as they are.
+        classes: names of the labels in the order of their numbers; None: the names that occur.
 
     Attributes:
-        labels: number (n) of each picture's class.
-        classes: their names, in the order of the alphabet.
-        chosen: numbers (count) of the pictures of the last draw.
+        labels: number (n) of the class of each picture.
+        classes: their names, in alphabetical order unless given.
+        drawn: indices (count) of the pictures of the last batch.
     """
 
     def __init__(
@@ -36,53 +36,56 @@ class Bank:
         size: int,
         device: torch.device,
         *,
-        room: float = ROOM,
+        margin: float = MARGIN,
         classes: tuple[str, ...] | None = None,
     ):
         self.size = size
-        side = round(room * size)
-        squares = np.stack([_square(array, side) for array in pictures.arrays])
+        side = round(margin * size)
+        squares = np.stack([_middle_square(array, side) for array in pictures.arrays])
         self.squares = torch.from_numpy(squares).permute(0, 3, 1, 2).contiguous().to(device)
         self.classes = classes or tuple(sorted(set(pictures.labels)))
         numbers = [self.classes.index(label) for label in pictures.labels]
         self.labels = torch.tensor(numbers, device=device)
-        self.chosen = torch.zeros(0, dtype=torch.long, device=device)
+        self.drawn = torch.zeros(0, dtype=torch.long, device=device)
 
     def __len__(self) -> int:
         return len(self.squares)
 
-    def draw(self, rng: np.random.Generator, count: int, of: np.ndarray | None = None) -> Tensor:
-        """A batch (count 3 size size) in [0, 1], each picture mirrored by chance.
+    def draw(
+        self, rng: np.random.Generator, count: int, indices: np.ndarray | None = None
+    ) -> Tensor:
+        """A batch (count 3 size size) in [0, 1], each picture mirrored at random.
 
         Args:
-            rng: decides which, how they are cropped and mirrored.
-            count: pictures.
-            of: numbers of the pictures to take, instead of any.
+            rng: decides which pictures, and how they are cropped and mirrored.
+            count: number of pictures.
+            indices: the pictures to take, instead of random ones.
         """
-        numbers = rng.integers(len(self), size=count) if of is None else np.asarray(of)
+        if indices is None:
+            indices = rng.integers(len(self), size=count)
         device = self.squares.device
-        self.chosen = torch.from_numpy(numbers.astype(np.int64)).to(device)
-        squares = self.squares[self.chosen].float() / 255
-        sides = rng.uniform(self.size / squares.shape[-1], 1, len(numbers))
-        room = rng.uniform(-1, 1, (2, len(numbers))) * (1 - sides)
-        mirror = np.where(rng.random(len(numbers)) < 0.5, -1.0, 1.0)
+        self.drawn = torch.from_numpy(indices.astype(np.int64)).to(device)
+        squares = self.squares[self.drawn].float() / 255
+        sides = rng.uniform(self.size / squares.shape[-1], 1, len(indices))
+        offset = rng.uniform(-1, 1, (2, len(indices))) * (1 - sides)
+        mirror = np.where(rng.random(len(indices)) < 0.5, -1.0, 1.0)
         if squares.shape[-1] == self.size:
             flipped = torch.from_numpy(mirror < 0).to(device)[:, None, None, None]
             return torch.where(flipped, squares.flip(3), squares)
-        # (x, y) of the square that a crop's (x, y) comes from, both from -1 to 1.
-        affine = np.zeros((len(numbers), 2, 3))
+        # Maps (x, y) of a crop to (x, y) of its square; both run from -1 to 1.
+        affine = np.zeros((len(indices), 2, 3))
         affine[:, 0, 0], affine[:, 1, 1] = mirror * sides, sides
-        affine[:, :, 2] = room.T
-        where = F.affine_grid(
+        affine[:, :, 2] = offset.T
+        positions = F.affine_grid(
             torch.from_numpy(affine.astype(np.float32)).to(device),
-            [len(numbers), 3, self.size, self.size],
+            [len(indices), 3, self.size, self.size],
             align_corners=False,
         )
-        return F.grid_sample(squares, where, padding_mode="reflection", align_corners=False)
+        return F.grid_sample(squares, positions, padding_mode="reflection", align_corners=False)
 
 
-def _square(array: np.ndarray, side: int) -> np.ndarray:
-    """The middle square of a picture (h w 3), at a side: (side side 3) uint8."""
+def _middle_square(array: np.ndarray, side: int) -> np.ndarray:
+    """The middle square of a picture (h w 3), resized: (side side 3) uint8."""
     height, width = array.shape[:2]
     short = min(height, width)
     top, left = (height - short) // 2, (width - short) // 2

@@ -1,9 +1,9 @@
-"""Training pictures: folders of files, held in memory, cropped at random but repeatably.
+"""Training pictures: files in folders, held in memory, cropped at random but reproducibly.
 
-Memory is bounded: a picture is held at a long side of at most LONGEST pixels, 0.8 MB at 8 bits,
-and all pictures of a set take at most a fifth of the memory that the process may use.  Sets that
-would take more are held smaller, down to SMALL, and if that does not suffice, only every n-th
-picture is read.
+Memory is limited.  A picture has a long side of at most MAX_SIDE pixels, 0.8 MB with 8 bits, and a
+set of pictures takes at most a fifth of the memory that the process may use.  Larger sets are
+stored with a smaller side, down to MIN_SIDE; if that is not enough, only every n-th picture is
+read.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from styleplug.imaging import FORMATS, kind_of, read
 from styleplug.system.machine import MB, limit_mb, processors
 
 log = logging.getLogger(__name__)
-FEW = 10  # pictures that are too precious to hold any of them out
-LONGEST, SMALL = 512, 256
-LEAST_HELD = 2  # of a single one nothing tells how it differs from others
-TINY = 16  # pixels; of pictures that are narrower nothing can be learned
-SHARE = 1 / 5  # of the memory that the process may use, for one set
-READERS = 4  # files decoded at once; a file may take a gigabyte while it is
+MIN_TO_SPLIT = 10  # pictures; smaller sets are not split
+MAX_SIDE, MIN_SIDE = 512, 256
+MIN_HELD_OUT = 2  # a single one has no spread
+MIN_WIDTH = 16  # pixels; narrower pictures are skipped
+MEMORY_SHARE = 1 / 5  # of the usable memory, for one set
+READERS = 4  # files decoded at once; one may need a gigabyte
 
 
 class Pictures:
@@ -36,9 +36,10 @@ class Pictures:
 
     Attributes:
         arrays: the pictures, in the order of their paths.
-        labels: of each the name of the folder that it lies in, its class where a task learns any.
-        skipped: a sentence for each file that was no use, whatever its ending.
-        notes: what else to know of the set.
+        labels: for each picture the name of its folder, which is its class where a task has
+            classes.
+        skipped: a sentence for each file that could not be used.
+        notes: other sentences to show.
 
     Raises:
         UsageError: no such folder, or no picture could be read.
@@ -50,14 +51,14 @@ class Pictures:
 
     @classmethod
     def reading(cls, folders: Sequence[Path]) -> Generator[tuple[int, int], None, Pictures]:
-        """The same for who waits: yields how many of how many files are read."""
+        """Like the constructor, but yields (files read, files in total)."""
         pictures = cls.__new__(cls)
         yield from pictures._read(folders)
         return pictures
 
     @classmethod
     def of(cls, arrays: Sequence[np.ndarray], labels: Sequence[str] = ()) -> Pictures:
-        """Pictures that are in memory already; without labels they are all of one class."""
+        """Pictures that are already in memory; without labels they belong to one class."""
         pictures = cls.__new__(cls)
         pictures.arrays, pictures.skipped, pictures.notes = list(arrays), [], []
         pictures.labels = list(labels) or [""] * len(arrays)
@@ -67,15 +68,15 @@ class Pictures:
         self.arrays: list[np.ndarray] = []
         self.labels: list[str] = []
         self.notes: list[str] = []
-        files, self.skipped = _listed(folders)
-        longest, every = _bounds(len(files), int(limit_mb() * MB * SHARE))
-        if longest < LONGEST:
+        files, self.skipped = _find_files(folders)
+        longest, every = _memory_limits(len(files), int(limit_mb() * MB * MEMORY_SHARE))
+        if longest < MAX_SIDE:
             self.notes.append(
-                f"{len(files)} pictures would not fit into memory: held at {longest} px"
+                f"{len(files)} pictures do not fit into memory: stored at {longest} px"
                 + (f", and only one in {every}" if every > 1 else "")
             )
         files = files[::every]
-        # Not the executor's `map`: who stops waiting must not have to wait for all the rest.
+        # Not `map` of the executor: a caller that stops would wait for all files.
         with ThreadPoolExecutor(min(READERS, processors())) as readers:
             tasks = [readers.submit(_pixels, file, longest) for file in files]
             try:
@@ -95,7 +96,7 @@ class Pictures:
         log.info("%d pictures read, %d skipped", len(self.arrays), len(self.skipped))
         if not self.arrays:
             count = len(self.skipped)
-            tried = f"; of {count} files none could be used" if count else ""
+            tried = f"; none of {count} files could be used" if count else ""
             first = f", the first because: {self.skipped[0]}" if count else ""
             raise UsageError(
                 f"no picture found in {', '.join(map(str, folders))}: "
@@ -106,20 +107,21 @@ class Pictures:
         return len(self.arrays)
 
     def split(self, share: float, *, by_class: bool = False) -> tuple[Pictures, Pictures]:
-        """Training and held-out pictures; `share` of them, evenly spread, is held out.
+        """Training and held-out pictures; the held-out ones are evenly spread.
 
-        At least two are held out; a set of fewer than `FEW` is in both parts as a whole.
+        At least two are held out.  With fewer than `MIN_TO_SPLIT` pictures, both parts are the
+        whole set.
 
         Args:
-            share: of the pictures.
-            by_class: hold out this share of every class; of one with a single picture nothing, so
-                that no class is left without any to learn from.
+            share: of the pictures that are held out.
+            by_class: hold out this share of every class, but nothing of a class with one picture,
+                so that every class has training pictures.
         """
         groups: dict[str, list[int]] = {}
         for number, label in enumerate(self.labels):
             groups.setdefault(label if by_class else "", []).append(number)
-        held = sorted(some[i] for some in groups.values() for i in _held(len(some), share))
-        if len(self) < FEW or len(held) < LEAST_HELD:
+        held = sorted(some[i] for some in groups.values() for i in _held_out(len(some), share))
+        if len(self) < MIN_TO_SPLIT or len(held) < MIN_HELD_OUT:
             return self, self
         learned = set(range(len(self))).difference(held)
         return self._part(sorted(learned)), self._part(held)
@@ -132,7 +134,7 @@ class Pictures:
         """A random square of a random picture at a random scale: (3 size size) in [0, 1]."""
         array = self.arrays[rng.integers(len(self))]
         height, width = array.shape[:2]
-        # From half to all of the short side, so that brush marks come at several sizes.
+        # Half to all of the short side, so that brush marks have several sizes.
         side = round(min(height, width) * rng.uniform(0.5, 1.0))
         top, left = rng.integers(height - side + 1), rng.integers(width - side + 1)
         square = Image.fromarray(array[top : top + side, left : left + side])
@@ -142,22 +144,22 @@ class Pictures:
         return torch.from_numpy(pixels.transpose(2, 0, 1) / np.float32(255))
 
     def batch(self, count: int, size: int, *seed: int) -> Tensor:
-        """Crops (count 3 size size) that depend on the seed alone."""
+        """Crops (count 3 size size) that depend on the seed only."""
         rng = np.random.default_rng(seed)
         return torch.stack([self.crop(size, rng) for _ in range(count)])
 
 
 def sheet(*rows: Tensor) -> np.ndarray:
-    """Rows of pictures (b 3 h w) below each other: (h' w' 3) in [0, 1]."""
+    """Rows of pictures (b 3 h w), one below the other: (h' w' 3) in [0, 1]."""
     whole = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
     return whole.clamp(0, 1).permute(1, 2, 0).cpu().numpy()
 
 
-def _listed(folders: Iterable[Path]) -> tuple[list[Path], list[str]]:
-    """All picture files below folders, in an order that depends on their paths alone.
+def _find_files(folders: Iterable[Path]) -> tuple[list[Path], list[str]]:
+    """All picture files below folders, sorted by path.
 
     Returns:
-        The files, and a sentence for each of the others.
+        The files, and a sentence for each other file.
 
     Raises:
         UsageError: no such folder.
@@ -165,55 +167,55 @@ def _listed(folders: Iterable[Path]) -> tuple[list[Path], list[str]]:
     found: list[Path] = []
     for folder in folders:
         if not folder.is_dir():
-            raise UsageError(f"there is no folder {folder}: give one that holds pictures")
+            raise UsageError(f"there is no folder {folder}; give one with pictures")
         found += (file for file in folder.rglob("*") if not file.is_dir())
     files, others = [], []
     for file in sorted(found):
         try:
-            if file.is_file() and kind_of(file):  # a pipe could be read for ever
+            if file.is_file() and kind_of(file):  # reading a pipe might never end
                 files.append(file)
             else:
-                others.append(f"{file.name} is no picture")
+                others.append(f"{file.name} is not a picture")
         except BadImage as error:
             others.append(str(error))
     return files, others
 
 
-def _held(count: int, share: float) -> range:
-    """Places of those held out of so many: one in 1 / share, but two of four or more.
+def _held_out(count: int, share: float) -> range:
+    """Indices of the held-out pictures: one in 1 / share, but at least two of four or more.
 
-    >>> [len(_held(count, 0.05)) for count in (1, 2, 4, 30, 200)]
+    >>> [len(_held_out(count, 0.05)) for count in (1, 2, 4, 30, 200)]
     [0, 1, 2, 2, 10]
     """
     return range(0, count - 1, max(2, min(round(1 / share), count // 2)))
 
 
-def _bounds(count: int, budget: int) -> tuple[int, int]:
-    """Long side, and one in how many, of `count` pictures that are to fit into a budget of bytes.
+def _memory_limits(count: int, budget: int) -> tuple[int, int]:
+    """Long side, and one in how many, so that `count` pictures fit into `budget` bytes.
 
-    >>> _bounds(1000, 2**30), _bounds(4000, 2**30), _bounds(16000, 2**30)
+    >>> _memory_limits(1000, 2**30), _memory_limits(4000, 2**30), _memory_limits(16000, 2**30)
     ((512, 1), (299, 1), (256, 3))
     """
     longest = int((budget / max(1, 3 * count)) ** 0.5)
-    if longest >= SMALL:
-        return min(LONGEST, longest), 1
-    return SMALL, -(-3 * count * SMALL**2 // max(1, budget))
+    if longest >= MIN_SIDE:
+        return min(MAX_SIDE, longest), 1
+    return MIN_SIDE, -(-3 * count * MIN_SIDE**2 // max(1, budget))
 
 
 def _pixels(file: Path, longest: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """A picture (h, w, 3) uint8, and what to know of it.
+    """A picture (h, w, 3) uint8, and notes about it.
 
     Raises:
-        BadImage: unreadable or tiny; names the file.
+        BadImage: unreadable or too narrow; the message names the file.
     """
     try:
         picture = read(file, longest=longest)
     except BadImage as error:
         named = "" if file.name in str(error) else f"{file.name}: "
         raise BadImage(f"{named}{error}") from error
-    if min(picture.width, picture.height) < TINY:
+    if min(picture.width, picture.height) < MIN_WIDTH:
         raise BadImage(
             f"{file.name} is {picture.width} × {picture.height} pixels (a long side of {longest} "
-            f"at most): too narrow to learn from, at least {TINY} are needed"
+            f"at most): too narrow for training, at least {MIN_WIDTH} are needed"
         )
     return np.rint(picture.pixels * 255).astype(np.uint8), picture.notes

@@ -1,4 +1,4 @@
-"""What a training result says of itself: `model.toml` for styleplug, a model card for people."""
+"""Descriptions of a training result: `model.toml` for styleplug, a model card for people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CARD, SHEET, GRAPHS = "README.md", "sample.png", "graphs"
 
 
 def write_model(folder: Path, model: Model) -> None:
-    """Write `model.toml` and, from it alone, the card.
+    """Write `model.toml` and the card made from it.
 
     Raises:
         OutputError: it cannot be written.
@@ -26,10 +26,10 @@ def write_model(folder: Path, model: Model) -> None:
 
 
 def relicensed(folder: Path, licence: str) -> Model:
-    """State the licence of a result in its `model.toml` and card.
+    """Set the licence of a result in its `model.toml` and card.
 
     Raises:
-        UsageError: this is no licence, or the folder holds no result.
+        UsageError: this is not a licence, or the folder holds no result.
         OutputError: it cannot be written.
     """
     model = read_trained(folder).model
@@ -62,10 +62,10 @@ def toml(values: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, float):
-        return repr(value)  # `inf` and `nan` too are TOML
+        return repr(value)  # TOML also knows `inf` and `nan`
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
-    # JSON's strings are TOML's, but for the one character that JSON leaves as it is.
+    # JSON strings are TOML strings, except for this one character.
     return to_json(value).replace("\x7f", "\\u007f")
 
 
@@ -73,8 +73,8 @@ def card(model: Model, *, sheet: bool) -> str:
     """The model card, with the front matter that the Hub reads.
 
     Args:
-        model: what it is about.
-        sheet: whether there is a sheet of samples to show.
+        model: the described result.
+        sheet: whether there is a sheet of samples.
     """
     front = {
         "library_name": "styleplug",
@@ -83,8 +83,8 @@ def card(model: Model, *, sheet: bool) -> str:
     }
     if model.licence:
         front["license"] = model.licence.lower()
-    shown = [f"![Samples that the net has not learned from]({SHEET})", ""] if sheet else []
-    licence = model.licence or "None is stated: ask before you use it."
+    shown = [f"![Results for held-out pictures]({SHEET})", ""] if sheet else []
+    licence = model.licence or "None is stated. Ask the author before you use it."
     return "\n".join(
         [
             "---",
@@ -101,8 +101,8 @@ def card(model: Model, *, sheet: bool) -> str:
             "",
             f"    styleplug run {model.method} --weights FOLDER … --out out.png",
             "",
-            f"FOLDER is where these files lie. The graphs in `{GRAPHS}/` hold the same weights and "
-            "run in any program that reads ONNX.",
+            f"FOLDER is the folder of these files. The graphs in `{GRAPHS}/` hold the same weights "
+            "and run in any program that reads ONNX.",
             "",
             "## Training",
             "",
@@ -110,7 +110,7 @@ def card(model: Model, *, sheet: bool) -> str:
             "",
             "## Scores",
             "",
-            "Of pictures held out from training; less of the first is better.",
+            "On held-out pictures. A lower first score is better.",
             "",
             "| score | value |",
             "| --- | --- |",
@@ -125,13 +125,13 @@ def card(model: Model, *, sheet: bool) -> str:
 
 
 def _training(model: Model) -> Iterable[str]:
-    """How it was made."""
+    """The paragraph about the training."""
     data = f"{model.pictures} pictures ({_names(model.data)})"
     if model.styles:
         data += f" and {model.style_pictures} styles ({_names(model.styles)})"
     yield (
-        f"{model.steps} steps in {model.seconds / 60:.1f} minutes from {data}; {model.held_out} "
-        f"more only judged. Seed {model.seed}, styleplug {VERSION}:"
+        f"{model.steps} steps in {model.seconds / 60:.1f} minutes from {data}. {model.held_out} "
+        f"more were held out for the scores. Seed {model.seed}, styleplug {VERSION}:"
     )
     yield ""
     yield f"    {model.command}"
@@ -142,6 +142,6 @@ def _names(folders: Iterable[str]) -> str:
 
 
 def _text(name: str) -> str:
-    """A name as Markdown shows it; one may hold anything that a folder may be called."""
+    """A name escaped for Markdown; a folder name may contain any character."""
     flat = " ".join(name.split())
     return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in flat)

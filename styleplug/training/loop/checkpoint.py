@@ -23,66 +23,71 @@ def save_checkpoint(
     file: Path,
     nets: Nets,
     optimisers: Optimisers,
-    extra: Mapping[str, Tensor],
-    facts: Mapping[str, str],
+    state_tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, str],
 ) -> None:
-    """Write nets and optimisers by name, other tensors and words; a kill leaves old or new.
+    """Write networks and optimisers by name, other tensors, and metadata.
+
+    A kill leaves either the old file or the new one.
 
     Raises:
-        OutputError: it cannot be written; the old file stands.
+        OutputError: it cannot be written; the old file stays.
     """
-    tensors = {f"{EXTRA}.{key}": value for key, value in extra.items()}
+    tensors = {f"{EXTRA}.{key}": value for key, value in state_tensors.items()}
     for name, net in nets.items():
         tensors |= {f"net.{name}.{key}": value for key, value in net.state_dict().items()}
     for name, optimiser in optimisers.items():
         for index, state in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{name}.{index}.{key}": v for key, v in state.items()}
-    write_file(file, save(_plain(tensors), dict(facts)))
+    write_file(file, save(_contiguous(tensors), dict(metadata)))
 
 
 def load_checkpoint(
     file: Path, nets: Nets, optimisers: Optimisers
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Restore what `save_checkpoint` wrote; the other tensors, and the words.
+    """Load what `save_checkpoint` wrote; return the other tensors and the metadata.
 
     Raises:
-        WeightError: damaged, or of other nets.
+        WeightError: the file is damaged, or belongs to other networks.
     """
     try:
         with safe_open(file, "pt") as opened:
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118
-            facts = dict(opened.metadata() or {})
+            metadata = dict(opened.metadata() or {})
         for name, net in nets.items():
-            net.load_state_dict(without_table(_below(tensors, f"net.{name}.")))
+            net.load_state_dict(without_table(_with_prefix(tensors, f"net.{name}.")))
         for name, optimiser in optimisers.items():
             state: dict[int, dict[str, Tensor]] = {}
-            for key, value in _below(tensors, f"optimiser.{name}.").items():
+            for key, value in _with_prefix(tensors, f"optimiser.{name}.").items():
                 index, _, part = key.partition(".")
                 state.setdefault(int(index), {})[part] = value
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": state, "param_groups": groups})
-            _lay_out(optimiser)
+            _match_memory_layout(optimiser)
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
         raise WeightError(
-            f"{file} is no checkpoint of this run, or damaged ({error}); "
-            "begin a new run in another folder"
+            f"{file} is not a checkpoint of this run, or is damaged ({error}); "
+            "start a new run in another folder"
         ) from error
-    return _below(tensors, f"{EXTRA}."), facts
+    return _with_prefix(tensors, f"{EXTRA}."), metadata
 
 
-def _lay_out(optimiser: torch.optim.Optimizer) -> None:
-    """Let an optimiser's state lie in memory as its parameters do: sums round alike only then."""
+def _match_memory_layout(optimiser: torch.optim.Optimizer) -> None:
+    """Give the state of an optimiser the memory layout of its parameters.
+
+    Only then are sums rounded in the same way as before.
+    """
     for parameter, state in optimiser.state.items():
         for key, value in state.items():
             if value.shape == parameter.shape:
                 state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
-def save_weights(file: Path, net: nn.Module, facts: Mapping[str, str]) -> None:
-    """Write what inference reads: the weights of a net in float16.
+def save_weights(file: Path, net: nn.Module, metadata: Mapping[str, str]) -> None:
+    """Write the weights that inference reads, in float16.
 
     Raises:
-        StyleplugError: a weight has no finite value in float16; nothing was written.
+        StyleplugError: a weight is not finite in float16; nothing was written.
         OutputError: it cannot be written.
     """
     weights = {
@@ -91,19 +96,19 @@ def save_weights(file: Path, net: nn.Module, facts: Mapping[str, str]) -> None:
     }
     if wrong := [key for key, value in weights.items() if not value.isfinite().all()]:
         raise StyleplugError(
-            f"{file.name} was not written: weights of {wrong[0]} are too large or no numbers; "
+            f"{file.name} was not written: weights of {wrong[0]} are too large or not finite; "
             "train at a lower rate"
         )
-    write_file(file, save(_plain(weights), dict(facts)))
+    write_file(file, save(_contiguous(weights), dict(metadata)))
 
 
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """As they lie in a file: on the processor, in one piece, each with memory of its own."""
+def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as a file needs them: on the CPU, contiguous, none shared."""
     return {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
 
 
-def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those whose names begin with a prefix, by the rest of their names."""
+def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, by the rest of their names."""
     return {
         key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
     }

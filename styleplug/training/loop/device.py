@@ -1,7 +1,7 @@
-"""Where a run computes: its device, its precision, and the processes that share the work.
+"""The hardware of a run: its device, its precision, and the processes that share the work.
 
-`torchrun` starts several processes.  Nets are not wrapped for them: a training calls parts of its
-nets, which a wrapper would hide.  So it is gradients that processes average.
+`torchrun` starts several processes.  There is no wrapper around the networks, because a task calls
+parts of them, which a wrapper would hide.  Instead, the processes average their gradients.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Hardware:
 
     Args:
         device: of this process.
-        half: whether what a task leaves open is computed in bfloat16.
+        half: whether computations use bfloat16 where the task sets no precision.
         rank: number of this process; 0 is the main one.
-        processes: how many there are.
+        processes: number of processes.
     """
 
     device: torch.device
@@ -41,31 +41,31 @@ class Hardware:
 
     @property
     def main(self) -> bool:
-        """Whether this is the process that tells and writes."""
+        """Whether this process reports and writes files."""
         return self.rank == 0
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Within, computing has the precision of the run."""
+        """Inside, computations have the precision of the run."""
         return torch.autocast(self.device.type, torch.bfloat16) if self.half else nullcontext()
 
     def mean(self, values: Tensor) -> Tensor:
-        """The mean of what all processes have."""
+        """The mean over all processes."""
         if self.processes == 1:
             return values
-        total = values.clone(memory_format=torch.contiguous_format)  # the only one NCCL takes
+        total = values.clone(memory_format=torch.contiguous_format)  # NCCL takes no other layout
         distributed.all_reduce(total)
         return total / self.processes
 
     def agreed(self, value: float) -> float:
-        """What the main process says."""
+        """The value of the main process."""
         if self.processes == 1:
             return value
-        told = torch.tensor([value], dtype=torch.float32, device=self.device)
-        distributed.broadcast(told, 0)
-        return float(told)
+        shared = torch.tensor([value], dtype=torch.float32, device=self.device)
+        distributed.broadcast(shared, 0)
+        return float(shared)
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Give every process the mean of all processes' gradients."""
+        """Give every process the mean of the gradients of all processes."""
         for parameter in parameters if self.processes > 1 else ():
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -74,10 +74,10 @@ class Hardware:
 
 @contextmanager
 def hardware_of(loop: Loop) -> Iterator[Hardware]:
-    """Device and precision of a run, together with the processes it was started with.
+    """Device and precision of a run, and the processes that it was started with.
 
     Raises:
-        UsageError: the device is not there.
+        UsageError: the device is missing.
     """
     limit_threads()
     device, half = _device(loop.device), loop.precision == "bfloat16"
@@ -97,31 +97,31 @@ def hardware_of(loop: Loop) -> Iterator[Hardware]:
         distributed.destroy_process_group()
 
 
-def _device(wanted: str) -> torch.device:
-    """The device that is asked for; of "auto" the accelerator, if there is one.
+def _device(requested: str) -> torch.device:
+    """The requested device; for "auto" the accelerator, if there is one.
 
     Raises:
-        UsageError: it is not there.
+        UsageError: it is missing.
     """
     best = torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
-    if wanted not in ("auto", "cpu", best.type):
+    if requested not in ("auto", "cpu", best.type):
         raise UsageError(
-            f"device {wanted!r} is not there; this machine has {best.type!r}: choose that, or auto"
+            f"no device {requested!r} on this machine; it has {best.type!r}: choose that, or auto"
         )
-    return torch.device("cpu") if wanted == "cpu" else best
+    return torch.device("cpu") if requested == "cpu" else best
 
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """One run at a time in a process: torch's chance is shared by all of it.
+    """One run at a time in a process, because the random state of torch is global.
 
-    The memory that it takes is no part of what another run of the process takes meanwhile.
+    The memory of the run is not counted as that of another run in the process.
 
     Raises:
-        UsageError: there is another.
+        UsageError: there is another run.
     """
     if not _ONE.acquire(blocking=False):
-        raise UsageError("a training run is going on already: stop it, or wait for its end")
+        raise UsageError("another training run is active: stop it, or wait for its end")
     try:
         with Work():
             yield
@@ -130,20 +130,20 @@ def alone() -> Iterator[None]:
 
 
 def card_name() -> str | None:
-    """What the graphics card is called; None where there is none."""
+    """The name of the GPU; None without one."""
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
 @contextmanager
 def memory() -> Iterator[None]:
-    """Say what to do where memory does not suffice.
+    """Turn a lack of memory into an error that says what to do.
 
     Raises:
-        OutOfMemory: it does not.
+        OutOfMemory: there is not enough memory.
     """
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise OutOfMemory(
-            "the memory does not suffice for this run: choose a smaller batch or smaller crops"
+            "not enough memory for this run: choose a smaller batch or smaller crops"
         ) from error

@@ -1,7 +1,7 @@
-"""The end of a training run: its weights become something that can be used and shown.
+"""The end of a training run: its weights become usable by styleplug and by other programs.
 
-To the folder are added `model.toml`, by which styleplug knows the weights, a model card, a sheet
-of samples, and ONNX graphs for other programs.  None names a path of the machine it was made on.
+The folder gets `model.toml`, from which styleplug knows the weights, a model card, a sheet of
+samples, and ONNX graphs.  None of these contains a path of this machine.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from styleplug.training.loop.setup import Setup
 
 
 def finish(folder: Path, setup: Setup, report: Report, weights: str, sheet: Path | None) -> Model:
-    """Make a run's folder complete; what an earlier end of it wrote is replaced.
+    """Complete the folder of a run; files of an earlier call are replaced.
 
     Args:
         folder: of the run.
         setup: of the run.
         report: of the run.
-        weights: name of the file in the folder that is to be used.
+        weights: name of the weight file to use.
         sheet: the newest sheet of samples.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: a file cannot be written.
         WeightError: a graph of the project is damaged.
     """
     path, task = folder / weights, setup.task
@@ -63,7 +63,7 @@ def finish(folder: Path, setup: Setup, report: Report, weights: str, sheet: Path
 
 
 def without_paths(command: str) -> str:
-    """A command whose folders and files are named, but not where they lie.
+    """A command with the names of folders and files, but without their paths.
 
     >>> without_paths("styleplug train cnn --data /somewhere/photos --steps 5")
     'styleplug train cnn --data photos --steps 5'

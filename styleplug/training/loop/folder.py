@@ -1,4 +1,4 @@
-"""The folder of a training run: all that is written, each file wholly or not at all."""
+"""The folder of a training run; every file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ LOG, CURVE, REPORT, SAMPLES = "log.jsonl", "curve.png", "report.json", "samples"
 
 
 class Folder:
-    """Where a run keeps its files; of several processes one writes.
+    """The files of a run; of several processes only one writes them.
 
     Args:
         setup: of the run.
-        writes: whether this process is the one.
+        writes: whether this process writes.
     """
 
     def __init__(self, setup: Setup, writes: bool):
         self.setup, self.path, self.writes = setup, setup.out, writes
-        self.sample: Path | None = None  # the newest
+        self.sample: Path | None = None  # the newest sheet of samples
 
     @property
     def checkpoint(self) -> Path:
@@ -47,10 +47,10 @@ class Folder:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Make the folder, and keep others from writing into it.
+        """Make the folder, and lock it against other runs.
 
         Raises:
-            UsageError: it holds a run that is not to be resumed, or that is still going on.
+            UsageError: it holds another run, or one that is still running.
             OutputError: it cannot be made.
         """
         if not self.writes:
@@ -58,19 +58,19 @@ class Folder:
             return
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            # A generator may be resumed by another thread, which must be able to release it.
+            # Another thread may resume the generator, and must be able to release the lock.
             lock = FileLock(self.path / ".lock", thread_local=False)
             lock.acquire(timeout=0)
         except Timeout:
             raise UsageError(
-                f"another run is just writing into {self.path}: stop it, or choose another folder"
+                f"another run is writing to {self.path}: stop it, or choose another folder"
             ) from None
         except OSError as error:
             raise not_written(self.path, error) from error
         try:
             if holds_run(self.path) and not self.setup.resume:
                 raise UsageError(
-                    f"{self.path} holds a run already: go on with it by --resume, "
+                    f"{self.path} already holds a run: resume it with --resume, "
                     "or choose another folder"
                 )
             remove_unfinished(self.path)
@@ -81,40 +81,40 @@ class Folder:
             lock.release()
 
     def begin(self, step: int) -> None:
-        """Keep the setup; forget what the log says of steps that are to be done again."""
+        """Save the setup; drop log entries of steps that will be repeated."""
         if not self.writes:
             return
         self.setup.write()
         log = self.path / LOG
         if log.exists():
-            kept = [entry for entry in curve.read_log(log) if entry["step"] <= step]
-            write_file(log, "".join(to_json(entry) + "\n" for entry in kept).encode())
+            entries = [entry for entry in curve.read_log(log) if entry["step"] <= step]
+            write_file(log, "".join(to_json(entry) + "\n" for entry in entries).encode())
 
     def log(self, entry: Mapping[str, Any]) -> None:
-        """Add a line to the log."""
+        """Append a line to the log."""
         if not self.writes:
             return
         path = self.path / LOG
         try:
             with path.open("ab") as file:
-                before = file.tell()
+                size = file.tell()
                 try:
                     file.write((to_json(entry) + "\n").encode())
                     file.flush()
                 except OSError:
-                    file.truncate(before)  # no half line
+                    file.truncate(size)  # no partial line
                     raise
         except OSError as error:
             raise not_written(path, error) from error
 
     def weights(self, name: str, net: nn.Module, step: int, classes: Sequence[str]) -> None:
-        """Write averaged weights, and the names of the classes that they know."""
+        """Write averaged weights."""
         if self.writes:
             facts = {"task": self.setup.task.id, "step": str(step)} | classes_as_metadata(classes)
             save_weights(self.path / name, net, facts)
 
     def show(self, step: int, sheet: np.ndarray) -> None:
-        """Write a sheet of samples (h w 3) in [0, 1], and the curve so far."""
+        """Write a sheet of samples (h w 3) in [0, 1], and the curve."""
         if not self.writes:
             return
         folder = self.path / SAMPLES
@@ -128,17 +128,17 @@ class Folder:
             curve.draw(self.path / LOG, self.path / CURVE)
 
     def report(self, report: Report) -> None:
-        """Write what became of the run, and make its weights ready to be used."""
+        """Write the report, and complete the folder."""
         if self.writes:
             text = to_json(asdict(report), indent=2) + "\n"
             write_file(self.path / REPORT, text.encode())
             finish(self.path, self.setup, report, BEST, self.sample)
 
-    def kept(self, error: OutputError, step: int) -> OutputError:
-        """The error of a write, with what is left and how to go on."""
+    def with_kept_files(self, error: OutputError, step: int) -> OutputError:
+        """The error of a failed write, with what is kept and how to resume."""
         if not self.checkpoint.exists():
             return OutputError(f"{error}. No checkpoint was written yet")
         return OutputError(
             f"{error}. The checkpoint of step {step} in {self.path} is kept: "
-            "go on from it with --resume"
+            "resume from it with --resume"
         )

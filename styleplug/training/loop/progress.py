@@ -1,4 +1,4 @@
-"""What a training run tells while it goes on, and at its end."""
+"""What a training run reports while it runs, and at its end."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `report.json` in its folder holds the same.
+    """The result of a run; `report.json` in its folder holds the same.
 
     Args:
-        task: its id.
+        task: id of the task.
         command: the command that makes the same run.
-        step: steps done, over all resumed parts.
-        seconds: time they took.
-        stopped: whether somebody stopped it before its end.
+        step: finished steps, over all resumed parts.
+        seconds: training time, over all resumed parts.
+        stopped: whether the run was stopped before its end.
         best_step: step of `best.safetensors`.
-        best: its held-out scores by name; the first was decisive.
-        last: those of `last.safetensors`.
-        pictures: how many pictures were learned from.
-        styles: how many styles; 0 where the task takes none.
-        held_out: how many pictures and styles only judged.
-        skipped: a sentence for each file that was no use.
-        device: where it was computed.
+        best: its held-out scores by name; the first one decided.
+        last: the scores of `last.safetensors`.
+        pictures: number of pictures that were trained on.
+        styles: number of styles; 0 where the task takes none.
+        held_out: number of pictures and styles for the scores.
+        skipped: a sentence for each file that could not be used.
+        device: device of the computation.
     """
 
     task: str
@@ -44,20 +44,20 @@ class Report:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is.  The first ones, while pictures are read, have no losses.
+    """The state of a run.  While pictures are read there are no losses yet.
 
     Args:
-        step: steps done.
-        steps: of how many; None where time alone decides.
-        share: of the run that is done, 0 to 1.
-        seconds: spent on training, over all resumed parts.
-        remaining: seconds that it will probably take yet.
-        losses: by name, averaged since the last entry of the log.
+        step: finished steps.
+        steps: planned steps; None where only time decides.
+        share: finished share of the run, 0 to 1.
+        seconds: training time, over all resumed parts.
+        remaining: estimated seconds until the end.
+        losses: means by name since the last entry of the log.
         scores: the newest held-out scores.
         sample: the newest sheet of samples, a PNG.
-        note: what it is doing.
-        warnings: sentences to be told once, such as files that were skipped.
-        report: of the last Progress, and of no other.
+        note: what the run is doing.
+        warnings: sentences to show once, such as skipped files.
+        report: only in the last `Progress`.
     """
 
     step: int = 0
@@ -73,10 +73,10 @@ class Progress:
     report: Report | None = None
 
 
-def written(values: Mapping[str, float]) -> str:
-    """Numbers by name, for a person.
+def format_values(values: Mapping[str, float]) -> str:
+    """Values by name, as text.
 
-    >>> written({"loss": 0.51234, "content": 0.25})
+    >>> format_values({"loss": 0.51234, "content": 0.25})
     'loss 0.5123, content 0.25'
     """
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())

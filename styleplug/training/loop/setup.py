@@ -1,4 +1,4 @@
-"""What decides a training run; written beside its checkpoint, so that it can go on from there."""
+"""The settings of a training run; saved beside its checkpoint, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from styleplug.core.params import Params, field
 from styleplug.core.recipe import DEVICES
 from styleplug.system.files import write_file
 from styleplug.system.jsontext import to_json
-from styleplug.training.loop.task import Task
+from styleplug.training.loop.task import TaskSpec
 
 FILE = "setup.json"
 DEFAULT_MINUTES = 60.0
-_LATER = {"minutes", "steps", "rate", "device", "save_every", "samples_every"}
-"""Options that a resumed run may change: how long, how fast, where and how often."""
+_CHANGEABLE = {"minutes", "steps", "rate", "device", "save_every", "samples_every"}
+"""Options that a resumed run may change."""
 
 
 class Loop(Params):
-    """What every task is trained by."""
+    """The parameters of every task."""
 
     minutes: float = field(
         0.0,
@@ -31,36 +31,37 @@ class Loop(Params):
         le=100_000,
         step=1,
         label="Minutes",
-        help="How long to train, over all resumed parts; 0: no limit by time. "
-        f"If neither minutes nor steps are given, {DEFAULT_MINUTES:g} minutes.",
+        help="Training time, over all resumed parts; 0: no time limit. "
+        f"If neither minutes nor steps are given, it is {DEFAULT_MINUTES:g} minutes.",
     )
     steps: int = field(
         0,
         ge=0,
         le=100_000_000,
         label="Steps",
-        help="After how many steps to end; 0: no limit. With minutes as well: what comes first.",
+        help="Number of steps; 0: no limit. If minutes are given too, the first limit counts.",
     )
     seed: int = field(
         0,
         ge=0,
         le=2**31 - 1,
         label="Seed",
-        help="All chance follows from it: the same seed, pictures and steps give the same weights "
-        "on a processor.",
+        help="Decides all randomness: on a CPU the same seed, pictures and steps give the same "
+        "weights.",
         advanced=True,
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = field(
         "auto",
         label="Device",
-        help="Where to compute: a graphics card if there is one (auto), or what is named.",
+        help="Device of the computation; auto takes a GPU if there is one.",
         words=DEVICES,
         advanced=True,
     )
     precision: Literal["float32", "bfloat16"] = field(
         "float32",
         label="Precision",
-        help="Of what the task leaves open: convolutions use bfloat16 anyway where it is quicker.",
+        help="Precision where the task sets none. Convolutions use bfloat16 anyway where it is "
+        "faster.",
         words={
             "float32": "32 bits (float32)",
             "bfloat16": "16 bits (bfloat16)",
@@ -72,7 +73,7 @@ class Loop(Params):
         ge=1e-7,
         le=1,
         label="Learning rate",
-        help="Size of a step of Adam. It rises over 200 steps and falls over the last fifth.",
+        help="Learning rate of Adam. It warms up over 200 steps and decays over the last fifth.",
         advanced=True,
     )
     save_every: int = field(
@@ -80,7 +81,7 @@ class Loop(Params):
         ge=1,
         le=1_000_000,
         label="Save every",
-        help="Steps from one checkpoint to the next; a killed run loses no more than these.",
+        help="Steps between checkpoints; a killed run loses at most these.",
         unit="steps",
         advanced=True,
     )
@@ -89,13 +90,13 @@ class Loop(Params):
         ge=1,
         le=1_000_000,
         label="Samples every",
-        help="Steps from one sheet of samples to the next.",
+        help="Steps between sheets of samples.",
         unit="steps",
     )
 
     @property
     def seconds(self) -> float | None:
-        """Limit by time; None where there is none."""
+        """Time limit in seconds; None without one."""
         if not self.minutes and self.steps:
             return None
         return 60 * (self.minutes or DEFAULT_MINUTES)
@@ -103,21 +104,20 @@ class Loop(Params):
 
 @dataclass(frozen=True)
 class Setup:
-    """A run.  Make it with `of`, or with `resumed` from the folder of one that was cut off.
+    """A run.  Make it with `of`, or from the folder of an earlier run with `resumed`.
 
     Args:
         task: what is trained.
-        params: the task's own parameters.
-        loop: those of every task.
+        params: parameters of the task.
+        loop: parameters of every task.
         data: folders of pictures.
-        styles: folders of styles; () where the task takes none.
-        teacher: weights of VGG-19 or SqueezeNet 1.0 as perceptual loss; our own encoder where
-            None.
         out: folder of the run.
-        resume: whether to go on with the run that the folder holds.
+        styles: folders of styles.
+        teacher: file with the weights of a perceptual loss.
+        resume: whether it continues the run in `out`.
     """
 
-    task: Task
+    task: TaskSpec
     params: Params
     loop: Loop
     data: tuple[Path, ...]
@@ -129,7 +129,7 @@ class Setup:
     @classmethod
     def of(
         cls,
-        task: Task,
+        task: TaskSpec,
         *,
         data: Sequence[Path],
         out: Path,
@@ -144,13 +144,13 @@ class Setup:
             data: folders of pictures.
             out: folder of the run.
             styles: folders of styles.
-            teacher: weights of a perceptual loss.
+            teacher: file with the weights of a perceptual loss.
             options: parameters of the loop and of the task by name, as text or as values.
 
         Raises:
-            UsageError: what is missing, or of the wrong kind.
+            UsageError: an option is missing or wrong.
         """
-        own, loop = _sorted(task, options or {})
+        own, loop = _split_options(task, options or {})
         setup = cls(
             task,
             task.params.of(own),
@@ -166,7 +166,7 @@ class Setup:
     @classmethod
     def resumed(
         cls,
-        task: Task,
+        task: TaskSpec,
         out: Path,
         *,
         data: Sequence[Path] = (),
@@ -174,55 +174,56 @@ class Setup:
         teacher: Path | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Setup:
-        """The run that a folder holds, to go on with.
+        """Resume the run in a folder.
 
-        What is given must be as it was, save minutes, steps, rate, device and the intervals:
-        these are taken, a new limit in place of the old ones.
+        All options must be the same as before, except minutes, steps, rate, device and the
+        intervals.  A new limit replaces the old ones.
 
         Raises:
-            UsageError: there is no run, or what is given differs.
+            UsageError: there is no run, or an option differs.
         """
-        was = cls._read(task, out)
+        saved = cls._read(task, out)
         given = options or {}
-        own, loop = _sorted(task, given)
+        own, loop = _split_options(task, given)
         if {"minutes", "steps"} & loop.keys():
             loop = {"minutes": 0, "steps": 0, **loop}
-        before = was.loop.model_dump()
-        now = cls.of(
+        saved_loop = saved.loop.model_dump()
+        changed = cls.of(
             task,
-            data=data or was.data,
+            data=data or saved.data,
             out=out,
-            styles=styles or was.styles,
-            teacher=teacher or was.teacher,
-            options={**was.params.model_dump(), **before, **own, **loop},
+            styles=styles or saved.styles,
+            teacher=teacher or saved.teacher,
+            options={**saved.params.model_dump(), **saved_loop, **own, **loop},
         )
         differing = [
             name
-            for name, value in {**now.params.model_dump(), **now.loop.model_dump()}.items()
-            if name not in _LATER and value != {**was.params.model_dump(), **before}[name]
+            for name, value in {**changed.params.model_dump(), **changed.loop.model_dump()}.items()
+            if name not in _CHANGEABLE
+            and value != {**saved.params.model_dump(), **saved_loop}[name]
         ]
         differing += [
-            n for n in ("data", "styles", "teacher") if getattr(now, n) != getattr(was, n)
+            n for n in ("data", "styles", "teacher") if getattr(changed, n) != getattr(saved, n)
         ]
         if differing:
             raise UsageError(
-                f"the run in {out} was begun with another {', '.join(differing)}: leave that out "
-                f"to go on with it, or begin a new run in another folder "
-                f"(only {', '.join(sorted(_LATER))} may change)"
+                f"the run in {out} was started with another {', '.join(differing)}: leave that out "
+                f"to resume it, or start a new run in another folder "
+                f"(only {', '.join(sorted(_CHANGEABLE))} may change)"
             )
-        return replace(now, resume=True)
+        return replace(changed, resume=True)
 
     @classmethod
-    def _read(cls, task: Task, out: Path) -> Setup:
+    def _read(cls, task: TaskSpec, out: Path) -> Setup:
         if not holds_run(out):
-            raise UsageError(f"{out} holds no run to resume; leave --resume out to begin one")
+            raise UsageError(f"{out} holds no run to resume; leave --resume out to start one")
         try:
-            kept = json.loads((out / FILE).read_bytes())
-            of, data, styles = kept["task"], kept["data"], kept["styles"]
-            teacher, options = kept["teacher"], {**kept["params"], **kept["loop"]}
+            stored = json.loads((out / FILE).read_bytes())
+            of, data, styles = stored["task"], stored["data"], stored["styles"]
+            teacher, options = stored["teacher"], {**stored["params"], **stored["loop"]}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"{out / FILE} cannot be read ({error}); begin a new run in another folder"
+                f"{out / FILE} cannot be read ({error}); start a new run in another folder"
             ) from error
         if of != task.id:
             raise UsageError(f"{out} holds a run of {of}, not of {task.id}; name that task")
@@ -237,12 +238,12 @@ class Setup:
         )
 
     def _check(self) -> None:
-        """Refuse what cannot work before anything is read."""
+        """Check the options before any file is read."""
         if not self.data:
             raise UsageError(f"{self.task.id} needs pictures to learn from: give --data FOLDER")
         if self.task.takes_styles and not self.styles:
             raise UsageError(
-                f"{self.task.id} learns from styles as well: give --styles FOLDER, "
+                f"{self.task.id} also learns from styles: give --styles FOLDER, "
                 "with paintings or patterns"
             )
         if self.styles and not self.task.takes_styles:
@@ -253,20 +254,20 @@ class Setup:
                 "(safetensors)"
             )
         if self.out.exists() and not self.out.is_dir():
-            raise UsageError(f"{self.out} is a file: --out takes the folder of the run")
+            raise UsageError(f"{self.out} is a file; --out needs the folder of the run")
         if self.teacher is not None and not self.teacher.is_file():
             raise UsageError(
                 f"there is no file {self.teacher}: --teacher takes weights of VGG-19 or "
-                "SqueezeNet 1.0 (safetensors); without it the embedded encoder teaches"
+                "SqueezeNet 1.0 (safetensors); without it the embedded encoder is used"
             )
 
     def write(self) -> None:
-        """Keep it in the folder of the run.
+        """Save it in the folder of the run.
 
         Raises:
             OutputError: it cannot be written.
         """
-        kept = {
+        stored = {
             "task": self.task.id,
             "params": self.params.model_dump(),
             "loop": self.loop.model_dump(),
@@ -274,10 +275,10 @@ class Setup:
             "styles": [str(folder) for folder in self.styles],
             "teacher": self.teacher and str(self.teacher),
         }
-        write_file(self.out / FILE, (to_json(kept, indent=2) + "\n").encode())
+        write_file(self.out / FILE, (to_json(stored, indent=2) + "\n").encode())
 
     def command(self) -> str:
-        """The command that makes the same run; of folders it names only the last part."""
+        """The command that makes the same run; folders are named by their last part only."""
         words = ["styleplug", "train", self.task.id]
         words += [word for folder in self.data for word in ("--data", folder.name)]
         words += [word for folder in self.styles for word in ("--styles", folder.name)]
@@ -295,16 +296,18 @@ class Setup:
 
 
 def holds_run(out: Path) -> bool:
-    """Whether a folder holds a run that was begun."""
+    """Whether a folder holds a run."""
     return (out / FILE).is_file()
 
 
 def _absolute(folders: Iterable[Path]) -> tuple[Path, ...]:
-    """So that a run can be resumed from another working folder."""
+    """Absolute paths, so that a run can be resumed from another working folder."""
     return tuple(folder.absolute() for folder in folders)
 
 
-def _sorted(task: Task, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The task's own options, and those of the loop; what is unknown goes to the task's."""
+def _split_options(
+    task: TaskSpec, options: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of the task, and those of the loop; unknown ones go to the task."""
     loop = {name: value for name, value in options.items() if name in Loop.model_fields}
     return {name: value for name, value in options.items() if name not in loop}, loop

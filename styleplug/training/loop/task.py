@@ -1,7 +1,8 @@
-"""What a training task declares, and what it gets: the contract between recipes and the loop.
+"""The contract between a training task and the loop.
 
-A task is one file of this package that ends with `TASK = …`.  Its parameters become options of
-`styleplug train` and fields of the Train page, as a method's become those of its tab.
+A task is one file of `training.tasks` that ends with `TASK = TaskSpec(…)`.  The `TaskSpec` declares
+the task; the `TrainingTask` that it makes is one run of it.  The parameters of a task become
+options of `styleplug train` and fields of the Train page, as the parameters of a method do.
 """
 
 from __future__ import annotations
@@ -20,88 +21,87 @@ from styleplug.training.data.pictures import Pictures
 
 
 @dataclass(frozen=True)
-class Materials:
-    """What a run learns from, and what it is judged by but never learns from.
+class Datasets:
+    """The pictures of a run: those for training, and those held out for the scores.
 
     Args:
-        pictures: of `--data`.
-        held_pictures: held out of them.
-        styles: of `--styles`; the pictures themselves where none are given.
-        held_styles: held out of them.
-        teacher: weights of a perceptual loss, VGG-19 or SqueezeNet 1.0, instead of our own encoder.
+        pictures: from `--data`.
+        held_out_pictures: the held-out part of them.
+        styles: from `--styles`; without that option, the same as `pictures`.
+        held_out_styles: the held-out part of them.
+        teacher: file with the weights of a perceptual loss (VGG-19 or SqueezeNet 1.0); None for the
+            embedded encoder.
     """
 
     pictures: Pictures
-    held_pictures: Pictures
+    held_out_pictures: Pictures
     styles: Pictures
-    held_styles: Pictures
+    held_out_styles: Pictures
     teacher: str | None = None
 
 
 @dataclass(frozen=True)
 class Loss:
-    """Terms whose sum is minimised by one group of parameters.
+    """Terms whose sum one optimiser minimises.
 
     Args:
         terms: scalars by name, already weighted.
-        trains: "net", or a key of `Lesson.critics`.
+        trains: whose parameters: "net", or a key of `TrainingTask.discriminators`.
     """
 
     terms: dict[str, Tensor]
     trains: str = "net"
 
     def total(self) -> Tensor:
-        """The sum ()."""
+        """The sum of the terms ()."""
         return torch.stack(list(self.terms.values())).sum()
 
 
-class Lesson(ABC):
-    """One run of a task.  All chance comes from the generators it is given.
+class TrainingTask(ABC):
+    """One run of a task.  All randomness comes from the generators that it is given.
 
-    `betas` and `rates` are looked up after each loss, so that a step may change them.
+    The loop reads `betas` and `rate_factors` after each loss, so a step may change them.
 
     Attributes:
-        net: what inference will read; its average over the last steps is what is saved.
-        classes: names of the classes that it learns, in the order of their numbers; the weights
-            bring them along.
-        critics: other nets that are trained beside it, such as a discriminator.
-        betas: of Adam; adversaries chase a moving goal and want less memory, 0 or 0.5 first.
-        clip: largest norm of a gradient; longer ones are shortened to it.
-        rates: factors on the learning rate of single nets, by name.
-        decay: of the average.
+        net: the network that inference will use; the moving average of its weights is saved.
+        discriminators: other networks that are trained beside it.  Checkpoints use their names.
+        betas: of Adam.  With an adversary the loss changes all the time, so the first is 0 or 0.5.
+        max_grad_norm: gradients with a larger norm are scaled down to it.
+        rate_factors: factors of the learning rate by the name of the network.
+        ema_decay: decay of the exponential moving average.
     """
 
     net: nn.Module
     classes: tuple[str, ...] = ()
-    critics: Mapping[str, nn.Module] = {}
+    discriminators: Mapping[str, nn.Module] = {}
     betas: tuple[float, float] = (0.9, 0.99)
-    clip: float = 1.0
-    rates: Mapping[str, float] = {}
-    decay: float = 0.999
+    max_grad_norm: float = 1.0
+    rate_factors: Mapping[str, float] = {}
+    ema_decay: float = 0.999
 
     def state(self) -> dict[str, Tensor]:
-        """What a checkpoint must hold besides nets and optimisers."""
+        """Tensors that a checkpoint needs besides networks and optimisers."""
         return {}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Undo `state`."""
-        assert not state, f"there is nothing to put {', '.join(state)} into"
+        """Take over what `state` returned."""
+        assert not state, f"this task has no state; got {', '.join(state)}"
 
     @abstractmethod
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
-        """One step: each loss yielded is descended before the next is asked for.
+        """One step.  The loop optimises each loss before it asks for the next one.
 
         Args:
-            step: counts from 0.
-            progress: share of the run that is done, 0 to 1.
-            rng: depends on the seed and the step alone.
+            step: number of the step, from 0.
+            progress: finished share of the run, 0 to 1.
+            rng: depends on the seed and the step only.
         """
 
     @abstractmethod
     def score(self, net: nn.Module) -> dict[str, float]:
-        """Held-out scores of (averaged) weights; the first decides which is best, less is better.
+        """Scores of averaged weights on held-out pictures.  Lower is better.
 
-        Called under `torch.no_grad`.
+        The first score decides which weights are the best.  Called under `torch.no_grad`.
         """
 
     @abstractmethod
@@ -110,27 +110,28 @@ class Lesson(ABC):
 
 
 @dataclass(frozen=True)
-class Task:
-    """A training recipe, declared once.
+class TaskSpec:
+    """The declaration of a training task.
 
     Args:
-        id: also the architecture, and the method that uses the weights.
-        title: its name on the page.
-        summary: what it learns, from what, in a sentence.
-        params: its own parameters; those of the loop (steps, seed …) are the loop's.
-        lesson: makes the run from materials, parameters, a device and a seed; a class of Lesson.
-        takes_styles: whether it learns from a second folder.
-        needs_teacher: whether it cannot do without the weights of VGG-19, which people give by
-            `--teacher` alone; the page does not offer such a task.
-        learns_classes: whether the folders that pictures lie in are what it is to tell apart.
-        least: fewer pictures teach nothing.
+        id: also the id of the architecture and of the method that uses the weights.
+        title: the name on the page.
+        summary: one sentence: what it learns, and from what.
+        params: the parameters of the task; steps, seed and the like belong to the loop.
+        factory: makes a run from datasets, parameters, a device and a seed; as a rule, the subclass
+            of `TrainingTask`.
+        takes_styles: whether it also learns from a second folder, `--styles`.
+        needs_teacher: whether it needs the weights of VGG-19.  Only `--teacher` can give them, so
+            the page does not offer such a task.
+        learns_classes: whether it learns classes, which are the folders of the pictures.
+        least: smallest number of pictures that it can learn from.
     """
 
     id: str
     title: str
     summary: str
     params: type[Params]
-    lesson: Callable[[Materials, Any, torch.device, int], Lesson]
+    factory: Callable[[Datasets, Any, torch.device, int], TrainingTask]
     takes_styles: bool = False
     needs_teacher: bool = False
     learns_classes: bool = False

@@ -1,1 +1,1 @@
-"""What pictures are compared and judged by."""
+"""Losses and scores of pictures."""

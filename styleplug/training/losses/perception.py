@@ -1,4 +1,4 @@
-"""Perceptual features that training compares pictures by: of our encoder or of a teacher."""
+"""Perceptual features for training losses, from the embedded encoder or from a teacher network."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from torch import Tensor, nn
 
 from styleplug.nets import squeezenet, styleplug_encoder, vgg19
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.precision import halved
+from styleplug.training.loop.precision import autocast
 from styleplug.training.tasks.shared.embedded import load_embedded
 
 Features = dict[str, Tensor]
 SQUEEZENET = {"conv1": 32, "fire2": 48, "fire3": 48, "fire4": 64, "fire5": 64, "fire7": 96}
 VGG19 = {"relu1_1": 24, "relu2_1": 48, "relu3_1": 64, "relu4_1": 96}
-"""Principal components kept of the teacher's layers: of their energy, all but a few per cent."""
+"""Principal components by layer of a teacher; they hold all but a few per cent of the energy."""
 COLOUR, CONTENT = "colour", "content"
 Statistics = tuple[Tensor, ...]  # Gram matrices, means, deviations
 Style = dict[str, Statistics]  # by tap
-MOMENTS = 0.5  # how much means and deviations count beside Gram matrices
-FLOOR = 0.1  # of a relative distance; a style near the content is no reason for a huge loss
+MOMENTS = 0.5  # weight of means and deviations beside Gram matrices
+FLOOR = 0.1  # of a relative distance, for contents that already have the style
 
 
 def load_encoder() -> nn.Module:
-    """The embedded encoder, frozen; its taps include the picture itself, "colour"."""
+    """The embedded encoder, frozen; the tap "colour" is the picture itself."""
     encoder = styleplug_encoder.build()
     load_embedded(encoder, "styleplug_encoder")
     encoder.to(memory_format=torch.channels_last)
@@ -35,13 +35,13 @@ def load_encoder() -> nn.Module:
 
 
 class Teacher(nn.Module):
-    """Layers of a net on their first principal components, scaled to unit energy.
+    """Layers of a network reduced to their first principal components, scaled to unit energy.
 
     Args:
         net: gives features (b c h/s w/s) by layer of pictures (b 3 h w) in [0, 1].
-        components: how many are kept, by layer.
-        pictures: whose features the components are taken from (b 3 h w).
-        whole: a layer that is given as it is, besides.
+        components: number of components by layer.
+        pictures: (b 3 h w); the components are computed from their features.
+        whole: a layer that is also returned without reduction.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Teacher(nn.Module):
             for layer in components:
                 sums[layer] = sums[layer] + gram(features[layer].float()).sum(0).cpu()
         for layer, count in components.items():
-            # Uncentred: a Gram matrix holds the mean as well, and it is the largest part.
+            # Not centred: a Gram matrix contains the mean, which is its largest part.
             values, vectors = torch.linalg.eigh((sums[layer] / len(pictures)).double())
             basis = vectors.flip(1)[:, :count].T / values.sum().sqrt()
             basis = basis.float()[:, :, None, None].contiguous()
@@ -67,14 +67,14 @@ class Teacher(nn.Module):
         return {layer: self.get_buffer(layer) for layer in self.layers}
 
     def _features(self, pictures: Tensor) -> Features:
-        with halved(pictures.device):
+        with autocast(pictures.device):
             features: Features = self.net(pictures.contiguous(memory_format=torch.channels_last))
         return features
 
     def forward(self, pictures: Tensor) -> Features:
         """Components (b k h/s w/s) by layer of pictures (b 3 h w), in float32."""
         features = self._features(pictures)
-        with halved(pictures.device):
+        with autocast(pictures.device):
             parts = {k: F.conv2d(features[k], basis) for k, basis in self.bases().items()}
         if self.whole:
             parts[CONTENT] = features[self.whole]
@@ -82,7 +82,7 @@ class Teacher(nn.Module):
 
 
 def load_teacher(file: Path, pictures: Tensor) -> Teacher:
-    """VGG-19 or SqueezeNet 1.0, by the names of the tensors that a file holds."""
+    """VGG-19 or SqueezeNet 1.0, recognised by the tensor names in the file."""
     with safe_open(file, "pt") as opened:
         names = opened.keys()
     if "fire2.squeeze.weight" in names:
@@ -91,12 +91,12 @@ def load_teacher(file: Path, pictures: Tensor) -> Teacher:
 
 
 class Perception(nn.Module):
-    """Style taps by name, "content", and "colour": the picture itself.
+    """Features by tap: the style taps, "content", and "colour", which is the picture itself.
 
     Args:
-        teacher: weights of VGG-19 or SqueezeNet 1.0; our own encoder where None.
-        pictures: those whose principal components the teacher's layers are reduced to.
-        seed: of the choice of these pictures.
+        teacher: file of VGG-19 or SqueezeNet 1.0; None for the embedded encoder.
+        pictures: the principal components of the teacher are computed from some of them.
+        seed: of this choice.
     """
 
     def __init__(self, teacher: str | None, pictures: Pictures, seed: int):
@@ -112,13 +112,13 @@ class Perception(nn.Module):
         """Features (b c h/s w/s) of pictures (b 3 h w) in [0, 1], in float32."""
         if self.teacher is not None:
             return self.teacher(picture) | {COLOUR: picture}
-        with halved(picture.device):
+        with autocast(picture.device):
             taps = self.encoder(picture.contiguous(memory_format=torch.channels_last))
         parts = {tap: taps[tap].float() for tap in self.style_taps}
         return parts | {CONTENT: taps[styleplug_encoder.CONTENT[0]].float(), COLOUR: picture}
 
     def style(self, features: Features) -> Style:
-        """Statistics of the style taps among features (b c h w)."""
+        """Style statistics by tap, from features (b c h w)."""
         return {tap: style_statistics(features[tap]) for tap in self.style_taps}
 
 
@@ -136,41 +136,41 @@ def style_statistics(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return second, mean, (variance.clamp_min(0) + 1e-6).sqrt()
 
 
-def joined(styles: Sequence[Style]) -> Style:
-    """Those of several batches as of one."""
+def concatenated(styles: Sequence[Style]) -> Style:
+    """Statistics of several batches as one batch."""
     return {
         tap: tuple(map(torch.cat, zip(*(style[tap] for style in styles), strict=True)))
         for tap in styles[0]
     }
 
 
-def chosen(style: Style, numbers: Tensor | list[int]) -> Style:
-    """Those of some pictures (n) of a batch."""
+def select(style: Style, numbers: Tensor | list[int]) -> Style:
+    """Statistics of some pictures (n) of a batch."""
     return {tap: tuple(part[numbers] for part in parts) for tap, parts in style.items()}
 
 
-def relative(found: Tensor, wanted: Tensor) -> Tensor:
-    """Squared error of each element of a batch, relative to the wanted: (b)."""
-    return (found - wanted).square().flatten(1).sum(1) / wanted.square().flatten(1).sum(1)
+def relative_error(output: Tensor, target: Tensor) -> Tensor:
+    """Squared error relative to the squared target, for each element of a batch: (b)."""
+    return (output - target).square().flatten(1).sum(1) / target.square().flatten(1).sum(1)
 
 
-def style_loss(out: Features, content: Features, wanted: Style) -> tuple[Tensor, Tensor]:
-    """Gram and moment distance (b) to the style, relative to those of the content."""
-    grams, before, moments = [], [], []
-    for tap, (second, mean, deviation) in wanted.items():
-        found, was = style_statistics(out[tap]), style_statistics(content[tap])
+def style_loss(out: Features, content: Features, target: Style) -> tuple[Tensor, Tensor]:
+    """Gram and moment distances (b) to a target style, relative to those of the content."""
+    grams, content_grams, moments = [], [], []
+    for tap, (second, mean, deviation) in target.items():
+        output, unchanged = style_statistics(out[tap]), style_statistics(content[tap])
         weight = styleplug_encoder.STYLE[COLOUR] if tap == COLOUR else 1.0
-        grams.append(weight * relative(found[0], second))
-        before.append(weight * relative(was[0], second))
+        grams.append(weight * relative_error(output[0], second))
+        content_grams.append(weight * relative_error(unchanged[0], second))
         size = deviation.square().sum(1)
-        apart, were = (
+        error, content_error = (
             ((part[1] - mean).square() + (part[2] - deviation).square()).sum(1) / size
-            for part in (found, was)
+            for part in (output, unchanged)
         )
-        moments.append(apart / (were + FLOOR))
-    now, then = torch.stack(grams), torch.stack(before)
-    whole = now.sum(0) / (then.sum(0) + FLOOR)
-    each = (now / (then + FLOOR)).mean(0)
+        moments.append(error / (content_error + FLOOR))
+    errors, content_errors = torch.stack(grams), torch.stack(content_grams)
+    whole = errors.sum(0) / (content_errors.sum(0) + FLOOR)
+    each = (errors / (content_errors + FLOOR)).mean(0)
     return (whole + each) / 2, torch.stack(moments).mean(0)
 
 

@@ -1,9 +1,9 @@
-"""How good made pictures are, in the features of a `Perception`: near real ones, various, new.
+"""Scores of generated pictures in the features of a `Perception`: quality, diversity, novelty.
 
 The kernel distance is that of Binkowski et al. 2018 (arXiv:1801.01401): the squared maximum mean
-discrepancy under a cubic polynomial kernel, without bias, so that it may fall below 0 for two
-samples of one kind.  Features and scale are ours: compare it with the figures of real pictures
-and of noise that stand beside it, not with other people's.
+discrepancy with a cubic polynomial kernel.  It is unbiased, so it may be below 0 for two samples of
+one distribution.  Features and scale are ours: compare a value with those of real pictures and of
+noise, not with published ones.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ def descriptor(perception: Perception, pictures: Tensor) -> Tensor:
         features = perception(chunk)
         taps = [tap for tap in features if tap != COLOUR]
         each = [torch.cat(style_statistics(features[tap])[1:], dim=1) for tap in taps]
-        # Every tap counts the same, whatever its channels and their size.
+        # All taps have the same weight, whatever their number of channels.
         parts.append(torch.cat([part / part.shape[1] ** 0.5 for part in each], dim=1))
     return torch.cat(parts)
 
 
-def kernel_distance(found: Tensor, wanted: Tensor) -> Tensor:
-    """Squared distance () of the kinds that two samples of descriptors (n d), (m d) come from.
+def kernel_distance(generated: Tensor, real: Tensor) -> Tensor:
+    """Squared distance () between the distributions of two samples (n d) and (m d).
 
-    Both are first divided by the deviations of the wanted, channel by channel; where that is a
-    single one, by those of both.
+    Both are first divided by the deviations of the real sample, channel by channel.
     """
-    scale = (wanted if len(wanted) > 1 else torch.cat((found, wanted))).std(0) + TINY
-    x, y = found.double() / scale, wanted.double() / scale
-    middle = y.mean(0)
-    x, y = x - middle, y - middle
-    return _apart(_kernel(x, x)) + _apart(_kernel(y, y)) - 2 * _kernel(x, y).mean()
+    scale = (real if len(real) > 1 else torch.cat((generated, real))).std(0) + TINY
+    x, y = generated.double() / scale, real.double() / scale
+    centre = y.mean(0)
+    x, y = x - centre, y - centre
+    within = _off_diagonal_mean(_cubic_kernel(x, x)) + _off_diagonal_mean(_cubic_kernel(y, y))
+    return within - 2 * _cubic_kernel(x, y).mean()
 
 
-def diversity(found: Tensor) -> Tensor:
+def diversity(generated: Tensor) -> Tensor:
     """Mean distance () between two different descriptors of a sample (n d), never 0."""
-    return _apart(torch.cdist(found.double(), found.double())).clamp_min(TINY)
+    return _off_diagonal_mean(torch.cdist(generated.double(), generated.double())).clamp_min(TINY)
 
 
-def nearest(found: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """For each descriptor (n d) the distance (n) to, and number (n) of, the nearest known (m d)."""
-    closest = torch.cdist(found.double(), known.double()).min(dim=1)
+def nearest(generated: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Distance (n) to, and index (n) of, the nearest real descriptor (m d) for each of (n d)."""
+    closest = torch.cdist(generated.double(), real.double()).min(dim=1)
     return closest.values, closest.indices
 
 
-def _kernel(x: Tensor, y: Tensor) -> Tensor:
+def _cubic_kernel(x: Tensor, y: Tensor) -> Tensor:
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
-def _apart(square: Tensor) -> Tensor:
-    """Mean of a symmetric matrix (n n) without its diagonal; of a single number itself."""
+def _off_diagonal_mean(square: Tensor) -> Tensor:
+    """Mean of a symmetric matrix (n n) without its diagonal; of a single number, that number."""
     count = len(square)
     if count == 1:
         return square.mean()

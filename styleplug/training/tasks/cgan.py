@@ -1,7 +1,6 @@
-"""Train `cgan`: pictures of a chosen class, or of a mix of classes; see `generation`.
+"""Train `cgan`: pictures of a chosen class, or of a mix of classes; see `shared.generator`.
 
-The classes are the folders that the pictures lie in.  All are drawn as often, however many
-pictures they have; the critics are told of each picture its class.
+The classes are the folders of the pictures.  The discriminators see the class of each picture.
 """
 
 from __future__ import annotations
@@ -9,23 +8,23 @@ from __future__ import annotations
 from functools import partial
 
 from styleplug.nets import cgan
-from styleplug.training.loop.task import Task
-from styleplug.training.tasks.shared.generation import Generation, GeneratorLesson, whole
+from styleplug.training.loop.task import TaskSpec
+from styleplug.training.tasks.shared.generator import GeneratorParams, GeneratorTask, whole
 
 
-class CganTraining(Generation):
-    """What decides a run."""
+class CganParams(GeneratorParams):
+    """Parameters of the task."""
 
     whole: bool = whole(False)
 
 
-TASK = Task(
+TASK = TaskSpec(
     id="cgan",
     least=2,
     learns_classes=True,
     title="Conditional GAN",
-    summary="Learns to make pictures of 64 × 64 pixels of several classes: the sub-folders of "
-    "the folder given.",
-    params=CganTraining,
-    lesson=partial(GeneratorLesson, cgan),
+    summary="Learns to make pictures of 64 × 64 pixels of several classes, which are the "
+    "sub-folders of the given folder.",
+    params=CganParams,
+    factory=partial(GeneratorTask, cgan),
 )

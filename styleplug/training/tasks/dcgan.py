@@ -1,23 +1,23 @@
-"""Train `dcgan`: convolutions that make pictures of noise; see `generation`."""
+"""Train `dcgan`: convolutions that make pictures from noise; see `shared.generator`."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from styleplug.nets import dcgan
-from styleplug.training.loop.task import Task
-from styleplug.training.tasks.shared.generation import Generation, GeneratorLesson
+from styleplug.training.loop.task import TaskSpec
+from styleplug.training.tasks.shared.generator import GeneratorParams, GeneratorTask
 
 
-class DcganTraining(Generation):
-    """What decides a run."""
+class DcganParams(GeneratorParams):
+    """Parameters of the task."""
 
 
-TASK = Task(
+TASK = TaskSpec(
     id="dcgan",
     least=2,
     title="DCGAN",
-    summary="Learns to make pictures of 64 × 64 pixels like those given, by convolutions.",
-    params=DcganTraining,
-    lesson=partial(GeneratorLesson, dcgan),
+    summary="Learns to make pictures of 64 × 64 pixels like the given ones, with convolutions.",
+    params=DcganParams,
+    factory=partial(GeneratorTask, dcgan),
 )

@@ -1,10 +1,10 @@
-"""Train the perceptual encoder: its taps learn to predict VGG-19's features and Gram matrices.
+"""Train the perceptual encoder: its taps learn to predict features and Gram matrices of VGG-19.
 
-A 1×1 map takes each tap onto the principal components of the VGG-19 layer of the same name.  If
-the prediction were exact, matching the Gram matrices of the taps would match VGG-19's.  So the
-error of the prediction is what counts, and it counts most on the pictures that an optimisation
-visits.  Therefore a part of each batch is *on policy*: a pool of pictures that the encoder under
-training is stylising, one step at each visit, together with the paintings they shall resemble.
+A 1×1 map takes each tap to the principal components of the VGG-19 layer of the same name.  If the
+prediction were exact, matching the Gram matrices of the taps would match those of VGG-19.  So the
+loss is the error of the prediction, and it matters most on the pictures that an optimisation
+passes.  Therefore a part of each batch is *on policy*: a pool of pictures that are stylised through
+the encoder in training, one step per visit, together with the paintings that they should resemble.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from torch import Tensor, nn
 from styleplug.core.params import Params
 from styleplug.nets import encoder, vgg19
 from styleplug.training.data.pictures import sheet
-from styleplug.training.loop.precision import halved
-from styleplug.training.loop.task import Lesson, Loss, Materials, Task
+from styleplug.training.loop.precision import autocast
+from styleplug.training.loop.task import Datasets, Loss, TaskSpec, TrainingTask
 from styleplug.training.losses.perception import Features, Teacher, gram
 from styleplug.training.tasks.shared.fields import batch, crop
 
 TAPS = (*(tap for tap in encoder.STYLE if tap in vgg19.STYLE), *encoder.CONTENT)
 CONTENT = encoder.CONTENT[0]
 GRAM_WEIGHT = 2.0
-CONTENT_WEIGHT = 3.0  # the content loss rests on this one tap
-COUNTED = 96  # crops that the principal components are taken from
-POOL = 60  # pictures that are being stylised
-VISITS = 48  # optimisation steps of a pool picture before another takes its place
-POOL_FROM = 800  # steps; before that the encoder knows too little to follow
-JUDGED, JUDGED_STEPS = 6, 60  # held-out pairs that are stylised for the score, and how long
+CONTENT_WEIGHT = 3.0  # the content loss uses this tap only
+COMPONENT_CROPS = 96  # crops for the principal components
+POOL = 60  # pictures in the pool
+VISITS = 48  # optimisation steps until a pool picture is replaced
+POOL_FROM = 800  # steps; before, the encoder is not good enough
+SCORED_PAIRS, SCORED_STEPS = 6, 60  # held-out pairs that are stylised for the score, and the steps
 
 
-class EncoderTraining(Params):
-    """What decides a run."""
+class EncoderParams(Params):
+    """Parameters of the task."""
 
     size: int = crop(160, step=16)
     batch: int = batch(
         3,
-        "Pictures in a step: so many fresh ones, as many of the pool, and their paintings.",
+        "New pictures in a step; as many of the pool and their paintings are added.",
         least=1,
     )
 
@@ -52,52 +52,50 @@ def style_distance(features: Features, target: Features) -> dict[str, Tensor]:
     found = {}
     for tap in TAPS:
         if tap in encoder.STYLE:
-            wanted = gram(target[tap])
-            error = (gram(features[tap]) - wanted).square().sum((1, 2))
-            found[tap] = error / wanted.square().sum((1, 2))
+            targets = gram(target[tap])
+            error = (gram(features[tap]) - targets).square().sum((1, 2))
+            found[tap] = error / targets.square().sum((1, 2))
     return found
 
 
 def content_distance(features: Features, target: Features) -> Tensor:
     """Relative squared error (b) of the content features."""
-    wanted = target[CONTENT]
-    return (features[CONTENT] - wanted).square().sum((1, 2, 3)) / wanted.square().sum((1, 2, 3))
+    targets = target[CONTENT]
+    return (features[CONTENT] - targets).square().sum((1, 2, 3)) / targets.square().sum((1, 2, 3))
 
 
 def predict(net: nn.Module, pictures: Tensor) -> Features:
-    """What an encoder says are the components (b k h/s w/s) by tap, in float32."""
-    with halved(pictures.device):
+    """Predicted components (b k h/s w/s) by tap, in float32."""
+    with autocast(pictures.device):
         taps = net(pictures.contiguous(memory_format=torch.channels_last))
     return {tap: taps[tap].float() for tap in TAPS}
 
 
 class Pool:
-    """Pictures on their way from a photograph (or noise) to the look of a painting.
+    """Pictures that are optimised from a photograph (or noise) towards the style of a painting.
 
     Args:
-        materials: where the pictures come from.
+        datasets: where the pictures come from.
         params: of the run.
         seed: of all choices.
-        device: where the pictures lie.
+        device: where the pictures are stored.
     """
 
-    def __init__(
-        self, materials: Materials, params: EncoderTraining, seed: int, device: torch.device
-    ):
-        self.photos, self.paintings = materials.pictures, materials.styles
+    def __init__(self, datasets: Datasets, params: EncoderParams, seed: int, device: torch.device):
+        self.photos, self.paintings = datasets.pictures, datasets.styles
         self.size, self.each, self.seed, self.device = params.size, params.batch, seed, device
         self.rounds = POOL // self.each  # steps from one visit to the next
         count = self.rounds * self.each
         self.pictures = torch.zeros(count, 3, self.size, self.size, device=device)
-        self.births = torch.full((count,), -1, dtype=torch.int64)  # step of birth
-        self.known: dict[int, tuple[int, Features]] = {}  # birth, features of the painting
+        self.births = torch.full((count,), -1, dtype=torch.int64)  # first step
+        self.known: dict[int, tuple[int, Features]] = {}  # first step, features of the painting
 
     def visit(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Numbers (n), pictures (n 3 h w) and paintings (n 3 h w) whose turn it is."""
+        """Indices (n), pictures (n 3 h w) and paintings (n 3 h w) of this step."""
         first = step % self.rounds * self.each
         chosen = torch.arange(first, first + self.each)
         for i in chosen.tolist():
-            # Lives end at different ages, so that all ages stand in the pool at any time.
+            # Pictures are replaced at different ages, so that the pool has all ages at any time.
             span = VISITS * (0.3 + 0.7 * (i * 7 % 10) / 9)
             if self.births[i] < 0 or self._age(i, step) >= span:
                 self.births[i] = step
@@ -106,12 +104,12 @@ class Pool:
         return chosen, self.pictures[chosen], styles.to(self.device)
 
     def contents(self, chosen: Tensor) -> Tensor:
-        """What the chosen pictures were at birth (n 3 h w)."""
+        """The initial state of the chosen pictures (n 3 h w)."""
         born = [self._start(i, int(self.births[i])) for i in chosen.tolist()]
         return torch.stack(born).to(self.device)
 
-    def wanted(self, chosen: Tensor, teacher: nn.Module, styles: Tensor) -> Features:
-        """What a teacher sees in the paintings of the chosen pictures: computed once a life."""
+    def targets(self, chosen: Tensor, teacher: nn.Module, styles: Tensor) -> Features:
+        """Teacher features of the paintings of the chosen pictures, computed once per painting."""
         for i, style in zip(chosen.tolist(), styles, strict=True):
             born = int(self.births[i])
             if i not in self.known or self.known[i][0] != born:
@@ -138,11 +136,11 @@ class Pool:
     def advance(
         self, chosen: Tensor, gradient: Tensor, step: int, rng: np.random.Generator
     ) -> None:
-        """Move the chosen pictures against the gradient, as one optimiser or another would.
+        """Move the chosen pictures against the gradient, like various optimisers would.
 
-        The direction lies between plain descent and the sign of the gradient, towards which Adam
-        tends and which leaves other traces in a picture.  Steps shorten with age, since the last
-        and shortest ones decide how clean a picture is.
+        The direction is between gradient descent and the sign of the gradient, which Adam
+        approximates and which leaves other artefacts.  Steps become shorter with age, because the
+        last and shortest ones decide how clean a picture is.
         """
         count = (len(chosen), 1, 1, 1)
         floor = torch.from_numpy(10 ** rng.uniform(-2.0, 1.0, count)).float().to(self.device)
@@ -158,11 +156,11 @@ class Pool:
 def transfer_gradient(
     net: nn.Module, pictures: Tensor, style: Features, content: Features, weights: Tensor
 ) -> Tensor:
-    """Gradient (n 3 h w) of the loss by which Gatys' method moves pictures.
+    """Gradient (n 3 h w) of the loss of Gatys' method.
 
     Args:
         net: the encoder.
-        pictures: on their way (n 3 h w).
+        pictures: current state (n 3 h w).
         style: features of the styles.
         content: features of the contents.
         weights: of the contents (n), against the sum over style taps.
@@ -176,7 +174,7 @@ def transfer_gradient(
 
 
 def degrade(picture: Tensor, rng: np.random.Generator) -> Tensor:
-    """Now and then noise or another contrast, as an optimisation may pass through."""
+    """Sometimes noise or another contrast, as in the course of an optimisation."""
     kind = rng.random()
     if kind < 0.10:
         noise = rng.standard_normal(tuple(picture.shape), dtype=np.float32)
@@ -186,42 +184,40 @@ def degrade(picture: Tensor, rng: np.random.Generator) -> Tensor:
     return picture.clamp(0, 1)
 
 
-class EncoderLesson(Lesson):
-    """Fresh pictures, pictures of the pool, and their paintings."""
+class EncoderTask(TrainingTask):
+    """New pictures, pictures of the pool, and their paintings."""
 
-    def __init__(
-        self, materials: Materials, params: EncoderTraining, device: torch.device, seed: int
-    ):
-        assert materials.teacher is not None  # `Setup` has seen to it
-        self.materials, self.params, self.device, self.seed = materials, params, device, seed
+    def __init__(self, datasets: Datasets, params: EncoderParams, device: torch.device, seed: int):
+        assert datasets.teacher is not None  # `Setup` has checked it
+        self.datasets, self.params, self.device, self.seed = datasets, params, device, seed
         self.net = encoder.build()
         for conv in self.net.features.values():
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
             nn.init.zeros_(conv.bias)
         self.net.to(device, memory_format=torch.channels_last)
-        half = COUNTED // 2
-        sources = (materials.pictures, materials.styles)
+        half = COMPONENT_CROPS // 2
+        sources = (datasets.pictures, datasets.styles)
         crops = [source.batch(half, params.size, seed, 3) for source in sources]
         channels = encoder.build().channels
         with torch.no_grad():
             self.teacher = Teacher(
-                vgg19.load(Path(materials.teacher)),
+                vgg19.load(Path(datasets.teacher)),
                 {tap: channels[tap] for tap in TAPS},
                 torch.cat(crops).to(device),
             )
-        self.pool = Pool(materials, params, seed, device)
+        self.pool = Pool(datasets, params, seed, device)
         self.held = [
             source.batch(16, params.size, seed, 4).to(device)
-            for source in (materials.held_pictures, materials.held_styles)
+            for source in (datasets.held_out_pictures, datasets.held_out_styles)
         ]
 
     def state(self) -> dict[str, Tensor]:
-        """The pool, and the components, which must not change when a run resumes."""
+        """The pool, and the components, which must stay the same in a resumed run."""
         pool = {"pictures": self.pool.pictures, "births": self.pool.births}
         return pool | self.teacher.bases()
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Undo `state`."""
+        """Take over what `state` returned."""
         self.pool.pictures, self.pool.births = (
             state.pop("pictures").to(self.device),
             state.pop("births"),
@@ -229,17 +225,17 @@ class EncoderLesson(Lesson):
         self.teacher.load_state_dict(state, strict=False)
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
-        """Predict; then move the pool pictures whose turn it is."""
+        """Predict; then move the pool pictures of this step."""
         size, count = self.params.size, self.params.batch
-        sources = (self.materials.pictures, self.materials.styles)
+        sources = (self.datasets.pictures, self.datasets.styles)
         fresh = [degrade(sources[(step + i) % 2].crop(size, rng), rng) for i in range(count)]
         chosen, pictures, styles = self.pool.visit(step)
         given = torch.cat((torch.stack(fresh).to(self.device), pictures))
         predicted = predict(self.net, torch.cat((given, styles)))
         with torch.no_grad():
-            known = self.pool.wanted(chosen, self.teacher, styles)
-            wanted = {tap: torch.cat((v, known[tap])) for tap, v in self.teacher(given).items()}
-        yield Loss(self._terms(predicted, wanted))
+            known = self.pool.targets(chosen, self.teacher, styles)
+            targets = {tap: torch.cat((v, known[tap])) for tap, v in self.teacher(given).items()}
+        yield Loss(self._terms(predicted, targets))
         if step >= POOL_FROM:
             style = {tap: value.detach()[-count:] for tap, value in predicted.items()}
             with torch.no_grad():
@@ -250,58 +246,58 @@ class EncoderLesson(Lesson):
             )
             self.pool.advance(chosen, gradient, step, rng)
 
-    def _terms(self, predicted: Features, wanted: Features) -> dict[str, Tensor]:
-        """Share of variance left unexplained by tap, and the error of Gram matrices by tap."""
+    def _terms(self, predicted: Features, targets: Features) -> dict[str, Tensor]:
+        """Unexplained share of the variance, and error of the Gram matrix, of each tap."""
         terms = {}
         for tap in TAPS:
-            part = F.mse_loss(predicted[tap], wanted[tap])
-            part = part / wanted[tap].var((0, 2, 3)).mean()
+            part = F.mse_loss(predicted[tap], targets[tap])
+            part = part / targets[tap].var((0, 2, 3)).mean()
             terms[tap] = part * (CONTENT_WEIGHT if tap == CONTENT else 1.0)
-        for tap, error in style_distance(predicted, wanted).items():
+        for tap, error in style_distance(predicted, targets).items():
             terms[f"gram_{tap}"] = GRAM_WEIGHT * error.mean()
         return terms
 
     def score(self, net: nn.Module) -> dict[str, float]:
-        """What an optimisation through the encoder leaves of style and content, by VGG-19."""
-        content, style = (held[:JUDGED] for held in self.held)
+        """Remaining style and content error after an optimisation, measured by VGG-19."""
+        content, style = (held[:SCORED_PAIRS] for held in self.held)
         out = self._stylise(net, content, style)
         seen = {name: self.teacher(p) for name, p in (("o", out), ("c", content), ("s", style))}
-        left, was = style_distance(seen["o"], seen["s"]), style_distance(seen["c"], seen["s"])
-        style_left = torch.stack([(left[tap] / was[tap]).mean() for tap in left]).mean()
-        kept = content_distance(seen["o"], seen["c"]) / content_distance(seen["s"], seen["c"])
+        after, before = (style_distance(seen[name], seen["s"]) for name in ("o", "c"))
+        style_left = torch.stack([(after[tap] / before[tap]).mean() for tap in after]).mean()
+        content_left = content_distance(seen["o"], seen["c"])
+        content_left = content_left / content_distance(seen["s"], seen["c"])
         held = torch.cat(self.held)
         terms = self._terms(predict(net, held), self.teacher(held))
-        found = {"style_left": float(style_left), "content_left": float(kept.mean())}
+        found = {"style_left": float(style_left), "content_left": float(content_left.mean())}
         return {"loss": sum(found.values()), **found} | {k: float(v) for k, v in terms.items()}
 
     @torch.enable_grad()
     def _stylise(self, net: nn.Module, content: Tensor, style: Tensor) -> Tensor:
-        """Contents (b 3 h w) moved towards styles by Adam, through an encoder."""
+        """Contents (b 3 h w) optimised towards styles by Adam, through an encoder."""
         with torch.no_grad():
             contents, styles = predict(net, content), predict(net, style)
         picture = nn.Parameter(content.clone())
         optimiser = torch.optim.Adam([picture], 0.04)
         weights = torch.full((len(content),), 0.3, device=self.device)
-        for step in range(JUDGED_STEPS):
+        for step in range(SCORED_STEPS):
             picture.grad = transfer_gradient(net, picture, styles, contents, weights)
-            optimiser.param_groups[0]["lr"] = 0.04 * (1 - 0.9 * step / JUDGED_STEPS)
+            optimiser.param_groups[0]["lr"] = 0.04 * (1 - 0.9 * step / SCORED_STEPS)
             optimiser.step()
             picture.data.clamp_(0, 1)
         return picture.detach()
 
     def sample(self, net: nn.Module) -> np.ndarray:
-        """Contents above styles above what an optimisation through the encoder makes of them."""
-        content, style = (held[:JUDGED] for held in self.held)
+        """Contents above styles above results of an optimisation through the encoder."""
+        content, style = (held[:SCORED_PAIRS] for held in self.held)
         return sheet(content, style, self._stylise(net, content, style))
 
 
-TASK = Task(
+TASK = TaskSpec(
     id="encoder",
     title="Perceptual encoder",
-    summary="Learns to see as VGG-19 does, at a fraction of its cost; Gatys' method looks "
-    "through it.",
-    params=EncoderTraining,
-    lesson=EncoderLesson,
+    summary="Learns features like those of VGG-19 at a fraction of the cost, for Gatys' method.",
+    params=EncoderParams,
+    factory=EncoderTask,
     takes_styles=True,
     needs_teacher=True,
 )

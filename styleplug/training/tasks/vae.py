@@ -1,14 +1,14 @@
-"""Train `vae`: a variational autoencoder of photographs and paintings, that also learns to paint.
+"""Train `vae`: a variational autoencoder of photographs and paintings that also learns to paint.
 
-Kingma & Welling 2014, arXiv:1312.6114: the evidence lower bound, with the likelihood by pixels
-and, since pixels alone blur, by perceptual features and their Gram matrices (as in Hou et al.
-2017, arXiv:1610.00291).  The KL term counts little (beta, Higgins et al. 2017): it keeps the
-latent near unit variance and its noise as large as the pictures can bear.
+The loss is the evidence lower bound of Kingma & Welling 2014 (arXiv:1312.6114).  The likelihood
+compares pixels and, because pixels alone give blurred pictures, perceptual features and their Gram
+matrices (as in Hou et al. 2017, arXiv:1610.00291).  The KL term has a small weight (beta, Higgins
+et al. 2017): it keeps the variance of the latent near 1.
 
-Beyond the bound, and a departure from the papers: of every four latents three are decoded with
-the mean and covariance of another's, and the result is asked to look like that other picture.
-So moments of the latent come to mean style, and the decoder learns what to do with them.  A
-little noise goes in before, of which it can make brush marks where the content is flat.
+Departure from the papers: three of every four latents get the mean and covariance of another
+latent before they are decoded, and the result must look like that other picture.  So the moments
+of the latent come to mean style, and the decoder learns to use them.  A little noise is added
+first; the decoder can turn it into brush marks where the content is flat.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from styleplug.core.params import Params, field
 from styleplug.nets import vae
 from styleplug.training.data.pictures import sheet
-from styleplug.training.loop.precision import halved
-from styleplug.training.loop.task import Lesson, Loss, Materials, Task
+from styleplug.training.loop.precision import autocast
+from styleplug.training.loop.task import Datasets, Loss, TaskSpec, TrainingTask
 from styleplug.training.losses.perception import (
     CONTENT,
     FLOOR,
@@ -31,28 +31,28 @@ from styleplug.training.losses.perception import (
     Features,
     Perception,
     gram,
-    relative,
+    relative_error,
     style_loss,
     style_statistics,
     variation,
 )
 from styleplug.training.tasks.shared.fields import batch, crop
 
-STARTING = 256  # crops that the principal components are taken of
-RIDGE = 0.03  # of the mean variance, added to all; so what a picture lacks is not made of noise
-GRAIN = 0.3  # largest deviation of the noise from which the decoder learns to make brush marks
-HALVES = (slice(0, 8), slice(8, 16))  # of the held-out pictures: contents, styles
+START_CROPS = 256  # crops for the principal components
+RIDGE = 0.03  # of the mean variance, added to all; so missing components are not made from noise
+GRAIN = 0.3  # largest deviation of the noise for brush marks
+HALVES = (slice(0, 8), slice(8, 16))  # contents and styles among the held-out pictures
 
 
-class VaeTraining(Params):
-    """What decides a run."""
+class VaeParams(Params):
+    """Parameters of the task."""
 
     size: int = crop(128)
     batch: int = batch(4)
     beta: float = field(
         0.01,
         label="Beta",
-        help="Weight of the KL term: raise it for a smoother latent and softer pictures.",
+        help="Weight of the KL term: higher values give a smoother latent and softer pictures.",
         ge=0.0,
         le=10.0,
     )
@@ -75,71 +75,71 @@ class VaeTraining(Params):
     style_weight: float = field(
         3.0,
         label="Style weight",
-        help="How much it learns to paint with the moments of another picture's latent; 0 trains "
-        "a plain variational autoencoder.",
+        help="Weight of painting with the moments of another picture's latent; 0 trains a plain "
+        "variational autoencoder.",
         ge=0.0,
         le=20.0,
     )
 
 
 def kl(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL divergence of N(mean, exp(log_variance)) from N(0, 1), element by element."""
+    """KL divergence of N(mean, exp(log_variance)) from N(0, 1), per element."""
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp())
 
 
 def reparameterise(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
-    """The sample mean + deviation · noise, through which gradients reach both."""
+    """A sample, mean + deviation · noise; gradients reach both."""
     return mean + (0.5 * log_variance).exp() * noise
 
 
 def with_moments(latent: Tensor, style: Tensor) -> Tensor:
-    """Latents (b c h w) moved to the mean and covariance of others (b c h' w').
+    """Latents (b c h w) with the mean and covariance of others (b c h' w').
 
-    By the optimal transport of one Gaussian to the other, which changes them least.  The map is
-    held constant in the gradient; means and latents are not.
+    The map is the optimal transport between two Gaussians, which changes the latents least.
+    Gradients pass to latents and means, but not to the map.
     """
     mean, other = latent.mean((2, 3), keepdim=True), style.mean((2, 3), keepdim=True)
     with torch.no_grad():
-        root, inverse = _roots(_lifted(latent - mean))
-        middle, _ = _roots(root @ _lifted(style - other) @ root)
+        root, inverse = _roots(_regularised_covariance(latent - mean))
+        middle, _ = _roots(root @ _regularised_covariance(style - other) @ root)
         move = inverse @ middle @ inverse
     return torch.einsum("bij,bjhw->bihw", move, latent - mean) + other
 
 
-def _lifted(centred: Tensor) -> Tensor:
-    """Covariances (b c c) of centred latents (b c h w), made safe to invert."""
+def _regularised_covariance(centred: Tensor) -> Tensor:
+    """Covariances (b c c) of centred latents (b c h w), regularised so that they are invertible."""
     covariance = gram(centred)
     size = covariance.diagonal(dim1=1, dim2=2).mean(1)
     return covariance + (RIDGE * size + 1e-8)[:, None, None] * torch.eye(centred.shape[1]).to(size)
 
 
 def _roots(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Square roots (b c c) of symmetric matrices (b c c), and the inverses of these."""
+    """Square roots (b c c) of symmetric matrices (b c c), and their inverses."""
     values, vectors = torch.linalg.eigh(matrices)
     values = values.clamp_min(1e-12).sqrt()[:, None, :]
     back = vectors.transpose(1, 2)
     return (vectors * values) @ back, (vectors / values) @ back
 
 
-class VaeLesson(Lesson):
-    """Pictures, each given back, and some of them painted as another."""
+class VaeTask(TrainingTask):
+    """Pictures that are reconstructed, and some that are painted in the style of another."""
 
-    def __init__(self, materials: Materials, params: VaeTraining, device: torch.device, seed: int):
-        self.materials, self.params, self.device = materials, params, device
+    def __init__(self, datasets: Datasets, params: VaeParams, device: torch.device, seed: int):
+        self.datasets, self.params, self.device = datasets, params, device
         self.net = vae.build()
-        self.net.start_linear(materials.pictures.batch(STARTING, params.size, seed, 1))
+        self.net.start_linear(datasets.pictures.batch(START_CROPS, params.size, seed, 1))
         self.net.to(device, memory_format=torch.channels_last)
-        self.perception = Perception(materials.teacher, materials.pictures, seed).to(device)
+        self.perception = Perception(datasets.teacher, datasets.pictures, seed).to(device)
         self.held = torch.cat(
             [
-                materials.held_pictures.batch(8, 192, seed, 2),
-                materials.held_styles.batch(8, 192, seed, 3),
+                datasets.held_out_pictures.batch(8, 192, seed, 2),
+                datasets.held_out_styles.batch(8, 192, seed, 3),
             ]
         ).to(device)
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
-        """Some pictures are given back, the others painted with the moments of a neighbour."""
-        sources = [self.materials.pictures] * (self.params.batch - 1) + [self.materials.styles]
+        """Reconstruct some pictures; paint the others with the moments of a neighbour."""
+        sources = [self.datasets.pictures] * (self.params.batch - 1) + [self.datasets.styles]
         crops = [source.crop(self.params.size, rng) for source in sources]
         pictures = torch.stack(crops).to(self.device)
         mean, log_variance = self._encode(self.net, pictures)
@@ -149,69 +149,71 @@ class VaeLesson(Lesson):
         grain = torch.from_numpy(rng.standard_normal(latent[:count].shape, np.float32))
         grain *= torch.from_numpy(rng.uniform(0, GRAIN, (count, 1, 1, 1)).astype(np.float32))
         seeded = latent[:count] + grain.to(self.device)
-        moved = with_moments(seeded, latent.roll(1, 0)[:count])
-        out = self._decode(self.net, torch.cat((moved, latent[count:])))
+        stylised = with_moments(seeded, latent.roll(1, 0)[:count])
+        out = self._decode(self.net, torch.cat((stylised, latent[count:])))
         with torch.no_grad():
-            wanted = self.perception(pictures)
-        found = self.perception(out)
+            target = self.perception(pictures)
+        output = self.perception(out)
         terms = {
             "picture": self.params.picture_weight * (out - pictures)[count:].abs().mean(),
-            "features": self.params.feature_weight * self._features(found, wanted, count),
+            "features": self.params.feature_weight * self._feature_error(output, target, count),
             "kl": self.params.beta * kl(mean, log_variance).mean(),
         }
         if count:
-            styles = {name: part.roll(1, 0)[:count] for name, part in wanted.items()}
-            contents, painted = ({k: v[:count] for k, v in f.items()} for f in (wanted, found))
-            terms |= self._painting(painted, contents, styles)
+            styles = {name: part.roll(1, 0)[:count] for name, part in target.items()}
+            contents, painted = ({k: v[:count] for k, v in f.items()} for f in (target, output))
+            terms |= self._style_terms(painted, contents, styles)
             terms["variation"] = 0.1 * variation(out[:count])
         yield Loss(terms)
 
-    def _features(self, found: Features, wanted: Features, start: int = 0) -> Tensor:
-        """Relative error () of features and of their Gram matrices, from a picture on."""
+    def _feature_error(self, output: Features, target: Features, start: int = 0) -> Tensor:
+        """Relative error () of features and of their Gram matrices, from picture `start` on."""
         errors = []
         for tap in self.perception.style_taps:
-            now, then = found[tap][start:], wanted[tap][start:]
+            now, then = output[tap][start:], target[tap][start:]
             grams = (style_statistics(part)[0] for part in (now, then))
-            errors += [relative(now, then).mean(), relative(*grams).mean()]
+            errors += [relative_error(now, then).mean(), relative_error(*grams).mean()]
         return torch.stack(errors).mean() * 2
 
-    def _painting(self, painted: Features, content: Features, style: Features) -> dict[str, Tensor]:
-        """Losses of painted pictures, relative to doing nothing."""
-        known = self.perception.style(style)
-        grams, moments = style_loss(painted, content, known)
-        apart = relative(painted[CONTENT], content[CONTENT])
-        others = relative(style[CONTENT], content[CONTENT])
+    def _style_terms(
+        self, painted: Features, content: Features, style: Features
+    ) -> dict[str, Tensor]:
+        """Losses of painted pictures, relative to unchanged pictures."""
+        target = self.perception.style(style)
+        grams, moments = style_loss(painted, content, target)
+        error = relative_error(painted[CONTENT], content[CONTENT])
+        others = relative_error(style[CONTENT], content[CONTENT])
         return {
-            "content": 0.7 * (apart / (others + FLOOR)).mean(),
+            "content": 0.7 * (error / (others + FLOOR)).mean(),
             "style": self.params.style_weight * grams.mean(),
             "moments": MOMENTS * self.params.style_weight * moments.mean(),
         }
 
     def _encode(self, net: nn.Module, pictures: Tensor) -> tuple[Tensor, Tensor]:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with halved(self.device):
+        with autocast(self.device):
             mean, log_variance = net.encoder(pictures)
         return mean.float(), log_variance.float()
 
     def _decode(self, net: nn.Module, latents: Tensor) -> Tensor:
         latents = latents.contiguous(memory_format=torch.channels_last)
-        with halved(self.device):
+        with autocast(self.device):
             return net.decoder(latents).float()
 
     def score(self, net: nn.Module) -> dict[str, float]:
-        """Held-out pictures given back, and painted as one another."""
+        """Reconstruction and painting of held-out pictures."""
         mean, log_variance = self._encode(net, self.held)
         out = self._decode(net, mean).clamp(0, 1)
         painted = self._decode(net, with_moments(mean[:8], mean[8:])).clamp(0, 1)
-        wanted = self.perception(self.held)
+        target = self.perception(self.held)
         error = (out - self.held).square().mean((1, 2, 3))
         losses = {
             "picture": self.params.picture_weight * float((out - self.held).abs().mean()),
             "features": self.params.feature_weight
-            * float(self._features(self.perception(out), wanted)),
+            * float(self._feature_error(self.perception(out), target)),
         }
-        content, style = ({k: v[part] for k, v in wanted.items()} for part in HALVES)
-        painting = self._painting(self.perception(painted), content, style)
+        content, style = ({k: v[part] for k, v in target.items()} for part in HALVES)
+        painting = self._style_terms(self.perception(painted), content, style)
         losses |= {name: float(term) for name, term in painting.items()}
         return {
             "loss": sum(losses.values()),
@@ -222,17 +224,17 @@ class VaeLesson(Lesson):
         }
 
     def sample(self, net: nn.Module) -> np.ndarray:
-        """Pictures, as given back, others, and the first painted as these."""
+        """Contents, their reconstructions, styles, and contents painted in these styles."""
         mean, _ = self._encode(net, self.held)
         back = self._decode(net, mean[:8])
         painted = self._decode(net, with_moments(mean[:8], mean[8:]))
         return sheet(self.held[:8], back, self.held[8:], painted)
 
 
-TASK = Task(
+TASK = TaskSpec(
     id="vae",
     title="Variational autoencoder",
-    summary="Learns a smooth latent of pictures, and to paint with its moments.",
-    params=VaeTraining,
-    lesson=VaeLesson,
+    summary="Learns a smooth latent space of pictures, and to paint with its moments.",
+    params=VaeParams,
+    factory=VaeTask,
 )

@@ -1,4 +1,4 @@
-"""The weights that come with styleplug, as what training begins with or looks through."""
+"""The weights that come with styleplug, as a start of training or as a fixed network."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from styleplug.store import weights_folder
 
 
 def load_embedded(net: nn.Module, name: str) -> None:
-    """Give a net the weights of an embedded file (without its ending), in its own precision."""
+    """Load an embedded file, named without its ending; weights take the type of `net`."""
     net.load_state_dict(load_file(weights_folder() / f"{name}.safetensors"))

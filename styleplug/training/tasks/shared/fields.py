@@ -1,4 +1,4 @@
-"""Fields that several tasks have."""
+"""Parameters that several tasks have."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 from styleplug.core.params import field
 
 SCRATCH = "Nothing"
-"""How a start from nothing is called."""
+"""The name of a start without trained weights."""
 
 
 def crop(default: int, *, step: int = 8) -> Any:
-    """Side of the pictures that are learned from.
+    """Side of the training crops.
 
     Args:
         default: in pixels.
-        step: it is a multiple of.
+        step: the side is a multiple of it.
     """
     return field(
         default,
@@ -35,13 +35,13 @@ def batch(
     most: int = 64,
     step: int | None = None,
 ) -> Any:
-    """How many pictures are learned from at once.
+    """Size of a batch.
 
     Args:
-        default: that many.
-        help: what it counts.
-        least: bound.
-        most: bound.
-        step: it is a multiple of.
+        default: of the parameter.
+        help: what is counted.
+        least: smallest value.
+        most: largest value.
+        step: the size is a multiple of it.
     """
     return field(default, label="Batch", help=help, ge=least, le=most, step=step)

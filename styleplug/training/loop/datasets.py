@@ -1,4 +1,4 @@
-"""From folders to what a lesson learns from and is judged by."""
+"""Load the pictures of a run, and hold some of them out for the scores."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from styleplug.core.errors import Cancelled, UsageError
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.progress import Progress
 from styleplug.training.loop.setup import Setup
-from styleplug.training.loop.task import Materials
+from styleplug.training.loop.task import Datasets
 
-HELD_OUT = 0.05  # of the pictures; at least one
+HELD_OUT_SHARE = 0.05  # of the pictures; at least one
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """Materials, and what was met while reading them.
+class LoadedDatasets:
+    """Datasets, and notes about their files.
 
     Args:
-        materials: for the lesson.
-        skipped: a sentence for each file that was no use.
-        warnings: these, counted, and what else to tell.
+        datasets: for the task.
+        skipped: a sentence for each file that could not be used.
+        warnings: sentences to show.
     """
 
-    materials: Materials
+    datasets: Datasets
     skipped: list[str]
     warnings: tuple[str, ...]
 
 
-def gather(setup: Setup, cancel: Event) -> Generator[Progress, None, Gathered]:
+def load_datasets(setup: Setup, cancel: Event) -> Generator[Progress, None, LoadedDatasets]:
     """Read all pictures of a run.
 
     Raises:
-        UsageError: a folder is missing, or holds no picture, or too few for the task.
-        Cancelled: told to stop.
+        UsageError: a folder is missing, holds no picture, or too few for the task.
+        Cancelled: `cancel` was set.
     """
     data = yield from _read("pictures", setup.data, cancel)
     if len(data) < setup.task.least:
@@ -44,11 +44,11 @@ def gather(setup: Setup, cancel: Event) -> Generator[Progress, None, Gathered]:
             f"{setup.task.id} needs at least {setup.task.least} pictures to learn how pictures "
             f"differ, got {len(data)}: add more"
         )
-    held = data.split(HELD_OUT, by_class=setup.task.learns_classes)
+    held = data.split(HELD_OUT_SHARE, by_class=setup.task.learns_classes)
     styles, parts = None, held
     if setup.styles:
         styles = yield from _read("styles", setup.styles, cancel)
-        parts = styles.split(HELD_OUT)
+        parts = styles.split(HELD_OUT_SHARE)
     warnings: list[str] = []
     for name, found in (("pictures", data), ("styles", styles)):
         if found is None:
@@ -57,17 +57,17 @@ def gather(setup: Setup, cancel: Event) -> Generator[Progress, None, Gathered]:
         if found in (held[1], parts[1]):
             warnings.append(
                 f"too few {name} ({len(found)}): training and scores use the same ones, so the "
-                "scores say nothing about others"
+                "scores say nothing about other pictures"
             )
     skipped = data.skipped + (styles.skipped if styles else [])
     if skipped:
         warnings += [f"{len(skipped)} files skipped", *skipped]
     teacher = str(setup.teacher) if setup.teacher else None
-    return Gathered(Materials(*held, *parts, teacher), skipped, tuple(warnings))
+    return LoadedDatasets(Datasets(*held, *parts, teacher), skipped, tuple(warnings))
 
 
 def _read(name: str, folders: Sequence[Path], cancel: Event) -> Generator[Progress, None, Pictures]:
-    """The pictures of some folders, telling from time to time how many are read."""
+    """The pictures of some folders; yields the number of files read from time to time."""
     reading = Pictures.reading(folders)
     try:
         while True:

@@ -1,4 +1,4 @@
-"""Critics, banks of pictures, and the measures of made pictures."""
+"""Discriminators, banks of pictures, and the measures of made pictures."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 from styleplug.swatches import SWATCHES
 from styleplug.training.data.bank import Bank
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.losses.adversary import (
-    GROUP,
-    Critic,
-    FeatureCritic,
-    fool,
-    outdo,
+from styleplug.training.losses.adversarial import (
+    DEVIATION_GROUP,
+    Discriminator,
+    FeatureDiscriminator,
+    discriminator_loss,
+    generator_loss,
     r1,
     r1_exact,
-    tell,
+    relativistic_loss,
 )
 from styleplug.training.losses.perception import Perception
 from styleplug.training.losses.quality import descriptor, diversity, kernel_distance, nearest
@@ -40,22 +40,22 @@ def perception(pictures):
     return Perception(None, pictures, 0)
 
 
-@pytest.mark.parametrize("room", [1, 1.3])
-def test_a_bank_draws_what_its_numbers_say(pictures, room):
-    bank = Bank(pictures, 64, CPU, room=room)
+@pytest.mark.parametrize("margin", [1, 1.3])
+def test_a_bank_draws_what_its_numbers_say(pictures, margin):
+    bank = Bank(pictures, 64, CPU, margin=margin)
     one, again, other = (bank.draw(np.random.default_rng(seed), 12) for seed in (0, 0, 1))
     assert one.shape == (12, 3, 64, 64) and one.min() >= 0 and one.max() <= 1
     assert torch.equal(one, again) and not torch.equal(one, other)
     assert bank.classes == ("a", "b", "c")
     assert bank.labels.tolist() == [1, 0, 1, 2, 0, 2]
-    bank.draw(np.random.default_rng(0), 3, of=np.array([5, 0, 0]))
-    assert bank.chosen.tolist() == [5, 0, 0]
+    bank.draw(np.random.default_rng(0), 3, indices=np.array([5, 0, 0]))
+    assert bank.drawn.tolist() == [5, 0, 0]
 
 
 def test_whole_squares_are_only_mirrored(pictures):
-    bank = Bank(pictures, 64, CPU, room=1)
+    bank = Bank(pictures, 64, CPU, margin=1)
     square = bank.squares[3].float() / 255
-    drawn = bank.draw(np.random.default_rng(0), 20, of=np.full(20, 3))
+    drawn = bank.draw(np.random.default_rng(0), 20, indices=np.full(20, 3))
     mirrored = [bool(torch.equal(one, square.flip(2))) for one in drawn]
     assert all(m or torch.equal(one, square) for m, one in zip(mirrored, drawn, strict=True))
     assert 0 < sum(mirrored) < 20
@@ -81,19 +81,24 @@ def test_splitting_keeps_the_labels(pictures):
             )
 
 
-def test_losses_pull_critic_and_generator_apart():
+def test_losses_pull_discriminator_and_generator_apart():
     real, fake = torch.tensor([[2.0]]), torch.tensor([[-2.0]])
-    assert tell(real, fake) < tell(fake, real)
-    assert fool(real) < fool(fake)
-    assert fool(torch.zeros(3, 1)) == pytest.approx(np.log(2))
-    assert tell(torch.zeros(3, 1), torch.zeros(3, 1)) == pytest.approx(2 * np.log(2))
+    assert discriminator_loss(real, fake) < discriminator_loss(fake, real)
+    assert generator_loss(real) < generator_loss(fake)
+    assert generator_loss(torch.zeros(3, 1)) == pytest.approx(np.log(2))
+    assert discriminator_loss(torch.zeros(3, 1), torch.zeros(3, 1)) == pytest.approx(2 * np.log(2))
 
 
 def test_outdoing_is_of_pairs():
     """Logits that differ between pairs, but not within them, say nothing."""
     common, ahead = torch.tensor([[-9.0], [0.0], [9.0]]), torch.full((3, 1), 4.0)
-    assert outdo(common, common) == pytest.approx(np.log(2))
-    assert outdo(common, common + ahead) < 0.1 < 3 < outdo(common + ahead, common)
+    assert relativistic_loss(common, common) == pytest.approx(np.log(2))
+    assert (
+        relativistic_loss(common, common + ahead)
+        < 0.1
+        < 3
+        < relativistic_loss(common + ahead, common)
+    )
 
 
 def test_r1_is_the_mean_squared_gradient_of_each_logit():
@@ -106,36 +111,36 @@ def test_r1_is_the_mean_squared_gradient_of_each_logit():
     assert exact == pytest.approx(float(weights.mean(0).square().sum()), rel=1e-4)
 
 
-def test_a_critic_learns_to_tell(pictures):
+def test_a_discriminator_learns_to_tell(pictures):
     torch.manual_seed(0)
     real = Bank(pictures, 32, CPU).draw(np.random.default_rng(0), 16)
     fake = torch.rand_like(real)
-    critic = Critic(32, channels=8)
-    optimiser = torch.optim.Adam(critic.parameters(), 1e-3)
+    discriminator = Discriminator(32, channels=8)
+    optimiser = torch.optim.Adam(discriminator.parameters(), 1e-3)
     for _ in range(20):
-        loss = tell(critic(real), critic(fake))
+        loss = discriminator_loss(discriminator(real), discriminator(fake))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    assert (critic(real) > critic(fake).max()).all()
+    assert (discriminator(real) > discriminator(fake).max()).all()
 
 
-def test_critics_judge_wholes_patches_features_and_numbers(pictures, perception):
+def test_discriminators_judge_wholes_patches_features_and_numbers(pictures, perception):
     torch.manual_seed(0)
     real = Bank(pictures, 64, CPU).draw(np.random.default_rng(0), 4)
-    assert Critic(64, channels=8)(real).shape == (4, 1)
-    assert Critic(32, channels=8, patches=True)(real).shape == (4, 256)
-    assert Critic(64, channels=8, before=6)(torch.cat((real, real), 1)).shape == (4, 1)
-    logits = FeatureCritic(perception)(perception(real))
+    assert Discriminator(64, channels=8)(real).shape == (4, 1)
+    assert Discriminator(32, channels=8, patches=True)(real).shape == (4, 256)
+    assert Discriminator(64, channels=8, in_channels=6)(torch.cat((real, real), 1)).shape == (4, 1)
+    logits = FeatureDiscriminator(perception)(perception(real))
     assert len(logits) == 4 and not torch.allclose(logits[0], logits[1])
 
 
-def test_classes_change_what_a_critic_says(perception):
+def test_classes_change_what_a_discriminator_says(perception):
     torch.manual_seed(0)
     pictures = torch.rand(4, 3, 32, 32)
     one, other = torch.zeros(4, dtype=torch.long), torch.ones(4, dtype=torch.long)
-    whole = Critic(32, channels=8, classes=2)
-    heads = FeatureCritic(perception, classes=2).eval()  # or its spectral norm moves
+    whole = Discriminator(32, channels=8, classes=2)
+    heads = FeatureDiscriminator(perception, classes=2).eval()  # or its spectral norm moves
     seen = perception(pictures)
     pairs = [(whole(pictures, one), whole(pictures, other))]
     pairs += zip(heads.each(seen, one), heads.each(seen, other), strict=True)
@@ -143,14 +148,14 @@ def test_classes_change_what_a_critic_says(perception):
         assert said.shape == instead.shape and not torch.allclose(said, instead)
 
 
-def test_a_critic_sees_when_all_pictures_are_one():
+def test_a_discriminator_sees_when_all_pictures_are_one():
     torch.manual_seed(1)  # of weights, too: some by chance see hardly anything
-    critic = Critic(32, channels=8)
-    various = torch.rand(GROUP, 3, 32, 32)
-    same = various[:1].expand(GROUP, 3, 32, 32)
+    discriminator = Discriminator(32, channels=8)
+    various = torch.rand(DEVIATION_GROUP, 3, 32, 32)
+    same = various[:1].expand(DEVIATION_GROUP, 3, 32, 32)
     with torch.no_grad():
-        apart = critic(various)[0] - critic(same)[0]
-    assert apart.abs() > 1e-4
+        difference = discriminator(various)[0] - discriminator(same)[0]
+    assert difference.abs() > 1e-4
 
 
 def test_quality_tells_better_from_worse(pictures, perception):
@@ -168,9 +173,9 @@ def test_quality_tells_better_from_worse(pictures, perception):
             "one": one[:1].repeat(60, 1, 1, 1) + 1e-3 * torch.rand_like(one),
         }.items()
     }
-    apart = {name: float(kernel_distance(part, found["held"])) for name, part in found.items()}
-    assert apart["real"] < apart["blurred"] < apart["noise"]
-    assert apart["real"] < apart["one"]
+    distances = {name: float(kernel_distance(part, found["held"])) for name, part in found.items()}
+    assert distances["real"] < distances["blurred"] < distances["noise"]
+    assert distances["real"] < distances["one"]
     assert diversity(found["real"]) > 5 * diversity(found["one"])
     distance, number = nearest(found["real"][:5], found["real"])
     assert number.tolist() == [0, 1, 2, 3, 4] and distance.max() < 1e-3
