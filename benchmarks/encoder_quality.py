@@ -88,16 +88,17 @@ def sheet(rows: list[list[np.ndarray]], file: Path, side: int = 256) -> None:
 
 def encoders(named: list[str], vgg19: Path, out: Path) -> dict[str, WeightFile]:
     """Weights by what an encoder is called: its architecture and the name of the file."""
+    if named:
+        pairs = (one.partition("=") for one in named)
+        files = [WeightFile(arch, Path(file), "", "local") for arch, _, file in pairs]
+        return {f"{file.arch} {file.path.name}": file for file in files}
     layout = out / "vgg19.safetensors"  # that of our architecture, whatever the given file has
     save_file(vgg.load(vgg19).state_dict(), layout)
-    found = {}
-    for one in [*named, f"vgg19={layout}"]:
-        arch, _, file = one.partition("=")
-        found[f"{arch} {Path(file).name}"] = WeightFile(arch, Path(file), "", "local")
-    if not named:
-        embedded = Store().file(METHOD.weights["styleplug"])
-        found = {f"{embedded.arch} (embedded)": embedded, **found}
-    return found
+    embedded = Store().file(METHOD.weights["styleplug"])
+    return {
+        f"{embedded.arch} (embedded)": embedded,
+        "vgg19": WeightFile("vgg19", layout, "", "local"),
+    }
 
 
 def main(
