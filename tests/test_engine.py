@@ -133,9 +133,9 @@ def test_other_slots_are_only_made_smaller(engine, catalogue):
 @pytest.mark.parametrize(
     ("method", "slots", "words"),
     [
-        ("descent", {"content": 1}, ["'style'", "none came"]),
-        ("descent", {"content": 1, "style": 0}, ["'style'", "none came"]),
-        ("descent", {"content": 1, "style": 3}, ["'style'", "at most 2", "3 came"]),
+        ("descent", {"content": 1}, ["'style'", "got none"]),
+        ("descent", {"content": 1, "style": 0}, ["'style'", "got none"]),
+        ("descent", {"content": 1, "style": 3}, ["'style'", "at most 2", "got 3"]),
         ("sample", {"content": 1, "mask": 1}, ["'mask'", "content"]),
         ("sampel", {"content": 1}, ["'sampel'", "did you mean 'sample'", "descent"]),
     ],
@@ -565,7 +565,7 @@ def test_a_plan_learns_from_runs(engine, photo, calibration):
     assert "rough estimate" in guess.note and (guess.width, guess.height) == (256, 171)
     report = last(engine.run(asked, {"content": [photo]})).report
     learnt = engine.plan(asked, sizes)
-    assert learnt.note == "from 1 earlier run"
+    assert learnt.note == "estimated from 1 earlier run"
     assert learnt.seconds <= report.seconds < guess.seconds
     again = Engine(engine.catalogue, calibration=plan.Calibration(calibration._path))
     assert again.plan(asked, sizes).seconds == learnt.seconds

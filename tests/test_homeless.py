@@ -55,7 +55,7 @@ def test_runs_are_remembered_by_the_process_alone(homeless: Path) -> None:
 def test_weights_are_listed(homeless: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "~/runs")
     assert {row["source"] for row in Store().listing()} == {"embedded"}
-    with pytest.raises(Exception, match="which is no folder"):
+    with pytest.raises(Exception, match="which is not a folder"):
         _ = Store().trained
     assert not os.listdir(homeless)
 

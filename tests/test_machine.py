@@ -13,6 +13,7 @@ import torch
 from styleplug.backends import onnx_backend, torch_backend
 from styleplug.backends.choose import choose
 from styleplug.backends.torch_backend import _TorchNet
+from styleplug.core.backend import NetSpec
 from styleplug.core.errors import OutOfMemory
 from styleplug.core.weight import WeightFile
 from styleplug.engine import memory
@@ -121,13 +122,12 @@ def torch_net(act):
     """A net that does what a test says."""
 
     class Acting(torch.nn.Module):
-        inputs, outputs, multiple = ("x",), ("y",), 1
-
         def forward(self, x):
             act()
             return x
 
-    return _TorchNet(Acting(), WeightFile("any", Path("x"), "", "test"), "f", "cpu", "cpu")
+    weights = WeightFile("any", Path("x"), "", "test")
+    return _TorchNet(Acting(), NetSpec("any", "f", ("x",), ("y",), "cpu", weights), "cpu")
 
 
 def test_computing_stays_deterministic_until_the_last_net_is_done():
