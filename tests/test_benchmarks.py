@@ -21,7 +21,3 @@ def test_device_check_compares_backends_and_shows_what_it_had_no_time_for(
     assert name == "`cnn`" and 0 < float(largest) < 0.01
     assert providers == "cpu / CPUExecutionProvider"
     assert seconds.strip().endswith("| `cnn` | - | - | - | - |")
-
-
-def test_device_check_times_a_run() -> None:
-    assert 0 < float(devices.seconds("cnn", "onnx", "cpu", 64)) < 60

@@ -129,3 +129,20 @@ def test_imports_are_light(imported: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=HOUSE, check=False
     )
     assert done.returncode == 0, f"import {imported} also imports: {done.stderr}"
+
+
+def test_every_module_can_be_imported_first() -> None:
+    """A cycle of imports shows only to the program that comes in by the wrong module."""
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    for known in [n for n in sys.modules if n.startswith('styleplug')]:\n"
+        "        del sys.modules[known]\n"
+        "    importlib.import_module(name)\n"
+    )
+    parts = [module.relative_to(HOUSE).with_suffix("").parts for module in MODULES]
+    names = [".".join(part for part in one if part != "__init__") for one in parts]
+    chosen = [name for name in names if name.startswith("styleplug.training")]
+    command = [sys.executable, "-c", code, *chosen]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HOUSE, check=False)
+    assert done.returncode == 0, done.stderr

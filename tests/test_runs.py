@@ -23,8 +23,9 @@ from styleplug.imaging import write
 from styleplug.methods import catalogue
 from styleplug.store import Store, weights_folder
 from styleplug.store.trained import VARIABLE, Model, read_trained
+from styleplug.system.tomltext import to_toml
 from styleplug.training import load_task
-from styleplug.training.loop.card import card, toml, write_model
+from styleplug.training.loop.card import card, write_model
 from styleplug.training.loop.finish import finish
 from styleplug.training.loop.progress import Report
 from styleplug.training.loop.setup import Setup
@@ -112,7 +113,7 @@ def test_names_of_folders_are_only_text(made):
     text = card(evil, sheet=False)
     assert text.count("---\n") == 2  # around the front matter, and nowhere else
     assert "\\[x\\](y)" in text and "\\<script\\>" in text
-    assert Model.model_validate(tomllib.loads(toml(evil.model_dump()))) == evil
+    assert Model.model_validate(tomllib.loads(to_toml(evil.model_dump()))) == evil
 
 
 def test_trained_weights_paint_another_picture_and_the_recipe_makes_it_again(engine, made):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from styleplug.core.backend import Noise
 
 
-class Function(nn.Module):
+class Function(nn.Module, ABC):
     """A function of a net.  Its `forward` takes `inputs` and returns `outputs`, both in order.
 
     Attributes:
@@ -28,10 +29,10 @@ class Function(nn.Module):
     margin: int = 0
     noises: Mapping[str, Noise] = {}
 
+    @abstractmethod
     def examples(self) -> tuple[Tensor, ...]:
         """Arguments to trace it with."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shapes(self) -> tuple[dict[int, Any] | None, ...]:
         """Their free axes, as `styleplug.nets.shapes.free` gives them."""
-        raise NotImplementedError

@@ -29,7 +29,7 @@ from styleplug.store.files import Digests
 from styleplug.store.graphs import GRAPHS, Graph, read_graphs
 from styleplug.system.files import write_file
 from styleplug.system.jsontext import to_json
-from styleplug.training.loop.card import toml
+from styleplug.system.tomltext import to_toml
 
 log = logging.getLogger(__name__)
 OPSET = 20
@@ -202,7 +202,7 @@ def main(
             listed[graph_file(one, name)] = Graph(sha256=sha256, weights=tuple(needed))
             log.info("%s: %d bytes", file.name, file.stat().st_size)
     tables = {to_json(name): listed[name].model_dump() for name in sorted(listed)}
-    write_file(folder / GRAPHS, (_HEAD + toml(tables)).encode())
+    write_file(folder / GRAPHS, (_HEAD + to_toml(tables)).encode())
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from styleplug.core.errors import UsageError
 from styleplug.store.trained import MODEL, Model, read_trained
 from styleplug.system.files import write_file
 from styleplug.system.jsontext import to_json
+from styleplug.system.tomltext import to_toml
 from styleplug.system.version import VERSION
 
 CARD, SHEET, GRAPHS = "README.md", "sample.png", "graphs"
@@ -22,7 +22,7 @@ def write_model(folder: Path, model: Model) -> None:
         OutputError: it cannot be written.
     """
     write_file(folder / CARD, card(model, sheet=(folder / SHEET).is_file()).encode())
-    write_file(folder / MODEL, toml(model.model_dump()).encode())
+    write_file(folder / MODEL, to_toml(model.model_dump()).encode())
 
 
 def relicensed(folder: Path, licence: str) -> Model:
@@ -38,35 +38,6 @@ def relicensed(folder: Path, licence: str) -> Model:
     model = model.model_copy(update={"licence": licence.strip()})
     write_model(folder, model)
     return model
-
-
-def toml(values: Mapping[str, Any]) -> str:
-    """Strings, numbers and lists of them as TOML; a mapping becomes a table.
-
-    >>> print(toml({"title": "Sea", "scores": {"loss": 0.5}, "data": ("x",)}))
-    title = "Sea"
-    data = ["x"]
-    <BLANKLINE>
-    [scores]
-    "loss" = 0.5
-    <BLANKLINE>
-    """
-    plain = {key: value for key, value in values.items() if not isinstance(value, Mapping)}
-    lines = [f"{key} = {_value(value)}" for key, value in plain.items()]
-    for name, table in values.items():
-        if isinstance(table, Mapping):
-            lines += ["", f"[{name}]"]
-            lines += [f"{_value(key)} = {_value(value)}" for key, value in table.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, float):
-        return repr(value)  # TOML also knows `inf` and `nan`
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
-    # JSON strings are TOML strings, except for this one character.
-    return to_json(value).replace("\x7f", "\\u007f")
 
 
 def card(model: Model, *, sheet: bool) -> str:
