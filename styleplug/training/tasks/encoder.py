@@ -198,11 +198,10 @@ class EncoderTask(TrainingTask):
         half = COMPONENT_CROPS // 2
         sources = (datasets.pictures, datasets.styles)
         crops = [source.batch(half, params.size, seed, 3) for source in sources]
-        channels = encoder.build().channels
         with torch.no_grad():
             self.teacher = Teacher(
                 vgg19.load(Path(datasets.teacher)),
-                {tap: channels[tap] for tap in TAPS},
+                {tap: self.net.channels[tap] for tap in TAPS},
                 torch.cat(crops).to(device),
             )
         self.pool = Pool(datasets, params, seed, device)
