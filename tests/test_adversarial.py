@@ -41,7 +41,7 @@ def perception(pictures):
 
 
 @pytest.mark.parametrize("margin", [1, 1.3])
-def test_a_bank_draws_what_its_numbers_say(pictures, margin):
+def test_bank_draws_by_seed_and_index(pictures, margin):
     bank = Bank(pictures, 64, CPU, margin=margin)
     one, again, other = (bank.draw(np.random.default_rng(seed), 12) for seed in (0, 0, 1))
     assert one.shape == (12, 3, 64, 64) and one.min() >= 0 and one.max() <= 1
@@ -52,7 +52,7 @@ def test_a_bank_draws_what_its_numbers_say(pictures, margin):
     assert bank.drawn.tolist() == [5, 0, 0]
 
 
-def test_whole_squares_are_only_mirrored(pictures):
+def test_bank_margin_1_only_mirrors(pictures):
     bank = Bank(pictures, 64, CPU, margin=1)
     square = bank.squares[3].float() / 255
     drawn = bank.draw(np.random.default_rng(0), 20, indices=np.full(20, 3))
@@ -61,7 +61,7 @@ def test_whole_squares_are_only_mirrored(pictures):
     assert 0 < sum(mirrored) < 20
 
 
-def test_crops_lie_within_the_squares():
+def test_bank_crops_lie_within_squares():
     ramp = np.broadcast_to(np.linspace(0, 255, 300).astype("uint8")[None, :, None], (300, 300, 3))
     crops = Bank(Pictures.of([ramp]), 64, CPU).draw(np.random.default_rng(0), 40)[:, 0]
     slopes = crops.diff(dim=2).mean((1, 2)) * 64
@@ -70,7 +70,7 @@ def test_crops_lie_within_the_squares():
     assert crops[:, :, 0].std() > 0.05  # not always from the same place
 
 
-def test_splitting_keeps_the_labels(pictures):
+def test_split_keeps_labels(pictures):
     many = Pictures.of(pictures.arrays * 4, pictures.labels * 4)
     parts = many.split(0.25)
     assert [len(part) for part in parts] == [18, 6]
@@ -81,7 +81,7 @@ def test_splitting_keeps_the_labels(pictures):
             )
 
 
-def test_losses_pull_discriminator_and_generator_apart():
+def test_losses_of_discriminator_and_generator_oppose():
     real, fake = torch.tensor([[2.0]]), torch.tensor([[-2.0]])
     assert discriminator_loss(real, fake) < discriminator_loss(fake, real)
     assert generator_loss(real) < generator_loss(fake)
@@ -89,7 +89,7 @@ def test_losses_pull_discriminator_and_generator_apart():
     assert discriminator_loss(torch.zeros(3, 1), torch.zeros(3, 1)) == pytest.approx(2 * np.log(2))
 
 
-def test_outdoing_is_of_pairs():
+def test_relativistic_loss_compares_pairs():
     """Logits that differ between pairs, but not within them, say nothing."""
     common, ahead = torch.tensor([[-9.0], [0.0], [9.0]]), torch.full((3, 1), 4.0)
     assert relativistic_loss(common, common) == pytest.approx(np.log(2))
@@ -101,7 +101,7 @@ def test_outdoing_is_of_pairs():
     )
 
 
-def test_r1_is_the_mean_squared_gradient_of_each_logit():
+def test_r1_equals_mean_squared_gradient():
     torch.manual_seed(0)
     weights = torch.rand(2, 3, 8, 8)
     pictures = torch.rand(3000, 3, 8, 8)
@@ -111,7 +111,7 @@ def test_r1_is_the_mean_squared_gradient_of_each_logit():
     assert exact == pytest.approx(float(weights.mean(0).square().sum()), rel=1e-4)
 
 
-def test_a_discriminator_learns_to_tell(pictures):
+def test_discriminator_learns(pictures):
     torch.manual_seed(0)
     real = Bank(pictures, 32, CPU).draw(np.random.default_rng(0), 16)
     fake = torch.rand_like(real)
@@ -125,7 +125,7 @@ def test_a_discriminator_learns_to_tell(pictures):
     assert (discriminator(real) > discriminator(fake).max()).all()
 
 
-def test_discriminators_judge_wholes_patches_features_and_numbers(pictures, perception):
+def test_discriminator_output_shapes(pictures, perception):
     torch.manual_seed(0)
     real = Bank(pictures, 64, CPU).draw(np.random.default_rng(0), 4)
     assert Discriminator(64, channels=8)(real).shape == (4, 1)
@@ -135,7 +135,7 @@ def test_discriminators_judge_wholes_patches_features_and_numbers(pictures, perc
     assert len(logits) == 4 and not torch.allclose(logits[0], logits[1])
 
 
-def test_classes_change_what_a_discriminator_says(perception):
+def test_discriminator_depends_on_class(perception):
     torch.manual_seed(0)
     pictures = torch.rand(4, 3, 32, 32)
     one, other = torch.zeros(4, dtype=torch.long), torch.ones(4, dtype=torch.long)
@@ -148,7 +148,7 @@ def test_classes_change_what_a_discriminator_says(perception):
         assert said.shape == instead.shape and not torch.allclose(said, instead)
 
 
-def test_a_discriminator_sees_when_all_pictures_are_one():
+def test_discriminator_sees_identical_batch():
     torch.manual_seed(1)  # of weights, too: some by chance see hardly anything
     discriminator = Discriminator(32, channels=8)
     various = torch.rand(DEVIATION_GROUP, 3, 32, 32)
@@ -158,7 +158,7 @@ def test_a_discriminator_sees_when_all_pictures_are_one():
     assert difference.abs() > 1e-4
 
 
-def test_quality_tells_better_from_worse(pictures, perception):
+def test_quality_orders_better_and_worse(pictures, perception):
     rng = np.random.default_rng(0)
     bank = Bank(pictures, 64, CPU)
     one, other = bank.draw(rng, 60), bank.draw(rng, 60)
@@ -181,7 +181,7 @@ def test_quality_tells_better_from_worse(pictures, perception):
     assert number.tolist() == [0, 1, 2, 3, 4] and distance.max() < 1e-3
 
 
-def test_quality_is_a_number_where_pictures_are_few_or_all_the_same(pictures, perception):
+def test_quality_few_or_equal_pictures_finite(pictures, perception):
     few = descriptor(perception, Bank(pictures, 64, CPU).draw(np.random.default_rng(0), 2))
     for wanted in (few, few[:1].repeat(4, 1), few[:1]):
         for found in (few.repeat(8, 1), few[:1]):
@@ -189,7 +189,7 @@ def test_quality_is_a_number_where_pictures_are_few_or_all_the_same(pictures, pe
             assert torch.isfinite(diversity(found) / diversity(wanted))
 
 
-def test_the_kernel_distance_of_equal_kinds_is_about_none():
+def test_kernel_distance_of_same_distribution_near_zero():
     generator = torch.Generator().manual_seed(0)
     draws = [torch.randn(400, 8, generator=generator) for _ in range(3)]
     near = float(kernel_distance(draws[0], draws[1]))

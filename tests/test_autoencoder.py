@@ -61,7 +61,7 @@ def contours(picture):
 # The net
 
 
-def test_its_features_are_the_encoders():
+def test_net_features_equal_encoder():
     torch.manual_seed(0)
     chain, net = styleplug_encoder.build(), autoencoder.build()
     net.features.load_state_dict(chain.features.state_dict())
@@ -75,7 +75,7 @@ def test_its_features_are_the_encoders():
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_encode_and_decode_fit_together(level):
+def test_encode_and_decode_shapes_fit(level):
     functions = autoencoder.functions(autoencoder.build())
     encode, decode = functions[f"encode{level}"], functions[f"decode{level}"]
     picture = torch.rand(2, 3, 5 * encode.multiple, 7 * encode.multiple)
@@ -86,7 +86,7 @@ def test_encode_and_decode_fit_together(level):
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_a_decoder_starts_as_the_best_linear_one(level):
+def test_decoder_start_is_best_linear(level):
     """Nothing near it gives the same pictures back better; the convolutions add nothing yet."""
     torch.manual_seed(1)
     channels, stride = 4, 2 ** (level - 1)
@@ -131,7 +131,7 @@ def task(tmp_path_factory):
         yield training.AutoencoderTask(datasets, params, torch.device("cpu"), 1)
 
 
-def test_a_task_begins_with_the_embedded_encoder_and_keeps_it(task):
+def test_task_keeps_embedded_encoder(task):
     known = load_file(weights_folder() / "styleplug_encoder.safetensors")
     for name, value in task.net.features.state_dict().items():
         assert torch.equal(value, known[f"features.{name}"].float())
@@ -139,7 +139,7 @@ def test_a_task_begins_with_the_embedded_encoder_and_keeps_it(task):
     assert learns and not any("features." in name or "linear." in name for name in learns)
 
 
-def test_training_lessens_the_loss(task):
+def test_task_learns_in_every_decoder(task):
     optimiser = torch.optim.Adam([p for p in task.net.parameters() if p.requires_grad], 1e-3)
     totals = []
     for step in range(6):
@@ -154,7 +154,7 @@ def test_training_lessens_the_loss(task):
     assert all(gradient is not None and gradient.any() for gradient in gradients)
 
 
-def test_a_task_is_judged_by_pixels_and_shows_all_levels(task):
+def test_task_scores_pixels_and_samples_levels(task):
     with torch.no_grad():
         scores, sheet = task.score(task.net), task.sample(task.net)
     assert next(iter(scores)) == "loss"
@@ -164,7 +164,7 @@ def test_a_task_is_judged_by_pixels_and_shows_all_levels(task):
     assert sheet.shape == (6 * 256, 2 * 256, 3) and 0 <= sheet.min() and sheet.max() <= 1
 
 
-def test_restyled_features_have_the_others_moments():
+def test_restyle_gives_style_moments():
     one, other = torch.rand(2, 5, 12, 12), 2 * torch.rand(2, 5, 9, 16) + 1
     found = training.restyle(one, other, method.transforms.whitening, 1.0)
     torch.testing.assert_close(found.mean((2, 3)), other.mean((2, 3)), atol=1e-3, rtol=1e-3)
@@ -175,12 +175,12 @@ def test_restyled_features_have_the_others_moments():
 # The weights
 
 
-def test_the_file_is_small_and_whole(trained):
+def test_weight_file_small_and_complete(trained):
     assert FILE.stat().st_size <= 6 * 2**20
     assert {value.dtype for value in load_file(FILE).values()} == {torch.float16}
 
 
-def test_pictures_come_back(trained):
+def test_trained_levels_reconstruct(trained):
     """Grainier ones than photographs are: each level gives less than the PSNR stated for it."""
     least = {1: 28, 2: 22, 3: 16, 4: 12}
     for picture in (make_photo(160, 160, 5).pixels, resize(SWATCHES["waves"].paint(), 160, 160)):
@@ -194,7 +194,7 @@ def test_pictures_come_back(trained):
 # The method
 
 
-def test_the_styles_palette_comes_and_the_structure_stays(style):
+def test_result_takes_palette_keeps_structure(style):
     drawn = SWATCHES["cubist"].paint()
     result, start = run(drawn, style), resize(drawn, 96, 96)
     apart = [np.abs(one.mean((0, 1)) - style.mean((0, 1))).mean() for one in (result, start)]
@@ -202,21 +202,21 @@ def test_the_styles_palette_comes_and_the_structure_stays(style):
     assert np.corrcoef(contours(result), contours(start))[0, 1] > 0.4
 
 
-def test_a_level_at_zero_is_skipped(content, style):
+def test_level_zero_is_skipped(content, style):
     np.testing.assert_allclose(run(content, style, **OFF), resize(content, 96, 72), atol=1e-6)
     plain = run(content, style, **OFF | {"colours": 1e-6, "detail": 0.0})
     assert decibels(plain, resize(content, 96, 72)) > 27
 
 
 @pytest.mark.parametrize("name", list(OFF))
-def test_every_level_does_something_of_its_own(content, style, name):
+def test_level_changes_picture(content, style, name):
     weak = run(content, style, **OFF | {name: 0.2})
     strong = run(content, style, **OFF | {name: 1.0})
     assert np.abs(weak - strong).mean() > 0.01
 
 
 @pytest.mark.parametrize("name", ["whitening", "transport", "adain"])
-def test_a_picture_that_is_its_own_style_stays(content, name):
+def test_transform_own_style_changes_little(content, name):
     levels = OFF | {"colours": 1.0, "strokes": 1.0, "detail": 0.0}
     result = run(content, resize(content, 96, 72), transform=name, **levels)
     assert decibels(result, resize(content, 96, 72)) > 24
@@ -229,7 +229,7 @@ def test_transforms_differ(content, style):
     )
 
 
-def test_detail_is_what_decoders_lose(content, style):
+def test_detail_restores_content(content, style):
     """All of it puts the content back wherever features are not changed."""
     levels = {name: 1e-6 for name in OFF}
     start = resize(content, 96, 72)
@@ -252,7 +252,7 @@ def _middle(style):
     return resize(style, 96, 96)[12:84]
 
 
-def test_style_shares(content, style):
+def test_style_blend_interpolates(content, style):
     other = SWATCHES["woodcut"].paint()
     first = run(content, style)
     np.testing.assert_array_equal(run(content, [style, other], style_blend=(1, 0)), first)
@@ -264,7 +264,7 @@ def test_style_shares(content, style):
 
 @pytest.mark.parametrize("scale", [0.25, 1.0, 4.0])
 @pytest.mark.parametrize("size", [(5, 40), (300, 7), (64, 64)])
-def test_a_style_covers_the_content_at_every_scale(size, scale):
+def test_covering_style_at_every_scale(size, scale):
     down, across = size[0] // 3, size[1] // 3
     style = np.zeros((*size, 3), np.float32)
     style[down:-down, across:-across] = 1.0
@@ -273,19 +273,19 @@ def test_a_style_covers_the_content_at_every_scale(size, scale):
     assert covered[15, 25].min() > 0.6, "its middle is in the middle"
 
 
-def test_style_scale_matters(content, style):
+def test_style_scale_changes_picture(content, style):
     assert np.abs(run(content, style, style_scale=2.0) - run(content, style)).mean() > 0.005
 
 
 @pytest.mark.parametrize("transform", ["whitening", "mix"])
-def test_tiles_show_no_seam(content, style, transform, monkeypatch):
+def test_tiles_agree_with_whole(content, style, transform, monkeypatch):
     whole = run(content, style, transform=transform, size=120)
     monkeypatch.setattr(tiles, "SIDE", 64)
     tiled = run(content, style, transform=transform, size=120)
     np.testing.assert_allclose(tiled, whole, atol=2e-3)
 
 
-def test_margins_cover_what_a_level_sees(trained):
+def test_level_margin_covers_receptive_field(trained):
     """A pixel that changes is felt no farther than the margin."""
     picture = torch.rand(1, 3, 256, 256)
     functions = autoencoder.functions(trained)
@@ -304,7 +304,7 @@ def test_margins_cover_what_a_level_sees(trained):
 
 
 @pytest.mark.parametrize("transform", ["transport", "whitening", "adain"])
-def test_flat_content_gets_colours_and_no_grid(style, transform):
+def test_flat_content_takes_colours_without_grid(style, transform):
     """What a decoder draws of nothing is not made as strong as a style."""
     flat = run(np.full((72, 96, 3), 0.5, np.float32), style, transform=transform)
     spread = (flat - flat.mean((0, 1))).std() * 255

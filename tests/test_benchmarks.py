@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import devices
 
 
-def test_device_check_compares_backends_and_shows_what_it_had_no_time_for(
+def test_device_check_compares_backends(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     devices.main(["cnn"], device="cpu", size=128, large=160, minutes=0)

@@ -119,7 +119,9 @@ def ready(visitor: Visitor, photo_file: Path, style_file: Path, **values: object
         visitor.set(name.replace("_", "-"), value)
 
 
-def test_a_visit(visit: Any, photo_file: Path, style_file: Path, tmp_path: Path) -> None:
+def test_visit_run_download_and_reload_recipe(
+    visit: Any, photo_file: Path, style_file: Path, tmp_path: Path
+) -> None:
     """Upload, run, watch, compare, download, come back with the file: all settings return."""
     guest = visit()
     ready(guest, photo_file, style_file, steps=8, pause=0.4, settings_size=160)
@@ -162,7 +164,7 @@ def _download(guest: Visitor, path: Path) -> Path:
     return path
 
 
-def test_what_browsers_do_not_show_is_shown(visit: Any, style_file: Path, tmp_path: Path) -> None:
+def test_preview_tiff_upload_shown(visit: Any, style_file: Path, tmp_path: Path) -> None:
     Image.new("RGB", (1200, 600), RED).save(tmp_path / "large.tif")
     guest = visit()
     guest.give("content", tmp_path / "large.tif")
@@ -174,7 +176,7 @@ def test_what_browsers_do_not_show_is_shown(visit: Any, style_file: Path, tmp_pa
     guest.say("Done in")
 
 
-def test_several_results_and_one_of_them_as_a_style(
+def test_gallery_result_sent_to_other_tab(
     visit: Any, site: Site, photo_file: Path, tmp_path: Path
 ) -> None:
     """A gallery; its sheet downloaded and dropped again; the picture looked at goes to a tab."""
@@ -215,7 +217,7 @@ def test_several_results_and_one_of_them_as_a_style(
     expect(guest.page.get_by_text("no longer kept")).to_be_visible()
 
 
-def test_a_walk_moves(visit: Any, tmp_path: Path) -> None:
+def test_walk_shown_as_animation(visit: Any, tmp_path: Path) -> None:
     guest = visit()
     guest.open("Dream")
     guest.set("walk", 6)
@@ -233,7 +235,7 @@ def test_a_walk_moves(visit: Any, tmp_path: Path) -> None:
     expect(guest.at("walk").locator("input[type=number]")).to_have_value("6")
 
 
-def test_a_mask_is_drawn(visit: Any, site: Site, photo_file: Path) -> None:
+def test_mask_drawn_reaches_method(visit: Any, site: Site, photo_file: Path) -> None:
     guest = visit()
     guest.open("Fill")
     expect(guest.at("mask-drawn")).to_have_count(0)
@@ -268,7 +270,9 @@ def test_a_mask_is_drawn(visit: Any, site: Site, photo_file: Path) -> None:
     expect(guest.at("slider")).to_have_count(0)
 
 
-def test_the_cycle_error_is_shown(visit: Any, site: Site, photo_file: Path, tmp_path: Path) -> None:
+def test_metrics_cycle_error_shown(
+    visit: Any, site: Site, photo_file: Path, tmp_path: Path
+) -> None:
     """That of this very run; and none where the way back was not asked for."""
     guest = visit()
     guest.open("CycleGAN")
@@ -287,7 +291,7 @@ def test_the_cycle_error_is_shown(visit: Any, site: Site, photo_file: Path, tmp_
     expect(guest.at("badge")).not_to_contain_text("cycle_error")
 
 
-def test_stop_keeps_the_picture(
+def test_stop_keeps_picture(
     visit: Any, site: Site, photo_file: Path, style_file: Path, tmp_path: Path
 ) -> None:
     guest = visit()
@@ -302,7 +306,7 @@ def test_stop_keeps_the_picture(
     assert image.read_recipe(_download(guest, tmp_path / "part.png")) is not None
 
 
-def test_a_closed_tab_stops_the_engine_and_nobody_elses(
+def test_closed_tab_stops_its_run_only(
     visit: Any, site: Site, photo_file: Path, style_file: Path
 ) -> None:
     leaver, stayer = visit(), visit()
@@ -315,7 +319,7 @@ def test_a_closed_tab_stops_the_engine_and_nobody_elses(
     assert wait(lambda: site.blend.running == 0), "it goes on for a tab that is closed"
 
 
-def test_who_waits_is_told_and_may_leave_the_queue(
+def test_queue_waiting_shown_and_left_by_stop(
     visit: Any, site: Site, photo_file: Path, style_file: Path
 ) -> None:
     """Two runs at once; the third waits its turn, and Stop holds while it waits."""
@@ -338,7 +342,7 @@ def test_who_waits_is_told_and_may_leave_the_queue(
     guests[1].at("stop").click()
 
 
-def test_nothing_is_lost_where_something_is_wrong(
+def test_error_keeps_pictures_and_values(
     visit: Any, photo_file: Path, style_file: Path, tmp_path: Path
 ) -> None:
     guest = visit()
@@ -362,7 +366,7 @@ def test_nothing_is_lost_where_something_is_wrong(
     expect(guest.at("run")).to_be_visible()
 
 
-def test_more_styles_are_offered_one_by_one(visit: Any, photo_file: Path, style_file: Path) -> None:
+def test_style_slots_offered_one_by_one(visit: Any, photo_file: Path, style_file: Path) -> None:
     guest = visit()
     expect(guest.at("style_2")).to_have_count(0)
     guest.give("style", style_file)
@@ -372,7 +376,7 @@ def test_more_styles_are_offered_one_by_one(visit: Any, photo_file: Path, style_
     expect(guest.at("style_3")).to_be_visible()
 
 
-def test_an_example_fills_the_slots(visit: Any) -> None:
+def test_example_fills_slots(visit: Any) -> None:
     guest = visit()
     guest.open("Fill")  # of one picture
     guest.at("examples").locator("button.gallery-item").first.click()
@@ -384,7 +388,7 @@ def test_an_example_fills_the_slots(visit: Any) -> None:
     expect(guest.at("plan")).to_contain_text("px")
 
 
-def test_a_wrong_recipe_is_refused_in_words(visit: Any, tmp_path: Path, photo_file: Path) -> None:
+def test_recipe_reload_without_recipe_refused(visit: Any, tmp_path: Path, photo_file: Path) -> None:
     guest = visit()
     guest.page.get_by_role("button", name="Recipe", exact=False).first.click()
     guest.at("reload").locator("input[type=file]").set_input_files(photo_file)
@@ -395,7 +399,7 @@ def test_a_wrong_recipe_is_refused_in_words(visit: Any, tmp_path: Path, photo_fi
     ("locale", "run", "steps", "tab"),
     [("en-US", "Run", "Steps", "Blend"), ("zh-CN", "开始", "步数", "混合")],
 )
-def test_the_page_speaks_the_visitors_language(
+def test_language_follows_visitor(
     visit: Any, locale: str, run: str, steps: str, tab: str, photo_file: Path, style_file: Path
 ) -> None:
     guest = visit(locale=locale)
@@ -412,17 +416,17 @@ def test_the_page_speaks_the_visitors_language(
     expect(guest.at("plan")).to_contain_text({"en-US": "earlier runs", "zh-CN": "以往"}[locale])
 
 
-def test_help_is_shown_as_written(visit: Any) -> None:
+def test_help_text_shown_literally(visit: Any) -> None:
     expect(visit().at("steps")).to_contain_text("How many; it's {more} for <better>.")
 
 
-def test_a_broken_plug_in_says_why(visit: Any) -> None:
+def test_broken_plugin_tab_shows_reason(visit: Any) -> None:
     guest = visit()
     guest.page.get_by_role("tab", name="acme").click()
     expect(guest.page.get_by_text("no module named <nothing>")).to_be_visible()
 
 
-def test_nothing_outside_is_asked_for(visit: Any, site: Site) -> None:
+def test_page_requests_nothing_outside(visit: Any, site: Site) -> None:
     guest = visit()
     guest.page.wait_for_timeout(1500)
     outside = [url for url in guest.asked if not url.startswith((site.url, "data:", "blob:"))]
@@ -430,7 +434,7 @@ def test_nothing_outside_is_asked_for(visit: Any, site: Site) -> None:
     assert not guest.errors
 
 
-def test_any_number_of_tabs_fits_any_width(visit: Any, site: Site) -> None:
+def test_tabs_wrap_at_any_width(visit: Any, site: Site) -> None:
     """Tabs wrap: none is hidden, and none makes the page wider than the window."""
     guest = visit(width=360)
     titles = [one.title for one in site.engine.catalogue.methods.values()]
@@ -443,7 +447,7 @@ def test_any_number_of_tabs_fits_any_width(visit: Any, site: Site) -> None:
     assert wide <= 300, f"{wide} pixels wide: it must be scrolled sideways"
 
 
-def test_it_fits_a_phone(visit: Any, photo_file: Path, style_file: Path, tmp_path: Path) -> None:
+def test_page_fits_phone(visit: Any, photo_file: Path, style_file: Path, tmp_path: Path) -> None:
     guest = visit(width=390)
     ready(guest, photo_file, style_file, settings_size=96)
     wide = guest.page.evaluate("document.documentElement.scrollWidth")

@@ -68,7 +68,7 @@ GPU, CPU, MAC = ("cuda", "cpu"), ("cpu",), ("mps", "cpu")
         ({"onnx": CPU}, ("onnx", "cpu")),
     ],
 )
-def test_auto_takes_the_best_there_is(devices, chosen, machine):
+def test_choose_auto_takes_best(devices, chosen, machine):
     machine(**devices)
     backend = choose("auto", "auto")
     assert (backend.name, backend.device) == chosen == expect("auto", "auto")
@@ -86,7 +86,7 @@ def test_auto_takes_the_best_there_is(devices, chosen, machine):
         (("fake", "auto"), {"torch": GPU, "fake": CPU}, ("fake", "cpu")),
     ],
 )
-def test_what_is_asked_for_is_taken(asked, devices, chosen, machine):
+def test_choose_named_takes_it(asked, devices, chosen, machine):
     machine(**devices)
     backend = choose(*asked)
     assert (backend.name, backend.device) == chosen == expect(*asked)
@@ -94,7 +94,7 @@ def test_what_is_asked_for_is_taken(asked, devices, chosen, machine):
 
 
 @pytest.mark.parametrize("asked", ["auto", "torch", "onnx"])
-def test_a_device_that_is_not_there_is_replaced_with_a_warning(asked, machine):
+def test_choose_device_missing_replaced_with_warning(asked, machine):
     machine(torch=CPU, onnx=CPU)
     backend = choose(asked, "cuda")
     assert backend.name == ("onnx" if asked == "auto" else asked) == expect(asked, "cuda")[0]
@@ -102,7 +102,7 @@ def test_a_device_that_is_not_there_is_replaced_with_a_warning(asked, machine):
     assert "'cuda'" in warning and "cpu" in warning
 
 
-def test_however_it_is_asked_for_a_backend_is_made_once(machine, monkeypatch):
+def test_choose_makes_backend_once(machine, monkeypatch):
     machine(torch=CPU, onnx=CPU)
     kinds = {name: backend_class(name, CPU) for name in ("torch", "onnx")}
     monkeypatch.setattr(choose_module, "_kind", kinds.__getitem__)
@@ -111,7 +111,7 @@ def test_however_it_is_asked_for_a_backend_is_made_once(machine, monkeypatch):
     assert choose("torch", "cpu") is not choose("onnx", "cpu")
 
 
-def test_a_plausible_device_that_is_not_there_after_all(machine, monkeypatch):
+def test_choose_plausible_device_missing_falls_back(machine, monkeypatch):
     """A driver is installed, but this torch was built without CUDA."""
     machine(torch=CPU, onnx=CPU)
     monkeypatch.setattr(choose_module, "_plausible", lambda name, device: name != "fake")
@@ -120,7 +120,7 @@ def test_a_plausible_device_that_is_not_there_after_all(machine, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["torch", "onnx"])
-def test_not_installed_names_the_remedy(name, machine, monkeypatch):
+def test_choose_not_installed_names_remedy(name, machine, monkeypatch):
     machine(fake=CPU)
     monkeypatch.setitem(EXTRAS, name, ("no_such_package",))
     with pytest.raises(BackendError, match=rf"no_such_package.*`pip .*styleplug\[{name}\]"):
@@ -130,14 +130,14 @@ def test_not_installed_names_the_remedy(name, machine, monkeypatch):
     assert expect(name, "auto") == (name, "auto")
 
 
-def test_a_damaged_installation(machine):
+def test_choose_damaged_installation_falls_back(machine):
     machine(torch=CPU, onnx=ImportError)
     assert choose("auto", "auto").name == "torch"
     with pytest.raises(BackendError, match="does not load"):
         choose("onnx", "auto")
 
 
-def test_an_import_that_fails_is_told_with_its_reason(monkeypatch):
+def test_choose_import_failure_names_reason(monkeypatch):
     def fail(name):
         raise ImportError("libfoo.so is missing")
 
@@ -146,11 +146,11 @@ def test_an_import_that_fails_is_told_with_its_reason(monkeypatch):
         choose_module._kind("torch")
 
 
-def test_unknown_backends_are_refused():
+def test_choose_unknown_refused():
     with pytest.raises(BackendError, match="unknown backend 'abacus'"):
         choose("abacus", "auto")
 
 
-def test_the_fake_is_always_there():
+def test_choose_fake_always_available():
     assert choose("fake", "auto").name == "fake"
     assert not choose("fake", "cuda").needs_weights

@@ -27,7 +27,7 @@ def table(names):
     return rows
 
 
-def test_classes_come_back_from_metadata(tmp_path):
+def test_classes_round_trip_metadata(tmp_path):
     path = tmp_path / "net.safetensors"
     for names in (NAMES, ()):
         save_file(ONE, path, {"task": "cgan"} | classes_as_metadata(names))
@@ -45,14 +45,14 @@ def test_classes_come_back_from_metadata(tmp_path):
         json.dumps([str(number) for number in range(MOST_CLASSES + 1)]),
     ],
 )
-def test_classes_that_are_no_names_are_refused(said, tmp_path):
+def test_classes_invalid_refused(said, tmp_path):
     save_file(ONE, tmp_path / "net.safetensors", {KEY: said})
     with pytest.raises(WeightError, match="net.safetensors names the classes.*at most 16"):
         read_classes(tmp_path / "net.safetensors")
 
 
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
-def test_weights_with_a_table_of_letters_still_work(backend, tmp_path):
+def test_classes_of_older_weights_read(backend, tmp_path):
     """As training wrote them before names became metadata."""
     path = tmp_path / "before.safetensors"
     save_file(

@@ -134,7 +134,7 @@ def tinting(tint: type[Tint], styleplug: Command, photo: Path, tmp_path: Path) -
 # --- help and listings -------------------------------------------------------------------------
 
 
-def test_help_says_everything_the_declaration_says(tint: type[Tint], styleplug: Command) -> None:
+def test_help_lists_every_declared_option(tint: type[Tint], styleplug: Command) -> None:
     text = " ".join(re.sub(r"[│╭╰─╮╯]", " ", styleplug("run", "tint", "--help").out).split())
     for said in [
         "--content FILE What to tint.",
@@ -164,7 +164,7 @@ def test_help_says_everything_the_declaration_says(tint: type[Tint], styleplug: 
 @pytest.mark.parametrize(
     "arguments", [(), ("run",), ("run", "tint"), ("methods",), ("weights",), ("app",)], ids=str
 )
-def test_every_command_has_help(
+def test_help_every_command_has_usage(
     tint: type[Tint], styleplug: Command, arguments: tuple[str, ...]
 ) -> None:
     done = styleplug(*arguments, "--help")
@@ -172,7 +172,7 @@ def test_every_command_has_help(
     assert f"Usage: {' '.join(['styleplug', *arguments])}" in done.out
 
 
-def test_methods(tint: type[Tint], styleplug: Command) -> None:
+def test_methods_command_lists_and_describes(tint: type[Tint], styleplug: Command) -> None:
     done = styleplug("methods")
     assert "Tints a picture." in done.out
     assert "lost cannot be used: no module named x" in done.err
@@ -191,9 +191,7 @@ def test_methods(tint: type[Tint], styleplug: Command) -> None:
 # --- a run -------------------------------------------------------------------------------------
 
 
-def test_a_run_writes_the_picture_and_says_what_happened(
-    tinting: Command, tmp_path: Path, photo: Path
-) -> None:
+def test_run_json_reports_and_writes_picture(tinting: Command, tmp_path: Path, photo: Path) -> None:
     done = tinting("--json", "--amount", 0.5)
     assert done.status == 0, done.err
     said = done.json()
@@ -209,16 +207,14 @@ def test_a_run_writes_the_picture_and_says_what_happened(
         assert mean == pytest.approx(np.asarray(picture).mean() / 2, abs=2)
 
 
-def test_without_json_only_the_name_of_the_picture_is_printed(
-    tinting: Command, tmp_path: Path
-) -> None:
+def test_run_without_json_prints_file_name_only(tinting: Command, tmp_path: Path) -> None:
     done = tinting()
     assert done.out == f"{tmp_path / 'out.png'}\n"
     assert "64×48 px" in done.err
     assert "fake" in done.err
 
 
-def test_every_kind_of_option_arrives(tinting: Command) -> None:
+def test_options_of_every_kind_reach_recipe(tinting: Command) -> None:
     given = "--amount 1 --steps 2 --kind loud --no-invert --seed 7 --strength 0.5 --keep-colours"
     recipe = tinting("--json", *given.split(), "--blend", "1, 0.5").json()["recipe"]
     assert recipe["parameters"] == {
@@ -232,7 +228,7 @@ def test_every_kind_of_option_arrives(tinting: Command) -> None:
     assert recipe["finish"] == {"strength": 0.5, "keep_colours": True}
 
 
-def test_a_recipe_is_taken_from_a_picture_and_options_win(
+def test_recipe_from_picture_options_override(
     tinting: Command, tmp_path: Path, photo: Path
 ) -> None:
     tinting("--amount", 0.75, "--kind", "loud", "--seed", 5, "--strength", 0.5)
@@ -244,7 +240,7 @@ def test_a_recipe_is_taken_from_a_picture_and_options_win(
     assert (again["seed"], again["finish"]["strength"]) == (6, 0.5)
 
 
-def test_the_same_recipe_gives_the_same_picture(
+def test_recipe_from_picture_repeats_picture(
     styleplug: Command, tinting: Command, tmp_path: Path, photo: Path
 ) -> None:
     tinting("--amount", 0.3)
@@ -256,20 +252,20 @@ def test_the_same_recipe_gives_the_same_picture(
         assert one.tobytes() == two.tobytes()
 
 
-def test_a_recipe_is_taken_from_json(tinting: Command, tmp_path: Path) -> None:
+def test_recipe_from_json_is_used(tinting: Command, tmp_path: Path) -> None:
     file = tmp_path / "recipe.json"
     file.write_text(Recipe(method="tint", parameters={"amount": 0.125}).to_json())
     assert tinting("--recipe", file, "--json").json()["recipe"]["parameters"]["amount"] == 0.125
 
 
-def test_the_recipe_can_be_left_out(tinting: Command, tmp_path: Path) -> None:
+def test_no_recipe_option_writes_none(tinting: Command, tmp_path: Path) -> None:
     tinting()
     assert Recipe.from_json(read_recipe(tmp_path / "out.png") or "").method == "tint"
     tinting("--no-recipe")
     assert read_recipe(tmp_path / "out.png") is None
 
 
-def test_only_what_is_asked_for_is_kept_of_a_photograph(tinting: Command, tmp_path: Path) -> None:
+def test_keep_metadata_option_keeps_date_and_origin(tinting: Command, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[Base.Artist], exif[Base.Make] = "Zoe", "Camera"
     exif[Base.Copyright] = "(c) Zoe"
@@ -307,7 +303,7 @@ class Terminal(io.TextIOWrapper):
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=str)
-def test_from_standard_input_to_standard_output(
+def test_stdin_to_stdout_writes_picture_only(
     tinting: Command,
     monkeypatch: pytest.MonkeyPatch,
     photo: Path,
@@ -327,7 +323,7 @@ def test_from_standard_input_to_standard_output(
     assert json.loads(said)["out"] == "-" if options else "64×48 px" in said
 
 
-def test_a_run_that_is_stopped_writes_the_picture_so_far_to_standard_output(
+def test_stdout_stopped_run_writes_partial_picture(
     tinting: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -342,7 +338,7 @@ def test_a_run_that_is_stopped_writes_the_picture_so_far_to_standard_output(
     assert Image.open(came).size == (64, 48)
 
 
-def test_a_recipe_from_standard_input(
+def test_stdin_recipe_is_used(
     tinting: Command, monkeypatch: pytest.MonkeyPatch, photo: Path
 ) -> None:
     text = Recipe(method="tint", parameters={"amount": 0.125}).to_json()
@@ -353,7 +349,7 @@ def test_a_recipe_from_standard_input(
     assert "this file holds no recipe" in tinting("--recipe", "-").err
 
 
-def test_what_cannot_be_read_from_or_written_to(
+def test_stdin_and_stdout_unusable_refused(
     tinting: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for absent in (None, Terminal(io.BytesIO())):
@@ -368,7 +364,7 @@ def test_what_cannot_be_read_from_or_written_to(
     assert done.status == 2 and "writes a picture, not text" in done.err
 
 
-def test_process_substitution_in_a_shell(photo: Path, tmp_path: Path) -> None:
+def test_process_substitution_is_read(photo: Path, tmp_path: Path) -> None:
     out, style = tmp_path / "out.png", "<(cat photo.png)"
     run = f"{sys.executable} -m styleplug run cnn --backend fake --size 64 --out -"
     line = f"cd {tmp_path}; cat photo.png | {run} --content - --style {style} > {out}"
@@ -399,7 +395,7 @@ def test_process_substitution_in_a_shell(photo: Path, tmp_path: Path) -> None:
         (["--content", "."], "'.' is a folder"),
     ],
 )
-def test_usage_errors(
+def test_bad_options_exit_2_with_reason(
     tinting: Command, tmp_path: Path, options: Sequence[str], sentence: str
 ) -> None:
     done = tinting(*options)
@@ -410,7 +406,7 @@ def test_usage_errors(
 
 
 @pytest.mark.parametrize("link", ["itself", "symbolic", "hard", "partial"])
-def test_an_input_is_not_replaced_unasked(
+def test_output_equal_to_input_needs_overwrite(
     tinting: Command, photo: Path, tmp_path: Path, link: str
 ) -> None:
     before = photo.read_bytes()
@@ -432,13 +428,13 @@ def test_an_input_is_not_replaced_unasked(
     assert link != "symbolic" or (out.is_symlink() and photo.read_bytes() != before)
 
 
-def test_a_recipe_is_an_input_too(tinting: Command, tmp_path: Path) -> None:
+def test_output_equal_to_recipe_refused(tinting: Command, tmp_path: Path) -> None:
     tinting()
     done = tinting("--recipe", tmp_path / "out.png")
     assert done.status == 2 and "is one of the inputs" in done.err
 
 
-def test_an_address_is_not_fetched(tinting: Command) -> None:
+def test_input_address_refused(tinting: Command) -> None:
     done = tinting(content="https://a.example/b.png")
     assert done.status == 2 and "does not fetch" in done.err
 
@@ -453,7 +449,9 @@ def test_an_address_is_not_fetched(tinting: Command) -> None:
         (None, "recipe.json"),
     ],
 )
-def test_a_bad_recipe(tinting: Command, tmp_path: Path, recipe: str | None, sentence: str) -> None:
+def test_recipe_bad_refused(
+    tinting: Command, tmp_path: Path, recipe: str | None, sentence: str
+) -> None:
     file = tmp_path / "recipe.json"
     if recipe is not None:
         file.write_text(recipe)
@@ -471,7 +469,7 @@ def test_a_bad_recipe(tinting: Command, tmp_path: Path, recipe: str | None, sent
         "train autoencoder --data . --out photo.png",
     ],
 )
-def test_a_folder_that_is_not_what_is_asked_for(
+def test_folder_argument_wrong_refused(
     tint: type[Tint], styleplug: Command, photo: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
     monkeypatch.chdir(photo.parent)
@@ -480,18 +478,18 @@ def test_a_folder_that_is_not_what_is_asked_for(
     assert "nowhere holds no training result" in done.err or "photo.png is a file" in done.err
 
 
-def test_a_picture_without_recipe(tinting: Command, photo: Path) -> None:
+def test_recipe_from_picture_without_one_refused(tinting: Command, photo: Path) -> None:
     done = tinting("--recipe", photo)
     assert done.status == 2
     assert "no recipe" in done.err
 
 
-def test_version(styleplug: Command) -> None:
+def test_version_option_prints_version(styleplug: Command) -> None:
     assert styleplug("--version").out == f"{__version__}\n"
 
 
 @pytest.mark.parametrize("given", [["--content"], ["--style"], []], ids=str)
-def test_a_missing_picture(
+def test_input_missing_names_slot(
     tint: type[Tint], styleplug: Command, photo: Path, tmp_path: Path, given: list[str]
 ) -> None:
     pictures = [part for option in given for part in (option, photo)]
@@ -500,14 +498,14 @@ def test_a_missing_picture(
     assert "style" in done.err or "content" in done.err
 
 
-def test_too_many_pictures_are_not_dropped(tinting: Command, photo: Path) -> None:
+def test_input_too_many_refused(tinting: Command, photo: Path) -> None:
     assert tinting("--content", photo).status == 2
     assert tinting("--style", photo).status == 0
     assert tinting("--style", photo, "--style", photo).status == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"text, no picture", b"\x89PNG\r\n\x1a\n\0\0"], ids=len)
-def test_a_file_that_is_no_picture(
+def test_input_no_picture_refused(
     tinting: Command, styleplug: Command, tmp_path: Path, photo: Path, content: bytes
 ) -> None:
     bad = tmp_path / "bad.png"
@@ -519,7 +517,9 @@ def test_a_file_that_is_no_picture(
     assert not out.exists()
 
 
-def test_no_command_and_no_method(tint: type[Tint], styleplug: Command, tmp_path: Path) -> None:
+def test_unknown_command_or_method_refused(
+    tint: type[Tint], styleplug: Command, tmp_path: Path
+) -> None:
     assert styleplug("nonsense").status == 2
     done = styleplug("run", "tnit", "--out", tmp_path / "x.png")
     assert done.status == 2
@@ -543,7 +543,7 @@ def test_no_command_and_no_method(tint: type[Tint], styleplug: Command, tmp_path
         ("n" * 250 + ".png", "partial.png': the name is too long"),  # were it stopped
     ],
 )
-def test_an_output_that_cannot_be_written_is_found_before_the_run(
+def test_output_unwritable_refused_before_run(
     tinting: Command,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -564,7 +564,9 @@ def test_an_output_that_cannot_be_written_is_found_before_the_run(
     assert sentence in done.err
 
 
-def test_a_full_disk(tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_output_full_disk_leaves_no_file(
+    tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -575,7 +577,9 @@ def test_a_full_disk(tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert not (tmp_path / "out.png").exists()
 
 
-def test_a_method_that_fails(tinting: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_method_failure_exits_1_with_reason(
+    tinting: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(step: int) -> None:
         raise ZeroDivisionError("division of nothing")
 
@@ -585,7 +589,7 @@ def test_a_method_that_fails(tinting: Command, monkeypatch: pytest.MonkeyPatch) 
     assert "division of nothing" in done.err
 
 
-def test_the_unexpected_is_one_sentence_and_details_on_demand(
+def test_unexpected_error_one_sentence_unless_debug(
     tint: type[Tint], styleplug: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def surprise() -> None:
@@ -605,7 +609,7 @@ def test_the_unexpected_is_one_sentence_and_details_on_demand(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_within_a_step_and_keeps_the_picture(
+def test_signal_stops_within_step_keeps_picture(
     tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: signal.Signals
 ) -> None:
     steps: list[int] = []
@@ -631,7 +635,7 @@ def test_a_signal_stops_within_a_step_and_keeps_the_picture(
     assert signal.getsignal(number) is before
 
 
-def test_ctrl_c_before_there_is_a_picture(
+def test_ctrl_c_before_picture_leaves_no_file(
     tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def run(self: Tint, images: Images, params: TintParams, ctx: Context) -> Iterator[Frame]:
@@ -646,7 +650,7 @@ def test_ctrl_c_before_there_is_a_picture(
     assert not list(tmp_path.glob("out*"))
 
 
-def test_a_second_ctrl_c_ends_at_once(
+def test_ctrl_c_twice_ends_at_once(
     tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def interrupt(step: int) -> None:
@@ -663,14 +667,14 @@ def test_a_second_ctrl_c_ends_at_once(
 # --- weights -----------------------------------------------------------------------------------
 
 
-def test_no_name_is_cut_short(styleplug: Command) -> None:
+def test_weights_list_shows_full_names(styleplug: Command) -> None:
     listed = styleplug("weights", "list", "--json")
     names = [row["file"] for row in json.loads(listed.out)]
     lines = styleplug("weights", "list").out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == names
 
 
-def test_weights(styleplug: Command) -> None:
+def test_weights_list_and_verify_exit_0(styleplug: Command) -> None:
     listed = styleplug("weights", "list", "--json")
     assert listed.status == 0
     assert listed.json()
@@ -680,7 +684,9 @@ def test_weights(styleplug: Command) -> None:
     assert all(row["ok"] for row in done.json())
 
 
-def test_damaged_weights_fail(styleplug: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_verify_damaged_exits_1(
+    styleplug: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from styleplug import store
 
     rows = [{"file": "a.safetensors", "ok": False, "sha256": "0" * 64, "expected": "1" * 64}]
@@ -693,7 +699,7 @@ def test_damaged_weights_fail(styleplug: Command, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("note", "status"), [("", 0), ("The Hub is down; using the embedded encoder instead", 1)]
 )
-def test_fetch_fails_where_it_had_to_fall_back(
+def test_weights_fetch_fallback_exits_1(
     tint: type[Tint],
     styleplug: Command,
     monkeypatch: pytest.MonkeyPatch,
@@ -728,7 +734,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return calls
 
 
-def test_app_leaves_to_the_page_what_is_not_given(
+def test_app_passes_given_options_only(
     styleplug: Command, launched: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert styleplug("app").status == 0
@@ -737,23 +743,19 @@ def test_app_leaves_to_the_page_what_is_not_given(
     assert launched == [(None, None, False, None), ("::1", 1, False, ("ann", "se:cret"))]
 
 
-def test_a_public_link_without_password_is_warned_of(
-    styleplug: Command, launched: list[Any]
-) -> None:
+def test_app_share_without_password_warns(styleplug: Command, launched: list[Any]) -> None:
     assert "anybody" in styleplug("app", "--share").err
     assert "anybody" not in styleplug("app", "--share", "--auth", "a:b").err
 
 
 @pytest.mark.parametrize("auth", ["", "ann", "ann:", ":secret"])
-def test_a_password_is_not_dropped_for_its_form(
-    styleplug: Command, launched: list[Any], auth: str
-) -> None:
+def test_app_auth_malformed_refused(styleplug: Command, launched: list[Any], auth: str) -> None:
     done = styleplug("app", "--auth", auth)
     assert (done.status, launched) == (2, [])
     assert "USER:PASSWORD" in done.err
 
 
-def test_the_environment_names_address_and_port(
+def test_app_address_and_port_from_environment(
     styleplug: Command, launched: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
@@ -766,13 +768,13 @@ def test_the_environment_names_address_and_port(
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "-1"])
-def test_a_port_that_is_none(styleplug: Command, launched: list[Any], port: str) -> None:
+def test_app_port_out_of_range_refused(styleplug: Command, launched: list[Any], port: str) -> None:
     done = styleplug("app", "--port", port)
     assert (done.status, launched) == (2, [])
     assert "Invalid value" in done.err
 
 
-def test_a_port_in_use(styleplug: Command) -> None:
+def test_app_port_in_use_refused(styleplug: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         done = styleplug("app", "--port", port)
@@ -781,13 +783,13 @@ def test_a_port_in_use(styleplug: Command) -> None:
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "nowhere.invalid"])
-def test_an_address_of_another_machine(styleplug: Command, host: str) -> None:
+def test_app_host_of_other_machine_refused(styleplug: Command, host: str) -> None:
     done = styleplug("app", "--host", host)
     assert done.status == 2
     assert host in done.err and "--host" in done.err
 
 
-def test_what_a_space_starts_says_what_is_wrong_in_a_sentence() -> None:
+def test_app_py_bad_environment_one_sentence() -> None:
     app = Path(__file__).parents[1] / "app.py"
     wrong = {**os.environ, "GRADIO_SERVER_PORT": "http"}
     done = subprocess.run(
@@ -800,7 +802,7 @@ def test_what_a_space_starts_says_what_is_wrong_in_a_sentence() -> None:
 # --- as a process ------------------------------------------------------------------------------
 
 
-def test_help_is_light_and_quick() -> None:
+def test_help_imports_nothing_heavy() -> None:
     """No command line should wait for what it does not use."""
     code = (
         "import sys\nsys.argv = ['styleplug', '--help']\nfrom styleplug import cli\n"
@@ -819,7 +821,7 @@ def test_help_is_light_and_quick() -> None:
     ("encoding", "spelt"),
     [("ascii", b"\\u5f37.png"), ("cp1252", b"\\u5f37.png"), ("utf-8", "強.png".encode())],
 )
-def test_a_terminal_that_cannot_print_a_name(
+def test_terminal_encoding_limited_escapes_names(
     tinting: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, encoding: str, spelt: bytes
 ) -> None:
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding, write_through=True) for _ in "oe")
@@ -840,7 +842,7 @@ def test_a_terminal_that_cannot_print_a_name(
     assert (b"64x48 px" in err.buffer.getvalue()) == (encoding == "ascii")
 
 
-def test_python_dash_m_is_the_command() -> None:
+def test_python_dash_m_runs_command() -> None:
     command = [sys.executable, "-m", "styleplug"]
     done = subprocess.run(
         [*command, "nonsense"], capture_output=True, text=True, cwd=HOUSE, check=False
@@ -849,7 +851,7 @@ def test_python_dash_m_is_the_command() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_ctrl_c_in_a_process(photo: Path, tmp_path: Path) -> None:
+def test_ctrl_c_in_process_exits_1_without_traceback(photo: Path, tmp_path: Path) -> None:
     """Whether a step was done already or not: status 1, a sentence, no traceback."""
     pictures = ["--content", str(photo), "--style", str(photo), "--out", str(tmp_path / "out.png")]
     endless = ["--backend", "fake", "--size", "512", "--iterations", "2000"]

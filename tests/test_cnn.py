@@ -75,7 +75,7 @@ def distance(a, b):
     return float(np.abs(a - b).mean())
 
 
-def test_it_is_small():
+def test_net_size_within_limit():
     """The issue's bounds, the style encoder counted in."""
     files = [Store().file(sources).path for sources in METHOD.weights.values()]
     assert sum(file.stat().st_size for file in files) <= MOST_BYTES
@@ -83,7 +83,7 @@ def test_it_is_small():
     assert sum(part.numel() for net in nets for part in net.state_dict().values()) < MOST_PARAMETERS
 
 
-def test_each_style_gives_its_own_picture(photo, styles):
+def test_style_decides_picture_and_palette(photo, styles):
     one, other = (painted(photo, style) for style in styles)
     assert distance(one, other) > 0.05
     for result, style in ((one, 0), (other, 1)):
@@ -91,11 +91,11 @@ def test_each_style_gives_its_own_picture(photo, styles):
         assert int(np.argmin(apart)) == style  # the palette is the style's own
 
 
-def test_nothing_is_random(photo, styles):
+def test_seed_changes_nothing(photo, styles):
     assert np.array_equal(painted(photo, styles[0], seed=1), painted(photo, styles[0], seed=2))
 
 
-def test_shares_lead_from_one_style_to_the_other(photo, styles):
+def test_style_blend_interpolates(photo, styles):
     one, other = (painted(photo, style) for style in styles)
     assert distance(painted(photo, styles, style_blend=(1, 0)), one) < 1e-5
     assert distance(painted(photo, styles, style_blend=(0, 1)), other) < 1e-5
@@ -105,7 +105,7 @@ def test_shares_lead_from_one_style_to_the_other(photo, styles):
         painted(photo, styles, style_blend=(1, 1, 1))
 
 
-def test_style_weight_leads_from_the_contents_own_style(photo, styles):
+def test_style_weight_interpolates_from_content(photo, styles):
     whole = painted(photo, styles[0])
     steps = [distance(painted(photo, styles[0], style_weight=w), photo) for w in (0, 0.5, 1)]
     assert steps == sorted(steps) and steps[0] < steps[2] / 2
@@ -114,12 +114,12 @@ def test_style_weight_leads_from_the_contents_own_style(photo, styles):
     assert distance(painted(photo, styles[0], style_weight=2), whole) > 0.01
 
 
-def test_content_weight_hardens_the_structure(photo, styles):
+def test_content_weight_sharpens_structure(photo, styles):
     soft, hard = (painted(photo, styles[0], content_weight=w) for w in (0.25, 2))
     assert np.abs(np.diff(hard, axis=1)).mean() > np.abs(np.diff(soft, axis=1)).mean()
 
 
-def test_style_scale_shows_the_style_larger(net, styles):
+def test_style_scale_enlarges_style(net, styles):
     code = net.code_of(styles[0], 2.0)
     height, width = styles[0].shape[:2]
     factor = 2 * onepass.STYLE_SIDE / max(height, width)
@@ -134,7 +134,7 @@ def test_style_scale_shows_the_style_larger(net, styles):
     assert np.abs(code - net.code_of(styles[0])).max() > 0.05
 
 
-def test_what_lies_beyond_the_margin_does_not_count(net, styles):
+def test_painter_margin_covers_receptive_field(net, styles):
     """Else tiles would show."""
     picture = make_photo(256, 256, 5).pixels.transpose(2, 0, 1)[None].copy()
     known = {"code": net.code_of(styles[0]), **net.measure(picture=picture)}
@@ -146,7 +146,7 @@ def test_what_lies_beyond_the_margin_does_not_count(net, styles):
     assert np.abs(one - two).max() < 1 / 255
 
 
-def test_statistics_come_from_a_thumbnail(ctx, net, styles, monkeypatch):
+def test_statistics_measured_on_thumbnail(ctx, net, styles, monkeypatch):
     seen = []
     measure = net.measure
 
@@ -162,7 +162,7 @@ def test_statistics_come_from_a_thumbnail(ctx, net, styles, monkeypatch):
     assert seen == [(1, 3, 32, 64)]
 
 
-def test_training_starts_from_the_embedded_painter(datasets):
+def test_task_starts_from_embedded_painter(datasets):
     run = training.CnnTask(datasets, training.CnnParams(fine_size=64), torch.device("cpu"), 1)
     held = load_file(Store().file(METHOD.weights["painter"]).path)
     assert all(torch.equal(held[key].float(), part) for key, part in run.net.state_dict().items())
@@ -177,7 +177,7 @@ def datasets():
     return Datasets(pictures, pictures, painted, painted)
 
 
-def test_losses_are_zero_at_the_goal_and_one_at_the_start(datasets):
+def test_style_loss_zero_at_target_one_at_start(datasets):
     perception = Perception(None, datasets.styles, 0)
     content = perception(datasets.pictures.batch(2, 64, 1))
     style = perception(datasets.styles.batch(2, 64, 1))
@@ -189,7 +189,7 @@ def test_losses_are_zero_at_the_goal_and_one_at_the_start(datasets):
         assert part.min() > 0.5 and part.max() <= 1
 
 
-def test_a_task_learns(datasets, monkeypatch):
+def test_task_learns_scores_and_samples(datasets, monkeypatch):
     monkeypatch.setattr(training, "BANK_CROPS", training.CHUNK)
     monkeypatch.setattr(training, "NORMALISATION_CROPS", 16)
     params = training.CnnParams(start="scratch", size=64, fine_size=64, batch=2)

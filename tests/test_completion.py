@@ -63,11 +63,11 @@ def net():
     return completion.build().eval().requires_grad_(False)
 
 
-def test_the_net_is_small_enough_to_be_embedded(net):
+def test_net_size_within_limit(net):
     assert sum(value.numel() for value in net.state_dict().values()) < 3_000_000
 
 
-def test_what_is_masked_is_not_looked_at(net):
+def test_net_ignores_masked_pixels(net):
     (fill,) = completion.functions(net).values()
     picture, mask, noise, grain = fill.examples()
     other = picture + mask * (0.5 - picture)
@@ -76,7 +76,7 @@ def test_what_is_masked_is_not_looked_at(net):
     assert not torch.equal(fill(picture, mask, noise, grain)[0], fill(seen, mask, noise, grain)[0])
 
 
-def test_both_noises_matter(net):
+def test_net_uses_both_noises(net):
     (fill,) = completion.functions(net).values()
     picture, mask, noise, grain = fill.examples()
     first = fill(picture, mask, noise, grain)[0]
@@ -85,7 +85,7 @@ def test_both_noises_matter(net):
         assert float((other[0] - first).abs().mean()) > 1e-4
 
 
-def test_a_far_corner_is_seen(net):
+def test_net_attention_sees_far_corner(net):
     """Through the attention, however far."""
     picture, mask = torch.rand(1, 3, 256, 256), torch.zeros(1, 1, 256, 256)
     mask[:, :, :32, :32] = 1
@@ -99,7 +99,7 @@ def test_a_far_corner_is_seen(net):
 # Training
 
 
-def test_masks_cover_what_they_should():
+def test_training_masks_share_and_variety():
     torch.manual_seed(1)
     masks = training.masks(60, 48, "cpu")
     assert masks.shape == (60, 1, 48, 48) and set(masks.unique().tolist()) == {0.0, 1.0}
@@ -113,7 +113,7 @@ def test_masks_cover_what_they_should():
     assert len({mask.numpy().tobytes() for mask in masks}) == 60
 
 
-def test_margins_lie_at_a_side():
+def test_training_margins_lie_at_a_side():
     torch.manual_seed(0)
     apart = training._sides(20, 32, "cpu")
     nearest = apart.flatten(1).argmin(1)
@@ -138,13 +138,13 @@ def losses(task, step=1, progress=1.0):
     return list(task.losses(step, progress, np.random.default_rng(3)))
 
 
-def test_a_step_depends_on_its_generators_alone(task):
+def test_task_step_deterministic(task):
     one, two = (losses(task)[1].terms for _ in range(2))
     for name in {*one} - {"fooling"}:  # spectral norms of the critic go on with each use
         assert float(one[name].detach()) == float(two[name].detach())
 
 
-def test_discriminators_and_net_learn_each_from_their_own_loss(task):
+def test_losses_train_their_own_nets_only(task):
     telling, making = losses(task, step=0)
     assert telling.trains == "critic" and making.trains == "net"
     assert set(telling.terms) == {"patches", "heads", "r1"}
@@ -161,23 +161,23 @@ def test_discriminators_and_net_learn_each_from_their_own_loss(task):
     task.net.zero_grad()
 
 
-def test_discriminators_come_in_slowly(task):
+def test_adversarial_loss_rises_with_progress(task):
     early, late = (losses(task, progress=p)[1].terms["fooling"] for p in (0.0, 1.0))
     assert float(early.detach()) == 0 < float(late.detach())
 
 
-def test_proposals_that_are_alike_are_a_loss(task):
+def test_similarity_loss_within_weight(task):
     found = float(losses(task)[1].terms["likeness"].detach())
     assert 0 < found <= training.SIMILARITY_WEIGHT * task.params.diversity
 
 
-def test_what_is_known_is_put_back():
+def test_composite_restores_known_pixels():
     made, picture = torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)
     mask = torch.tensor([0.0, 1.0]).repeat(2, 1, 4, 2)
     torch.testing.assert_close(training.composite(made, picture, mask), (1 - mask) * picture)
 
 
-def test_scores_and_samples_are_of_held_out_pictures(task):
+def test_task_scores_and_samples_held_out_pictures(task):
     with torch.no_grad():
         scores, sheet = task.score(task.net), task.sample(task.net)
     assert next(iter(scores)) == "kernel" and np.isfinite(list(scores.values())).all()
@@ -189,14 +189,14 @@ def test_scores_and_samples_are_of_held_out_pictures(task):
 # Border
 
 
-def test_a_mask_grows_by_steps():
+def test_dilate_grows_mask_by_steps():
     mask = box(7, 9, 3, 4, 4, 5)
     y, x = np.mgrid[:7, :9]
     np.testing.assert_array_equal(poisson.dilate(mask, 2), abs(y - 3) + abs(x - 4) <= 2)
     assert not poisson.dilate(np.zeros((3, 3), bool), 5).any()
 
 
-def test_the_solution_is_a_plane_where_the_border_is_one():
+def test_poisson_plane_border_gives_plane():
     y, x = np.mgrid[:40, :50]
     plane = np.stack([x / 50, y / 40, (x + y) / 90], axis=2).astype(np.float32)
     mask = box(40, 50, 10, 30, 12, 40)
@@ -204,7 +204,7 @@ def test_the_solution_is_a_plane_where_the_border_is_one():
     assert np.abs(found - plane)[mask].max() < 0.02
 
 
-def test_values_fade_within_the_fade_length():
+def test_poisson_reach_fades_values():
     known, wanted = box(64, 64, 0, 64, 0, 1), box(64, 64, 0, 64, 1, 64)
     found = poisson.solve_poisson(np.ones((64, 64, 1), np.float32), known, wanted, reach=8.0)[
         32, :, 0
@@ -212,7 +212,7 @@ def test_values_fade_within_the_fade_length():
     assert np.all(np.diff(found) <= 1e-3) and 0.25 < found[8] < 0.5 and found[40] < 0.05
 
 
-def test_a_piece_takes_the_shades_around_it_and_nothing_else_changes():
+def test_poisson_blend_matches_border_and_keeps_rest():
     picture, mask = photo(), box(90, 120, 65, 85, 80, 110)
     result = poisson.poisson_blend(picture, np.clip(picture + 0.15, 0, 1), mask)
     np.testing.assert_array_equal(result[~mask], picture[~mask])
@@ -224,7 +224,7 @@ def test_a_piece_takes_the_shades_around_it_and_nothing_else_changes():
 
 
 @pytest.mark.parametrize(("step", "left"), [(0.02, 0.005), (0.6, 0.55)])
-def test_pieces_meet_without_a_step_unless_it_is_an_edge(step, left):
+def test_seam_correction_removes_steps_keeps_edges(step, left):
     """Two flat pieces side by side, each taken from beyond the hole on its own side."""
     mask = box(60, 80, 10, 50, 20, 60)
     picture = np.full((60, 80, 3), 0.2, np.float32)
@@ -248,7 +248,7 @@ def test_pieces_meet_without_a_step_unless_it_is_an_edge(step, left):
     )
 
 
-def test_a_border_without_neighbours_shows_nothing():
+def test_border_visibility_without_border_is_neutral():
     assert poisson.border_visibility(photo(), np.zeros((90, 120), bool)) == 1
     assert np.isfinite(
         poisson.border_visibility(np.zeros((9, 9, 3), np.float32), box(9, 9, 3, 6, 3, 6))
@@ -258,7 +258,7 @@ def test_a_border_without_neighbours_shows_nothing():
 # Patches
 
 
-def test_a_pattern_goes_on():
+def test_patches_continue_pattern():
     picture, mask = stripes(), box(64, 80, 20, 40, 30, 50)
     spoilt = np.where(mask[:, :, None], np.float32(0.9), picture)
     found = patches.fill(spoilt, mask, np.random.default_rng(0), unchecked)
@@ -267,7 +267,7 @@ def test_a_pattern_goes_on():
 
 
 @pytest.mark.parametrize("columns", [(40, 80), (116, 120)], ids=["inside", "at the side"])
-def test_what_is_masked_is_never_a_source(columns):
+def test_patches_never_copy_masked_pixels(columns):
     picture, mask = photo(), box(90, 120, 30, 60, *columns)
     one, two = (
         patches.fill(
@@ -288,7 +288,7 @@ def face(height=72, width=120):
     return np.concatenate((grain, grain[:, ::-1]), axis=1), box(height, width, 30, 44, 80, 96)
 
 
-def test_all_of_another_place_is_put_into_the_hole_at_once():
+def test_patches_start_from_offset_fills_hole():
     picture, mask = face()
     spoilt = np.where(mask[:, :, None], np.float32(0.9), picture)
     level = patchmatch.Level(
@@ -299,7 +299,7 @@ def test_all_of_another_place_is_put_into_the_hole_at_once():
     np.testing.assert_allclose(level.made, picture, atol=1e-5)
 
 
-def test_places_cost_differently_at_the_coarsest_size_alone():
+def test_patches_cost_at_coarsest_size_only():
     """Carried to finer sizes, costs above 1 were cut there, and it made no difference."""
     picture, mask = face()
     guide = np.zeros((*mask.shape, 0), np.float32)
@@ -312,7 +312,7 @@ def test_places_cost_differently_at_the_coarsest_size_alone():
 
 
 @pytest.mark.parametrize("odd", [0, 1])
-def test_pieces_may_be_mirrored(odd, monkeypatch):
+def test_patches_may_be_mirrored(odd, monkeypatch):
     """Also where halves of the picture's sides are no whole numbers."""
     picture, mask = (part[:, odd:] for part in face())
     taken_from = []
@@ -333,7 +333,7 @@ def test_pieces_may_be_mirrored(odd, monkeypatch):
     assert np.abs(patches.upscale_fill(spoilt, hole, found) - large)[hole].mean() < 0.05
 
 
-def test_a_neighbourhood_like_that_of_the_hole_is_found_or_none_is():
+def test_context_match_finds_similar_place_or_none():
     picture, mask = face()
     assert context_match(picture, mask) == (0, 120)  # where the mirror image is the picture itself
     moved = np.roll(picture[:, :60], (2, 3), (0, 1))
@@ -348,14 +348,14 @@ def test_a_neighbourhood_like_that_of_the_hole_is_found_or_none_is():
     assert context_match(hidden, mask) == (0, 120)  # what is under the mask is not looked at
 
 
-def test_what_is_made_is_as_sharp_as_its_sources():
+def test_patches_as_sharp_as_sources():
     grain = np.random.default_rng(3).random((64, 80, 3)).astype(np.float32)
     mask = box(64, 80, 20, 44, 25, 55)
     found = patches.fill(grain, mask, np.random.default_rng(0), unchecked).picture
     assert found[mask].std() > 0.93 * grain.std()
 
 
-def test_another_seed_fills_differently():
+def test_patches_seed_decides():
     picture, mask = photo(), box(90, 120, 30, 60, 40, 80)
     one, same, other = (
         patches.fill(picture, mask, np.random.default_rng(seed), unchecked).picture
@@ -365,7 +365,7 @@ def test_another_seed_fills_differently():
     assert np.abs(one - other)[mask].mean() > 0.005
 
 
-def test_a_likeness_is_kept_to(monkeypatch):
+def test_patches_guide_decides_colour(monkeypatch):
     """Of two colours that would both do, the one that is asked for; with the picture's pattern."""
     monkeypatch.setattr(patches, "_GUIDE", 1.0)  # as it is, it only leans that way
     red, blue = stripes() * (1, 0.3, 0.3), stripes() * (0.3, 0.3, 1)
@@ -378,7 +378,7 @@ def test_a_likeness_is_kept_to(monkeypatch):
         assert found[inner].std(0).max() > 0.2
 
 
-def test_a_larger_picture_is_filled_from_the_same_places():
+def test_upscale_fill_copies_from_same_places():
     small, mask = stripes(), box(64, 80, 20, 40, 30, 50)
     found = patches.fill(small, mask, np.random.default_rng(0), unchecked)
     large, hole = (part.repeat(3, 0).repeat(3, 1) for part in (small, mask))
@@ -391,14 +391,14 @@ def test_a_larger_picture_is_filled_from_the_same_places():
     np.testing.assert_allclose(away, -0.1, atol=1e-5)
 
 
-def test_too_little_suits_nothing():
+def test_can_fill_needs_enough_known_pixels():
     assert not patches.can_fill(np.zeros((6, 50), bool))
     assert not patches.can_fill(np.ones((50, 50), bool))
     assert not patches.can_fill(np.indices((50, 50)).sum(0) % 7 == 0)
     assert patches.can_fill(box(50, 50, 0, 50, 0, 35))
 
 
-def test_a_stop_ends_it():
+def test_patches_stop_raises_cancelled():
     def stop():
         raise Cancelled("stopped")
 
@@ -434,7 +434,7 @@ def hole():
         ),
     ],
 )
-def test_nothing_outside_the_mask_changes(hole, detail, backend):
+def test_completion_changes_only_masked_pixels(hole, detail, backend):
     found = run(mask=hole, detail=detail, backend=backend, widen=0)
     assert len(found.images) == 2
     for image in found.images:
@@ -445,7 +445,7 @@ def test_nothing_outside_the_mask_changes(hole, detail, backend):
     assert np.abs(found.images[0] - found.images[1])[hole].mean() > 0.002
 
 
-def test_seeds_differ_and_more_proposals_begin_with_the_same(hole):
+def test_proposals_first_same_for_any_count(hole):
     one, more, other = (
         run(mask=hole, **values).images
         for values in ({"count": 1}, {"count": 2}, {"count": 1, "seed": 5})
@@ -455,7 +455,7 @@ def test_seeds_differ_and_more_proposals_begin_with_the_same(hole):
     assert np.abs(one[0] - other[0])[hole].mean() > 0.002
 
 
-def test_the_mask_is_widened_by_so_much(hole):
+def test_widen_parameter_grows_mask(hole):
     result = run(mask=hole, widen=5, count=1).images[0]
     wider = poisson.dilate(hole, 5)
     np.testing.assert_array_equal(result[~wider], photo()[~wider])
@@ -464,7 +464,7 @@ def test_the_mask_is_widened_by_so_much(hole):
 
 @trained
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
-def test_the_golden_proposals(hole, backend):
+def test_golden_proposals_unchanged(hole, backend):
     """Those that somebody looked at; pieces may differ here and there by rounding.
 
     Another seed differs by 4 levels of 255 under the mask, patches without the net by 14.
@@ -483,7 +483,7 @@ def test_the_golden_proposals(hole, backend):
         ("bottom", (0, 18, 0, 0)),
     ],
 )
-def test_margins_grow_the_picture_where_they_should(sides, pads):
+def test_margin_parameter_grows_chosen_sides(sides, pads):
     result = run(margin=20, sides=sides, count=1, widen=0).images[0]
     top, bottom, left, right = pads
     assert result.shape == (90 + top + bottom, 120 + left + right, 3)
@@ -494,14 +494,14 @@ def test_margins_grow_the_picture_where_they_should(sides, pads):
     assert result[around].std() > 0.02 and poisson.border_visibility(result, around) < 1.6
 
 
-def test_mask_and_margin_go_together(hole):
+def test_mask_and_margin_together(hole):
     result = run(mask=hole, margin=10, widen=0, count=1).images[0]
     inside = result[9:-9, 9:-9]
     np.testing.assert_array_equal(inside[~hole], photo()[~hole])
     assert (inside != photo()).any(2)[hole].mean() > 0.9
 
 
-def test_a_mask_of_another_size_is_scaled(hole):
+def test_mask_of_other_size_is_scaled(hole):
     mask = hole.repeat(3, 0).repeat(3, 1)
     result = run(mask=mask, widen=0, count=1).images[0]
     np.testing.assert_array_equal(result, run(mask=hole, widen=0, count=1).images[0])
@@ -514,7 +514,7 @@ def test_a_mask_of_another_size_is_scaled(hole):
         *(pytest.param("both", backend, marks=trained) for backend in ("torch", "onnx")),
     ],
 )
-def test_what_is_transparent_is_filled_where_no_mask_came(hole, detail, backend):
+def test_transparency_filled_without_mask(hole, detail, backend):
     content = np.dstack((photo(), (~hole).astype(np.float32)))
     asked = {"detail": detail, "backend": backend, "count": 1}
     (result,) = run(content, **asked).images
@@ -536,12 +536,12 @@ def test_what_is_transparent_is_filled_where_no_mask_came(hole, detail, backend)
         ({"mask": np.ones((90, 60), bool)}, "proportions"),
     ],
 )
-def test_what_cannot_be_completed_is_refused_in_a_sentence(values, words):
+def test_completion_impossible_refused(values, words):
     with pytest.raises(UsageError, match=words):
         run(**values)
 
 
-def test_an_empty_mask_changes_nothing():
+def test_mask_empty_changes_nothing():
     for image in run(mask=np.zeros((90, 120), bool)).images:
         np.testing.assert_array_equal(image, photo())
 
@@ -567,7 +567,7 @@ def alone(content, mask):
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 300), (64, 24)])
-def test_tiny_pictures_and_shattered_masks_are_filled(shape):
+def test_completion_tiny_pictures_and_noise_masks(shape):
     content = photo(shape[1], shape[0])
     noise = np.random.default_rng(0).random(shape) < 0.4
     for mask in (noise, box(*shape, 2, shape[0], 1, shape[1])):
@@ -576,7 +576,7 @@ def test_tiny_pictures_and_shattered_masks_are_filled(shape):
         assert np.isfinite(result).all()
 
 
-def test_a_small_hole_in_a_large_picture_takes_little():
+def test_completion_small_hole_memory_bounded():
     content = photo(400, 300).repeat(10, 0).repeat(10, 1)
     mask = box(3000, 4000, 1500, 1560, 2000, 2080)
     tracemalloc.start()
@@ -588,13 +588,13 @@ def test_a_small_hole_in_a_large_picture_takes_little():
     assert peak < 3.6 * content.nbytes
 
 
-def test_the_plan_knows_that_memory_is_bounded():
+def test_plan_completion_memory_bounded():
     recipe = Recipe(method="completion", size=4000, backend="onnx", parameters={"count": 1})
     plan = shared().plan(recipe, {"content": [(4000, 3000)], "mask": [(4000, 3000)]})
     assert plan.added_mb < 2500
 
 
-def test_only_the_first_proposal_takes_after_a_place_like_the_hole(monkeypatch):
+def test_context_match_first_proposal_only(monkeypatch):
     asked = []
     fill = patches.fill
 
@@ -609,7 +609,7 @@ def test_only_the_first_proposal_takes_after_a_place_like_the_hole(monkeypatch):
     assert np.abs(one - picture)[mask].mean() < 0.02 < np.abs(two - three)[mask].mean()
 
 
-def test_a_large_hole_is_worked_on_at_a_bounded_size(monkeypatch):
+def test_completion_large_hole_bounded_size(monkeypatch):
     monkeypatch.setattr(method, "_HOLE", 1500)
     sizes = []
     fill = patches.fill

@@ -28,12 +28,12 @@ MOST_PARAMETERS = 3_000_000
 # Nets
 
 
-def test_a_pair_is_small():
+def test_net_pair_size_within_limit():
     count = sum(parameter.numel() for parameter in cyclegan.build().parameters())
     assert count <= MOST_PARAMETERS
 
 
-def test_functions_are_the_two_directions():
+def test_functions_are_two_directions():
     net = cyclegan.build().eval().requires_grad_(False)
     functions = cyclegan.functions(net)
     assert set(functions) == set(method._FUNCTIONS.values()) == set(cyclegan.DIRECTIONS)
@@ -46,7 +46,7 @@ def test_functions_are_the_two_directions():
 
 
 @pytest.mark.parametrize("direction", cyclegan.DIRECTIONS)
-def test_no_pixel_sees_beyond_the_margin(direction):
+def test_net_margin_covers_receptive_field(direction):
     net = cyclegan.build().get_submodule(direction)
     for unit in net.units:  # which start at nothing
         nn.init.normal_(unit.second.weight, std=0.05)
@@ -140,7 +140,7 @@ def unseen(picture, halvings):
 
 
 @pytest.mark.parametrize("halvings", [1, 2])
-def test_means_lie_where_the_picture_has_them_and_leave_no_stairs(halvings):
+def test_upsampled_means_keep_place_without_stairs(halvings):
     rows, columns = (torch.arange(32.0)[slot] for slot in ((slice(None), None), (None,)))
     ramp = (0.3 + 0.01 * rows - 0.005 * columns).expand(1, 3, -1, -1)
     blurred = cyclegan.upsample_means(cyclegan.downsample(ramp, halvings), halvings)
@@ -153,7 +153,7 @@ def test_means_lie_where_the_picture_has_them_and_leave_no_stairs(halvings):
 
 
 @pytest.mark.parametrize(("direction", "halvings"), [("paint", 1), ("photograph", 2)])
-def test_a_generator_sees_nothing_but_means(direction, halvings):
+def test_generator_sees_only_means(direction, halvings):
     net = cyclegan.build().eval().requires_grad_(False).get_submodule(direction)
     for unit in net.units:  # which start at nothing
         nn.init.normal_(unit.second.weight, std=0.05)
@@ -164,7 +164,7 @@ def test_a_generator_sees_nothing_but_means(direction, halvings):
     assert not torch.allclose(net(picture, grain), net(picture, -grain), atol=1e-3)
 
 
-def test_who_changes_nothing_loses_nothing_by_cycle_and_identity(task, monkeypatch):
+def test_losses_unchanged_picture_cycle_and_identity_zero(task, monkeypatch):
     monkeypatch.setattr(task, "_recoloured", lambda pictures, direction: pictures)
     stand_in(task)
     _, found = terms(task)
@@ -173,7 +173,7 @@ def test_who_changes_nothing_loses_nothing_by_cycle_and_identity(task, monkeypat
     assert found["style"] > 0.5 and found["adversarial"] > 0
 
 
-def test_what_is_to_be_made_is_given_in_the_colours_of_the_other_kind(task):
+def test_identity_input_has_colours_of_other_domain(task):
     """So a generator that leaves them is told so, and one that reaches its own kind is not."""
     stand_in(task)
     kept = terms(task)[1]["identity"]
@@ -191,7 +191,7 @@ def lights(*levels):
     return torch.tensor(levels)[:, None, None, None] + noise
 
 
-def test_colours_keep_their_place_among_their_kind(task):
+def test_recolour_keeps_rank_within_domain(task):
     dark, light = (
         Domain(task.perception, lights(*torch.linspace(least, most, 16).tolist()))
         for least, most in ((0.1, 0.4), (0.7, 0.9))
@@ -200,7 +200,7 @@ def test_colours_keep_their_place_among_their_kind(task):
     torch.testing.assert_close(moved, torch.tensor([0.7, 0.8, 0.9]), atol=0.01, rtol=0)
 
 
-def test_the_goal_is_a_counterpart_in_colour(task):
+def test_style_target_is_counterpart_in_colour(task):
     """The darkest of one kind are to be like the darkest of the other."""
     dark, light = (
         Domain(
@@ -218,7 +218,7 @@ def test_the_goal_is_a_counterpart_in_colour(task):
     assert int(apart[0]) < NEIGHBOURS and int(apart[1]) >= 4 * NEIGHBOURS
 
 
-def test_of_photographs_colours_are_asked_and_no_textures(task, monkeypatch):
+def test_style_loss_of_photographs_uses_colour_only(task, monkeypatch):
     asked = []
     whole = training.style_loss
     monkeypatch.setattr(
@@ -229,7 +229,7 @@ def test_of_photographs_colours_are_asked_and_no_textures(task, monkeypatch):
     assert asked == [taps, taps, {"colour"}, taps]
 
 
-def test_the_cycle_closes_where_one_undoes_the_other(task, monkeypatch):
+def test_cycle_loss_zero_when_directions_invert(task, monkeypatch):
     monkeypatch.setattr(task, "_recoloured", lambda pictures, direction: pictures)
     stand_in(task, paint=0.2, photograph=-0.2)
     _, found = terms(task)
@@ -239,7 +239,7 @@ def test_the_cycle_closes_where_one_undoes_the_other(task, monkeypatch):
     assert terms(task)[1]["cycle"] > 0.5
 
 
-def test_a_generator_that_reaches_the_other_kind_has_its_style(task):
+def test_style_loss_falls_at_other_domain(task):
     stand_in(task)
     unmoved = terms(task)[1]["style"]
     stand_in(task, paint=float(LIGHT), photograph=float(DARK), kind=Reaching)
@@ -264,7 +264,7 @@ def descend(task, which, steps, rate):
     return found
 
 
-def test_discriminators_learn_to_tell_and_are_not_steep_for_nothing(task):
+def test_discriminators_learn_with_r1_penalty(task):
     stand_in(task)
     found = descend(task, "critic", 6, 3e-3)
     assert found[-1] < 0.8 * found[0]
@@ -272,7 +272,7 @@ def test_discriminators_learn_to_tell_and_are_not_steep_for_nothing(task):
     assert told["r1"] > 0 and "r1" not in terms(task, step=1)[0]
 
 
-def test_generators_learn_to_fool_and_take_their_own_directions():
+def test_generators_learn_their_own_directions():
     """Discriminators that have learned what is dark and what is light turn each into the other."""
     none = dict.fromkeys(("cycle", "identity", "style", "content"), 0.0)
     task = a_task(flat(DARK, 0), flat(LIGHT, 1), **none)
@@ -289,7 +289,7 @@ def test_generators_learn_to_fool_and_take_their_own_directions():
             assert sign * float((made - given).mean()) > 0.02, direction
 
 
-def test_discriminators_are_asked_about_pairs_that_show_the_same(task, monkeypatch):
+def test_discriminators_compare_pairs_of_same_content(task, monkeypatch):
     """The painting that a logit is compared with is that whose means were painted again."""
     stand_in(task)
     monkeypatch.setattr(task, "_recoloured", lambda pictures, direction: pictures)
@@ -307,7 +307,7 @@ def test_discriminators_are_asked_about_pairs_that_show_the_same(task, monkeypat
     assert any(not torch.allclose(made, real, atol=5e-2) for made, real in first[:3])
 
 
-def test_each_loss_trains_its_own_nets(task):
+def test_losses_train_their_own_nets_only(task):
     for loss in task.losses(0, 1.0, np.random.default_rng(0)):
         for net in (task.net, *task.discriminators.values()):
             net.zero_grad(set_to_none=True)
@@ -322,7 +322,7 @@ def test_each_loss_trains_its_own_nets(task):
 
 
 @pytest.mark.parametrize("directions", cyclegan.DIRECTIONS)
-def test_one_direction_may_be_learned_alone(directions):
+def test_task_one_direction_trains_that_net_only(directions):
     task = a_task(flat(DARK, 0), flat(LIGHT, 1), ways=directions)
     assert set(task.discriminators["critic"]) == {directions}
     _, loss = task.losses(0, 1.0, np.random.default_rng(0))
@@ -343,7 +343,7 @@ class Scrambling(nn.Module):
         return torch.cat((first + self.deviation * torch.randn_like(first), second))
 
 
-def test_paintings_keep_what_photographs_show_but_not_the_other_way_round(task, monkeypatch):
+def test_content_loss_applies_to_paintings_only(task, monkeypatch):
     """A painting has dabs that no photograph needs to have."""
     monkeypatch.setattr(task, "_recoloured", lambda pictures, direction: pictures)
     stand_in(task, photograph=0.3, kind=Scrambling)
@@ -352,14 +352,14 @@ def test_paintings_keep_what_photographs_show_but_not_the_other_way_round(task, 
     assert terms(task)[1]["content"] > 0.1
 
 
-def test_a_run_may_go_on_from_a_pair_that_is_there():
+def test_task_start_loads_embedded_pair():
     task = a_task(flat(DARK, 0), flat(LIGHT, 1), start="ukiyoe")
     state = load_file(weights_folder() / "cyclegan_ukiyoe.safetensors")
     for name, value in task.net.state_dict().items():
         assert torch.equal(value, state[name].float()), name
 
 
-def test_scores_and_sheet(task):
+def test_task_scores_and_sheet(task):
     stand_in(task)
     with torch.no_grad():
         scores = task.score(task.net)
@@ -414,12 +414,12 @@ def repaint(ctx, **parameters):
     return last.images[0] - content, last.metrics
 
 
-def test_who_changes_nothing_has_no_cycle_error():
+def test_cycle_error_unchanged_picture_is_zero():
     change, metrics = repaint(Lent(paint=0.0, photograph=0.0), brush=1)
     assert not change.any() and metrics == {"cycle_error": 0.0}
 
 
-def test_the_cycle_error_is_that_of_the_way_back():
+def test_cycle_error_measures_way_back():
     change, metrics = repaint(Lent(paint=0.1, photograph=-0.1), brush=1)
     np.testing.assert_allclose(change, 0.1, atol=1e-6)
     assert metrics["cycle_error"] == pytest.approx(0, abs=1e-6)
@@ -428,7 +428,7 @@ def test_the_cycle_error_is_that_of_the_way_back():
     assert metrics["cycle_error"] == pytest.approx(0.07, abs=1e-5)
 
 
-def test_directions_and_painters_use_their_own_nets():
+def test_direction_and_painter_choose_net():
     ctx = Lent(paint=0.1, photograph=-0.05)
     change, metrics = repaint(ctx, direction="photograph", painter="ukiyoe", brush=1)
     np.testing.assert_allclose(change, -0.05, atol=1e-6)
@@ -441,7 +441,7 @@ def test_directions_and_painters_use_their_own_nets():
 
 
 @pytest.mark.parametrize("direction", ["painting", "photograph"])
-def test_a_larger_brush_repaints_a_smaller_picture(direction):
+def test_brush_larger_repaints_smaller_picture(direction):
     fine, coarse = (Lent(paint=0.1, photograph=0.1) for _ in range(2))
     repaint(fine, brush=1, direction=direction)
     change, metrics = repaint(coarse, brush=4, direction=direction)
@@ -464,7 +464,7 @@ def stylized(photograph, **parameters):
 
 @pytest.mark.parametrize("painter", ["impressionism", "ukiyoe"])
 @pytest.mark.parametrize("direction", ["painting", "photograph"])
-def test_both_backends_paint_the_same(photograph, painter, direction):
+def test_backends_agree(photograph, painter, direction):
     asked = {"painter": painter, "direction": direction}
     one, other = (stylized(photograph, backend=name, **asked) for name in ("onnx", "torch"))
     assert np.abs(one.array - other.array).max() < 2 / 255
@@ -474,7 +474,7 @@ def test_both_backends_paint_the_same(photograph, painter, direction):
 
 
 @pytest.mark.parametrize("painter", ["impressionism", "ukiyoe"])
-def test_the_way_back_leads_back(photograph, painter):
+def test_trained_way_back_returns_near_content(photograph, painter):
     """What is painted differs from the photograph by more than what comes back."""
     found = stylized(photograph, painter=painter)
     change = float(np.abs(found.array - photograph).mean())
@@ -482,7 +482,7 @@ def test_the_way_back_leads_back(photograph, painter):
     assert found.metrics["cycle_error"] < 0.8 * change
 
 
-def test_the_seed_decides_the_marks(photograph):
+def test_seed_decides_marks(photograph):
     one, again, other = (stylized(photograph, seed=seed) for seed in (0, 0, 1))
     assert np.array_equal(one.array, again.array)
     assert np.abs(one.array - other.array).mean() > 1e-3

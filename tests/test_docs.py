@@ -71,7 +71,7 @@ COMMANDS = [
 ]
 
 
-def test_the_commands_of_the_documentation_run(
+def test_commands_of_usage_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In their order, since one takes up the recipe of another's picture."""
@@ -105,7 +105,7 @@ def test_the_commands_of_the_documentation_run(
     assert served == [("0.0.0.0", 8000, False, ("user", "password"))]
 
 
-def test_pictures_from_nothing_are_made_as_documented(
+def test_commands_of_generators_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its commands in their order, since one takes up the texture of another; then its Python."""
@@ -132,20 +132,20 @@ def test_pictures_from_nothing_are_made_as_documented(
         assert painted.size == (64, 48)
 
 
-def test_the_python_example_of_the_readme_runs(folder: Path) -> None:
+def test_python_example_of_readme_runs(folder: Path) -> None:
     exec(quick(block(section(README, "Without the page"), "python")), {})
     with Image.open(folder / "picture.png") as picture:
         assert picture.size == (64, 48)
 
 
-def test_the_python_example_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_example_of_usage_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     exec(quick(block(section(USAGE, "In Python"), "python")), {})
     with Image.open(folder / "picture.png") as picture:
         assert picture.size == (64, 48)
     assert "gatys" in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_the_http_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_http_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gradio
 
     from styleplug.ui import page
@@ -173,7 +173,7 @@ def free_port() -> int:
         return port
 
 
-def test_the_plug_in_of_the_manual_is_a_command(folder: Path) -> None:
+def test_plugin_of_manual_becomes_command(folder: Path) -> None:
     """The file and the entry point, installed as pip would and used as a user would."""
     site = folder / "site"
     info = site / "styleplug_posterise-1.0.dist-info"
@@ -206,13 +206,13 @@ def test_the_plug_in_of_the_manual_is_a_command(folder: Path) -> None:
         assert set(np.unique(np.asarray(picture))) == {0, 255}
 
 
-def test_the_page_of_methods_is_fresh() -> None:
+def test_methods_page_is_fresh() -> None:
     written = (HOUSE / "docs" / "methods.md").read_text(encoding="utf-8")
     rendered = runpy.run_path(str(HOUSE / "docs" / "generate.py"))["render"]()
     assert written == rendered, "run `make docs`"
 
 
-def test_every_method_of_ours_is_explained() -> None:
+def test_methods_have_complete_explanations() -> None:
     from styleplug.methods import discover
 
     for id, method in discover().methods.items():
@@ -225,13 +225,13 @@ def test_every_method_of_ours_is_explained() -> None:
         assert len(named) >= 3, f"{id}: two strips and a sheet"
 
 
-def test_a_method_without_an_explanation_has_an_empty_one() -> None:
+def test_method_without_explanation_has_empty_one() -> None:
     there: dict[str, Any] = {}
     exec(block(section(PLUGINS, "A generator"), "python"), there)
     assert there["METHOD"].explanation() == ""
 
 
-def test_every_strip_is_shown() -> None:
+def test_strips_all_shown() -> None:
     code = (HOUSE / "docs" / "strips.py").read_text(encoding="utf-8")
     strips = set(re.findall(r'^    "([\w-]+)": Strip\(', code, re.MULTILINE))
     shown = set(
@@ -245,7 +245,7 @@ def test_every_strip_is_shown() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(HOUSE).as_posix())
-def test_what_a_page_refers_to_exists(page: Path) -> None:
+def test_links_lead_to_existing_files(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     linked = [
         target
@@ -263,7 +263,7 @@ def test_what_a_page_refers_to_exists(page: Path) -> None:
     assert not missing
 
 
-def test_the_front_matter_is_a_space() -> None:
+def test_readme_front_matter_is_valid_space() -> None:
     front = dict(re.findall(r"^(\w+): (.+)$", README.split("---")[1], re.MULTILINE))
     assert front["sdk"] == "gradio"
     assert (HOUSE / front["app_file"]).is_file()
@@ -275,7 +275,7 @@ def test_the_front_matter_is_a_space() -> None:
     assert front["sdk_version"].startswith(lowest[1]), "the version that requirements.txt admits"
 
 
-def test_the_generator_of_the_manual_works(calibration: Any) -> None:
+def test_generator_of_manual_runs(calibration: Any) -> None:
     from styleplug.core.recipe import Recipe
     from styleplug.engine import Engine
     from styleplug.methods import Catalogue, admit

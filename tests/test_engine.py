@@ -52,7 +52,7 @@ def last(frames):
 # What a run yields
 
 
-def test_one_final_frame_the_last_with_a_full_report(engine, photo):
+def test_run_one_final_frame_with_report(engine, photo):
     frames = list(engine.run(recipe(), {"content": [photo]}))
     assert [frame.final for frame in frames] == [False] * (len(frames) - 1) + [True]
     assert [frame.step for frame in frames if frame.images] == [1, 2, 3, 4]
@@ -66,20 +66,20 @@ def test_one_final_frame_the_last_with_a_full_report(engine, photo):
     assert report.recipe.parameters == {"steps": 4, "noise": 0.1}
 
 
-def test_the_report_names_what_really_computed(engine, photo, painting):
+def test_report_names_backend_used(engine, photo, painting):
     report = last(engine.run(recipe("descent"), {"content": [photo], "style": [painting]})).report
     assert report.provider == "fake"
     assert report.weights == ({"file": "encoder", "sha256": "", "source": "fake"},)
     assert any("no learned weights" in note for note in report.notes)
 
 
-def test_descent_descends(engine, photo, painting):
+def test_run_metrics_fall(engine, photo, painting):
     frames = engine.run(recipe("descent"), {"content": [photo], "style": [painting]})
     losses = [frame.metrics["style"] for frame in frames if frame.images]
     assert losses == sorted(losses, reverse=True) and losses[-1] < 0.9 * losses[0]
 
 
-def test_same_seed_same_picture(engine, photo):
+def test_run_same_seed_same_picture(engine, photo):
     pictures = [
         last(engine.run(recipe(seed=seed), {"content": [photo]})).images[0] for seed in (1, 1, 2)
     ]
@@ -87,7 +87,7 @@ def test_same_seed_same_picture(engine, photo):
     assert not np.array_equal(pictures[0], pictures[2])
 
 
-def test_the_completed_recipe_gives_the_same_picture(engine, photo):
+def test_run_completed_recipe_same_picture(engine, photo):
     asked = recipe(seed=5, parameters={"noise": 0.3}, finish=Finish(strength=0.5))
     first = last(engine.run(asked, {"content": [photo]}))
     again = Recipe.from_json(first.report.recipe.to_json())
@@ -97,7 +97,7 @@ def test_the_completed_recipe_gives_the_same_picture(engine, photo):
     assert not any("recipe" in note for note in second.report.notes)
 
 
-def test_finish_is_applied_and_alpha_carried(engine, photo):
+def test_run_applies_finish_and_keeps_alpha(engine, photo):
     alpha = np.linspace(0, 1, photo.width, dtype=np.float32)[None].repeat(photo.height, 0)
     content = Picture(photo.pixels, alpha)
     image = last(engine.run(recipe(size=90), {"content": [content]})).images[0]
@@ -107,7 +107,7 @@ def test_finish_is_applied_and_alpha_carried(engine, photo):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (7, 301), (33, 65)])
-def test_any_shape_reaches_the_method_workable_and_comes_back(shape, engine, catalogue):
+def test_run_any_shape_of_content(shape, engine, catalogue):
     final = last(engine.run(recipe(size=64), {"content": [make_photo(*shape)]}))
     seen = catalogue.get("sample").seen[0]["content"][0]
     assert min(seen.shape[:2]) >= MIN_SIDE and max(seen.shape[:2]) == 64
@@ -117,7 +117,7 @@ def test_any_shape_reaches_the_method_workable_and_comes_back(shape, engine, cat
     assert height == max(1, round(64 * shape[1] / max(shape)))
 
 
-def test_other_slots_are_only_made_smaller(engine, catalogue):
+def test_run_other_slots_only_reduced(engine, catalogue):
     small, large = make_photo(40, 20), make_photo(1000, 500)
     images = {"content": [small], "style": [small, large]}
     method = catalogue.get("descent")
@@ -140,14 +140,14 @@ def test_other_slots_are_only_made_smaller(engine, catalogue):
         ("sampel", {"content": 1}, ["'sampel'", "did you mean 'sample'", "descent"]),
     ],
 )
-def test_wrong_pictures_are_refused_before_anything_runs(method, slots, words, engine, photo):
+def test_run_wrong_pictures_refused(method, slots, words, engine, photo):
     with pytest.raises(UsageError) as caught:
         engine.run(recipe(method), {slot: [photo] * count for slot, count in slots.items()})
     assert all(word in str(caught.value) for word in words)
 
 
 @pytest.mark.parametrize("bad", [{"steps": 0}, {"noise": math.nan}, {"stepz": 1}])
-def test_wrong_parameters_are_refused_before_anything_runs(bad, engine, photo):
+def test_run_wrong_parameters_refused(bad, engine, photo):
     with pytest.raises(BadParameter, match=next(iter(bad))):
         engine.run(recipe(parameters=bad), {"content": [photo]})
     with pytest.raises(BadParameter):
@@ -157,7 +157,7 @@ def test_wrong_parameters_are_refused_before_anything_runs(bad, engine, photo):
 # Stop
 
 
-def test_stop_within_one_step_keeps_the_picture(engine, catalogue, photo):
+def test_stop_within_one_step_keeps_picture(engine, catalogue, photo):
     stop = threading.Event()
     frames = engine.run(recipe(parameters={"steps": 50}), {"content": [photo]}, stop)
     while not (shown := next(frames)).images:
@@ -170,14 +170,14 @@ def test_stop_within_one_step_keeps_the_picture(engine, catalogue, photo):
     assert catalogue.get("sample").closed == 1
 
 
-def test_stop_before_a_picture_is_an_error(engine, photo):
+def test_stop_before_picture_raises_cancelled(engine, photo):
     stop = threading.Event()
     stop.set()
     with pytest.raises(Cancelled):
         list(engine.run(recipe(), {"content": [photo]}, stop))
 
 
-def test_stop_is_heard_even_if_the_method_never_checks(photo, calibration):
+def test_stop_without_checks_of_method(photo, calibration):
     class Deaf(Sample):
         def run(self, images, params, ctx):
             for step in range(1, 50):
@@ -191,7 +191,7 @@ def test_stop_is_heard_even_if_the_method_never_checks(photo, calibration):
     assert frame.final and frame.report.cancelled and frame.step == 3
 
 
-def test_stop_is_heard_between_calls_of_a_net(photo, painting, calibration):
+def test_stop_between_calls_of_net(photo, painting, calibration):
     stop, calls = threading.Event(), []
 
     class Busy(Descent):
@@ -209,7 +209,7 @@ def test_stop_is_heard_between_calls_of_a_net(photo, painting, calibration):
     assert final.report.cancelled and len(calls) == 5
 
 
-def test_stop_during_a_download(photo, painting, calibration, monkeypatch):
+def test_stop_during_download(photo, painting, calibration, monkeypatch):
     monkeypatch.setattr(FakeBackend, "needs_weights", True)
     stop = threading.Event()
     engine = hosting(Descent(), calibration, StubStore())
@@ -220,7 +220,7 @@ def test_stop_during_a_download(photo, painting, calibration, monkeypatch):
         next(frames)
 
 
-def test_closing_ends_the_method_and_gives_its_nets_back(engine, photo, painting, catalogue):
+def test_close_ends_method_and_returns_nets(engine, photo, painting, catalogue):
     frames = engine.run(recipe("descent"), {"content": [photo], "style": [painting]})
     while not next(frames).images:
         pass
@@ -231,7 +231,7 @@ def test_closing_ends_the_method_and_gives_its_nets_back(engine, photo, painting
     assert not [t for t in threading.enumerate() if t.name == "memory-watch"]
 
 
-def test_closing_closes_a_method_that_somebody_else_holds(photo, calibration):
+def test_close_closes_generator_held_elsewhere(photo, calibration):
     class Kept(Sample):
         def run(self, images, params, ctx):
             self.mine = super().run(images, params, ctx)
@@ -245,7 +245,7 @@ def test_closing_closes_a_method_that_somebody_else_holds(photo, calibration):
     assert method.closed == 1
 
 
-def test_the_end_of_a_run_looks_for_no_more_garbage_than_its_own(engine, photo, monkeypatch):
+def test_run_end_collects_young_garbage_only(engine, photo, monkeypatch):
     """All modules and the page are older, and looking through them takes longer than many runs."""
     oldest = []
     monkeypatch.setattr(gc, "collect", lambda generation=2: oldest.append(generation))
@@ -253,7 +253,7 @@ def test_the_end_of_a_run_looks_for_no_more_garbage_than_its_own(engine, photo, 
     assert set(oldest) == {1}
 
 
-def test_closing_frees_the_pictures(engine, photo, catalogue):
+def test_close_frees_pictures(engine, photo, catalogue):
     import weakref
 
     method = catalogue.get("sample")
@@ -268,7 +268,7 @@ def test_closing_frees_the_pictures(engine, photo, catalogue):
     assert held() is None and method.closed == 1
 
 
-def test_visitors_do_not_stop_each_other(engine, photo):
+def test_stop_is_per_visitor(engine, photo):
     mine, other = threading.Event(), threading.Event()
     first = engine.run(recipe(), {"content": [photo]}, mine)
     second = engine.run(recipe(), {"content": [photo]}, other)
@@ -283,7 +283,7 @@ def test_visitors_do_not_stop_each_other(engine, photo):
 
 
 @pytest.mark.parametrize("error", [OutOfMemory, MemoryError])
-def test_short_memory_steps_down_once_and_says_so(error, photo, calibration):
+def test_memory_short_steps_down_once(error, photo, calibration):
     method = Hungry()
     method.error = error
     frames = list(hosting(method, calibration).run(recipe("hungry", 140), {"content": [photo]}))
@@ -293,19 +293,19 @@ def test_short_memory_steps_down_once_and_says_so(error, photo, calibration):
     assert any("98 px" in frame.note for frame in frames[:-1])
 
 
-def test_short_memory_twice_is_a_clear_error(photo, calibration):
+def test_memory_short_twice_raises(photo, calibration):
     with pytest.raises(OutOfMemory, match=r"200 px, nor for 140 px .*choose a smaller size"):
         list(hosting(Hungry(), calibration).run(recipe("hungry", 200), {"content": [photo]}))
 
 
-def test_smallest_size_cannot_step_down(photo, calibration):
+def test_memory_short_at_smallest_size_raises(photo, calibration):
     method = Hungry()
     method.most = 10
     with pytest.raises(OutOfMemory, match=r"memory for 64 px \(.*a smaller size would not help"):
         list(hosting(method, calibration).run(recipe("hungry", 64), {"content": [photo]}))
 
 
-def test_short_memory_closes_idle_nets(engine, photo, painting):
+def test_memory_short_closes_idle_nets(engine, photo, painting):
     list(engine.run(recipe("descent"), {"content": [photo], "style": [painting]}))
     assert engine._shared.cache._entries
     list(engine.run(recipe("hungry", 140), {"content": [photo]}))
@@ -368,14 +368,14 @@ def _fails(error):
         (_fails(SystemExit(3)), "failed after step 1: SystemExit: 3"),
     ],
 )
-def test_broken_contract_is_the_methods_fault(frames, words, photo, calibration):
+def test_method_broken_contract_named(frames, words, photo, calibration):
     engine = hosting(Misbehaving(frames), calibration)
     with pytest.raises(MethodError, match=words) as caught:
         list(engine.run(recipe(), {"content": [photo]}))
     assert "'sample'" in str(caught.value)
 
 
-def test_the_cause_is_chained_and_the_pictures_so_far_were_yielded(photo, calibration):
+def test_method_error_keeps_cause_and_pictures(photo, calibration):
     engine, boom = hosting(Misbehaving(_fails(KeyError("x"))), calibration), []
     with pytest.raises(MethodError) as caught:
         for frame in engine.run(recipe(), {"content": [photo]}):
@@ -383,13 +383,13 @@ def test_the_cause_is_chained_and_the_pictures_so_far_were_yielded(photo, calibr
     assert isinstance(caught.value.__cause__, KeyError) and len(boom) == 1
 
 
-def test_errors_of_ours_pass_unchanged(photo, calibration):
+def test_method_own_errors_pass(photo, calibration):
     engine = hosting(Misbehaving(_fails(BadParameter("two shares for one style"))), calibration)
     with pytest.raises(BadParameter, match="two shares"):
         list(engine.run(recipe(), {"content": [photo]}))
 
 
-def test_a_net_that_was_not_declared(photo, calibration):
+def test_method_undeclared_net_refused(photo, calibration):
     class Greedy(Sample):
         def run(self, images, params, ctx):
             yield Frame(0, 0, (images["content"][0],), final=bool(ctx.net("secret", "gram")))
@@ -398,13 +398,13 @@ def test_a_net_that_was_not_declared(photo, calibration):
         list(hosting(Greedy(), calibration).run(recipe(), {"content": [photo]}))
 
 
-def test_rounding_outside_the_range_is_clipped(photo, calibration):
+def test_method_rounding_clipped(photo, calibration):
     engine = hosting(Misbehaving(_with(images=(np.full((43, 64, 3), 1.0005),))), calibration)
     image = last(engine.run(recipe(), {"content": [photo]})).images[0]
     assert image.dtype == np.float32 and image.max() == 1
 
 
-def test_a_generator_of_pictures_needs_no_input(calibration):
+def test_method_without_input(calibration):
     class Dream(Sample):
         inputs = ()
 
@@ -424,7 +424,7 @@ def test_a_generator_of_pictures_needs_no_input(calibration):
 # Weights, versions
 
 
-def test_notes_of_store_and_recipe_reach_the_visitor(photo, painting, calibration, monkeypatch):
+def test_notes_of_store_and_recipe_reach_report(photo, painting, calibration, monkeypatch):
     monkeypatch.setattr(FakeBackend, "needs_weights", True)
     engine = hosting(Descent(), calibration, StubStore("the Hub is down: embedded instead"))
     images = {"content": [photo], "style": [painting]}
@@ -445,7 +445,7 @@ def test_notes_of_store_and_recipe_reach_the_visitor(photo, painting, calibratio
     assert not any("recipe" in note for note in again)
 
 
-def test_backend_that_is_not_installed(engine, photo, monkeypatch):
+def test_backend_not_installed_named(engine, photo, monkeypatch):
     def refuse(name, device):
         raise BackendError("get it by `pip install torch`")
 
@@ -496,7 +496,7 @@ def never() -> None:
     pass
 
 
-def test_a_net_is_loaded_once_and_called_by_one_run_at_a_time(tmp_path):
+def test_net_cache_loads_once_calls_one_at_a_time(tmp_path):
     backend, cache, file = Counting(), NetCache(), weight(tmp_path, "a")
     picture = np.zeros((1, 3, 8, 8), np.float32)
 
@@ -514,7 +514,7 @@ def test_a_net_is_loaded_once_and_called_by_one_run_at_a_time(tmp_path):
     assert backend.loaded == ["a"] and backend.most == 1 and not backend.closed
 
 
-def test_the_nets_used_longest_ago_are_closed_but_never_in_use(tmp_path):
+def test_net_cache_closes_oldest_idle(tmp_path):
     backend, cache = Counting(), NetCache(limit=250)
     files = {name: weight(tmp_path, name) for name in "abcd"}
     borrowed = {name: cache.borrow(backend, files[name], "describe", never) for name in "abc"}
@@ -532,7 +532,7 @@ def test_the_nets_used_longest_ago_are_closed_but_never_in_use(tmp_path):
     assert backend.closed == ["b", "c", "a", "d"]
 
 
-def test_a_net_that_does_not_load_is_tried_again(tmp_path):
+def test_net_cache_failed_load_tried_again(tmp_path):
     backend, cache, file = Counting(), NetCache(), weight(tmp_path, "a")
     for _ in range(2):
         with pytest.raises(BackendError, match="does not fit"):
@@ -540,7 +540,7 @@ def test_a_net_that_does_not_load_is_tried_again(tmp_path):
     assert len(backend.loaded) == 2 and not cache._entries
 
 
-def test_waiting_for_a_net_hears_stop(tmp_path):
+def test_net_cache_waiting_hears_stop(tmp_path):
     backend, cache, file = Counting(), NetCache(), weight(tmp_path, "a")
     first = cache.borrow(backend, file, "describe", never)
     stop = threading.Event()
@@ -559,7 +559,7 @@ def test_waiting_for_a_net_hears_stop(tmp_path):
 # Plans
 
 
-def test_a_plan_learns_from_runs(engine, photo, calibration):
+def test_plan_learns_from_runs(engine, photo, calibration):
     asked, sizes = recipe(size=256, parameters={"steps": 10}), {"content": [(90, 60)]}
     guess = engine.plan(asked, sizes)
     assert "rough estimate" in guess.note and (guess.width, guess.height) == (256, 171)
@@ -571,7 +571,7 @@ def test_a_plan_learns_from_runs(engine, photo, calibration):
     assert again.plan(asked, sizes).seconds == learnt.seconds
 
 
-def test_a_stopped_run_teaches_nothing(engine, photo):
+def test_plan_ignores_stopped_runs(engine, photo):
     stop = threading.Event()
     frames = engine.run(recipe(), {"content": [photo]}, stop)
     while not next(frames).images:
@@ -581,14 +581,14 @@ def test_a_stopped_run_teaches_nothing(engine, photo):
     assert "rough estimate" in engine.plan(recipe(), {"content": [(9, 9)]}).note
 
 
-def test_a_consumers_dawdling_is_not_the_methods(engine, photo):
+def test_plan_ignores_slow_consumer(engine, photo):
     asked, sizes = recipe(), {"content": [(90, 60)]}
     for _ in engine.run(asked, {"content": [photo]}):
         time.sleep(0.1)
     assert engine.plan(asked, sizes).seconds < 0.3
 
 
-def test_loading_nets_is_not_the_methods_time(photo, painting, calibration, monkeypatch):
+def test_plan_ignores_loading_of_nets(photo, painting, calibration, monkeypatch):
     load = FakeBackend.load
 
     def slow(self, file, function):
@@ -602,7 +602,7 @@ def test_loading_nets_is_not_the_methods_time(photo, painting, calibration, monk
     assert report.seconds > 0.6 and planned.seconds < 0.3
 
 
-def test_plan_follows_size_and_waits_for_its_picture(engine):
+def test_plan_follows_size_and_waits_for_picture(engine):
     small, large = (engine.plan(recipe(size=s), {"content": [(90, 60)]}) for s in (256, 512))
     assert large.seconds == pytest.approx(4 * small.seconds, rel=0.02)
     assert large.added_mb > small.added_mb
@@ -610,7 +610,7 @@ def test_plan_follows_size_and_waits_for_its_picture(engine):
     assert waiting.seconds is None and waiting.width == 0 and CONTENT.label in waiting.note
 
 
-def test_plan_is_quick_and_imports_nothing(engine):
+def test_plan_is_quick(engine):
     asked = recipe(backend="auto")
     engine.plan(asked, {"content": [(90, 60)]})
     started = time.perf_counter()
@@ -629,13 +629,13 @@ def test_plan_is_quick_and_imports_nothing(engine):
         ([(100, 50)], 1, 0.5),
     ],
 )
-def test_time_follows_the_work_beyond_what_any_run_takes(seen, work, expected):
+def test_plan_seconds_follow_work(seen, work, expected):
     kind = plan.Kind("fake", "cpu", "sample", ())
     runs = [plan.Observation(1.0, *one, 1.0) for one in seen]
     assert plan.seconds(kind, runs, work) == pytest.approx(expected, rel=0.01)
 
 
-def test_processes_learn_from_each_other(tmp_path):
+def test_calibration_shared_by_processes(tmp_path):
     path, kind = tmp_path / "calibration.json", plan.Kind("fake", "cpu", "sample", ())
     page, command = plan.Calibration(path), plan.Calibration(path)
     seen = [plan.Observation(1, 1, took, 1) for took in (1, 2, 3)]
@@ -649,7 +649,7 @@ def test_processes_learn_from_each_other(tmp_path):
     "content",
     [b"", b"{", b"[]", b"null", b'{"a": 3}', b'{"a": ["d", [{"megapixels": -1}]]}', b"\xff"],
 )
-def test_a_damaged_calibration_is_no_obstacle(content, tmp_path):
+def test_calibration_damaged_replaced(content, tmp_path):
     path, kind = tmp_path / "calibration.json", plan.Kind("fake", "cpu", "sample", ())
     path.write_bytes(content)
     calibration = plan.Calibration(path)
@@ -658,7 +658,7 @@ def test_a_damaged_calibration_is_no_obstacle(content, tmp_path):
     assert plan.Calibration(path).of(kind) == (plan.Observation(1, 2, 3, 4),)
 
 
-def test_a_calibration_that_cannot_be_written_is_kept_in_memory(tmp_path):
+def test_calibration_unwritable_kept_in_memory(tmp_path):
     (tmp_path / "file").write_text("")
     kind = plan.Kind("fake", "cpu", "sample", ())
     calibration = plan.Calibration(tmp_path / "file" / "calibration.json")
@@ -666,7 +666,7 @@ def test_a_calibration_that_cannot_be_written_is_kept_in_memory(tmp_path):
     assert calibration.of(kind) == (plan.Observation(1, 2, 3, 4),)
 
 
-def test_other_weights_forget_what_was_learnt(calibration):
+def test_calibration_other_weights_forget(calibration):
     kind = plan.Kind("fake", "cpu", "sample", ("encoder",))
     for digest, took in (("d1", 1), ("d1", 2), ("d2", 3)):
         calibration.observe(kind, digest, plan.Observation(1, 1, took, 1))
@@ -693,7 +693,7 @@ def test_other_weights_forget_what_was_learnt(calibration):
         ("explanation", None, "explanation gives None; expected text"),
     ],
 )
-def test_every_answer_of_a_method_is_looked_at(asked, given, words, photo, calibration):
+def test_guard_checks_every_answer(asked, given, words, photo, calibration):
     """One that is amiss ends the run with an error that names the method and the answer."""
 
     def answer(self, *_):
@@ -713,14 +713,14 @@ def test_every_answer_of_a_method_is_looked_at(asked, given, words, photo, calib
         everything()
 
 
-def test_no_call_is_left_unguarded():
+def test_guard_covers_every_call():
     assert {name for name in vars(Method) if not name.startswith("_")} <= {
         *vars(Guarded),
         *Method.__annotations__,
     }
 
 
-def test_a_validator_of_a_method_may_fail(photo, calibration):
+def test_guard_failing_validator_named(photo, calibration):
     class Picky(SampleParams):
         @field_validator("steps")
         @classmethod

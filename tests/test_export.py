@@ -37,7 +37,7 @@ def resized(value, axes):
 
 
 @pytest.mark.parametrize(("arch", "file", "function"), LISTED)
-def test_a_graph_agrees_with_torch_at_a_size_it_was_not_traced_at(arch, file, function):
+def test_graph_equals_torch_at_other_size(arch, file, function):
     weights = Store().file((Embedded(arch, file),))
     torch.manual_seed(5)
     net = architecture(arch).build().requires_grad_(False)
@@ -61,7 +61,7 @@ def test_a_graph_agrees_with_torch_at_a_size_it_was_not_traced_at(arch, file, fu
         assert np.abs(theirs - ours).max() <= 1e-3 * max(1.0, np.abs(ours).max()), name
 
 
-def test_every_function_of_every_architecture_has_its_graph():
+def test_graphs_complete():
     wanted = {
         graph_file(arch, function)
         for arch in ARCHITECTURES
@@ -112,7 +112,7 @@ def toy(monkeypatch, tmp_path):
     return export.export("toy", "apply", tmp_path)
 
 
-def test_weights_stay_outside_under_the_names_of_the_file(toy):
+def test_graph_weights_stay_outside(toy):
     file, needed = toy
     assert set(needed) == {"conv.weight", "conv.bias", "offset"}
     model = onnx.load_model(file, load_external_data=False)
@@ -121,7 +121,7 @@ def test_weights_stay_outside_under_the_names_of_the_file(toy):
     assert "site-packages" not in text and ".py" not in text
 
 
-def test_weights_that_graphs_need_are_listed():
+def test_graph_weights_listed():
     for name in read_graphs(weights_folder()):
         file, needed = graph(name)
         model = onnx.load_model(file, load_external_data=False)
@@ -129,7 +129,7 @@ def test_weights_that_graphs_need_are_listed():
         assert list(needed) == wanted != []
 
 
-def test_a_graph_of_a_run_needs_nothing_beside_it(tmp_path):
+def test_graph_of_run_holds_weights(tmp_path):
     """Its weights are float16 inside, and it gives what torch gives of the same file."""
     import onnxruntime as ort
 

@@ -24,7 +24,7 @@ def given(rng, function, l1=0.3):
 
 
 @pytest.mark.parametrize("function", ["gram", "moments", "wasserstein"])
-def test_every_pixel_of_the_gradient_by_central_differences(function):
+def test_fake_gradient_equals_central_differences(function):
     net, arrays = FakeNet(FILE, function), given(np.random.default_rng(3), function)
 
     def loss(picture):
@@ -45,7 +45,7 @@ def test_every_pixel_of_the_gradient_by_central_differences(function):
     np.testing.assert_allclose(gradient.ravel(), slopes, rtol=1e-4, atol=1e-8)
 
 
-def test_wasserstein_of_gaussians_that_share_axes():
+def test_fake_wasserstein_shared_axes_equals_formula():
     """Then it is the distance of the means and of the deviations: here 0.1² and (0.3 - 0.2)²."""
     flat = np.zeros((1, 3, BLOCK, BLOCK))
     half = np.where(np.arange(BLOCK) % 2, 1.0, -1.0)
@@ -59,7 +59,7 @@ def test_wasserstein_of_gaussians_that_share_axes():
     assert found["style_losses"][0] == pytest.approx(0.1**2 + 0.1**2, rel=1e-2)
 
 
-def test_describe_gives_the_moments():
+def test_fake_describe_gives_moments():
     picture = np.random.default_rng(1).random((1, 3, 8, 8), np.float32)
     found = FakeNet(FILE, "describe")(picture=picture)
     flat = picture.reshape(3, -1)
@@ -78,19 +78,19 @@ def test_describe_gives_the_moments():
         ({"picture": np.zeros((8, 8, 3))}, r"got a picture of shape \(8, 8, 3\)"),
     ],
 )
-def test_wrong_arrays_are_told_from_right_ones(arrays, words):
+def test_fake_wrong_arrays_refused(arrays, words):
     with pytest.raises(BackendError, match=words):
         FakeNet(FILE, "describe")(**arrays)
 
 
-def test_content_of_another_size_is_refused():
+def test_fake_content_of_other_size_refused():
     arrays = given(np.random.default_rng(0), "gram")
     arrays["content_coarse"] = arrays["content_coarse"][:, :, :1]
     with pytest.raises(BackendError, match="compute the content features at the size"):
         FakeNet(FILE, "gram")(**arrays)
 
 
-def test_unknown_functions_and_closed_nets():
+def test_fake_unknown_function_or_closed_net_refused():
     backend = FakeBackend("cpu")
     with pytest.raises(BackendError, match="no function 'dream'; it has: describe, gram"):
         backend.load(FILE, "dream")
@@ -100,7 +100,7 @@ def test_unknown_functions_and_closed_nets():
         net(picture=np.zeros((1, 3, 8, 8)))
 
 
-def test_the_painter_gives_the_content_the_colours_of_the_style():
+def test_fake_painter_gives_style_colours():
     content, style = np.random.default_rng(0).random((2, 1, 3, 4 * BLOCK, 4 * BLOCK), np.float32)
     content, style = 0.4 + 0.1 * content, 0.3 + 0.4 * style
     described = FakeNet(FILE, "describe")(picture=style)

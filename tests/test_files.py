@@ -21,14 +21,14 @@ PNG = encode(np.zeros((4, 6, 3), np.float32), recipe="{}")
 @pytest.mark.parametrize(
     "address", ["https://a.example/b.png", "HTTP://a.example", "s3://a/b.png", "file:///b.png"]
 )
-def test_an_address_is_told_from_a_file(address: str) -> None:
+def test_read_address_refused(address: str) -> None:
     for source in (address, Path(address)):  # Path makes one slash of two
         for reader in (read, read_recipe):
             with pytest.raises(Exception, match="does not fetch pictures from the network"):
                 reader(source)
 
 
-def test_a_file_with_a_colon_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_file_with_colon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ab:").mkdir()
     (tmp_path / "ab:" / "c.png").write_bytes(PNG)
@@ -44,7 +44,7 @@ def piped(path: Path, data: bytes) -> threading.Thread:
     return writer
 
 
-def test_a_pipe_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_pipe_to_end_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = piped(tmp_path / "pipe", PNG)
     assert read(tmp_path / "pipe").width == 6
     writer.join()
@@ -59,7 +59,7 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 # What goes out --------------------------------------------------------------------------------
 
 
-def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
+def test_write_follows_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "far").mkdir()
     link = tmp_path / "link.png"
     for there in ("old.png", "new.png"):
@@ -75,7 +75,7 @@ def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
-def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path, mode: int) -> None:
+def test_write_keeps_mode(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
     path.chmod(mode)
@@ -83,7 +83,7 @@ def test_a_file_that_is_replaced_keeps_its_mode(tmp_path: Path, mode: int) -> No
     assert path.stat().st_mode & 0o777 == mode and path.read_bytes() == b"data"
 
 
-def test_a_pipe_is_written_into(tmp_path: Path) -> None:
+def test_write_into_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     came: list[bytes] = []
     reader = threading.Thread(target=lambda: came.append((tmp_path / "pipe.png").read_bytes()))
@@ -93,7 +93,7 @@ def test_a_pipe_is_written_into(tmp_path: Path) -> None:
     assert came == [b"data"] and os.listdir(tmp_path) == ["pipe.png"]
 
 
-def test_a_name_that_is_too_long(tmp_path: Path) -> None:
+def test_write_name_too_long_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="the name is too long: choose a shorter one"):
         files.write_file(tmp_path / ("n" * 300), b"data")
     assert not os.listdir(tmp_path)

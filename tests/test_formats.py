@@ -25,7 +25,7 @@ RAMP = np.linspace(0, 1, 96, dtype=np.float32).reshape(8, 12)
 # AVIF and HEIC
 
 
-def test_avif() -> None:
+def test_avif_colours_and_alpha() -> None:
     data = saved(quarters((32, 16)), "AVIF", quality=95, subsampling="4:4:4")
     picture = read(data)
     assert (picture.width, picture.height, picture.alpha) == (32, 16, None)
@@ -37,7 +37,7 @@ def test_avif() -> None:
     assert alpha is not None and np.allclose(alpha, 0.2, atol=0.01)
 
 
-def test_heic_comes_upright(tmp_path: Path) -> None:
+def test_heic_upright(tmp_path: Path) -> None:
     (tmp_path / "phone").write_bytes(HEIC)
     picture = read(tmp_path / "phone")
     assert (picture.width, picture.height) == (32, 16) == measure(tmp_path / "phone")
@@ -45,20 +45,20 @@ def test_heic_comes_upright(tmp_path: Path) -> None:
         assert close(picture.pixels[y, x], colour, 5)
 
 
-def test_heic_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heic_without_package_names_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     with pytest.raises(BadImage, match=r'HEIC picture.*pip install "styleplug\[heic\]"'):
         read(HEIC)
 
 
 @pytest.mark.parametrize("byte", [0xD1, 0x80, 0xFF])
-def test_heic_that_would_kill_the_process(byte: int) -> None:
+def test_heic_damaged_refused(byte: int) -> None:
     at = HEIC.index(b"Exif") + 1  # the type of an item
     with pytest.raises(BadImage, match="damaged"):
         read(HEIC[:at] + bytes([byte]) + HEIC[at + 1 :])
 
 
-def test_brands_tell_avif_from_heic() -> None:
+def test_brands_unknown_or_damaged_refused() -> None:
     for brands, says in (
         (b"mif1\0\0\0\0heic", "damaged"),
         (b"crx \0\0\0\0isom", "expected one of"),
@@ -67,7 +67,7 @@ def test_brands_tell_avif_from_heic() -> None:
             read(struct.pack(">I", len(brands) + 8) + b"ftyp" + brands)
 
 
-def test_heads_are_enough_to_know_the_size(tmp_path: Path) -> None:
+def test_measure_reads_upright_size(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     for kind in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF"):
@@ -122,7 +122,7 @@ def tiff(
     return bytes(data)
 
 
-def test_the_maker_of_tiffs_makes_them_right() -> None:
+def test_tiff_byte_orders_and_planes() -> None:
     colour = np.array(quarters())
     for order in "<>":
         assert close(read(tiff(colour, order=order)).pixels[1, 14], GREEN)
@@ -147,7 +147,7 @@ def test_the_maker_of_tiffs_makes_them_right() -> None:
         ((RAMP * 4e9).astype(np.uint32), 4e9, "0 to 4e+09"),
     ],
 )
-def test_white_of_any_numbers(numbers: np.ndarray, white: float, says: str) -> None:
+def test_tiff_numbers_white_point(numbers: np.ndarray, white: float, says: str) -> None:
     picture = read(tiff(numbers))
     wanted = np.clip(numbers / white, 0, 1)
     np.testing.assert_allclose(picture.pixels[:, :, 1], wanted, atol=2e-6)
@@ -155,14 +155,14 @@ def test_white_of_any_numbers(numbers: np.ndarray, white: float, says: str) -> N
     assert says in "".join(picture.notes)
 
 
-def test_one_bright_place_makes_nothing_black() -> None:
+def test_tiff_numbers_one_bright_pixel() -> None:
     sun = RAMP.copy()
     sun.resize(64, 64)
     sun[3, 3] = 900
     assert read(tiff(sun)).pixels.mean() > sun.clip(0, 1).mean() - 1e-3
 
 
-def test_numbers_that_are_infinite() -> None:
+def test_tiff_numbers_not_finite_refused() -> None:
     for bad in (np.nan, np.inf, -np.inf):
         ramp = RAMP.copy()
         ramp[2, 2] = bad
@@ -171,7 +171,7 @@ def test_numbers_that_are_infinite() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
-def test_white_may_be_zero(kind: type[np.generic]) -> None:
+def test_tiff_white_is_zero(kind: type[np.generic]) -> None:
     most = 1 if kind is np.float32 else np.iinfo(kind).max
     stored = ((1 - RAMP) * most).astype(kind)
     pixels = read(tiff(stored, page0={262: 0})).pixels
@@ -195,7 +195,7 @@ DEFLATE = {256: 12, 257: 8, 258: 32, 259: 8, 278: 8, 279: PACKED.size, 339: 3}
         (tiff(np.zeros((4, 5), np.int8)), "8 bits with a sign"),
     ],
 )
-def test_what_pillow_reads_wrongly_is_refused(data: bytes, says: str) -> None:
+def test_tiff_unsupported_layout_refused(data: bytes, says: str) -> None:
     with pytest.raises(BadImage, match=f"{says}, which is not read; save it again"):
         read(data)
 
@@ -214,7 +214,7 @@ SMALL, LARGE = np.zeros((6, 8), np.uint8), np.array(quarters((32, 24)))
     ],
     ids=["second page", "old tag", "below the first", "said to be full"],
 )
-def test_the_full_page_is_taken(order: str, tags: dict[str, Any]) -> None:
+def test_tiff_full_page_read(order: str, tags: dict[str, Any]) -> None:
     picture = read(tiff(SMALL, LARGE, order=order, **tags))
     assert (picture.width, picture.height) == (32, 24)
     assert close(picture.pixels[2, 29], GREEN)
@@ -223,7 +223,7 @@ def test_the_full_page_is_taken(order: str, tags: dict[str, Any]) -> None:
     )
 
 
-def test_a_first_page_in_full_is_taken() -> None:
+def test_tiff_first_full_page_read() -> None:
     picture = read(tiff(LARGE, SMALL, page1={254: 1}))
     assert picture.width == 32 and not picture.notes
     assert read(tiff(LARGE, SMALL, page1={254: 1}, child=True)).width == 32
@@ -244,7 +244,7 @@ def test_a_first_page_in_full_is_taken() -> None:
     ],
     ids=["alone", "two", "colour filter array", "linear", "DNG"],
 )
-def test_no_preview_is_taken_for_the_picture(data: bytes, says: str) -> None:
+def test_tiff_preview_only_refused(data: bytes, says: str) -> None:
     with pytest.raises(BadImage, match=says):
         read(data)
 
@@ -297,7 +297,9 @@ def cicp(primaries: int, curve: int, full: int = 1) -> bytes:
         "cICP first", "television", "cICP before ICC", "PQ", "HLG", "narrow",
     ],
 )  # fmt: skip
-def test_what_a_png_says_of_its_greys(chunks: tuple[bytes, ...], wanted: np.ndarray | None) -> None:
+def test_png_gamma_profile_and_cicp_of_grey(
+    chunks: tuple[bytes, ...], wanted: np.ndarray | None
+) -> None:
     picture = read(grey_png(GREY, *chunks))
     pixels = picture.pixels
     assert np.ptp(pixels, axis=2).max() < 1e-3, "grey stays grey"
@@ -316,7 +318,7 @@ def colour_png(*chunks: bytes) -> bytes:
     return png(8, 8, *chunks, png_chunk(b"IDAT", zlib.compress(rows)), colour=2)
 
 
-def test_wide_primaries() -> None:
+def test_png_wide_primaries() -> None:
     # Display P3 of an sRGB colour, by the matrix of CSS Color 4
     to_p3 = np.array(
         [[0.822462, 0.177538, 0], [0.033194, 0.966806, 0], [0.017083, 0.072397, 0.910520]]
@@ -333,14 +335,14 @@ def test_wide_primaries() -> None:
         assert close(read(colour_png(png_chunk(b"cHRM", broken))).pixels[1, 1], RED)
 
 
-def test_colours_of_avif() -> None:
+def test_avif_linear_colours() -> None:
     data = bytearray(saved(Image.new("RGB", (8, 8), (100, 100, 100)), "AVIF", quality=100))
     at = data.index(b"colrnclx") + 8
     data[at : at + 4] = struct.pack(">HH", 1, 8)  # linear
     assert abs(read(bytes(data)).pixels.mean() - encoded(np.array(100 / 255))) < 0.01
 
 
-def test_a_png_may_have_a_large_profile() -> None:
+def test_png_large_profile_applied() -> None:
     # Pillow takes a megabyte; what follows a profile's tags is not looked at.
     large = swapped_profile() + np.random.default_rng(0).bytes(1_500_000)
     large = struct.pack(">I", len(large)) + large[4:]
@@ -357,7 +359,7 @@ def test_a_png_may_have_a_large_profile() -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}], ids=["baseline", "progressive"])
-def test_a_jpeg_that_lacks_its_end_mark_only(options: dict[str, bool]) -> None:
+def test_jpeg_without_end_mark_read(options: dict[str, bool]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (60, 70, 3), np.uint8)
     data = saved(Image.fromarray(noise), "JPEG", quality=90, **options)
     assert data.endswith(b"\xff\xd9")
@@ -376,7 +378,7 @@ def test_a_jpeg_that_lacks_its_end_mark_only(options: dict[str, bool]) -> None:
 # What is said of them
 
 
-def test_notes_reach_the_report(engine: Engine) -> None:
+def test_notes_of_picture_reach_report(engine: Engine) -> None:
     from styleplug.core.recipe import Recipe
 
     deep = read(tiff(RAMP * 1.5))
@@ -385,7 +387,7 @@ def test_notes_reach_the_report(engine: Engine) -> None:
     assert final.report is not None and deep.notes[0] in final.report.notes
 
 
-def test_remarks_of_libraries_stay_off_the_terminal(tmp_path: Path) -> None:
+def test_library_remarks_stay_off_terminal(tmp_path: Path) -> None:
     files = {
         "a.jpg": saved(quarters(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"),
         "b.png": colour_png(png_chunk(b"acTL", bytes(8))),

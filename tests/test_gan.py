@@ -110,7 +110,7 @@ def run(nets, decoder):
 # Nets
 
 
-def test_layers_keep_the_size_of_numbers():
+def test_layers_keep_scale():
     torch.manual_seed(0)
     layers = Dense(400, 300, 200).requires_grad_(False)
     assert 0.5 < float(layers(torch.randn(50, 400)).std()) < 2.5
@@ -120,7 +120,7 @@ def test_layers_keep_the_size_of_numbers():
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_nets_are_small_and_paint_what_they_say(arch, nets, pictures):
+def test_net_size_and_output_range(arch, nets, pictures):
     net = nets[arch]
     assert sum(value.numel() for value in net.state_dict().values()) <= 3_000_000
     torch.manual_seed(2)
@@ -131,7 +131,7 @@ def test_nets_are_small_and_paint_what_they_say(arch, nets, pictures):
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_a_layout_is_linear_in_its_style(arch, nets):
+def test_layout_linear_in_style(arch, nets):
     net = nets[arch]
     one, other = torch.randn(2, 1, len(net.basis))
     middle = (net.layout(one) + net.layout(other)) / 2
@@ -139,7 +139,7 @@ def test_a_layout_is_linear_in_its_style(arch, nets):
     assert float((net.paint_scaled(one) - net.layout(one)).abs().mean()) > 1e-3
 
 
-def test_dense_layers_alone_see_the_whole_layout(nets):
+def test_gan_painter_is_dense(nets):
     """There is no convolution, and what a corner shows changes what is painted in every other."""
     painter = nets["gan"].painter
     assert not [part for part in painter.modules() if isinstance(part, nn.Conv2d)]
@@ -154,7 +154,7 @@ def test_dense_layers_alone_see_the_whole_layout(nets):
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_a_seed_gives_its_pictures_however_many(arch, run):
+def test_seed_gives_same_pictures_for_any_count(arch, run):
     few, more, other = run(arch), run(arch, count=3), run(arch, seed=1)
     np.testing.assert_allclose(more[:2], few, atol=1e-5)
     assert few.min() >= 0 and few.max() <= 1
@@ -162,7 +162,7 @@ def test_a_seed_gives_its_pictures_however_many(arch, run):
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_truncation_draws_pictures_to_the_mean(arch, run, nets, pictures):
+def test_truncation_draws_to_mean(arch, run, nets, pictures):
     none, little, whole = (run(arch, truncation=t) for t in (0, 0.2, 1))
     mean = nets[arch].centre[[KINDS.index("female-noble")] if arch == "cgan" else [0]]
     expected = pictures(arch, mean)[0].permute(1, 2, 0).numpy()
@@ -171,7 +171,7 @@ def test_truncation_draws_pictures_to_the_mean(arch, run, nets, pictures):
 
 
 @pytest.mark.parametrize("arch", ["gan", "cgan"])
-def test_the_way_between_seeds_begins_and_ends_with_their_pictures(arch, run):
+def test_position_interpolates_between_seeds(arch, run):
     near, middle, far = (run(arch, seed=3, walk_to=5, position=p) for p in (0, 0.5, 1))
     np.testing.assert_allclose(near, run(arch, seed=3), atol=1e-5)
     np.testing.assert_allclose(far, run(arch, seed=5), atol=1e-4)
@@ -179,7 +179,7 @@ def test_the_way_between_seeds_begins_and_ends_with_their_pictures(arch, run):
     assert 0.1 * apart < np.abs(middle - near).mean() < 1.2 * apart
 
 
-def test_a_walk_goes_there_and_back(run):
+def test_walk_goes_there_and_back(run):
     film = run("gan", seed=3, walk_to=5, walk=12, count=1)
     assert len(film) == 12
     np.testing.assert_allclose(film[0], run("gan", seed=3)[0], atol=1e-5)
@@ -202,7 +202,7 @@ def test_classes_differ_and_mix(run):
     np.testing.assert_allclose(same, one, atol=1e-5)
 
 
-def test_other_weights_know_other_classes(run):
+def test_classes_of_other_weights(run):
     two = {"classes": ("forest", "sea")}
     with pytest.raises(BadParameter, match="female-noble.*forest, sea"):
         run("cgan", **two)
@@ -288,7 +288,7 @@ def step(task, number=1, seed=0):
     return found
 
 
-def test_each_loss_moves_its_own_net_and_no_other(task, classes):
+def test_losses_train_their_own_nets_only(task, classes):
     """First the painter alone is taught not to stray; then it has a discriminator, too."""
     found = step(task, number=0)
     assert set(found["styles"]) == {"styles", "styles r1"}
@@ -300,7 +300,7 @@ def test_each_loss_moves_its_own_net_and_no_other(task, classes):
 
 
 @pytest.mark.parametrize("name", ["styles", "canvases"])
-def test_discriminators_learn_to_tell(name, copied):
+def test_discriminators_learn(name, copied):
     task = copied("dcgan", batch=8)
     task.net.mapping.exit.bias.data += 0.5  # what is made is not yet like what is real
     task.net.painter.exit.bias.data += 0.1
@@ -317,7 +317,7 @@ def test_discriminators_learn_to_tell(name, copied):
     assert sum(losses[-2:]) < 0.75 * sum(losses[:2])
 
 
-def test_the_net_learns_to_fool(copied):
+def test_generator_learns_against_fixed_discriminators(copied):
     """Against discriminators that stay as they are, the loss of the generator falls."""
     task = copied("dcgan")
     optimiser = torch.optim.Adam(task.net.parameters(), 1e-3, task.betas)
@@ -335,7 +335,7 @@ def test_the_net_learns_to_fool(copied):
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_a_mapping_learns_from_what_is_painted_of_its_styles(arch, copied):
+def test_painter_loss_reaches_mapping(arch, copied):
     task = copied(arch)
     found = list(task._painter_losses(training.RECONSTRUCTION_STEPS, np.random.default_rng(0)))[-1]
     found.terms["painter"].backward()
@@ -343,7 +343,7 @@ def test_a_mapping_learns_from_what_is_painted_of_its_styles(arch, copied):
         assert any(bool(p.grad.any()) for p in part.parameters())
 
 
-def test_a_discriminator_of_layouts_sees_nothing_else_of_a_style(copied):
+def test_layout_discriminator_sees_layout_only(copied):
     net = copied("dcgan").net
     net.basis[5] = 0
     discriminator = LayoutDiscriminator(net, torch.randn(64, STYLE))
@@ -355,7 +355,7 @@ def test_a_discriminator_of_layouts_sees_nothing_else_of_a_style(copied):
     assert not torch.allclose(discriminator(seen), discriminator(style), atol=1e-3)
 
 
-def test_discriminators_are_told_the_class(classes, monkeypatch):
+def test_discriminators_get_class(classes, monkeypatch):
     """Of the pictures that were drawn; what is made is made of the same classes."""
     labels_if_any = []
     for name, method in (("styles", "forward"), ("canvases", "each")):
@@ -372,7 +372,7 @@ def test_discriminators_are_told_the_class(classes, monkeypatch):
 
 
 @pytest.mark.parametrize("arch", ["gan", "dcgan"])
-def test_a_net_that_is_there_learns_on_with_other_components(arch, datasets):
+def test_change_basis_keeps_pictures(arch, datasets):
     """What it makes of noise stays what it was, as nearly as the new ones can say it."""
     torch.manual_seed(0)
     net = architecture(arch).build()
@@ -397,7 +397,7 @@ def test_a_net_that_is_there_learns_on_with_other_components(arch, datasets):
 
 
 @pytest.mark.parametrize("arch", ["gan", "dcgan"])
-def test_a_task_starts_from_the_embedded_net(arch, datasets):
+def test_task_starts_from_embedded_net(arch, datasets):
     """Of another folder, so that layouts cannot be just what they were."""
     nets = {start: taught(arch, datasets, start=start).net for start in ("scratch", "embedded")}
     state = load_file(weights_folder() / f"{arch}.safetensors")
@@ -410,7 +410,7 @@ def test_a_task_starts_from_the_embedded_net(arch, datasets):
     torch.testing.assert_close(nets["embedded"].basis, nets["scratch"].basis)
 
 
-def test_dense_layers_are_apprentices_of_convolutions_first(datasets):
+def test_gan_distillation_then_adversarial(datasets):
     """They map noise as the other does, and learn what it paints; then the games begin."""
     task = taught("gan", datasets, start="dcgan", batch=8)
     state = load_file(weights_folder() / "dcgan.safetensors")
@@ -442,7 +442,7 @@ def test_dense_layers_are_apprentices_of_convolutions_first(datasets):
 
 
 @pytest.mark.parametrize("arch", ["gan", "dcgan"])
-def test_the_painter_learns_what_layouts_lack(arch, copied):
+def test_painter_learns_residual(arch, copied):
     """Of real styles, that is: what it adds brings them nearer to the pictures."""
     task = copied(arch, batch=8)
     optimiser = torch.optim.Adam(task.net.painter.parameters(), 1e-3)
@@ -457,7 +457,7 @@ def test_the_painter_learns_what_layouts_lack(arch, copied):
     assert losses[-1] < 0.8 * losses[0]
 
 
-def test_styles_are_what_pictures_have_of_components():
+def test_principal_components_project_pictures():
     torch.manual_seed(0)
     parts = torch.randn(200, 3) * torch.tensor([5.0, 2.0, 1.0])
     pictures = (parts @ torch.randn(3, 3 * 8 * 8)).view(200, 3, 8, 8) + 0.5
@@ -476,7 +476,7 @@ def test_styles_are_what_pictures_have_of_components():
     torch.testing.assert_close(found, pictures, atol=0.1, rtol=0)
 
 
-def test_a_task_begins_with_layouts_of_its_pictures(task, datasets):
+def test_task_layouts_fit_its_pictures(task, datasets):
     """Nine pictures and their mirror images have fewer directions than styles have numbers."""
     pictures = task.bank.draw(np.random.default_rng(3), 6)
     style = task.components.project(pictures)
@@ -486,7 +486,7 @@ def test_a_task_begins_with_layouts_of_its_pictures(task, datasets):
     assert float(error) < 0.6 * float(plain)
 
 
-def test_means_follow_the_styles_of_their_class(classes):
+def test_class_centres_follow_styles(classes):
     mean = classes.net.centre
     mean.zero_()
     labels = torch.tensor([0, 1, 1, 1])
@@ -498,7 +498,7 @@ def test_means_follow_the_styles_of_their_class(classes):
     assert not mean[2:].any()
 
 
-def test_classes_are_named_and_small_ones_drawn_more_often(classes):
+def test_classes_small_ones_drawn_more_often(classes):
     assert classes.classes == ("forest", "sea")
     rng = np.random.default_rng(0)
     numbers = np.concatenate([classes._balanced(rng, 4) for _ in range(1000)])
@@ -507,7 +507,7 @@ def test_classes_are_named_and_small_ones_drawn_more_often(classes):
     assert set(numbers) == set(range(9))
 
 
-def test_a_step_with_classes_scores_and_samples(classes):
+def test_task_with_classes_scores_and_samples(classes):
     found = step(classes, number=training.RECONSTRUCTION_STEPS + 1)
     assert np.isfinite([value for terms in found.values() for value in terms.values()]).all()
     with torch.no_grad():
@@ -517,7 +517,7 @@ def test_a_step_with_classes_scores_and_samples(classes):
 
 
 @pytest.mark.parametrize("arch", ["cgan", "classifier"])
-def test_classes_are_folders_of_which_there_must_be_two(arch, datasets):
+def test_classes_too_few_or_many_refused(arch, datasets):
     alone = Pictures.of(datasets.pictures.arrays, ["sea"] * 9)
     with pytest.raises(UsageError, match="one folder"):
         taught(arch, Datasets(alone, alone, alone, alone))
@@ -525,7 +525,7 @@ def test_classes_are_folders_of_which_there_must_be_two(arch, datasets):
         training.several(tuple(map(str, range(17))))
 
 
-def test_the_judge_learns(datasets):
+def test_classifier_learns(datasets):
     task = taught("classifier", datasets, batch=8)
     assert task.classes == ("forest", "sea")
     optimiser = torch.optim.Adam(task.net.parameters(), 2e-3)
@@ -556,12 +556,12 @@ def made(arch, **parameters):
 
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
 @pytest.mark.parametrize("arch", METHODS)
-def test_samples_are_those_that_somebody_looked_at(arch, backend):
+def test_golden_samples_unchanged(arch, backend):
     golden = read_picture(GOLDEN / f"{arch}.png").pixels
     assert np.abs(grid(made(arch, backend=backend)) - golden).mean() * 255 < 0.5
 
 
-def test_classes_are_recognised():
+def test_classes_recognised_by_classifier():
     """By a net that never saw a made picture; one in eight would be chance."""
     file = Store().file((Embedded("classifier", "classifier.safetensors"),))
     judge, right = choose("onnx", "cpu").load(file, "classify"), []

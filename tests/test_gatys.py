@@ -58,20 +58,20 @@ def shrunk(content):
     return resize(content, 96, 72)
 
 
-def test_the_picture_takes_the_styles_palette_and_keeps_the_structure(content, style):
+def test_result_takes_palette_keeps_structure(content, style):
     result = run(content, style, iterations=100).array
     start = shrunk(content)
     assert palette_distance(result, style) < 0.6 * palette_distance(start, style)
     assert likeness(result, start) > 0.5
 
 
-def test_more_style_weight_is_nearer_to_the_style(content, style):
+def test_style_weight_higher_nearer_to_style(content, style):
     weak, strong = (run(content, style, style_weight=w).metrics for w in (1.0, 100.0))
     assert strong["style"] / 100.0 < 0.7 * weak["style"] / 1.0
     assert strong["content"] > weak["content"]
 
 
-def test_a_draft_begins_nearer_to_the_goal_and_stays_ahead(content, style):
+def test_init_draft_starts_and_stays_ahead(content, style):
     """All else equal, after as many steps the loss is smaller."""
     for steps, factor in ((1, 0.6), (20, 1.0)):
         losses = {
@@ -81,14 +81,14 @@ def test_a_draft_begins_nearer_to_the_goal_and_stays_ahead(content, style):
         assert losses["draft"] < factor * losses["content"]
 
 
-def test_steps_of_areas_get_further_than_plain_adam(content, style, monkeypatch):
+def test_adam_areas_better_than_plain(content, style, monkeypatch):
     ours = run(content, style, iterations=40, scales=1).metrics["loss"]
     monkeypatch.setattr(gatys, "Adam", partial(Adam, decay_square=0.99, shares=(1.0,)))
     plain = run(content, style, iterations=40, scales=1, learning_rate=0.04).metrics["loss"]
     assert ours < 0.95 * plain
 
 
-def test_only_a_draft_needs_the_painter():
+def test_init_draft_alone_needs_painter():
     assert METHOD.nets(METHOD.params(init="content")) == ("styleplug",)
     assert METHOD.nets(METHOD.params()) == ("styleplug", "painter")
     drafted = METHOD.params(encoder="vgg19")
@@ -97,18 +97,18 @@ def test_only_a_draft_needs_the_painter():
 
 @pytest.mark.parametrize("kind", ["gram", "moments", "wasserstein"])
 @pytest.mark.parametrize("optimiser", ["adam", "lbfgs"])
-def test_every_loss_falls_under_every_optimiser(content, style, kind, optimiser):
+def test_loss_falls_for_every_kind_and_optimiser(content, style, kind, optimiser):
     first = run(content, style, style_loss=kind, optimiser=optimiser, iterations=2, scales=1)
     last = run(content, style, style_loss=kind, optimiser=optimiser, iterations=30, scales=1)
     assert last.metrics["loss"] < 0.8 * first.metrics["loss"]
 
 
-def test_lbfgs_is_no_worse_after_as_many_steps(content, style):
+def test_lbfgs_no_worse_than_adam(content, style):
     adam, lbfgs = (run(content, style, optimiser=name).metrics for name in ("adam", "lbfgs"))
     assert lbfgs["loss"] < 1.15 * adam["loss"]
 
 
-def test_styles_are_blended_by_their_shares(content, style):
+def test_style_blend_interpolates(content, style):
     other = SWATCHES["glass"].paint()
     mixed = {
         share: run(content, [style, other], style_blend=(share, 1 - share)).array
@@ -121,17 +121,17 @@ def test_styles_are_blended_by_their_shares(content, style):
 
 
 @pytest.mark.parametrize("init", ["content", "style", "noise"])
-def test_every_start_leads_to_the_content(content, style, init):
+def test_init_every_start_reaches_content(content, style, init):
     result = run(content, style, init=init, style_weight=0.1, iterations=160).array
     assert likeness(result, shrunk(content)) > 0.35
 
 
-def test_the_seed_decides_the_noise(content, style):
+def test_seed_decides_noise(content, style):
     one, two = (run(content, style, init="noise", seed=s, iterations=3).array for s in (1, 2))
     assert not np.array_equal(one, two)
 
 
-def test_both_backends_paint_the_same_picture(content, style):
+def test_backends_agree(content, style):
     onnx, torch = (run(content, style, backend=name).array for name in ("onnx", "torch"))
     difference = np.abs(onnx - torch)
     spread = np.quantile(difference, [0.5, 0.9, 0.99, 1.0]) * 255
@@ -147,19 +147,19 @@ def test_both_backends_paint_the_same_picture(content, style):
         ({"layer_weights": (0.0,) * 6}, "not all zero"),
     ],
 )
-def test_lists_that_do_not_fit_are_explained(content, style, parameters, words):
+def test_lists_of_wrong_length_refused(content, style, parameters, words):
     with pytest.raises(BadParameter, match=words):
         run(content, style, **parameters)
 
 
-def test_vgg19_without_a_hub_falls_back_and_says_so(content, style):
+def test_vgg19_offline_falls_back_with_note(content, style):
     """Tests run offline; a visitor gets a picture all the same, and is told why it is another."""
     report = run(content, style, encoder="vgg19", iterations=2).report
     assert report.weights[0]["source"] == "embedded"
     assert "vgg19" in report.notes[0] and "styleplug encoder instead" in report.notes[0]
 
 
-def test_flat_content_takes_the_styles_colours(style):
+def test_flat_content_takes_style_colours(style):
     """Grey has almost no features; a loss relative to them allowed nothing but grey."""
     result = run(np.full((60, 80, 3), 0.5, np.float32), style).array
     assert colourfulness(result) > 0.55 * colourfulness(style)

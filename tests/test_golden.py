@@ -38,7 +38,7 @@ def result(method, backend):
 
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
 @pytest.mark.parametrize("method", METHODS)
-def test_the_golden_picture(method, backend):
+def test_golden_picture_unchanged(method, backend):
     """Another method, default or weight file moves it further than this."""
     golden = read(FOLDER / f"{method}.png").pixels
     difference = np.abs(result(method, backend).array - golden) * 255

@@ -39,20 +39,22 @@ def homeless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "work"
 
 
-def test_a_home_that_is_not_there_is_no_folder_called_tilde(homeless: Path) -> None:
+def test_home_missing_makes_no_tilde_folder(homeless: Path) -> None:
     assert at_home("~/a") == Path("/nonexistent/a") and at_home("~") == Path("/nonexistent")
     assert at_home("a/~") == Path("a/~")
     assert home() == Path("/nonexistent/.cache/huggingface")
 
 
-def test_runs_are_remembered_by_the_process_alone(homeless: Path) -> None:
+def test_calibration_without_home_stays_in_memory(homeless: Path) -> None:
     calibration = Calibration()
     calibration.observe(KIND, "", RUN)
     assert calibration.of(KIND) == (RUN,) and not Calibration().of(KIND)
     assert not os.listdir(homeless)
 
 
-def test_weights_are_listed(homeless: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_listing_without_home_works(
+    homeless: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(VARIABLE, "~/runs")
     assert {row["source"] for row in Store().listing()} == {"embedded"}
     with pytest.raises(Exception, match="which is not a folder"):
@@ -60,7 +62,7 @@ def test_weights_are_listed(homeless: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert not os.listdir(homeless)
 
 
-def test_a_cache_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_unwritable_keeps_working(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     monkeypatch.delenv("HF_HOME", raising=False)
@@ -80,7 +82,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("home", [None, "locked"])
-def test_a_process_of_an_unknown_user(open_folder: Path, home: str | None) -> None:
+def test_process_of_unknown_user_runs(open_folder: Path, home: str | None) -> None:
     write(make_photo(40, 30), open_folder / "a.png")
     (open_folder / "locked").mkdir(mode=0o700)
     environment = {"PYTHONPATH": os.pathsep.join([str(HOUSE), *sys.path])}

@@ -32,14 +32,14 @@ def called(node: ast.AST) -> str:
 
 
 @each_module
-def test_a_module_is_short(module: Path) -> None:
+def test_module_is_short(module: Path) -> None:
     lines = len(module.read_text(encoding="utf-8").splitlines())
     most = 300 if module.parent.name == "methods" else 400
     assert lines < most, f"{lines} lines; split it, {most} is too many to read at a sitting"
 
 
 @each_module
-def test_json_is_written_in_one_place(module: Path) -> None:
+def test_module_writes_json_in_one_place(module: Path) -> None:
     """Where what is no finite number becomes null; the head of weights holds whole numbers."""
     allowed = {
         "styleplug/system/jsontext.py",
@@ -51,7 +51,7 @@ def test_json_is_written_in_one_place(module: Path) -> None:
 
 
 @each_module
-def test_a_function_fits_on_a_screen(module: Path) -> None:
+def test_module_functions_fit_on_screen(module: Path) -> None:
     long = {
         node.name: node.end_lineno - node.lineno + 1
         for node in nodes(module)
@@ -62,7 +62,7 @@ def test_a_function_fits_on_a_screen(module: Path) -> None:
 
 
 @each_module
-def test_code_holds_english_only(module: Path) -> None:
+def test_module_is_english_only(module: Path) -> None:
     """Texts in other languages stand in the catalogues of styleplug/locale."""
     text = module.read_text(encoding="utf-8")
     found = re.findall("[\u3000-\u303f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]+", text)
@@ -70,7 +70,7 @@ def test_code_holds_english_only(module: Path) -> None:
 
 
 @each_module
-def test_the_library_neither_prints_nor_exits(module: Path) -> None:
+def test_module_neither_prints_nor_exits(module: Path) -> None:
     if TALKS & {module.name, module.parent.name}:
         return
     loud = {"print", "exit", "quit", "sys.exit", "os._exit", "sys.stdout.write", "sys.stderr.write"}
@@ -81,7 +81,7 @@ def test_the_library_neither_prints_nor_exits(module: Path) -> None:
 
 
 @each_module
-def test_nothing_is_unpickled(module: Path) -> None:
+def test_module_unpickles_nothing(module: Path) -> None:
     for node in nodes(module):
         names = {
             ast.Import: lambda n: {alias.name.split(".")[0] for alias in n.names},
@@ -94,7 +94,7 @@ def test_nothing_is_unpickled(module: Path) -> None:
 
 
 @each_module
-def test_a_private_name_stays_in_its_module(module: Path) -> None:
+def test_module_imports_no_private_name(module: Path) -> None:
     """And what stands in the package root is for users: no module of ours imports it."""
     for node in nodes(module):
         if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("styleplug"):
@@ -108,7 +108,7 @@ def test_a_private_name_stays_in_its_module(module: Path) -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(HOUSE)))
-def test_the_suite_stands_alone(script: Path) -> None:
+def test_script_names_no_machine_path(script: Path) -> None:
     """No test or benchmark reads a path that only one machine has (an option may name one)."""
     text = script.read_text(encoding="utf-8")
     absent = ["/" + "work/", "/" + "home/", "/" + "Users/"]
@@ -118,7 +118,7 @@ def test_the_suite_stands_alone(script: Path) -> None:
 @pytest.mark.parametrize(
     "imported", ["styleplug", "styleplug.methods", "styleplug.cli", "styleplug.engine"]
 )
-def test_imports_are_light(imported: str) -> None:
+def test_import_loads_nothing_heavy(imported: str) -> None:
     """A bare import, or `styleplug --help`, must not wait for what only a run needs."""
     code = (
         f"import sys, {imported}; "
@@ -131,7 +131,7 @@ def test_imports_are_light(imported: str) -> None:
     assert done.returncode == 0, f"import {imported} also imports: {done.stderr}"
 
 
-def test_every_module_can_be_imported_first() -> None:
+def test_training_modules_import_first() -> None:
     """A cycle of imports shows only to the program that comes in by the wrong module."""
     code = (
         "import importlib, sys\n"

@@ -75,7 +75,9 @@ def png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 0
         ("JPEG", {"quality": 100, "subsampling": 0}, 3),
     ],
 )
-def test_formats(kind: str, options: dict[str, object], by: float, tmp_path: Path) -> None:
+def test_read_every_format(
+    kind: str, options: dict[str, object], by: float, tmp_path: Path
+) -> None:
     data = saved(quarters(), kind, **options)
     path = tmp_path / "picture"  # no ending: the content decides
     path.write_bytes(data)
@@ -89,13 +91,13 @@ def test_formats(kind: str, options: dict[str, object], by: float, tmp_path: Pat
         assert close(picture.pixels[10, 1], BLUE, by)
 
 
-def test_formats_not_listed_are_refused() -> None:
+def test_read_unlisted_format_refused() -> None:
     for kind in ("PPM", "ICO", "TGA"):
         with pytest.raises(BadImage, match="expected one of PNG"):
             read(saved(quarters(), kind))
 
 
-def test_animation_gives_its_first_frame() -> None:
+def test_read_animation_first_frame() -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, GREEN, BLUE)]
     for kind in ("GIF", "WEBP", "PNG"):
         data = saved(frames[0], kind, save_all=True, append_images=frames[1:])
@@ -103,7 +105,7 @@ def test_animation_gives_its_first_frame() -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "I", "I;16", "F", "CMYK", "YCbCr", "HSV", "LAB"])
-def test_modes_of_a_light_and_a_dark_half(mode: str) -> None:
+def test_read_every_mode(mode: str) -> None:
     grey = Image.new("L", (8, 4), 255)
     grey.paste(0, (4, 0, 8, 4))
     if mode == "I;16":
@@ -124,19 +126,19 @@ def test_modes_of_a_light_and_a_dark_half(mode: str) -> None:
     assert close(picture.pixels[1, 6], (0, 0, 0), 2)
 
 
-def test_sixteen_bit_grey_keeps_its_depth() -> None:
+def test_read_sixteen_bit_grey_keeps_depth() -> None:
     ramp = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     for data in (saved(Image.fromarray(ramp), "PNG"), saved(Image.fromarray(ramp), "TIFF"), ramp):
         pixels = read(data).pixels
         np.testing.assert_allclose(pixels[:, :, 1] * 65535, ramp, atol=0.01)
 
 
-def test_dark_sixteen_bit_picture_stays_dark() -> None:
+def test_read_sixteen_bit_dark_stays_dark() -> None:
     dark = np.full((4, 4), 200, np.uint16)
     assert read(saved(Image.fromarray(dark))).pixels.max() < 0.004
 
 
-def test_sixteen_bit_colour() -> None:
+def test_read_sixteen_bit_colour() -> None:
     row = b"\0" + struct.pack(">6H", 0x8080, 0, 0xFFFF, 0xFFFF, 0x4040, 0)
     data = png(2, 1, png_chunk(b"IDAT", zlib.compress(row)), depth=16, colour=2)
     pixels = read(data).pixels
@@ -144,7 +146,7 @@ def test_sixteen_bit_colour() -> None:
     assert close(pixels[0, 1], (255, 64, 0))
 
 
-def test_twelve_bit_tiff() -> None:
+def test_read_twelve_bit_tiff() -> None:
     tags = [
         (256, 3, 2), (257, 3, 1), (258, 3, 12), (259, 3, 1), (262, 3, 1), (273, 4, 8),
         (277, 3, 1), (278, 3, 1), (279, 4, 3),
@@ -156,7 +158,7 @@ def test_twelve_bit_tiff() -> None:
     np.testing.assert_allclose(pixels[0, :, 0], [1, 2048 / 4095], atol=1e-4)
 
 
-def test_float_tiff() -> None:
+def test_read_float_tiff() -> None:
     ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
     for white in (1, 255, 65535):
         pixels = read(saved(Image.fromarray(ramp * white), "TIFF")).pixels
@@ -166,7 +168,7 @@ def test_float_tiff() -> None:
         read(saved(Image.fromarray(ramp), "TIFF"))
 
 
-def test_transparency_is_kept_apart() -> None:
+def test_read_alpha_kept_apart() -> None:
     image = quarters().convert("RGBA")
     mask = Image.new("L", image.size, 255)
     mask.paste(51, (0, 0, 8, 12))
@@ -183,7 +185,7 @@ def test_transparency_is_kept_apart() -> None:
     assert read(image).alpha is None  # all opaque
 
 
-def test_palette_and_colour_key_transparency() -> None:
+def test_read_alpha_of_palette_and_colour_key() -> None:
     palette = quarters().quantize(4)
     corner, other = palette.getpixel((1, 1)), palette.getpixel((14, 1))
     for kind in ("PNG", "GIF"):
@@ -196,7 +198,7 @@ def test_palette_and_colour_key_transparency() -> None:
     assert keyed.alpha is not None and keyed.alpha[1, 1] == 0 and keyed.alpha[1, 14] == 1
 
 
-def test_cmyk_jpeg() -> None:
+def test_read_cmyk_jpeg() -> None:
     picture = read(saved(quarters().convert("CMYK"), "JPEG", quality=98))
     assert close(picture.pixels[1, 1], RED, 12)
     assert close(picture.pixels[10, 1], BLUE, 12)
@@ -207,7 +209,7 @@ def test_cmyk_jpeg() -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_every_orientation_comes_upright(orientation: int, kind: str) -> None:
+def test_read_every_orientation_upright(orientation: int, kind: str) -> None:
     back = {
         2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
         4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
@@ -226,7 +228,7 @@ def test_every_orientation_comes_upright(orientation: int, kind: str) -> None:
     assert close(picture.pixels[13, 2], BLUE, 4)
 
 
-def test_broken_exif_is_ignored() -> None:
+def test_read_broken_exif_ignored() -> None:
     assert close(read(saved(quarters(), exif=b"Exif\0\0II*\0nonsense")).pixels[1, 1], RED)
 
 
@@ -238,7 +240,7 @@ def swapped_profile() -> bytes:
     return bytes(data)
 
 
-def test_profile_is_applied() -> None:
+def test_read_profile_applied() -> None:
     profile = swapped_profile()
     for kind in ("PNG", "TIFF"):
         pixels = read(saved(quarters(), kind, icc_profile=profile)).pixels
@@ -254,7 +256,7 @@ def test_profile_is_applied() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "I;16"])
-def test_profile_that_is_broken_or_does_not_fit_is_ignored(mode: str) -> None:
+def test_read_profile_broken_ignored(mode: str) -> None:
     image = Image.new(mode, (4, 4), 0x7FFF if mode == "I;16" else None or 0)
     plain = read(saved(image, "TIFF")).pixels
     for profile in (b"junk", swapped_profile()[:200], bytes(3000)):
@@ -297,7 +299,9 @@ def test_profile_that_is_broken_or_does_not_fit_is_ignored(mode: str) -> None:
         "just too large",
     ],
 )
-def test_hostile_files_give_one_sentence(data: bytes, says: str, tmp_path: Path) -> None:
+def test_read_hostile_file_refused_in_bounded_memory(
+    data: bytes, says: str, tmp_path: Path
+) -> None:
     path = tmp_path / "upload.png"
     path.write_bytes(data)
     tracemalloc.start()
@@ -309,7 +313,7 @@ def test_hostile_files_give_one_sentence(data: bytes, says: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"])
-def test_truncated_anywhere(kind: str) -> None:
+def test_read_truncated_refused(kind: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
     data = saved(Image.fromarray(noise), kind)
     for part in (0.02, 0.1, 0.5, 0.9):
@@ -317,7 +321,7 @@ def test_truncated_anywhere(kind: str) -> None:
             read(data[: int(len(data) * part)])
 
 
-def test_flipped_bytes_never_escape_as_another_error() -> None:
+def test_read_flipped_bytes_raise_bad_image_only() -> None:
     random = np.random.default_rng(1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's own remarks about the damage
@@ -332,7 +336,7 @@ def test_flipped_bytes_never_escape_as_another_error() -> None:
                     pass
 
 
-def test_text_bomb_in_a_picture() -> None:
+def test_read_text_bomb_refused() -> None:
     bomb = b"key\0\0" + zlib.compress(bytes(200_000_000), 9)
     data = png(1, 1, png_chunk(b"zTXt", bomb), png_chunk(b"IDAT", zlib.compress(b"\0\0")))
     tracemalloc.start()
@@ -343,17 +347,17 @@ def test_text_bomb_in_a_picture() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 70_000)])
-def test_absurd_shapes_work(size: tuple[int, int]) -> None:
+def test_read_absurd_shapes(size: tuple[int, int]) -> None:
     picture = read(saved(Image.new("RGB", size, RED)))
     assert max(picture.width, picture.height) == min(LARGEST, max(size))
     assert min(picture.width, picture.height) >= 1
     assert close(picture.pixels[0, 0], RED)
 
 
-def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+def test_read_unopenable_refused(tmp_path: Path) -> None:
     for path, says in (
         (tmp_path / "none.png", "there is no file 'none.png'"),
-        (tmp_path, "'test_files.*' is a folder; expected a picture in it"),
+        (tmp_path, "'test_read_unopen.*' is a folder; expected a picture in it"),
         (Path("/dev/zero"), "there is no file"),
         ("a\0b", "a"),
         ("x" * 5000, "x"),
@@ -367,7 +371,7 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_hundred_megapixels_in_bounded_memory(kind: str) -> None:
+def test_read_hundred_megapixels_in_bounded_memory(kind: str) -> None:
     # Bytes of a 12000 × 9000 picture, made without ever holding one.
     if kind == "PNG":
         packer = zlib.compressobj(1)
@@ -392,7 +396,7 @@ def test_hundred_megapixels_in_bounded_memory(kind: str) -> None:
     assert megabytes < 900
 
 
-def test_jpeg_is_shrunk_by_its_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_jpeg_reduced_by_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = []
     true_load = ImageFile.ImageFile.load
     monkeypatch.setattr(
@@ -403,13 +407,13 @@ def test_jpeg_is_shrunk_by_its_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert loaded[0] == (250, 125)
 
 
-def test_a_callers_picture_is_left_as_it_was() -> None:
+def test_read_leaves_given_picture_unchanged() -> None:
     image = Image.open(io.BytesIO(saved(quarters((800, 600)), "JPEG")))
     assert read(image, longest=100).width == 100
     assert image.size == (800, 600)
 
 
-def test_transparent_colours_do_not_bleed_when_reading() -> None:
+def test_read_transparent_colours_do_not_bleed() -> None:
     image = Image.new("RGBA", (400, 400), (0, 255, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 199, 400))
     for longest in (100, 37):
@@ -419,7 +423,7 @@ def test_transparent_colours_do_not_bleed_when_reading() -> None:
         assert seen[:, 1].max() < 0.05  # no green
 
 
-def test_threads_agree() -> None:
+def test_read_in_threads_agrees() -> None:
     data = [saved(quarters((300, 200)), kind) for kind in ("PNG", "JPEG", "WEBP", "GIF")]
     expected = [read(item, longest=90).pixels for item in data]
     wrong: list[int] = []
@@ -440,7 +444,7 @@ def test_threads_agree() -> None:
 # Arrays
 
 
-def test_arrays() -> None:
+def test_read_arrays() -> None:
     colour = np.array(quarters())
     expected = colour / 255
     for array in (colour, expected, expected.astype(np.float32), colour.astype(np.uint16) * 257):
@@ -468,7 +472,7 @@ def test_arrays() -> None:
         (np.array([["a"]]), "array of"),
     ],
 )
-def test_bad_arrays(array: np.ndarray, says: str) -> None:
+def test_read_bad_array_refused(array: np.ndarray, says: str) -> None:
     with pytest.raises(BadImage, match=says):
         read(array)
 
@@ -476,7 +480,7 @@ def test_bad_arrays(array: np.ndarray, says: str) -> None:
 # Size
 
 
-def test_resize_keeps_what_is_flat_and_averages_what_is_fine() -> None:
+def test_resize_keeps_flat_averages_fine() -> None:
     flat = np.full((30, 50, 3), 0.3, np.float32)
     np.testing.assert_allclose(resize(flat, 17, 71), 0.3, atol=1e-6)
     fine = np.indices((64, 64)).sum(axis=0) % 2  # a checkerboard: grey from afar
@@ -496,7 +500,7 @@ def test_resize_does_not_shift() -> None:
         np.testing.assert_allclose(row, where[width // 5 : -width // 5] / 99, atol=0.002)
 
 
-def test_fit_and_scale() -> None:
+def test_fit_and_scale_shapes() -> None:
     picture = Picture(np.zeros((30, 40, 3), np.float32), np.ones((30, 40), np.float32))
     assert fit(picture, 20).pixels.shape == (15, 20, 3)
     assert fit(picture, 80).alpha.shape == (60, 80)  # type: ignore[union-attr]
@@ -506,7 +510,7 @@ def test_fit_and_scale() -> None:
     np.testing.assert_array_equal(same.pixels, picture.pixels)
 
 
-def test_scale_does_not_mix_in_what_is_transparent() -> None:
+def test_fit_transparent_colours_do_not_bleed() -> None:
     pixels = np.zeros((40, 40, 3), np.float32)
     pixels[:, :20, 0] = 1
     pixels[:, 20:, 1] = 1  # green, but invisible
@@ -521,7 +525,7 @@ def test_scale_does_not_mix_in_what_is_transparent() -> None:
 # Going out
 
 
-def test_png_is_exact_and_rounds_to_nearest() -> None:
+def test_encode_png_exact() -> None:
     values = np.arange(256, dtype=np.float32).reshape(16, 16, 1).repeat(3, axis=2) / 255
     for shift in (0, 0.49 / 255, -0.49 / 255):
         back = np.asarray(Image.open(io.BytesIO(encode(values + np.float32(shift)))))
@@ -541,7 +545,7 @@ def test_encode_alpha() -> None:
     np.testing.assert_allclose(read(encode(picture, "jpg")).pixels, 0.6, atol=0.01)  # on white
 
 
-def test_encode_refuses_what_it_cannot_write() -> None:
+def test_encode_bad_picture_refused() -> None:
     good = np.zeros((4, 4, 3), np.float32)
     for bad, says in (
         (good[:, :, :2], "shape"),
@@ -561,7 +565,7 @@ def test_encode_refuses_what_it_cannot_write() -> None:
 @pytest.mark.parametrize(
     "name", ["a.png", "b.JPG", "c.jpeg", "d.webp", "e.tif", "f.tiff", "g.avif"]
 )
-def test_write(name: str, tmp_path: Path) -> None:
+def test_write_every_format(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(b"old")
     write(np.full((9, 7, 3), 0.25, np.float32), path, recipe="{}")
@@ -578,7 +582,7 @@ def _umask() -> int:
     return mask
 
 
-def test_write_to_nowhere(tmp_path: Path) -> None:
+def test_write_bad_path_refused(tmp_path: Path) -> None:
     pixels = np.zeros((4, 4, 3), np.float32)
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
@@ -596,7 +600,7 @@ def test_write_to_nowhere(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["file", "folder.png"]
 
 
-def test_write_in_a_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_read_only_folder_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() == 0:  # root may write anywhere: let the system's answer be played
 
         def refuse(path: Path, *_: object) -> None:
@@ -608,7 +612,7 @@ def test_write_in_a_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
         write(np.zeros((4, 4, 3), np.float32), tmp_path / "a.png")
 
 
-def test_disk_full_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> None:
+def test_write_disk_full_keeps_old_file(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     noise = np.random.default_rng(0).random((200, 200, 3), np.float32)
     path = tmp_path / "a.png"
@@ -624,7 +628,7 @@ def test_disk_full_keeps_the_old_file_and_leaves_no_other(tmp_path: Path) -> Non
     assert os.listdir(tmp_path) == ["a.png"]
 
 
-def test_interrupted_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 

@@ -54,7 +54,7 @@ def small_bands(monkeypatch):
 # The engine
 
 
-def test_previews_are_small_and_stay_as_they_were(negative, engine):
+def test_previews_are_small_copies(negative, engine):
     content = make_photo(192, 128)
     *previews, final = [f for f in engine.run(negative, {"content": [content]}) if f.images]
     assert [frame.images[0].shape for frame in previews] == [(43, 64, 3)] * 5
@@ -65,7 +65,7 @@ def test_previews_are_small_and_stay_as_they_were(negative, engine):
     assert np.allclose(final.images[0], 1 - content.pixels)
 
 
-def test_stop_gives_all_pixels_of_what_is_done(negative, engine):
+def test_stop_gives_full_size_picture(negative, engine):
     content, stop = make_photo(192, 128), threading.Event()
     for frame in engine.run(negative, {"content": [content]}, stop):
         if frame.step == 2:
@@ -75,7 +75,7 @@ def test_stop_gives_all_pixels_of_what_is_done(negative, engine):
     assert np.array_equal(frame.images[0][64:], content.pixels[64:])
 
 
-def test_a_bad_pixel_between_those_of_the_preview_is_found_at_last(negative, engine, catalogue):
+def test_final_bad_pixel_found(negative, engine, catalogue):
     def run(images, params, ctx):
         result = images["content"][0].copy()
         result[1, 1] = np.nan
@@ -88,14 +88,14 @@ def test_a_bad_pixel_between_those_of_the_preview_is_found_at_last(negative, eng
         list(frames)
 
 
-def test_pictures_are_read_no_larger_than_a_run_needs(catalogue):
+def test_longest_side_read_by_size(catalogue):
     method = catalogue.get("descent")
     assert longest(method, 500) == {"content": 500, "style": 1000}
     assert longest(method, LARGEST) == {"content": LARGEST, "style": 4096}
     assert longest(catalogue.get("sample"), 64) == {"content": 64}
 
 
-def test_a_content_of_the_right_size_is_not_copied(catalogue):
+def test_prepare_right_size_not_copied(catalogue):
     alpha = np.linspace(0, 1, 6400, dtype=np.float32).reshape(64, 100)
     content = Picture(make_photo(100, 64).pixels, alpha)
     images, kept = prepare(catalogue.get("sample"), {"content": [content]}, 100)
@@ -133,7 +133,7 @@ def test_bands_change_nothing(settings, alpha, monkeypatch):
 
 
 @pytest.mark.parametrize("alpha", [False, True])
-def test_no_large_copies_on_the_way(alpha, small_bands):
+def test_finish_and_write_make_no_large_copies(alpha, small_bands):
     """Besides the picture finished, and its bytes, nothing as large comes to be."""
     pixels = np.full((1000, 1200, 3), 0.5, np.float32)
     content = Picture(pixels, np.full((1000, 1200), 0.5, np.float32) if alpha else None)
@@ -147,7 +147,7 @@ def test_no_large_copies_on_the_way(alpha, small_bands):
     assert writing < 1.4 * finished.nbytes
 
 
-def test_transparency_does_not_bleed_band_by_band(monkeypatch):
+def test_scale_by_bands_transparency_does_not_bleed(monkeypatch):
     hidden = Picture(np.ones((64, 64, 3), np.float32), np.zeros((64, 64), np.float32))
     hidden.pixels[:, 32:], hidden.alpha[:, 32:] = 0.25, 1.0
     at_once = scale(hidden, 32, 48)
@@ -161,7 +161,7 @@ def test_transparency_does_not_bleed_band_by_band(monkeypatch):
 # What visitors may ask for
 
 
-def test_a_parameter_is_narrowed():
+def test_narrowed_parameter_has_lower_bound():
     less = narrowed(Settings, "size", 1024)
     assert issubclass(less, Settings) and list(less.model_fields) == list(Settings.model_fields)
     assert bounds_of(less.model_fields["size"]) == (64, 1024)
@@ -185,14 +185,14 @@ def test_a_parameter_is_narrowed():
         ("6000", True, True, 6000),
     ],
 )
-def test_a_public_page_is_bounded(said, space, share, most, monkeypatch):
+def test_public_page_size_bounded(said, space, share, most, monkeypatch):
     monkeypatch.setenv(page.MAX_SIZE, said)
     if space:
         monkeypatch.setenv("SPACE_ID", "owner/name")
     assert bounds_of(page._settings(share).model_fields["size"])[1] == most
 
 
-def test_the_bound_holds_for_the_slider_and_behind_it(catalogue):
+def test_form_size_bound_enforced(catalogue):
     method = catalogue.get("sample")
     form = Form(method, Texts(), narrowed(Settings, "size", 1024))
     values = {
@@ -206,7 +206,7 @@ def test_the_bound_holds_for_the_slider_and_behind_it(catalogue):
 
 
 @pytest.mark.parametrize("said", ["many", "-5", "7", "1e3"])
-def test_a_bad_bound_is_named(said, monkeypatch):
+def test_size_bound_invalid_refused(said, monkeypatch):
     monkeypatch.setenv(page.MAX_SIZE, said)
     with pytest.raises(BadParameter):
         page._settings(False)

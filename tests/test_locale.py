@@ -66,7 +66,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @each_language
-def test_every_declared_text_has_its_entry(to: str, standing: dict[str, str]) -> None:
+def test_catalogue_declared_texts_complete(to: str, standing: dict[str, str]) -> None:
     known = catalogue(to)
     missing = [
         f"[{place}] {english}"
@@ -77,7 +77,7 @@ def test_every_declared_text_has_its_entry(to: str, standing: dict[str, str]) ->
 
 
 @each_language
-def test_no_entry_is_left_over(to: str, standing: dict[str, str]) -> None:
+def test_catalogue_no_entry_left_over(to: str, standing: dict[str, str]) -> None:
     known = catalogue(to)
     pages = {f"page.{key}" for key in WORDS}
     places = {place for place in known.places if not place.startswith("error.")}
@@ -86,21 +86,21 @@ def test_no_entry_is_left_over(to: str, standing: dict[str, str]) -> None:
 
 
 @each_language
-def test_every_word_of_the_page_has_its_entry_and_its_holes(to: str) -> None:
+def test_catalogue_page_words_complete_with_holes(to: str) -> None:
     known = catalogue(to).places
     for key, english in WORDS.items():
         assert holes(known[f"page.{key}"]) == holes(english), key
 
 
 @each_language
-def test_entries_are_texts(to: str) -> None:
+def test_catalogue_entries_are_texts(to: str) -> None:
     known = catalogue(to)
     for english, text in [*known.places.items(), *known.shared.items(), *known.messages.items()]:
         assert text.strip(), english
 
 
 @each_language
-def test_every_kind_of_error_has_a_head(to: str) -> None:
+def test_catalogue_error_heads_valid(to: str) -> None:
     heads = {
         place.removeprefix("error.") for place in catalogue(to).places if place.startswith("error.")
     }
@@ -163,7 +163,7 @@ def modules() -> list[tuple[str, Path]]:
 
 
 @each_language
-def test_every_message_has_its_entry(to: str) -> None:
+def test_catalogue_messages_complete(to: str) -> None:
     known = {skeleton(text) for text in catalogue(to).messages} | set(catalogue(to).shared)
     missing = {
         f"{name}: {text}"
@@ -177,7 +177,7 @@ def test_every_message_has_its_entry(to: str) -> None:
 
 
 @each_language
-def test_no_message_is_left_over(to: str) -> None:
+def test_catalogue_no_message_left_over(to: str) -> None:
     told = {text for _, path in modules() for text in literals(path)}
     of_pydantic = tomllib.loads((locale.FOLDER / f"{to}.toml").read_text("utf-8"))["pydantic"]
     ours = catalogue(to).messages.keys() - of_pydantic
@@ -185,7 +185,7 @@ def test_no_message_is_left_over(to: str) -> None:
 
 
 @each_language
-def test_messages_keep_their_holes(to: str) -> None:
+def test_catalogue_messages_keep_holes(to: str) -> None:
     for english, text in catalogue(to).messages.items():
         assert holes(english) - {"{s}"} == holes(text), english  # {s} ends a plural
 
@@ -211,7 +211,7 @@ HUB = "the Hub could not be reached (https://huggingface.co: no answer within 3 
          "fake 后端没有学习所得的权重：图片仅用于测试"),
     ],
 )  # fmt: skip
-def test_a_message_is_told_with_its_names_and_numbers(english: str, chinese: str) -> None:
+def test_message_translated_keeps_names_and_numbers(english: str, chinese: str) -> None:
     assert sentence(errors.StyleplugError(english), "zh") == chinese
     assert sentence(errors.StyleplugError(english), "en") == english
 
@@ -219,7 +219,7 @@ def test_a_message_is_told_with_its_names_and_numbers(english: str, chinese: str
 @pytest.mark.parametrize(
     "english", ["nobody says this", "a: b; c = 1", "", "x" * 9999, " = :" * 200]
 )
-def test_what_is_no_message_of_ours_stays(english: str) -> None:
+def test_message_unknown_not_translated(english: str) -> None:
     assert catalogue("zh").message(english) is None
 
 
@@ -229,7 +229,7 @@ def test_what_is_no_message_of_ours_stays(english: str) -> None:
     {"steps": "1" * 5000}, {"pause": "a"}, {"pause": None}, {"pause": float("nan")},
     {"blend": "a"}, {"blend": 3}, {"mood": "sad"}, {"new": 1}, {"steps": 0, "pause": -1},
 ])  # fmt: skip
-def test_a_wrong_value_is_told_in_every_language(to: str, values: dict[str, Any]) -> None:
+def test_message_wrong_value_translated(to: str, values: dict[str, Any]) -> None:
     with pytest.raises(errors.BadParameter) as refused:
         BlendParams.of(values)
     told = catalogue(to).message(str(refused.value))
@@ -239,13 +239,13 @@ def test_a_wrong_value_is_told_in_every_language(to: str, values: dict[str, Any]
 
 @each_language
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"method": 3}', '{"method": "a", "size": 1}'])
-def test_a_wrong_recipe_is_told_in_every_language(to: str, text: str) -> None:
+def test_message_wrong_recipe_translated(to: str, text: str) -> None:
     with pytest.raises(errors.BadRecipe) as refused:
         Recipe.from_json(text)
     assert catalogue(to).message(str(refused.value))
 
 
-def test_notes_are_told_in_the_language_of_the_page() -> None:
+def test_notes_translated() -> None:
     frame = Frame(1, 2, note="downloading vgg19 41 of 80 MB")
     assert "正在下载 vgg19：41 / 80 MB" in render.progress(Moment(frame, None, {}, None), "zh")
     assert "x.txt 不是图片" in notes(["x.txt is not a picture"], "zh")
@@ -284,7 +284,7 @@ def esperanto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         cached.cache_clear()
 
 
-def test_another_language_is_one_more_file(esperanto: str) -> None:
+def test_stranger_adds_language_with_one_file(esperanto: str) -> None:
     assert set(languages()) == {ENGLISH, esperanto, *OTHERS}
     request: Any = SimpleNamespace(headers={"accept-language": "eo-XX,en;q=0.5"})
     assert language(request) == esperanto
@@ -303,7 +303,7 @@ def test_another_language_is_one_more_file(esperanto: str) -> None:
 # A stranger's plug-in -------------------------------------------------------------------------
 
 
-def test_a_plug_in_may_bring_its_own_catalogue() -> None:
+def test_plugin_brings_own_catalogue() -> None:
     texts = Texts([Blend(), Sample()])
     for method in (Blend(), Sample()):
         texts.add(f"method.{method.id}.title", method.title)

@@ -54,7 +54,7 @@ def allow(groups, group: str, processors: float) -> None:
         (tops["cpu"] / group / "cpu.cfs_period_us").write_text("100000\n")
 
 
-def test_the_tightest_quota_of_processors_counts(groups, tmp_path, monkeypatch):
+def test_processors_tightest_quota_counts(groups, tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(32), raising=False)
     own = groups[2]
@@ -70,13 +70,13 @@ def test_the_tightest_quota_of_processors_counts(groups, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("said", "allowed"), [("2", 2), ("3,1", 3), ("64", 6), ("0", 1), ("many", 6), ("", 6)]
 )
-def test_affinity_and_the_environment_count(said, allowed, tmp_path, monkeypatch):
+def test_processors_affinity_and_environment_count(said, allowed, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(6), raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", said)
     assert machine.processors(tmp_path, tmp_path / "absent") == allowed
 
 
-def test_the_tightest_limit_of_memory_counts(groups, tmp_path):
+def test_memory_tightest_limit_counts(groups, tmp_path):
     version, tops, own = groups
     limit, usage, cache = MEMORY[version]
     outer = tops["memory"] / "a"
@@ -93,7 +93,7 @@ def test_the_tightest_limit_of_memory_counts(groups, tmp_path):
 
 
 @pytest.mark.parametrize(("has", "gets"), [(32, 2), (1, 1)])  # 1: a host program's choice
-def test_every_library_gets_as_many_threads_as_can_run(has, gets, monkeypatch):
+def test_threads_given_to_every_library(has, gets, monkeypatch):
     taken = []
     monkeypatch.setattr(torch, "get_num_threads", lambda: has)
     monkeypatch.setattr(torch, "set_num_threads", taken.append)
@@ -106,7 +106,7 @@ def test_every_library_gets_as_many_threads_as_can_run(has, gets, monkeypatch):
     assert onnx_backend._options().intra_op_num_threads == 2
 
 
-def test_training_pictures_keep_to_the_limit_of_the_group(tmp_path, monkeypatch):
+def test_training_pictures_within_cgroup_limit(tmp_path, monkeypatch):
     budgets = []
     monkeypatch.setattr(machine, "cgroup_limit_mb", lambda: 100.0)
     monkeypatch.setattr(pictures, "_memory_limits", lambda _, most: budgets.append(most) or (64, 1))
@@ -130,7 +130,7 @@ def torch_net(act):
     return _TorchNet(Acting(), NetSpec("any", "f", ("x",), ("y",), "cpu", weights), "cpu")
 
 
-def test_computing_stays_deterministic_until_the_last_net_is_done():
+def test_cudnn_deterministic_until_last_net_done():
     """cuDNN's flags are those of the process: who is done first must not reset them for others."""
     cudnn, x = torch.backends.cudnn, np.zeros((1, 3, 2, 2), np.float32)
     first_began, second_began, first_done = Event(), Event(), Event()
@@ -158,7 +158,7 @@ def test_computing_stays_deterministic_until_the_last_net_is_done():
     assert seen == [True] and cudnn.deterministic is before
 
 
-def test_weights_that_do_not_fit_are_no_matter_of_size(monkeypatch):
+def test_out_of_memory_of_weights_is_not_sized(monkeypatch):
     def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -168,7 +168,7 @@ def test_weights_that_do_not_fit_are_no_matter_of_size(monkeypatch):
     assert not raised.value.sized
 
 
-def test_onnx_gives_its_memory_back():
+def test_onnx_release_returns_memory():
     """What a large picture took stays with the process until `release`, and no longer."""
     backend = choose("onnx", "cpu")
     net = backend.load(Store().file(catalogue().get("cnn").weights["painter"]), "measure")

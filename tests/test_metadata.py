@@ -49,7 +49,7 @@ def old_webp(recipe: bytes) -> bytes:
 
 
 @each_ending
-def test_a_recipe_comes_back_as_it_went(ending: str, tmp_path: Path) -> None:
+def test_recipe_round_trip_every_format(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"a{ending}"
     write(BLACK, path, recipe=TEXT)
     for source in (path, str(path), path.read_bytes()):
@@ -60,7 +60,7 @@ def test_a_recipe_comes_back_as_it_went(ending: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", MOVING)
-def test_an_animation_keeps_its_recipe(ending: str) -> None:
+def test_recipe_round_trip_animation(ending: str) -> None:
     data = encode_animation([BLACK, BLACK + 1], 5, ending[1:], TEXT)
     assert read_recipe(data) == TEXT
     with Image.open(io.BytesIO(data)) as moving:
@@ -68,20 +68,20 @@ def test_an_animation_keeps_its_recipe(ending: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["picture.png", "walk.png", "walk.webp"])
-def test_files_written_before_are_still_read(name: str) -> None:
+def test_recipe_of_older_files_read(name: str) -> None:
     """They were written when animated WebP had a chunk of our own, and no other format a recipe."""
     recipe = Recipe.from_json(read_recipe(BEFORE / name) or "")
     assert recipe.parameters == {"count": 2, "label": "强度 é"} and recipe.seed == 7
 
 
-def test_json_is_read_as_editors_save_it(tmp_path: Path) -> None:
+def test_recipe_json_with_byte_order_mark_read(tmp_path: Path) -> None:
     file = tmp_path / "recipe.json"
     for encoding in ("utf-8", "utf-8-sig"):
         file.write_text("\n  " + TEXT, encoding=encoding)
         assert (read_recipe(file) or "").strip() == TEXT
 
 
-def test_pictures_without_a_recipe() -> None:
+def test_recipe_absent_gives_none() -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("styleplugged", "no")
     info.add_itxt("Comment", "no")
@@ -101,13 +101,13 @@ def test_pictures_without_a_recipe() -> None:
         assert read_recipe(data) is None
 
 
-def test_a_recipe_compressed_by_another_program() -> None:
+def test_recipe_compressed_itxt_read() -> None:
     info = PngImagePlugin.PngInfo()
     info.add_itxt("styleplug", "{}" * 100, zip=True)
     assert read_recipe(saved(pnginfo=info)) == "{}" * 100
 
 
-def test_hostile_recipes(tmp_path: Path) -> None:
+def test_recipe_hostile_refused_in_bounded_memory(tmp_path: Path) -> None:
     def holding(data: bytes) -> bytes:
         info = PngImagePlugin.PngInfo()
         info.add(b"iTXt", b"styleplug\0" + data)
@@ -132,7 +132,7 @@ def test_hostile_recipes(tmp_path: Path) -> None:
 
 
 @each_ending
-def test_a_recipe_too_long_is_not_cut(ending: str) -> None:
+def test_recipe_too_long_refused(ending: str) -> None:
     with pytest.raises(OutputError, match="recipe is longer|EXIF data is too long"):
         encode(BLACK, ending[1:], "x" * (MAX_RECIPE + 1))
 
@@ -143,7 +143,7 @@ ORIGIN = Origin((300.0, 150.0), "2020:12:31 23:59:59", "Zoë 王", "© Zoë")
 
 
 @each_ending
-def test_date_and_origin_are_kept_where_asked_for(ending: str) -> None:
+def test_origin_kept_only_if_asked(ending: str) -> None:
     data = encode(BLACK, ending[1:], TEXT, ORIGIN)
     found = read(data).origin
     assert found.dpi == pytest.approx(ORIGIN.dpi, abs=0.02)
@@ -156,7 +156,7 @@ def test_date_and_origin_are_kept_where_asked_for(ending: str) -> None:
     assert taken == (None if ENDINGS[ending] == "TIFF" else ORIGIN.date)
 
 
-def test_nothing_else_comes_in() -> None:
+def test_origin_read_without_place_and_camera() -> None:
     exif = Image.Exif()
     exif[Base.Artist] = "Zo\N{LATIN SMALL LETTER E WITH DIAERESIS}".encode("latin-1")
     exif[Base.DateTime] = "2021:01:01 00:00:00"
@@ -167,7 +167,7 @@ def test_nothing_else_comes_in() -> None:
     assert origin == Origin(None, ORIGIN.date, "Zoë")
 
 
-def test_a_png_may_say_it_in_words() -> None:
+def test_origin_from_png_text() -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Author", "Zoë")
     info.add_itxt("Copyright", "© 王")
@@ -175,7 +175,7 @@ def test_a_png_may_say_it_in_words() -> None:
 
 
 @pytest.mark.parametrize("unit", [2, 3])
-def test_a_resolution_for_inches_or_centimetres(unit: int) -> None:
+def test_resolution_units_converted(unit: int) -> None:
     exif = Image.Exif()
     exif[Base.XResolution] = exif[Base.YResolution] = 300.0 if unit == 2 else 300 / 2.54
     exif[Base.ResolutionUnit] = unit
@@ -183,7 +183,7 @@ def test_a_resolution_for_inches_or_centimetres(unit: int) -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 0.5, 1e9])
-def test_a_resolution_that_makes_no_sense(value: object) -> None:
+def test_resolution_senseless_ignored(value: object) -> None:
     exif = Image.Exif()
     exif[Base.XResolution] = exif[Base.YResolution] = value
     assert read(saved("WEBP", exif=exif)).origin == Origin()

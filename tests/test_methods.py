@@ -44,7 +44,7 @@ def made(**changes):
 # What admit lets in
 
 
-def test_good_methods_are_admitted():
+def test_admit_accepts_good_methods():
     admit(Sample())
     kinds = with_params(
         flag=(bool, knob(True)),
@@ -92,7 +92,7 @@ def test_good_methods_are_admitted():
         ({"nets": lambda self, params: ("other",)}, "nets gives 'other'"),
     ],
 )
-def test_a_bad_declaration_is_refused_with_its_reason(changes, words):
+def test_admit_bad_declaration_refused(changes, words):
     with pytest.raises(MethodError, match=words):
         admit(made(**changes))
 
@@ -136,12 +136,12 @@ def test_a_bad_declaration_is_refused_with_its_reason(changes, words):
         ({"a": (tuple[float, ...], knob(()))}, "is of type"),
     ],
 )
-def test_a_bad_parameter_is_refused_with_its_reason(fields, words):
+def test_admit_bad_parameter_refused(fields, words):
     with pytest.raises(MethodError, match=words):
         admit(made(params=with_params(**fields), inputs=(CONTENT, STYLE)))
 
 
-def test_no_parameter_is_called_as_what_a_border_takes_already():
+def test_admit_reserved_parameter_name_refused():
     """Whoever adds an option or a setting reserves its name by declaring it."""
     from styleplug.cli.options import RESULT_OPTIONS
 
@@ -154,18 +154,18 @@ def test_no_parameter_is_called_as_what_a_border_takes_already():
             admit(made(params=params))
 
 
-def test_everything_wrong_is_listed_at_once():
+def test_admit_lists_all_faults():
     with pytest.raises(MethodError, match=r"title is empty; .*summary is empty"):
         admit(made(title="", summary=""))
 
 
 @pytest.mark.parametrize("thing", [None, "method", Sample, object()])
-def test_only_method_objects_are_admitted(thing):
+def test_admit_other_objects_refused(thing):
     with pytest.raises(MethodError, match="expected an object of a subclass"):
         admit(thing)
 
 
-def test_what_is_not_declared_is_named():
+def test_admit_missing_declarations_named():
     from styleplug.core.method import Method
 
     class Empty(Method):
@@ -182,7 +182,7 @@ def test_what_is_not_declared_is_named():
 # What discover finds
 
 
-def test_every_built_in_is_admitted():
+def test_discover_finds_every_built_in():
     found = discover()
     modules = {path.stem for path in (ROOT / "styleplug" / "methods").glob("[!_]*.py")}
     assert {type(m.method).__module__.rpartition(".")[2] for m in found.methods.values()} >= modules
@@ -209,7 +209,7 @@ def installed(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
-def test_third_parties_are_found_and_broken_ones_say_why(installed):
+def test_discover_finds_plugins_and_names_faults(installed):
     good = (EXAMPLE / "styleplug_posterise.py").read_text()
     write_plugin(installed, "plug_good", good, "plug_good:METHOD")
     write_plugin(installed, "plug_import", "import not_there_at_all", "plug_import:METHOD")
@@ -238,7 +238,7 @@ def test_third_parties_are_found_and_broken_ones_say_why(installed):
     assert "plug_import (plug_import)" in found.broken  # entry point and package
 
 
-def test_a_third_party_cannot_replace_a_built_in(installed):
+def test_discover_plugin_cannot_replace_built_in(installed):
     body = (EXAMPLE / "styleplug_posterise.py").read_text().replace('"posterise"', '"gatys"')
     write_plugin(installed, "plug_thief", body, "plug_thief:METHOD")
     found = discover()
@@ -246,7 +246,7 @@ def test_a_third_party_cannot_replace_a_built_in(installed):
     assert "'gatys' is taken" in next(iter(found.broken.values()))
 
 
-def test_a_built_in_module_without_a_method_is_broken(monkeypatch, tmp_path):
+def test_discover_module_without_method_is_broken(monkeypatch, tmp_path):
     import styleplug.methods as package
 
     (tmp_path / "hollow.py").write_text("")
@@ -258,7 +258,7 @@ def test_a_built_in_module_without_a_method_is_broken(monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_example_package_installs_from_its_folder_and_runs(tmp_path):
+def test_example_package_installs_and_runs(tmp_path):
     source, target = tmp_path / "source", tmp_path / "target"
     shutil.copytree(EXAMPLE, source, ignore=shutil.ignore_patterns("build", "*.egg-info"))
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
@@ -288,7 +288,7 @@ def test_the_example_package_installs_from_its_folder_and_runs(tmp_path):
 # The catalogue
 
 
-def test_an_unknown_id_names_the_nearest_and_all():
+def test_catalogue_unknown_id_names_nearest():
     method = Sample()
     some = Catalogue({"sample": method, "other": method}, {"hurt": "its import failed"})
     assert some.get("sample").method is method
@@ -300,7 +300,7 @@ def test_an_unknown_id_names_the_nearest_and_all():
         some.get("hurt")
 
 
-def test_the_package_is_also_the_function():
+def test_methods_package_is_callable():
     import styleplug.methods as package
 
     assert package is methods and package.Catalogue is Catalogue

@@ -49,7 +49,7 @@ class Greedy(Sample):
 # Measured
 
 
-def test_the_watch_sees_a_peak_that_has_passed():
+def test_memory_watch_sees_past_peak():
     np.ones(2**25).sum()  # the record of the process is higher from now on
     before = machine.used_mb()
     with memory.Watch() as watch:
@@ -62,7 +62,7 @@ def test_the_watch_sees_a_peak_that_has_passed():
     assert 100 < watch.added_mb < 200
 
 
-def test_what_the_process_holds_besides_is_not_the_runs(photo, calibration):
+def test_memory_of_other_work_not_counted(photo, calibration):
     """A run of 50 MB beside 300 MB of other work is a run of 50 MB, for other processes too."""
     engine = hosting(Greedy(), calibration)
     other = np.ones(300 * 2**17)
@@ -74,7 +74,7 @@ def test_what_the_process_holds_besides_is_not_the_runs(photo, calibration):
 
 
 @pytest.mark.parametrize("other", [memory.Watch, memory.Work])
-def test_what_runs_side_by_side_take_is_nobodys(other, photo, calibration):
+def test_memory_of_parallel_runs_not_learned(other, photo, calibration):
     engine = hosting(Sample(), calibration)
     guess = engine.plan(recipe(), CONTENT)
     with other() as beside:
@@ -85,7 +85,7 @@ def test_what_runs_side_by_side_take_is_nobodys(other, photo, calibration):
     assert calibration.of(plan.Kind("fake", "cpu", "sample", ()))[0].added_mb is None
 
 
-def test_peaks_of_whole_processes_are_forgotten(calibration):
+def test_calibration_old_peaks_ignored(calibration):
     """As files written before hold them."""
     kind = plan.Kind("fake", "cpu", "sample", ())
     whole = {"megapixels": 0.2, "work": 1.0, "seconds": 1.0, "peak_mb": 3222.0}
@@ -96,14 +96,14 @@ def test_peaks_of_whole_processes_are_forgotten(calibration):
 # Predicted
 
 
-def test_memory_is_a_line_through_what_was_seen():
+def test_need_is_line_through_observations():
     line = seen(*((mp, 200 + 900 * mp) for mp in (0.1, 0.3, 1.0)))
     for megapixels in (0.05, 0.5, 2.0):
         told = need.added_mb(line, megapixels, tiled=False)
         assert told == pytest.approx(200 + 900 * megapixels)
 
 
-def test_observations_lower_the_estimate_and_raise_it_once_confirmed():
+def test_need_lowered_at_once_raised_if_confirmed():
     guess = need.added_mb((), 0.3, tiled=False)
     assert need.added_mb(seen((0.3, 200)), 0.3, tiled=False) == pytest.approx(200)
     assert need.added_mb(seen((0.3, 9000)), 0.3, tiled=False) == guess
@@ -112,7 +112,7 @@ def test_observations_lower_the_estimate_and_raise_it_once_confirmed():
     assert need.added_mb(once, 0.3, tiled=False) < 250
 
 
-def test_memory_of_tiles_hardly_grows():
+def test_need_of_tiles_hardly_grows():
     """Small runs, whose tile is smaller, do not make believe that a large one does not fit."""
     small = seen(*((mp, 100 + 500 * mp) for mp in (0.1, 0.2, 0.7)))
     for earlier in ((), small):
@@ -131,7 +131,7 @@ def free(monkeypatch, mb):
     monkeypatch.setattr(machine, "available_mb", lambda: mb)
 
 
-def test_memory_that_will_not_do_is_foreseen(engine, photo, monkeypatch):
+def test_memory_short_smaller_size_tried(engine, photo, monkeypatch):
     free(monkeypatch, need.added_mb((), 400 * 267 / 1e6, tiled=False))
     assert "358 px will be tried" in engine.plan(recipe(), CONTENT).note
     report = last(engine.run(recipe(), {"content": [photo]})).report
@@ -160,7 +160,7 @@ class Fixed(Sample):
         return 500, 500
 
 
-def test_the_page_announces_the_size_that_the_run_then_tries(photo, calibration, monkeypatch):
+def test_memory_short_page_announces_size_tried(photo, calibration, monkeypatch):
     engine = hosting(Wide(), calibration)
     free(monkeypatch, engine.plan(recipe(size=400), CONTENT).added_mb)
     announced = engine.plan(recipe(), CONTENT)
@@ -170,7 +170,7 @@ def test_the_page_announces_the_size_that_the_run_then_tries(photo, calibration,
         assert words in render.plan(announced, language)
 
 
-def test_what_no_smaller_size_mends_is_not_blamed_on_the_size(calibration, monkeypatch):
+def test_memory_short_smaller_size_no_help(calibration, monkeypatch):
     engine = hosting(Fixed(), calibration)
     free(monkeypatch, 100.0)
     planned = engine.plan(recipe(), {})
@@ -181,7 +181,7 @@ def test_what_no_smaller_size_mends_is_not_blamed_on_the_size(calibration, monke
         list(engine.run(recipe(), {}))
 
 
-def test_weights_that_do_not_fit_end_the_run_at_once(photo, painting, calibration, monkeypatch):
+def test_memory_short_for_weights_ends_run(photo, painting, calibration, monkeypatch):
     from samples import Descent
 
     from styleplug.backends.fake import FakeBackend
@@ -199,7 +199,7 @@ def test_weights_that_do_not_fit_end_the_run_at_once(photo, painting, calibratio
     assert asked == ["describe"] * 2  # once more without the nets that were idle
 
 
-def test_nets_that_are_idle_count_as_free(photo, calibration, monkeypatch):
+def test_memory_of_idle_nets_counts_as_free(photo, calibration, monkeypatch):
     engine = hosting(Sample(), calibration)
     cache = engine._shared.cache
     needed = engine.plan(recipe(), CONTENT).added_mb
@@ -212,7 +212,7 @@ def test_nets_that_are_idle_count_as_free(photo, calibration, monkeypatch):
     assert not kept
 
 
-def test_a_recipe_done_again_loads_no_net_again(photo, painting, engine):
+def test_recipe_repeated_loads_no_net(photo, painting, engine):
     from styleplug.backends.fake import FakeBackend
 
     images = {"content": [photo], "style": [painting]}

@@ -56,7 +56,7 @@ def total(function, given, found):
     return content @ content_weights + style @ style_weights + variation * variation_weight
 
 
-def test_vgg19_is_torchvisions():
+def test_vgg19_equals_torchvision():
     """Same weights under the same names, same activations at the classic layers."""
     torch.manual_seed(0)
     theirs = vgg.make_layers(vgg.cfgs["E"]).requires_grad_(False).eval()  # of `vgg.vgg19`
@@ -81,7 +81,7 @@ def test_vgg19_is_torchvisions():
     ("kind", "l1"),
     [*((kind, 0.0) for kind in LOSSES), ("gram", 1.0)],  # l1 is of the content
 )
-def test_the_adjoint_is_the_gradient(arch, kind, l1):
+def test_loss_gradient_equals_autograd(arch, kind, l1):
     functions = architecture(arch).functions(untrained(arch))
     given = arguments(functions[kind], functions["describe"], l1)
     picture = given[0].requires_grad_(True)
@@ -93,7 +93,7 @@ def test_the_adjoint_is_the_gradient(arch, kind, l1):
 
 
 @pytest.mark.parametrize("kind", LOSSES)
-def test_the_gradient_against_finite_differences(kind):
+def test_loss_gradient_equals_finite_differences(kind):
     """In float64, where a difference of losses has digits left."""
     functions = architecture("styleplug_encoder").functions(untrained("styleplug_encoder"))
     loss = functions[kind]
@@ -109,14 +109,14 @@ def test_the_gradient_against_finite_differences(kind):
     assert slope == pytest.approx(promised, rel=2e-3)
 
 
-def test_statistics_are_those_of_the_features():
+def test_statistics_of_features():
     features = torch.tensor([[[[1.0, 3.0]], [[2.0, 0.0]]]])  # two channels, two positions
     mean, gram = statistics(features)
     assert mean.tolist() == [2.0, 1.0]
     assert gram.tolist() == [[5.0, 1.0], [1.0, 2.0]]
 
 
-def test_wasserstein_of_two_gaussians_that_share_their_axes():
+def test_wasserstein_shared_axes_equals_formula():
     """Then it is |μ - μ'|² + Σ (σ - σ')², here relative to the target's size."""
     loss = architecture("styleplug_encoder").functions(untrained("styleplug_encoder"))[
         "wasserstein"
@@ -139,7 +139,7 @@ def weights(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", LOSSES)
-def test_both_backends_agree_on_the_gradient(weights, kind):
+def test_backends_agree_on_gradient(weights, kind):
     """To a thousandth, at a size that no graph was traced at.
 
     In smooth pictures: in noise, rounding decides which of two inputs wins a maximum.
@@ -173,7 +173,7 @@ def test_both_backends_agree_on_the_gradient(weights, kind):
 
 
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
-def test_weights_of_another_net_are_refused(backend, tmp_path):
+def test_weights_of_other_net_refused(backend, tmp_path):
     net = untrained("styleplug_encoder").state_dict()
     name = next(iter(net))
     cases = {
@@ -190,7 +190,7 @@ def test_weights_of_another_net_are_refused(backend, tmp_path):
             )
 
 
-def test_the_embedded_encoder_is_small_and_complete():
+def test_embedded_encoder_small_and_complete():
     file = weights_folder() / "styleplug_encoder.safetensors"
     assert file.stat().st_size <= 4 * 2**20
     weights = load_file(file)
@@ -201,7 +201,7 @@ def test_the_embedded_encoder_is_small_and_complete():
 
 
 @pytest.mark.parametrize("arch", ENCODERS)
-def test_sides_that_are_no_multiples_are_refused_by_nobody_but_the_adjoint(arch):
+def test_encoder_sides_no_multiple_drop_remainder(arch):
     """Forward passes drop what is left over, as torchvision's do."""
     found = untrained(arch)(torch.rand(1, 3, 37, 50))
     deepest = list(found.values())[-1]

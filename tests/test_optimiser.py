@@ -25,24 +25,24 @@ def descend(optimiser, steps, rate):
 
 
 @pytest.mark.parametrize(("optimiser", "rate"), [(Adam(), 0.03), (LBFGS(), 1.0)])
-def test_it_finds_the_lowest_point(optimiser, rate):
+def test_optimiser_finds_minimum(optimiser, rate):
     start = valley(np.random.default_rng(0).random(SHAPE, np.float32))[0]
     assert valley(descend(optimiser, 150, rate))[0] < 1e-3 * start
 
 
-def test_lbfgs_needs_fewer_steps():
+def test_lbfgs_faster_than_adam():
     assert valley(descend(LBFGS(), 25, 1.0))[0] < valley(descend(Adam(), 25, 0.03))[0]
 
 
 @pytest.mark.parametrize("optimiser", [Adam(), LBFGS()])
-def test_the_picture_stays_within_bounds(optimiser):
+def test_optimiser_stays_within_bounds(optimiser):
     picture = np.full(SHAPE, 0.99, np.float32)
     for _ in range(20):
         optimiser.step(picture, np.full(SHAPE, -1.0, np.float32), 1.0)
     assert picture.max() <= 1.0 and picture.dtype == np.float32
 
 
-def test_a_step_of_adam_is_as_long_as_the_rate():
+def test_adam_step_length_is_rate():
     picture = np.full(SHAPE, 0.5, np.float32)
     Adam().step(picture, np.full(SHAPE, 1e-12, np.float32), 0.03)
     np.testing.assert_allclose(picture, 0.47, atol=1e-3)
@@ -56,15 +56,15 @@ def under_noise(optimiser, shape=(1, 3, 16, 16)):
     return 0.9 - float(picture.mean())
 
 
-def test_adam_moves_areas_through_noise():
+def test_adam_areas_resist_noise():
     assert under_noise(Adam()) > 1.4 * under_noise(Adam(shares=(1.0,)))
 
 
-def test_adam_moves_no_areas_of_an_odd_size():
+def test_adam_odd_size_uses_no_areas():
     assert under_noise(Adam(), (1, 3, 15, 9)) == under_noise(Adam(shares=(1.0,)), (1, 3, 15, 9))
 
 
-def test_scales_of_adam_are_means_of_squares():
+def test_adam_scales_are_block_means():
     picture = np.full((4, 4), 0.5, np.float32)
     gradient = np.zeros((4, 4), np.float32)
     gradient[:2, :2] = 1e-9  # a square of its own at the second scale, a quarter of the third
@@ -74,14 +74,14 @@ def test_scales_of_adam_are_means_of_squares():
 
 
 @pytest.mark.parametrize("optimiser", [Adam(), LBFGS()])
-def test_a_flat_loss_moves_nothing(optimiser):
+def test_optimiser_zero_gradient_moves_nothing(optimiser):
     picture = np.full(SHAPE, 0.5, np.float32)
     for _ in range(3):
         optimiser.step(picture, np.zeros(SHAPE, np.float32), 0.03)
     assert np.array_equal(picture, np.full(SHAPE, 0.5, np.float32))
 
 
-def test_adam_takes_gradients_of_any_layout_in_memory():
+def test_adam_accepts_any_memory_layout():
     rng = np.random.default_rng(0)
     gradient = rng.random((1, 3, 16, 16), np.float32) - 0.3
     strided = np.ascontiguousarray(gradient.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)

@@ -79,13 +79,13 @@ def files(folder: Path) -> set[str]:
     return {p.relative_to(folder).as_posix() for p in kept}
 
 
-def test_every_package_is_listed() -> None:
+def test_packages_all_listed() -> None:
     folders = {p.parent.relative_to(HOUSE) for p in (HOUSE / "styleplug").rglob("__init__.py")}
     expected = {".".join(folder.parts) for folder in folders} | {"styleplug._weights"}
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == expected
 
 
-def test_the_wheel_carries_code_and_weights(installed: Path) -> None:
+def test_wheel_carries_code_and_weights(installed: Path) -> None:
     assert files(HOUSE / "weights"), "there are weights to carry"
     assert files(installed / "styleplug" / "_weights") == files(HOUSE / "weights")
     code = {f for f in files(HOUSE / "styleplug") if f.endswith((".py", ".md", ".toml"))}
@@ -93,14 +93,14 @@ def test_the_wheel_carries_code_and_weights(installed: Path) -> None:
     assert (installed / "styleplug" / "py.typed").is_file()
 
 
-def test_the_installed_package_finds_its_weights(installed: Path) -> None:
+def test_installed_package_finds_weights(installed: Path) -> None:
     code = "import styleplug.store as s; print(s.__file__); print(s.weights_folder())"
     module, folder = run_installed(installed, "-c", code).split()
     assert Path(module).is_relative_to(installed)
     assert Path(folder) == installed / "styleplug" / "_weights"
 
 
-def test_the_installed_command_runs(installed: Path) -> None:
+def test_installed_command_runs(installed: Path) -> None:
     assert "weights" in run_installed(installed, "-m", "styleplug", "--help")
 
 
@@ -145,7 +145,7 @@ for id, method in styleplug.methods().items():
 
 
 @pytest.mark.slow
-def test_every_method_paints_in_a_small_installation(small: Python) -> None:
+def test_small_installation_paints_every_method(small: Python) -> None:
     done = small("-W", "error", "-c", PAINTS)
     assert done.returncode == 0, done.stderr
     methods = {path.stem for path in (HOUSE / "styleplug" / "methods").glob("[!_]*.py")}
@@ -161,18 +161,18 @@ def test_every_method_paints_in_a_small_installation(small: Python) -> None:
         ("weights fetch gatys", "hub"),
     ],
 )
-def test_what_is_missing_is_told_with_its_remedy(small: Python, arguments: str, extra: str) -> None:
+def test_small_installation_names_missing_extra(small: Python, arguments: str, extra: str) -> None:
     done = small("-m", "styleplug", *arguments.split())
     assert done.returncode in (1, 2) and "Traceback" not in done.stderr
     assert f'install with `pip install "styleplug[{extra}]"`' in done.stderr
 
 
-def test_publishing_says_what_it_is_missing(small: Python) -> None:
+def test_small_installation_publish_names_extra(small: Python) -> None:
     done = small("-c", "import styleplug.store.publish as p; p.publish(p.Path('.'), 'a/b')")
     assert done.stderr.splitlines()[-1].endswith('`pip install "styleplug[hub]"`')
 
 
-def test_the_command_is_an_entry_point(installed: Path) -> None:
+def test_command_is_entry_point(installed: Path) -> None:
     text = next(installed.glob("*.dist-info/entry_points.txt")).read_text(encoding="utf-8")
     assert "styleplug = styleplug.cli:main" in text
 
@@ -195,18 +195,18 @@ def names(requirements: set[str]) -> set[str]:
     return {Requirement(one).name for one in requirements}
 
 
-def test_requirements_txt_is_all_there_is() -> None:
+def test_requirements_txt_lists_all() -> None:
     lines = (HOUSE / "requirements.txt").read_text(encoding="utf-8").splitlines()
     listed = [str(Requirement(line)) for line in lines if not line.startswith("#")]
     assert sorted(listed) == sorted(asked() | asked("all"))
 
 
-def test_all_is_every_extra_but_that_of_developers() -> None:
+def test_extra_all_holds_every_extra() -> None:
     whole = names(asked("all"))
     assert all(names(asked(extra)) <= whole for extra in EXTRAS_ASKED if extra != "dev")
 
 
-def test_what_is_missed_is_what_an_extra_installs() -> None:
+def test_extras_table_equals_pyproject() -> None:
     """A missing package is named with the extra that brings it."""
     from styleplug.system.extras import EXTRAS
 
@@ -225,7 +225,7 @@ def test_what_is_missed_is_what_an_extra_installs() -> None:
         ("darwin", "x86_64", "onnxruntime"),
     ],
 )
-def test_one_onnxruntime_everywhere(system: str, machine: str, expected: str) -> None:
+def test_onnxruntime_one_per_platform(system: str, machine: str, expected: str) -> None:
     """Both at once would break the graphics card."""
     here = {"sys_platform": system, "platform_machine": machine}
     wanted = [
@@ -266,7 +266,7 @@ def test_make_installs_once(tmp_path: Path) -> None:
     assert len(again) == 1 and again[0].endswith("--editable .[dev]")
 
 
-def test_every_dependency_has_its_reason_and_licence() -> None:
+def test_dependencies_have_reason_and_licence() -> None:
     documented = (HOUSE / "docs" / "licences.md").read_text(encoding="utf-8")
     rows = {
         line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]]
@@ -278,7 +278,7 @@ def test_every_dependency_has_its_reason_and_licence() -> None:
         assert all(rows[name]), f"docs/licences.md: {name} lacks its reason or licence"
 
 
-def test_the_version_is_written_once() -> None:
+def test_version_written_once() -> None:
     import styleplug
 
     declared = PROJECT["tool"]["setuptools"]["dynamic"]["version"]["attr"]

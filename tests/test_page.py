@@ -89,7 +89,7 @@ class Kinds(Params):
         (BlendParams, "mood", gr.Radio, {"value": "calm"}),
     ],
 )
-def test_a_field_becomes_a_control(
+def test_control_made_from_field(
     params: type[Params], name: str, kind: type[Any], props: dict[str, Any]
 ) -> None:
     texts = Texts()
@@ -103,7 +103,7 @@ def test_a_field_becomes_a_control(
     assert f"settings-parameter-{name}-help" in str(made.info)  # every control has help
 
 
-def test_choices_are_shown_in_words_and_sent_as_they_are() -> None:
+def test_control_choices_shown_in_words() -> None:
     texts = Texts()
     made = control("backend", Settings.model_fields["backend"], "settings", texts, "some")
     assert isinstance(made, gr.Radio)
@@ -114,7 +114,7 @@ def test_choices_are_shown_in_words_and_sent_as_they_are() -> None:
     assert shown_as == {"en": "automatic", "zh": "自动"}
 
 
-def test_errors_that_no_catalogue_knows_are_headed_by_their_kind() -> None:
+def test_error_unknown_to_catalogue_headed_by_kind() -> None:
     bad = errors.BadImage("'照片.png' is odd")
     assert sentence(bad, "en") == str(bad)
     assert sentence(bad, "zh") == f"图片无法使用：{bad}"
@@ -126,7 +126,7 @@ def test_errors_that_no_catalogue_knows_are_headed_by_their_kind() -> None:
     ("asked", "spoken"),
     [("zh-CN,zh;q=0.9,en;q=0.8", "zh"), ("zh-TW", "zh"), ("en-US,zh;q=0.5", "en"), ("", "en")],
 )
-def test_language_follows_the_browser(asked: str, spoken: str) -> None:
+def test_language_follows_browser(asked: str, spoken: str) -> None:
     assert language(SimpleNamespace(headers={"accept-language": asked})) == spoken  # type: ignore[arg-type]
     assert language(None) == "en"
 
@@ -145,7 +145,7 @@ def _form(method: type[Blend] = Blend) -> Form:
     return form
 
 
-def test_a_recipe_survives_the_form() -> None:
+def test_form_recipe_round_trip() -> None:
     form = _form()
     values = {name: None for name in form.names} | {
         "steps": 7, "pause": 0.5, "mood": "wild", "blend": "0.2 3", "size": 128, "seed": 9,
@@ -161,13 +161,13 @@ def test_a_recipe_survives_the_form() -> None:
         form.fill(recipe.model_copy(update={"parameters": {"steps": 0}}))
 
 
-def test_a_method_keeps_its_controls_whatever_its_id() -> None:
+def test_form_method_id_equal_to_group() -> None:
     for id in ("settings", "finish"):
         form = _form(type("Named", (Blend,), {"id": id}))
         assert form.names == _form().names and len(form.components) == len(form.names)
 
 
-def test_names_and_defaults_are_the_declaration(site: Site) -> None:
+def test_endpoint_names_and_defaults_from_declaration(site: Site) -> None:
     endpoints = site.client().view_api(return_format="dict")["named_endpoints"]
     assert set(endpoints) == {"/blend", "/crash", "/dream", "/fill"}
     given = {p["parameter_name"]: p["parameter_default"] for p in endpoints["/blend"]["parameters"]}
@@ -177,7 +177,7 @@ def test_names_and_defaults_are_the_declaration(site: Site) -> None:
     assert all(p["parameter_has_default"] for p in endpoints["/blend"]["parameters"])
 
 
-def test_what_does_not_apply_is_not_offered(site: Site) -> None:
+def test_endpoint_omits_what_does_not_apply(site: Site) -> None:
     endpoints = site.client().view_api(return_format="dict")["named_endpoints"]
     dream, fill = (
         [p["parameter_name"] for p in endpoints[name]["parameters"]] for name in ("/dream", "/fill")
@@ -190,7 +190,7 @@ def test_what_does_not_apply_is_not_offered(site: Site) -> None:
     assert {"fill-examples", "dream-to-blend", "dream-to-crash", "fill-mask-drawn"} <= ids
 
 
-def test_examples_suit_the_slots() -> None:
+def test_examples_suit_slots() -> None:
     assert examples.pairs([]) == []
     pictures, styles = examples.pairs(["content"]), examples.pairs(["style"])
     photographs, paintings = pictures[:4], pictures[4:]
@@ -204,21 +204,21 @@ def test_examples_suit_the_slots() -> None:
     assert image.read(plain).pixels.std() < 0.01 < image.read(painted).pixels.std()
 
 
-def test_examples_can_be_served_wherever_the_page_was_started() -> None:
+def test_examples_lie_in_upload_folder() -> None:
     folder = Path(gr.utils.get_upload_folder()).resolve()
     for pair in (examples.Pair("lion.jpg", ()), examples.pairs(["style"])[0]):
         for file in pair.files():
             assert Path(file).resolve().is_relative_to(folder) and image.read(file).width > 64
 
 
-def test_examples_that_were_swept_away_are_made_again() -> None:
+def test_examples_deleted_are_made_again() -> None:
     pair = examples.pairs(["style"])[1]
     for path in (Path(pair.files()[0]), pair.card()):
         path.unlink()
     assert all(Path(path).exists() for path in (pair.files()[0], pair.card()))
 
 
-def test_a_broken_plug_in_is_a_tab_that_says_why(site: Site) -> None:
+def test_broken_plugin_tab_names_reason(site: Site) -> None:
     config = httpx.get(f"{site.url}config").json()
     props = [one["props"] for one in config["components"]]
     assert any("acme" in str(one.get("label")) for one in props)
@@ -226,16 +226,14 @@ def test_a_broken_plug_in_is_a_tab_that_says_why(site: Site) -> None:
     assert "no module named &lt;nothing&gt;" in config["i18n_translations"]["en"]["broken-0"]
 
 
-def test_it_may_stand_under_a_path(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_page_under_root_path(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_ROOT_PATH", "/styles")
     under = Site(tmp_path)  # closed with the other
     assert httpx.get(f"{under.url}config").json()["root"].endswith("/styles")
     assert not httpx.get(f"{site.url}config").json()["root"].endswith("/styles")
 
 
-def test_neither_torch_nor_onnxruntime_before_the_page() -> None:
+def test_page_build_loads_no_framework() -> None:
     code = (
         "import sys; from styleplug.ui.page import build; build(); "
         "print([name for name in ('torch', 'onnxruntime') if name in sys.modules])"
@@ -247,7 +245,7 @@ def test_neither_torch_nor_onnxruntime_before_the_page() -> None:
 # What HTTP answers --------------------------------------------------------------------------
 
 
-def test_http_gives_the_picture_and_its_report(site: Site, content: Any, style: Any) -> None:
+def test_http_gives_picture_and_report(site: Site, content: Any, style: Any) -> None:
     path, report = site.client().predict(
         content=content, style=style, size=80, steps=3, backend="fake", api_name="/blend"
     )
@@ -269,7 +267,7 @@ def test_http_gives_the_picture_and_its_report(site: Site, content: Any, style: 
     assert np.array_equal(image.read(path).pixels, expected), "same recipe, another picture"
 
 
-def test_http_gives_several_as_a_sheet_and_a_walk_as_an_animation(site: Site) -> None:
+def test_http_gives_sheet_and_animation(site: Site) -> None:
     path, report = site.client().predict(
         count=4, size=64, seed=5, backend="fake", api_name="/dream"
     )
@@ -286,7 +284,7 @@ def test_http_gives_several_as_a_sheet_and_a_walk_as_an_animation(site: Site) ->
         assert moving.format == "WEBP" and moving.n_frames == 6  # type: ignore[attr-defined]
 
 
-def test_a_mask_over_http_is_a_picture(site: Site, content: Any, tmp_path: Path) -> None:
+def test_http_mask_is_a_picture(site: Site, content: Any, tmp_path: Path) -> None:
     half = np.zeros((96, 96, 3), np.uint8)
     half[:48] = 255
     Image.fromarray(half).save(tmp_path / "mask.png")
@@ -302,7 +300,7 @@ def test_a_mask_over_http_is_a_picture(site: Site, content: Any, tmp_path: Path)
         site.client().predict(content=content, mask=tall, size=64, api_name="/fill")
 
 
-def test_what_is_transparent_is_the_mask(site: Site, tmp_path: Path) -> None:
+def test_http_transparency_is_mask(site: Site, tmp_path: Path) -> None:
     pixels = np.full((96, 96, 4), 255, np.uint8)
     pixels[:48, :, 3] = 0
     Image.fromarray(pixels).save(tmp_path / "half.png")
@@ -311,7 +309,7 @@ def test_what_is_transparent_is_the_mask(site: Site, tmp_path: Path) -> None:
     assert site.fill.masks[0].mean() == 0.5 and image.read(path).alpha is None
 
 
-def test_several_styles_by_name(site: Site, content: Any, style: Any, tmp_path: Path) -> None:
+def test_http_several_styles_by_name(site: Site, content: Any, style: Any, tmp_path: Path) -> None:
     green = handle_file(picture(tmp_path, "green.png", (0, 220, 0)))
     path, _ = site.client().predict(
         content=content, style=style, style_2=green, size=64, backend="fake", api_name="/blend"
@@ -320,7 +318,7 @@ def test_several_styles_by_name(site: Site, content: Any, style: Any, tmp_path: 
     assert np.abs(half - (np.array(RED) + [15, 125, 100]) / 2).max() < 8
 
 
-def test_progress_comes_on_the_way(site: Site, content: Any, style: Any) -> None:
+def test_http_progress_on_the_way(site: Site, content: Any, style: Any) -> None:
     job = site.client().submit(
         content=content, style=style, size=64, steps=4, pause=0.4, api_name="/blend"
     )
@@ -330,7 +328,7 @@ def test_progress_comes_on_the_way(site: Site, content: Any, style: Any) -> None
     assert steps == sorted(steps)
 
 
-def test_eight_visitors_get_only_their_own(site: Site, tmp_path: Path) -> None:
+def test_http_eight_visitors_get_their_own(site: Site, tmp_path: Path) -> None:
     colours = [(r, g, b) for r in (20, 230) for g in (20, 230) for b in (20, 230)]
 
     def visit(number: int) -> np.ndarray:
@@ -348,7 +346,7 @@ def test_eight_visitors_get_only_their_own(site: Site, tmp_path: Path) -> None:
         assert np.abs(mean - colour).max() < 12, f"{colour} got {mean}"
 
 
-def test_a_cancelled_call_stops_the_engine(site: Site, content: Any, style: Any) -> None:
+def test_http_cancelled_call_stops_engine(site: Site, content: Any, style: Any) -> None:
     client = site.client()
     job = client.submit(
         content=content, style=style, size=64, steps=200, pause=0.1, api_name="/blend"
@@ -360,7 +358,7 @@ def test_a_cancelled_call_stops_the_engine(site: Site, content: Any, style: Any)
 
 
 @pytest.mark.parametrize("kind", ["tiff", "avif", "heic"])
-def test_every_format_over_http(site: Site, style: Any, tmp_path: Path, kind: str) -> None:
+def test_http_accepts_every_format(site: Site, style: Any, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"picture.{kind}"
     if kind == "heic":
         path.write_bytes(Path(__file__).with_name("quarters.heic").read_bytes())
@@ -371,7 +369,7 @@ def test_every_format_over_http(site: Site, style: Any, tmp_path: Path, kind: st
     assert Image.open(result).size == (64, 32)
 
 
-def test_a_preview_is_shown_of_what_browsers_cannot_show(site: Site, tmp_path: Path) -> None:
+def test_preview_of_tiff_and_avif_is_png(site: Site, tmp_path: Path) -> None:
     def asked(path: Path, accept: str) -> bytes:
         upload = httpx.post(f"{site.url}gradio_api/upload", files={"files": path.open("rb")}).json()
         url = f"{site.url}gradio_api/file={upload[0]}"
@@ -393,7 +391,7 @@ def test_a_preview_is_shown_of_what_browsers_cannot_show(site: Site, tmp_path: P
         assert asked(_file(tmp_path / name, data), "image/webp") == data
 
 
-def test_a_preview_needs_an_upload(site: Site, tmp_path: Path) -> None:
+def test_preview_of_server_file_refused(site: Site, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8), RED).save(tmp_path / "secret.tif")
     url = f"{site.url}gradio_api/file={tmp_path / 'secret.tif'}"
     assert httpx.get(url, headers={"Accept": "image/webp"}).status_code == 403
@@ -422,7 +420,7 @@ def _file(path: Path, data: bytes) -> Path:
     ],
     ids=["empty", "text", "truncated"],
 )
-def test_a_bad_file_is_refused_in_words(
+def test_http_bad_file_refused(
     site: Site, style: Any, tmp_path: Path, make: Any, says: str
 ) -> None:
     with pytest.raises(AppError, match=says) as refused:
@@ -448,7 +446,7 @@ def test_a_bad_file_is_refused_in_words(
     ],
     ids=lambda value: next(iter(value.items()), "") if isinstance(value, dict) else "",
 )
-def test_a_bad_value_is_refused_in_words(
+def test_http_bad_value_refused(
     site: Site, content: Any, style: Any, values: dict[str, Any], says: str
 ) -> None:
     call = {"content": content, "style": style, "backend": "fake"} | values
@@ -490,9 +488,7 @@ BASE64 = "data:image/png;base64," + 400 * "iVBORw0KGgo"
         (lambda mine: {"style_2": []}, r"style_2 = \[\] is not an upload"),
     ],
 )
-def test_a_picture_that_is_no_upload_is_refused_in_words(
-    site: Site, content: Any, make: Any, says: str
-) -> None:
+def test_http_picture_no_upload_refused(site: Site, content: Any, make: Any, says: str) -> None:
     """Gradio looks at files before our code does, and would answer the error "null"."""
     mine = _upload(site, content)
     call = {"content": mine, "style": mine, "backend": "fake", "size": 64} | make(mine)
@@ -502,22 +498,20 @@ def test_a_picture_that_is_no_upload_is_refused_in_words(
         site.client().predict(**call, api_name="/blend")
 
 
-def test_too_few_values_are_refused_with_what_is_expected(site: Site, content: Any) -> None:
+def test_http_wrong_number_of_values_refused(site: Site, content: Any) -> None:
     mine = _upload(site, content)
     for given in ([], [mine, mine], 20 * [None]):
         told = _answer(site, "blend", {"data": given})
         assert told.startswith(f"got {len(given)} values; /blend takes 15 in this order: content,")
 
 
-def test_an_unknown_parameter_is_refused_by_name(site: Site) -> None:
+def test_http_unknown_parameter_refused(site: Site) -> None:
     answer = httpx.post(f"{site.url}gradio_api/call/v2/blend", json={"stepz": 3})
     assert answer.status_code == 422
     assert "stepz" in answer.json()["error"]
 
 
-def test_a_failing_plug_in_keeps_its_secrets_and_the_page_lives(
-    site: Site, content: Any, style: Any
-) -> None:
+def test_http_failing_plugin_hides_details(site: Site, content: Any, style: Any) -> None:
     with pytest.raises(AppError, match=r"[Cc]rash|fail") as refused:
         site.client().predict(content=content, style=style, size=64, api_name="/crash")
     assert "Traceback" not in str(refused.value)
@@ -531,7 +525,7 @@ def test_a_failing_plug_in_keeps_its_secrets_and_the_page_lives(
 
 
 @pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}], ids=["bare", "meta"])
-def test_no_path_of_the_server_is_read(
+def test_http_server_path_refused(
     site: Site, style: Any, tmp_path: Path, meta: dict[str, Any]
 ) -> None:
     secret = picture(tmp_path, "secret.png", (250, 250, 0))
@@ -547,13 +541,13 @@ def test_no_path_of_the_server_is_read(
     assert "event: error" in answer and "event: complete" not in answer, answer
 
 
-def test_no_file_but_the_pages_own_is_served(site: Site, tmp_path: Path) -> None:
+def test_http_other_files_not_served(site: Site, tmp_path: Path) -> None:
     secret = picture(tmp_path, "secret.png", RED)
     for path in (secret, Path("/etc/passwd")):
         assert httpx.get(f"{site.url}gradio_api/file={path}").status_code == 403
 
 
-def test_only_uploads_count(tmp_path: Path) -> None:
+def test_uploaded_accepts_upload_folder_only(tmp_path: Path) -> None:
     from gradio.utils import get_upload_folder
 
     inside = Path(get_upload_folder()) / "abc" / "a.png"
@@ -565,7 +559,7 @@ def test_only_uploads_count(tmp_path: Path) -> None:
         uploaded("x.png")
 
 
-def test_only_what_was_uploaded_counts_as_drawn(tmp_path: Path) -> None:
+def test_drawing_mask_from_uploads_only(tmp_path: Path) -> None:
     from gradio.utils import get_upload_folder
 
     with gr.Blocks():
@@ -597,7 +591,7 @@ def test_only_what_was_uploaded_counts_as_drawn(tmp_path: Path) -> None:
             drawing.mask({"layers": layers})
 
 
-def test_what_is_said_is_escaped() -> None:
+def test_render_escapes_html() -> None:
     history = {"<script>": [(1, 2.0), (2, 1.0)], "bad": [(1, math.nan)], "zero": [(1, 0.0)]}
     drawn = render.plot(history)
     assert "<script>" not in drawn and "&lt;script&gt;" in drawn and "nan" not in drawn
@@ -608,7 +602,7 @@ def test_what_is_said_is_escaped() -> None:
 @pytest.mark.parametrize(
     ("to", "words"), [("en", "earlier runs on this machine (3)"), ("zh", "（3 次）")]
 )
-def test_a_plan_is_told_in_one_language(to: Any, words: str) -> None:
+def test_render_plan_in_one_language(to: Any, words: str) -> None:
     told = render.plan(Plan(3.0, 900.0, 64, 48, 3), to)
     assert words in told and "sp-warn" not in told
     assert say("plan_guess", to) in render.plan(Plan(None, None, 64, 48), to)
@@ -629,7 +623,7 @@ def _frames(closed: list[bool], count: int = 50) -> Iterator[Frame]:
         closed.append(True)
 
 
-def test_a_run_is_thinned_out_but_ends_with_its_last_frame() -> None:
+def test_follow_thins_frames_keeps_last() -> None:
     closed: list[bool] = []
     moments = list(follow(_frames(closed), threading.Event()))
     assert len(moments) == 2, "first and last: the others came too fast to be seen"
@@ -638,7 +632,7 @@ def test_a_run_is_thinned_out_but_ends_with_its_last_frame() -> None:
     assert closed
 
 
-def test_a_preview_shows_several_as_a_sheet_and_the_newest_of_a_walk() -> None:
+def test_follow_preview_sheet_or_newest() -> None:
     shades = [np.full((8, 8, 3), shade, np.float32) for shade in (0.1, 0.9)]
     for fps, shape, shade in ((0.0, (8, 8 + 8 + GAP, 3), 0.1), (5.0, (8, 8, 3), 0.9)):
         frames = iter([Frame(1, 2, tuple(shades), fps=fps)])
@@ -647,7 +641,7 @@ def test_a_preview_shows_several_as_a_sheet_and_the_newest_of_a_walk() -> None:
         assert moment.picture[0, 0, 0] == np.float32(shade)
 
 
-def test_time_left_is_at_first_what_was_expected_and_at_last_by_the_pace() -> None:
+def test_time_left_from_plan_then_pace() -> None:
     def left(step: int, expected: float | None) -> float:
         seconds = _left(Frame(step, 100), (0.0, 0), step / 10, expected)
         assert seconds is not None
@@ -660,7 +654,7 @@ def test_time_left_is_at_first_what_was_expected_and_at_last_by_the_pace() -> No
     assert _left(Frame(0, 100), (0.0, 0), 1.0, 60) is None
 
 
-def test_who_leaves_stops_the_run() -> None:
+def test_follow_closed_stops_run() -> None:
     closed: list[bool] = []
     cancel = threading.Event()
     moments = follow(_frames(closed), cancel)
@@ -669,7 +663,7 @@ def test_who_leaves_stops_the_run() -> None:
     assert cancel.is_set() and closed == [True]
 
 
-def test_the_report_is_json(site: Site, content: Any, style: Any) -> None:
+def test_http_report_is_json(site: Site, content: Any, style: Any) -> None:
     _, report = site.client().predict(
         content=content, style=style, size=64, backend="fake", api_name="/blend"
     )

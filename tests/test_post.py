@@ -22,7 +22,7 @@ def content() -> Picture:
     return Picture(np.random.default_rng(1).random((24, 36, 3), np.float32))
 
 
-def test_nothing_asked_nothing_done(result: np.ndarray, content: Picture) -> None:
+def test_finish_default_changes_nothing(result: np.ndarray, content: Picture) -> None:
     np.testing.assert_array_equal(finish(result, content, Finish()), result)
     np.testing.assert_array_equal(finish(result, None, Finish(strength=0.3)), result)
 
@@ -37,13 +37,13 @@ def test_strength_blends_linearly(result: np.ndarray, content: Picture) -> None:
     np.testing.assert_array_equal(result, before)  # the method's own array is left alone
 
 
-def test_kept_colours_have_the_light_of_the_result(result: np.ndarray, content: Picture) -> None:
+def test_keep_colours_keeps_luma_of_result(result: np.ndarray, content: Picture) -> None:
     finished = finish(result, content, Finish(keep_colours=True))
     assert finished.min() >= 0 and finished.max() <= 1 and finished.dtype == np.float32
     np.testing.assert_allclose(finished @ LUMA, result @ LUMA, atol=2e-6)
 
 
-def test_kept_colours_have_the_hue_of_the_content(result: np.ndarray, content: Picture) -> None:
+def test_keep_colours_keeps_hue_of_content(result: np.ndarray, content: Picture) -> None:
     finished = finish(result, content, Finish(keep_colours=True))
     compared = 0
     for ours, theirs in zip(finished.reshape(-1, 3), content.pixels.reshape(-1, 3), strict=True):
@@ -55,7 +55,7 @@ def test_kept_colours_have_the_hue_of_the_content(result: np.ndarray, content: P
     assert compared > 500
 
 
-def test_same_light_gives_the_content_back(content: Picture) -> None:
+def test_recolour_same_light_gives_content(content: Picture) -> None:
     np.testing.assert_allclose(recolour(content.pixels, content.pixels), content.pixels, atol=1e-6)
     grey = np.full_like(content.pixels, 0.4)
     np.testing.assert_allclose(
@@ -63,26 +63,26 @@ def test_same_light_gives_the_content_back(content: Picture) -> None:
     )
 
 
-def test_extremes_of_light_stay_black_and_white(content: Picture) -> None:
+def test_recolour_black_and_white_stay(content: Picture) -> None:
     for level in (0.0, 1.0):
         flat = np.full_like(content.pixels, level)
         np.testing.assert_allclose(recolour(flat, content.pixels), flat, atol=1e-5)
 
 
-def test_kept_colours_then_strength(result: np.ndarray, content: Picture) -> None:
+def test_keep_colours_before_strength(result: np.ndarray, content: Picture) -> None:
     both = finish(result, content, Finish(keep_colours=True, strength=0.5))
     expected = (recolour(result, content.pixels) + content.pixels) / 2
     np.testing.assert_allclose(both, expected, atol=1e-6)
 
 
-def test_content_of_another_size(result: np.ndarray) -> None:
+def test_finish_content_of_other_size_resized(result: np.ndarray) -> None:
     large = Picture(np.full((480, 720, 3), 0.75, np.float32))
     finished = finish(result, large, Finish(strength=0))
     assert finished.shape == (24, 36, 3)
     np.testing.assert_allclose(finished, 0.75, atol=1e-5)
 
 
-def test_transparency_is_put_back_at_the_size_of_the_result(result: np.ndarray) -> None:
+def test_finish_restores_transparency_at_result_size(result: np.ndarray) -> None:
     alpha = np.zeros((48, 72), np.float32)
     alpha[:, 36:] = 1
     finished = finish(result, Picture(np.zeros((48, 72, 3), np.float32), alpha), Finish())

@@ -34,7 +34,7 @@ def loaded_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_the_public_names_are_these():
+def test_public_names_pinned():
     assert styleplug.__all__ == [
         "BackendError",
         "BadImage",
@@ -60,18 +60,18 @@ def test_the_public_names_are_these():
     assert not hasattr(styleplug, "nonsense")
 
 
-def test_every_error_of_the_tree_is_public():
+def test_public_errors_complete():
     tree = {name for name, value in vars(errors).items() if isinstance(value, type)}
     assert tree <= set(styleplug.__all__)
     assert all(getattr(styleplug, name) is getattr(errors, name) for name in tree)
 
 
-def test_importing_is_light():
+def test_import_loads_nothing_heavy():
     code = "import styleplug\nimport sys\nassert 'numpy' not in sys.modules"
     assert not loaded_after(code)
 
 
-def test_methods_and_plans_are_light():
+def test_methods_and_plan_load_nothing_heavy():
     code = (
         "import styleplug; assert 'gatys' in styleplug.methods()\n"
         "from styleplug.engine import shared\n"
@@ -82,7 +82,7 @@ def test_methods_and_plans_are_light():
     assert not loaded_after(code)
 
 
-def test_a_run_on_the_fake_backend_loads_nothing_heavy():
+def test_fake_run_loads_nothing_heavy():
     code = (
         "import styleplug, numpy\n"
         "picture = numpy.zeros((64, 64, 3))\n"
@@ -96,7 +96,7 @@ def array(photo):
     return (photo.pixels * 255).astype(np.uint8)
 
 
-def test_pictures_come_in_any_form(array, painting, tmp_path):
+def test_stylize_accepts_pictures_in_any_form(array, painting, tmp_path):
     file = tmp_path / "photo.png"
     file.write_bytes(encode(array / 255.0))
     forms = [array, Image.fromarray(array), file, str(file), file.read_bytes()]
@@ -104,7 +104,7 @@ def test_pictures_come_in_any_form(array, painting, tmp_path):
     assert all(np.array_equal(result, results[0]) for result in results)
 
 
-def test_a_result_has_all_about_it(array, painting, tmp_path):
+def test_result_image_report_recipe_and_save(array, painting, tmp_path):
     style = (painting.pixels * 255).astype(np.uint8)
     result = styleplug.stylize(array, [style, style], seed=3, strength=0.5, **QUICK)
     assert result.array.shape == (43, 64, 3) and result.array.dtype == np.float32
@@ -129,7 +129,7 @@ def test_a_result_has_all_about_it(array, painting, tmp_path):
         styleplug.stylize(array, style, recipe=tmp_path / "bare.png")
 
 
-def test_run_yields_previews_then_one_final_frame(array):
+def test_run_previews_then_one_final(array):
     frames = list(styleplug.run("gatys", content=array, style=array, **QUICK))
     assert [frame.final for frame in frames].count(True) == 1 and frames[-1].final
     assert frames[-1].report.recipe.method == "gatys"
@@ -157,18 +157,18 @@ def test_run_yields_previews_then_one_final_frame(array):
         ({"recipe": Recipe(method="other")}, errors.UsageError, "other"),
     ],
 )
-def test_mistakes_are_named(values, kind, words, array):
+def test_stylize_mistakes_named(values, kind, words, array):
     given = {"content": array, "style": array, "method": "gatys", **QUICK, **values}
     with pytest.raises(kind, match=words):
         styleplug.stylize(**given)
 
 
-def test_the_recipe_is_for_its_method(array):
+def test_recipe_of_other_method_refused(array):
     with pytest.raises(styleplug.UsageError, match="for the method 'other', not for 'gatys'"):
         styleplug.run("gatys", recipe=Recipe(method="other"), content=array, style=array)
 
 
-def test_the_picture_is_read_by_pillow(array):
+def test_result_image_saved_by_pillow(array):
     image = styleplug.stylize(array, array, **QUICK).image
     buffer = io.BytesIO()
     image.save(buffer, "PNG")

@@ -69,7 +69,7 @@ def result(tmp_path):
     return folder
 
 
-def test_the_finished_files_arrive_and_no_other(hub, result):
+def test_publish_sends_finished_files_only(hub, result):
     address = publish(result, "somebody/seaside", private=True, message="First weights")
     repo = hub.repos["somebody/seaside"]
     files = repo.commits[repo.main]
@@ -81,7 +81,7 @@ def test_the_finished_files_arrive_and_no_other(hub, result):
     assert not any(b"/elsewhere" in data for data in files.values())
 
 
-def test_the_command_says_where_it_is_and_states_a_licence(hub, result):
+def test_publish_command_prints_address_and_licence(hub, result):
     options = ["publish", str(result), "--repo", "seaside", "--licence", "cc-by-4.0"]
     done = CliRunner().invoke(app, options)
     assert done.exit_code == 0, done.output
@@ -101,7 +101,7 @@ def test_the_command_says_where_it_is_and_states_a_licence(hub, result):
         ({"HF_ENDPOINT": "http://127.0.0.1:9"}, HubUnavailable, "once the Hub can be reached"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_published(
+def test_publish_faults_named_nothing_sent(
     hub, result, monkeypatch, tmp_path, change, error, words
 ):
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
@@ -112,26 +112,26 @@ def test_what_is_wrong_is_said_and_nothing_published(
     assert not hub.repos
 
 
-def test_a_hub_that_refuses(hub, result):
+def test_publish_forbidden_named(hub, result):
     hub.status = 403
     with pytest.raises(HubUnavailable, match="may not write there"):
         publish(result, "others/seaside")
 
 
 @pytest.mark.parametrize("name", ["", "a/b/c", "../x", "a b", "-x"])
-def test_a_name_that_no_repository_can_have(result, name):
+def test_publish_bad_name_refused(result, name):
     with pytest.raises(UsageError, match="expected OWNER/NAME"):
         publish(result, name)
 
 
-def test_a_damaged_result_is_not_published(hub, result):
+def test_publish_damaged_result_refused(hub, result):
     (result / "best.safetensors").write_bytes(b"others")
     with pytest.raises(WeightError, match="damaged or another file"):
         publish(result, "somebody/seaside")
     assert not hub.repos
 
 
-def test_a_link_out_of_the_folder_is_not_followed(result, tmp_path):
+def test_publish_ignores_links_out_of_folder(result, tmp_path):
     (tmp_path / "secret").write_text("secret")
     (result / "sample.png").unlink()
     (result / "sample.png").symlink_to(tmp_path / "secret")

@@ -55,7 +55,7 @@ def plain(count, height=6, width=6):
 # The sheet ----------------------------------------------------------------------------------
 
 
-def test_a_sheet_is_rows_on_white():
+def test_sheet_rows_on_white():
     pictures = plain(5, 4, 6)
     sheet = grid(pictures)
     assert columns(pictures) == 2 and sheet.shape == (3 * 4 + 2 * GAP, 2 * 6 + GAP, 3)
@@ -66,15 +66,15 @@ def test_a_sheet_is_rows_on_white():
 
 
 @pytest.mark.parametrize(("count", "across"), [(1, 1), (2, 2), (4, 2), (9, 3), (16, 4), (64, 8)])
-def test_a_sheet_is_nearly_square(count, across):
+def test_sheet_nearly_square(count, across):
     assert columns(plain(count)) == across
 
 
-def test_three_broad_pictures_are_no_tower():
+def test_sheet_three_pictures_two_columns():
     assert columns(plain(3, 20, 30)) == columns(plain(3, 30, 20)) == 2
 
 
-def test_a_sheet_is_no_larger_than_it_may_be():
+def test_sheet_size_bounded():
     sheet = grid(plain(9, 40, 40), most=100)
     assert sheet.shape == (98, 98, 3) and np.abs(sheet[:30, :30] - 0.1).max() < 1e-6
     assert grid([np.zeros((40, 80, 4), np.float32)], most=20).shape == (10, 20, 4)
@@ -84,7 +84,7 @@ def test_a_sheet_is_no_larger_than_it_may_be():
 
 
 @pytest.mark.parametrize("ending", ["webp", "png"])
-def test_an_animation_keeps_its_pictures_pace_and_recipe(ending, tmp_path):
+def test_animation_keeps_pictures_pace_and_recipe(ending, tmp_path):
     pictures = [make_photo(32, 24, seed).pixels for seed in range(5)]
     file = tmp_path / f"walk.{ending}"
     write_all(pictures, file, fps=20, recipe='{"ünder": "SPLG"}')
@@ -99,7 +99,7 @@ def test_an_animation_keeps_its_pictures_pace_and_recipe(ending, tmp_path):
             assert np.abs(shown - picture).mean() < (0.03 if ending == "webp" else 0.003)
 
 
-def test_an_animation_loses_its_recipe_and_nothing_else():
+def test_animation_without_exif_loses_recipe_only():
     bare = encode_animation(plain(3, 16, 16), 10)
     for recipe in ("odd", "even"):
         signed = encode_animation(plain(3, 16, 16), 10, recipe=recipe)
@@ -108,7 +108,7 @@ def test_an_animation_loses_its_recipe_and_nothing_else():
 
 
 @pytest.mark.parametrize("name", ["walk.jpg", "walk.gif", "walk.tif", "walk"])
-def test_an_animation_goes_into_some_formats_only(name, tmp_path):
+def test_animation_other_formats_refused(name, tmp_path):
     with pytest.raises(OutputError, match=r"animation.*\.png, \.webp"):
         write_all(plain(2), tmp_path / name, fps=5)
     assert not list(tmp_path.iterdir())
@@ -117,13 +117,13 @@ def test_an_animation_goes_into_some_formats_only(name, tmp_path):
 # Generators ---------------------------------------------------------------------------------
 
 
-def test_latents_do_not_depend_on_their_number():
+def test_latents_same_for_any_count():
     few, many = (latents(np.random.default_rng(5), count, 7) for count in (2, 40))
     assert np.array_equal(few, many[:2]) and many.dtype == np.float32
     assert abs(many.mean()) < 0.2 and abs(many.std() - 1) < 0.2
 
 
-def test_the_way_between_two_seeds():
+def test_latents_between_seeds_on_sphere():
     def at(**values):
         return wanted(GeneratorParams(walk_to=8, **values), np.random.default_rng(5), 64)
 
@@ -138,7 +138,7 @@ def test_the_way_between_two_seeds():
     assert np.allclose(way[1:4], way[:4:-1], atol=1e-5), "it comes back the way it went"
 
 
-def test_a_walk_closes():
+def test_walk_closes():
     places = walk(16)
     steps = np.diff([*places, places[0]])
     assert places[0] == 0 and max(places) == 1 and abs(steps).max() < 0.21
@@ -147,7 +147,7 @@ def test_a_walk_closes():
 # The engine ---------------------------------------------------------------------------------
 
 
-def test_a_run_of_several_is_repeated_by_its_recipe(host):
+def test_run_several_repeated_by_recipe(host):
     first = last(host.run(recipe("dream", count=5), {}))
     assert [image.shape for image in first.images] == [(64, 64, 3)] * 5
     assert (first.report.count, first.report.width, first.report.fps) == (5, 64, 0)
@@ -156,7 +156,7 @@ def test_a_run_of_several_is_repeated_by_its_recipe(host):
     assert not np.array_equal(first.images[0], first.images[1])
 
 
-def test_previews_of_several_are_small_together(calibration):
+def test_previews_of_several_bounded_in_sum(calibration):
     class Many(Dream):
         def run(self, images, params, ctx):
             whole = (np.zeros((512, 512, 3), np.float32),) * 64
@@ -171,13 +171,13 @@ def test_previews_of_several_are_small_together(calibration):
     assert seen[1].images[0].shape == (512, 512, 3)
 
 
-def test_more_pictures_take_more_memory(host):
+def test_plan_more_pictures_more_memory(host):
     one, many = (host.plan(recipe("dream", count=count), {}) for count in (1, 64))
     assert many.added_mb > one.added_mb + 5 and many.seconds > one.seconds
     assert (one.width, one.height) == (64, 64)
 
 
-def test_a_mask_arrives_in_the_size_of_its_picture(host, fill):
+def test_mask_resized_to_picture(host, fill):
     marks = np.zeros((30, 40), np.float32)
     marks[:15] = 1
     white = Picture(np.repeat(marks[:, :, None], 3, axis=2))
@@ -200,7 +200,7 @@ def holed(width=160, height=120):
     return Picture(make_photo(width, height).pixels, alpha)
 
 
-def test_without_a_mask_what_is_transparent_is_filled(host, fill):
+def test_transparency_becomes_mask(host, fill):
     final = last(host.run(recipe("fill"), {"content": [holed()]}))
     (seen,) = fill.masks
     assert seen.shape == (48, 64, 3) and set(np.unique(seen)) == {0.0, 1.0}
@@ -210,7 +210,7 @@ def test_without_a_mask_what_is_transparent_is_filled(host, fill):
     assert final.images[0].shape == (72, 96, 3) and len(fill.masks) == 1
 
 
-def test_a_mask_takes_the_place_of_transparency_which_stays(host, fill):
+def test_mask_given_keeps_transparency(host, fill):
     marks = np.zeros((120, 160, 3), np.float32)
     marks[30:90] = 1
     given = {"content": [holed()], "mask": [Picture(marks)]}
@@ -224,14 +224,14 @@ def test_a_mask_takes_the_place_of_transparency_which_stays(host, fill):
     assert final.images[0].shape == (72, 96, 3)
 
 
-def test_a_picture_that_is_but_a_little_transparent_stays_so(host, fill):
+def test_transparency_partial_is_no_mask(host, fill):
     veil = Picture(make_photo(160, 120).pixels, np.full((120, 160), 0.8, np.float32))
     final = last(host.run(recipe("fill"), {"content": [veil]}))
     assert fill.masks == []
     np.testing.assert_allclose(final.images[0][:, :, 3], 0.8, atol=0.01)
 
 
-def test_a_mask_must_have_the_proportions_of_its_picture(host):
+def test_mask_of_other_proportions_refused(host):
     photo = make_photo(160, 120)
     for shape in ((160, 120), (80, 60), (40, 31), (641, 480)):
         host.run(recipe("fill"), {"content": [photo], "mask": [make_photo(*shape)]})
@@ -240,7 +240,7 @@ def test_a_mask_must_have_the_proportions_of_its_picture(host):
             host.run(recipe("fill"), {"content": [photo], "mask": [make_photo(*shape)]})
 
 
-def test_the_result_may_have_another_shape(host):
+def test_result_of_other_shape_allowed(host):
     photo = make_photo(80, 60)
     final = last(host.run(recipe("fill", margin=0.25), {"content": [photo]}))
     assert final.images[0].shape == (72, 96, 3)
@@ -251,14 +251,14 @@ def test_the_result_may_have_another_shape(host):
     assert tiny.images[0].shape == (128, 1, 3), "made of 16 pixels at least, and brought back"
 
 
-def test_a_result_of_another_shape_gets_no_transparency(host):
+def test_result_of_other_shape_has_no_transparency(host):
     seen = make_photo(80, 60)
     glass = Picture(seen.pixels, np.full((60, 80), 0.5, np.float32))
     final = last(host.run(recipe("fill", margin=0.25), {"content": [glass]}))
     assert final.images[0].shape == (72, 96, 3)
 
 
-def test_a_result_that_would_be_too_large_is_refused(host):
+def test_result_too_large_refused(host):
     asked = recipe("fill", margin=1.0).model_copy(update={"size": 8192})
     with pytest.raises(UsageError, match="24576 × 24576.*8192"):
         host.plan(asked, {"content": [(10, 10)]})
@@ -267,7 +267,7 @@ def test_a_result_that_would_be_too_large_is_refused(host):
 
 
 @pytest.mark.parametrize("method", ["dream", "fill"])
-def test_nothing_is_kept_of_a_picture_where_the_result_is_no_other_look_of_it(method, host):
+def test_finish_of_generators_refused(method, host):
     given = {"content": [make_photo(20, 20)]} if method == "fill" else {}
     for finish in (Finish(keep_colours=True), Finish(strength=0.5)):
         with pytest.raises(
@@ -295,7 +295,7 @@ class Odd(Dream):
         (lambda side: 1 / 0, [(64, 64)], "shape.*ZeroDivisionError"),
     ],
 )
-def test_a_broken_promise_of_shape_is_named(promised, made, says, calibration):
+def test_result_shape_other_than_declared_named(promised, made, says, calibration):
     odd = Odd()
     odd.promised = promised
     odd.made = lambda ctx: iter([Frame(1, 1, tuple(np.zeros((*m, 3)) for m in made), final=True)])
@@ -305,7 +305,7 @@ def test_a_broken_promise_of_shape_is_named(promised, made, says, calibration):
 
 
 @pytest.mark.parametrize("fps", [-1.0, float("nan"), 1e9])
-def test_a_pace_that_is_none_is_named(fps, calibration):
+def test_frame_bad_fps_named(fps, calibration):
     odd = Odd()
     odd.promised = lambda side: (side, side)
     odd.made = lambda ctx: iter([Frame(1, 1, (np.zeros((64, 64, 3)),), final=True, fps=fps)])
@@ -314,7 +314,7 @@ def test_a_pace_that_is_none_is_named(fps, calibration):
         list(run(recipe("dream"), {}))
 
 
-def test_stop_keeps_the_samples_so_far(host):
+def test_stop_keeps_samples_so_far(host):
     import threading
 
     stop = threading.Event()
@@ -325,7 +325,7 @@ def test_stop_keeps_the_samples_so_far(host):
     assert all(image.shape == (64, 64, 3) for image in frame.images)
 
 
-def test_what_a_method_says_at_the_end_is_reported(calibration):
+def test_final_note_is_reported(calibration):
     class Talker(Sample):
         def run(self, images, params, ctx):
             picture = images["content"][0]
@@ -355,7 +355,7 @@ WORDS = ("Mask", "There.")
         ((Slot("content", *WORDS, least=-1),), "needs -1"),
     ],
 )
-def test_slots_that_cannot_work_are_not_admitted(slots, says):
+def test_admit_bad_slots_refused(slots, says):
     class Wrong(Sample):
         inputs = slots
 
@@ -373,7 +373,7 @@ def test_slots_that_cannot_work_are_not_admitted(slots, says):
         ("count", lambda self, params: "many", "count gives 'many'"),
     ],
 )
-def test_declarations_that_cannot_work_are_not_admitted(name, value, says):
+def test_admit_bad_shape_or_count_refused(name, value, says):
     with pytest.raises(MethodError, match=says):
         admit(type("Wrong", (Sample,), {name: value})())
 
@@ -392,7 +392,7 @@ def known(host, monkeypatch):
     return host
 
 
-def test_python_gets_all(known, tmp_path):
+def test_generate_gives_all_pictures(known, tmp_path):
     given = {"count": 3, "size": 64, "backend": "fake", "seed": 4}
     result = styleplug.generate("dream", **given)
     assert len(result.images) == 3 and result.array.shape == grid(result.images).shape
@@ -412,7 +412,7 @@ def test_python_gets_all(known, tmp_path):
         styleplug.generate("dream", recipe=tmp_path / "bare.webp")
 
 
-def test_python_takes_a_mask(known, fill):
+def test_generate_takes_mask(known, fill):
     content = make_photo(40, 40).pixels
     mask = np.zeros((40, 40), bool)
     mask[10:30, 10:30] = True
@@ -442,7 +442,7 @@ def command(known, monkeypatch, capsys):
 QUICK = ("--size", 64, "--backend", "fake")
 
 
-def test_a_command_writes_the_sheet(command, tmp_path):
+def test_command_writes_sheet(command, tmp_path):
     out = tmp_path / "sheet.png"
     status, said, err = command("dream", "--seed", 7, "--count", 16, "--out", out, "--json", *QUICK)
     assert status == 0, err
@@ -455,7 +455,7 @@ def test_a_command_writes_the_sheet(command, tmp_path):
     assert np.array_equal(read(tmp_path / "again.png").pixels, made.pixels)
 
 
-def test_a_command_writes_an_animation(command, tmp_path):
+def test_command_writes_animation(command, tmp_path):
     out = tmp_path / "walk.webp"
     status, said, err = command("dream", "--walk", 6, "--out", out, "--json", *QUICK)
     assert status == 0, err
@@ -465,13 +465,13 @@ def test_a_command_writes_an_animation(command, tmp_path):
     assert Recipe.from_json(read_recipe(out)).parameters["walk"] == 6
 
 
-def test_an_ending_for_no_animation_is_refused_before_the_run(command, tmp_path, monkeypatch):
+def test_command_animation_ending_refused_before_run(command, tmp_path, monkeypatch):
     monkeypatch.setattr(Dream, "run", None)
     status, _, err = command("dream", "--walk", 5, "--out", tmp_path / "walk.jpg", *QUICK)
     assert status == 2 and ".webp" in " ".join(err.split()) and not list(tmp_path.iterdir())
 
 
-def test_who_wants_a_video_is_told_how(command, tmp_path, monkeypatch):
+def test_command_video_ending_names_remedy(command, tmp_path, monkeypatch):
     monkeypatch.setattr(Dream, "run", None)
     status, _, err = command("dream", "--walk", 5, "--out", tmp_path / "a walk.mp4", *QUICK)
     said = " ".join(err.split())
@@ -483,7 +483,7 @@ def test_who_wants_a_video_is_told_how(command, tmp_path, monkeypatch):
     assert ".jpg" in str(refused.value) and "ffmpeg" not in str(refused.value)
 
 
-def test_a_command_takes_a_mask(command, fill, tmp_path):
+def test_command_takes_mask(command, fill, tmp_path):
     for name, pixels in (("photo", make_photo(40, 30).pixels), ("mask", np.ones((30, 40, 3)))):
         (tmp_path / f"{name}.png").write_bytes(encode(pixels))
     files = ("--content", tmp_path / "photo.png", "--out", tmp_path / "out.png", *QUICK)
@@ -497,7 +497,7 @@ def test_a_command_takes_a_mask(command, fill, tmp_path):
     assert fill.masks[0].mean() == 0.5 and read(tmp_path / "out.png").alpha is None
 
 
-def test_help_offers_what_there_is_to_offer(command):
+def test_help_omits_what_does_not_apply(command):
     _, dream, _ = command("dream", "--help")
     _, fill, _ = command("fill", "--help")
     assert "--content" not in dream and "--count" in dream and "--seed" in dream
@@ -506,7 +506,7 @@ def test_help_offers_what_there_is_to_offer(command):
         assert "--strength" not in text and "--keep-colours" not in text
 
 
-def test_the_files_of_the_page_are_as_the_engine_gave_them(host):
+def test_page_files_equal_engine_result(host):
     from styleplug.ui.results import Folder
 
     final = last(host.run(recipe("dream", count=3), {}))

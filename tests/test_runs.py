@@ -76,7 +76,7 @@ def run(engine, **recipe):
     return list(engine.run(wanted, PICTURES))[-1]
 
 
-def test_a_finished_folder_says_what_it_is(made):
+def test_result_folder_describes_itself(made):
     model = read_trained(made).model
     data = (made / "best.safetensors").read_bytes()
     assert (model.arch, model.method, model.steps, model.seed) == ("cnn", "cnn", 12, 7)
@@ -91,14 +91,14 @@ def test_a_finished_folder_says_what_it_is(made):
     assert graphs == {"cnn.measure.onnx", "cnn.code.onnx", "cnn.paint.onnx"}
 
 
-def test_nothing_that_is_shown_to_others_names_a_path(made):
+def test_result_folder_names_no_path(made):
     for name in ("model.toml", "README.md"):
         text = (made / name).read_text()
         assert "/elsewhere" not in text and str(made.parent) not in text
         assert "sea photos" in text and "--seed 7" in text
 
 
-def test_the_card_begins_with_what_the_hub_reads(made):
+def test_card_has_hub_front_matter(made):
     text = (made / "README.md").read_text()
     front = text.split("---\n")[1]
     assert 'library_name: "styleplug"' in front
@@ -107,7 +107,7 @@ def test_the_card_begins_with_what_the_hub_reads(made):
     assert "(sample.png)" in text
 
 
-def test_names_of_folders_are_only_text(made):
+def test_card_escapes_folder_names(made):
     model = read_trained(made).model
     evil = model.model_copy(update={"title": "a\n---\n# b <script>", "data": ("[x](y)",)})
     text = card(evil, sheet=False)
@@ -116,7 +116,7 @@ def test_names_of_folders_are_only_text(made):
     assert Model.model_validate(tomllib.loads(to_toml(evil.model_dump()))) == evil
 
 
-def test_trained_weights_paint_another_picture_and_the_recipe_makes_it_again(engine, made):
+def test_trained_weights_used_and_repeated_by_recipe(engine, made):
     name = engine.add_trained(made)
     plain, other = run(engine), run(engine, trained=name)
     assert name == "seaside"
@@ -131,7 +131,7 @@ def test_trained_weights_paint_another_picture_and_the_recipe_makes_it_again(eng
     assert not [note for note in again.report.notes if "weights" in note]
 
 
-def test_another_file_of_the_same_name_is_refused(engine, made, result):
+def test_trained_other_file_of_same_name_refused(engine, made, result):
     engine.add_trained(made)
     recipe = run(engine, trained="seaside").report.recipe
     model = read_trained(result).model
@@ -171,21 +171,21 @@ def spoilt(result, change):
         (b"\x80\x04K\x01." * 9, "a pickle, which could run anything and is never opened"),
     ],
 )
-def test_weights_that_do_not_fit_are_refused(engine, result, change, words):
+def test_trained_weights_that_do_not_fit_refused(engine, result, change, words):
     spoilt(result, change)
     engine.add_trained(result)
     with pytest.raises(WeightError, match=words):
         run(engine, trained="seaside")
 
 
-def test_damaged_weights_are_refused(engine, result):
+def test_trained_weights_damaged_refused(engine, result):
     (result / "best.safetensors").write_bytes(b"x" * 999)
     engine.add_trained(result)
     with pytest.raises(WeightError, match="damaged or another file"):
         run(engine, trained="seaside")
 
 
-def test_weights_of_another_method_are_refused(engine, result):
+def test_trained_weights_of_other_method_refused(engine, result):
     model = read_trained(result).model
     write_model(result, model.model_copy(update={"arch": "vgg19"}))
     engine.add_trained(result)
@@ -195,13 +195,13 @@ def test_weights_of_another_method_are_refused(engine, result):
 
 
 @pytest.mark.parametrize("name", ["elsewhere", "../seaside", "/etc/passwd"])
-def test_a_visitor_can_name_nothing_but_what_is_known(engine, made, name):
+def test_trained_unknown_name_refused(engine, made, name):
     engine.add_trained(made)
     with pytest.raises(WeightError, match="are not known here; known are: seaside"):
         run(engine, trained=name)
 
 
-def test_the_folder_of_the_environment_is_known_by_itself(made, tmp_path, monkeypatch):
+def test_trained_folder_from_environment(made, tmp_path, monkeypatch):
     (made.parent / "going on").mkdir(exist_ok=True)
     monkeypatch.setenv(VARIABLE, str(made.parent))
     assert list(Store().trained) == ["seaside"]
@@ -214,27 +214,27 @@ def test_the_folder_of_the_environment_is_known_by_itself(made, tmp_path, monkey
     ("text", "words"),
     [("=", "cannot be used"), ('file = "../x.safetensors"', "cannot be used: ")],
 )
-def test_a_result_that_is_damaged(tmp_path, text, words):
+def test_result_folder_damaged_refused(tmp_path, text, words):
     (tmp_path / "model.toml").write_text(text)
     with pytest.raises(WeightError, match=words):
         read_trained(tmp_path)
 
 
-def test_a_folder_that_holds_no_result(tmp_path):
+def test_result_folder_without_result_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "file"):
         with pytest.raises(UsageError, match="holds no training result"):
             read_trained(folder)
 
 
-def test_a_model_file_names_no_file_outside_its_folder(result):
+def test_model_file_outside_folder_refused(result):
     text = (result / "model.toml").read_text()
     (result / "model.toml").write_text(text.replace("best.safe", "../best.safe"))
     with pytest.raises(WeightError, match="model.toml cannot be used: file"):
         read_trained(result)
 
 
-def test_python_and_the_command_line_take_a_folder(made, tmp_path, monkeypatch):
+def test_trained_folder_in_python_and_command(made, tmp_path, monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     for slot, (picture,) in PICTURES.items():
         write(picture.pixels, tmp_path / f"{slot}.png")
@@ -254,7 +254,7 @@ def test_python_and_the_command_line_take_a_folder(made, tmp_path, monkeypatch):
     np.testing.assert_array_equal(again.array, mine.array)
 
 
-def test_the_page_offers_them_by_title_only_where_there_are_any(engine, made):
+def test_page_offers_trained_weights_by_title(engine, made):
     import gradio as gr
 
     method = engine.catalogue.get("cnn")

@@ -88,7 +88,7 @@ def _answers(visitor: httpx.Client, calls: list[dict[str, Any]]) -> list[str]:
     return [one.text for one in joined if one.is_error] + late
 
 
-def test_no_function_of_the_page_takes_an_address(visitor: httpx.Client, asked: list[str]) -> None:
+def test_address_refused_by_page_functions(visitor: httpx.Client, asked: list[str]) -> None:
     functions = visitor.get("config").json()["dependencies"]
     calls = [
         {"fn_index": one["id"], "data": [NAMED] * len(one["inputs"])}
@@ -102,7 +102,7 @@ def test_no_function_of_the_page_takes_an_address(visitor: httpx.Client, asked: 
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_no_slot_takes_an_address(visitor: httpx.Client, asked: list[str], shape: str) -> None:
+def test_address_refused_by_slots(visitor: httpx.Client, asked: list[str], shape: str) -> None:
     for method, slot in (("blend", "content"), ("blend", "style_3"), ("fill", "mask")):
         called = f"gradio_api/call/v2/{method}"
         event = visitor.post(called, json={slot: SHAPES[shape]}).json()["event_id"]
@@ -113,7 +113,7 @@ def test_no_slot_takes_an_address(visitor: httpx.Client, asked: list[str], shape
 
 @pytest.mark.parametrize("way", ["file=", "file/", "proxy="])
 @pytest.mark.parametrize("address", [ADDRESS, ADDRESS.replace("/", "%2F")])
-def test_no_file_of_an_address_is_served(
+def test_address_refused_by_file_routes(
     visitor: httpx.Client, asked: list[str], way: str, address: str
 ) -> None:
     answer = visitor.get(f"gradio_api/{way}{address}")
@@ -121,7 +121,7 @@ def test_no_file_of_an_address_is_served(
     assert not asked
 
 
-def test_an_upload_is_no_address() -> None:
+def test_address_upload_is_none() -> None:
     upload = {"path": "/tmp/a.png", "url": "http://127.0.0.1:7860/file=/tmp/a.png", "meta": META}
     assert refusal([upload, [upload], {"layers": [upload]}, 1, None, "2, 1", "C:/a.png"]) is None
     assert len(refusal(ADDRESS + "x" * 10_000) or "") < 400
@@ -154,7 +154,7 @@ def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IO[str], 
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_telemetry_that_cannot_be_stopped_is_told() -> None:
+def test_telemetry_unstoppable_is_reported() -> None:
     """A program may import ONNX Runtime before styleplug."""
     painted = "styleplug.generate('dcgan', count=1, backend='onnx').report.notes"
     for imported, told in (("onnxruntime, styleplug", 1), ("styleplug, onnxruntime", 0)):
@@ -165,7 +165,7 @@ def test_telemetry_that_cannot_be_stopped_is_told() -> None:
 
 
 @pytest.mark.slow
-def test_a_page_that_painted_and_is_left_alone_asks_for_nobody(
+def test_page_left_alone_opens_no_connection(
     lonely: tuple[IO[str], Path, float],
 ) -> None:
     """The last test here, so that less is left to wait for."""

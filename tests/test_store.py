@@ -142,7 +142,7 @@ def only(folder, pattern):
 # --- embedded -----------------------------------------------------------------------------------
 
 
-def test_embedded_file_is_found_and_verified(store, tmp_path):
+def test_embedded_file_found_and_verified(store, tmp_path):
     file, notes = resolve(store, ENCODER)
     assert (file.arch, file.source, file.note) == ("encoder", "embedded", "")
     assert file.path == tmp_path / "weights" / ENCODER.file
@@ -150,14 +150,14 @@ def test_embedded_file_is_found_and_verified(store, tmp_path):
     assert notes == []
 
 
-def test_this_checkout_has_its_weights():
+def test_checkout_weights_verify():
     folder = weights_folder()
     assert (folder / "manifest.toml").is_file()
     for row in Store(cache_folder=Path("/nonexistent")).verify():
         assert row["ok"], row
 
 
-def test_wheel_folder_comes_before_that_of_a_checkout(tmp_path, monkeypatch):
+def test_weights_folder_wheel_before_checkout(tmp_path, monkeypatch):
     from styleplug.store import manifest
 
     monkeypatch.setattr(manifest, "__file__", str(tmp_path / "styleplug/store/manifest.py"))
@@ -179,7 +179,7 @@ def test_wheel_folder_comes_before_that_of_a_checkout(tmp_path, monkeypatch):
     ],
     ids=["one bit", "cut off", "oversized"],
 )
-def test_damaged_embedded_file_is_refused(store, tmp_path, damage, words):
+def test_embedded_damaged_refused(store, tmp_path, damage, words):
     path = tmp_path / "weights" / ENCODER.file
     good = path.read_bytes()
     path.write_bytes(damage(good))
@@ -188,20 +188,20 @@ def test_damaged_embedded_file_is_refused(store, tmp_path, damage, words):
     assert sha256(good) in str(caught.value)
 
 
-def test_damage_is_noticed_after_the_first_verification(store, tmp_path):
+def test_embedded_damaged_later_noticed(store, tmp_path):
     file, _ = resolve(store, ENCODER)
     file.path.write_bytes(file.path.read_bytes()[::-1])
     with pytest.raises(DigestMismatch):
         resolve(store, ENCODER)
 
 
-def test_verification_is_done_once_a_process(store, monkeypatch):
+def test_embedded_verified_once_a_process(store, monkeypatch):
     resolve(store, ENCODER)
     monkeypatch.setattr(files_module.hashlib, "file_digest", None)
     assert resolve(store, ENCODER)[0].source == "embedded"
 
 
-def test_missing_unlisted_and_swapped_embedded_files(store, tmp_path):
+def test_embedded_missing_unlisted_or_swapped_refused(store, tmp_path):
     with pytest.raises(WeightError, match=r"listed are: encoder\.safetensors"):
         resolve(store, Embedded("encoder", "../secret.safetensors"))
     with pytest.raises(WeightError, match="is for encoder, expected vgg19"):
@@ -221,20 +221,20 @@ def test_missing_unlisted_and_swapped_embedded_files(store, tmp_path):
         ({"size": 0}, "size"),
     ],
 )
-def test_bad_manifest_is_named(tmp_path, changes, words):
+def test_manifest_bad_entry_named(tmp_path, changes, words):
     store = Store(bundle(tmp_path / "weights", **changes), tmp_path / "cache")
     with pytest.raises(WeightError, match=rf"manifest\.toml cannot be used: .*{words}"):
         resolve(store, ENCODER)
 
 
-def test_manifest_that_is_no_toml(tmp_path):
+def test_manifest_no_toml_refused(tmp_path):
     folder = bundle(tmp_path / "weights")
     (folder / "manifest.toml").write_text("[[weight", "utf-8")
     with pytest.raises(WeightError, match="cannot be used"):
         Store(folder, tmp_path).listing()
 
 
-def test_file_listed_twice(tmp_path):
+def test_manifest_file_listed_twice_refused(tmp_path):
     folder = bundle(tmp_path / "weights")
     text = (folder / "manifest.toml").read_text("utf-8")
     (folder / "manifest.toml").write_text(text + "\n" + text, "utf-8")
@@ -242,7 +242,7 @@ def test_file_listed_twice(tmp_path):
         Store(folder, tmp_path).listing()
 
 
-def test_no_source_at_all(store):
+def test_resolve_without_source_refused(store):
     with pytest.raises(WeightError, match="no source"):
         resolve(store)
 
@@ -260,7 +260,7 @@ class Bomb:
         return Path.touch, (self.path,)
 
 
-def test_local_file(store, tmp_path):
+def test_local_file_digest_checked(store, tmp_path):
     path = tmp_path / "mine.safetensors"
     path.write_bytes(FEATURE_BYTES)
     file, _ = resolve(store, Local("vgg19", path, sha256(FEATURE_BYTES).upper()))
@@ -270,7 +270,7 @@ def test_local_file(store, tmp_path):
     assert sha256(FEATURE_BYTES) in str(caught.value)
 
 
-def test_pickle_is_never_opened(store, tmp_path):
+def test_local_pickle_never_opened(store, tmp_path):
     path, mark = tmp_path / "model.safetensors", tmp_path / "ran"
     path.write_bytes(pickle.dumps(Bomb(mark)))
     with pytest.raises(WeightError, match="is a pickle"):
@@ -281,7 +281,7 @@ def test_pickle_is_never_opened(store, tmp_path):
     assert not mark.exists()
 
 
-def test_local_paths_that_hold_no_weights(store, tmp_path, monkeypatch):
+def test_local_path_without_weights_refused(store, tmp_path, monkeypatch):
     os.mkfifo(tmp_path / "pipe")
     for path, words in [
         (tmp_path / "nowhere", "there is no weight file"),
@@ -340,7 +340,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_header_is_a_clear_sentence(store, hub, tmp_path, data):
+def test_header_hostile_refused(store, hub, tmp_path, data):
     path = tmp_path / "bad.safetensors"
     path.write_bytes(data)
     with pytest.raises(WeightError, match=r"bad\.safetensors") as caught:
@@ -361,7 +361,7 @@ def test_header_of_128_bytes_is_no_pickle(tmp_path):
     header.read(path)
 
 
-def test_rendered_header_is_the_library_s(tmp_path):
+def test_header_rendered_equals_library(tmp_path):
     arrays = {
         "b": numbers(3, 2),
         "a": numbers(5).astype(np.float16),
@@ -378,7 +378,7 @@ def test_rendered_header_is_the_library_s(tmp_path):
 # --- the Hub: what goes well --------------------------------------------------------------------
 
 
-def test_whole_file_is_fetched_pinned_and_kept(store, hub, tmp_path):
+def test_hub_whole_file_fetched_pinned_and_kept(store, hub, tmp_path):
     commit = hub.put(REPO, FILE, VGG_BYTES)
     hub.drip = 0.002
     file, notes = resolve(store, WHOLE, ENCODER)
@@ -401,7 +401,7 @@ def test_whole_file_is_fetched_pinned_and_kept(store, hub, tmp_path):
     assert {request.path.split("/")[4] for request in hub.requests} == {commit}
 
 
-def test_only_the_bytes_of_the_wanted_tensors_are_fetched(store, hub):
+def test_hub_tensors_only_wanted_bytes_fetched(store, hub):
     there = header.parse(VGG_BYTES, len(VGG_BYTES), "vgg")
     file, _ = resolve(store, PART)
     assert file.path.read_bytes() == FEATURE_BYTES  # as the library itself would write it
@@ -416,17 +416,17 @@ def test_only_the_bytes_of_the_wanted_tensors_are_fetched(store, hub):
     assert sum(end - start for start, end in sent) < len(FEATURE_BYTES) + 2**13
 
 
-def test_declared_digest_of_tensors(store, hub):
+def test_hub_declared_digest_of_tensors_accepted(store, hub):
     right = Hub("vgg19", REPO, FILE, "MIT", sha256=sha256(FEATURE_BYTES), tensors=FEATURES)
     assert resolve(store, right)[0].sha256 == sha256(FEATURE_BYTES)
 
 
-def test_missing_tensor_is_named(store, hub):
+def test_hub_missing_tensor_named(store, hub):
     with pytest.raises(WeightError, match=r"has no tensor features\.99\.weight"):
         resolve(store, Hub("vgg19", REPO, FILE, "MIT", tensors=("features.99.weight",)))
 
 
-def test_redirect_to_a_store_keeps_commit_and_hides_the_token(store, hub, monkeypatch):
+def test_hub_redirect_keeps_commit_hides_token(store, hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     hub.redirect = True
     file, _ = resolve(store, PART)
@@ -437,30 +437,30 @@ def test_redirect_to_a_store_keeps_commit_and_hides_the_token(store, hub, monkey
     assert {request.token for request in direct} == {"Bearer hf_secret"}
 
 
-def test_renamed_repository_is_followed(store, hub):
+def test_hub_renamed_repository_followed(store, hub):
     hub.renamed = True
     assert resolve(store, PART)[0].path.read_bytes() == FEATURE_BYTES
 
 
-def test_server_that_sends_more_than_asked(store, hub):
+def test_hub_more_bytes_than_asked_cut(store, hub):
     hub.greedy = True
     assert resolve(store, SCATTERED)[0].path.read_bytes() == STORED[SCATTERED]
 
 
-def test_server_that_sends_other_bytes_than_asked(store, hub):
+def test_hub_other_bytes_than_asked_refused(store, hub):
     hub.shifted = True
     with pytest.raises(HubUnavailable, match="cannot send parts"):
         resolve(store, PART)
 
 
-def test_server_without_ranges(store, hub):
+def test_hub_without_ranges_whole_file_only(store, hub):
     hub.no_ranges = True
     assert resolve(store, WHOLE)[0].path.read_bytes() == VGG_BYTES
     with pytest.raises(HubUnavailable, match="cannot send parts"):
         resolve(store, PART)
 
 
-def test_slow_but_moving_download_goes_on(store, hub, monkeypatch):
+def test_hub_slow_download_goes_on(store, hub, monkeypatch):
     monkeypatch.setattr(hub_module, "STALL", 1.5)
     hub.drip = 0.1  # 28 chunks: about 3 s
     file, notes = resolve(store, PART, ENCODER)
@@ -468,7 +468,7 @@ def test_slow_but_moving_download_goes_on(store, hub, monkeypatch):
     assert len(set(notes)) >= 4
 
 
-def test_cut_download_is_taken_up_at_once(store, hub):
+def test_hub_cut_download_resumed_at_once(store, hub):
     hub.cut_after = 2 * 10**6
     file, _ = resolve(store, WHOLE)
     assert file.path.read_bytes() == VGG_BYTES
@@ -477,9 +477,7 @@ def test_cut_download_is_taken_up_at_once(store, hub):
 
 
 @pytest.mark.parametrize("source", STORED, ids=["whole", "neighbours", "scattered"])
-def test_interrupted_download_is_resumed_at_the_same_commit(
-    store, hub, impatient, source, tmp_path
-):
+def test_hub_interrupted_download_resumed_at_same_commit(store, hub, impatient, source, tmp_path):
     hub.cut_after = 100_000
     file, _ = resolve(store, source, ENCODER)
     assert file.source == "embedded"
@@ -497,7 +495,7 @@ def test_interrupted_download_is_resumed_at_the_same_commit(
     assert sum(end - start for start, end in body) == len(data) - kept
 
 
-def test_file_in_the_client_s_own_cache_is_used(store, hub, monkeypatch, tmp_path):
+def test_hub_client_cache_used(store, hub, monkeypatch, tmp_path):
     huggingface_hub.hf_hub_download(
         REPO, FILE, endpoint=hub.url, cache_dir=tmp_path / "home" / "hub"
     )
@@ -509,7 +507,7 @@ def test_file_in_the_client_s_own_cache_is_used(store, hub, monkeypatch, tmp_pat
     assert hub.requests == []
 
 
-def test_default_cache_is_in_hf_home(hub, tmp_path):
+def test_hub_default_cache_in_hf_home(hub, tmp_path):
     file, _ = resolve(Store(bundle(tmp_path / "weights")), PART)
     assert file.path.is_relative_to(tmp_path / "home" / "styleplug")
 
@@ -534,7 +532,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_trouble_falls_back_in_time_and_is_not_probed_again(store, hub, trouble, monkeypatch):
+def test_hub_trouble_falls_back_in_3_s_and_is_remembered(store, hub, trouble, monkeypatch):
     monkeypatch.setattr(hub_module, "FIRST_ANSWER", PATIENCE)
     for name, value in TROUBLES[trouble].items():
         setattr(hub, name, value)
@@ -566,7 +564,7 @@ def test_trouble_falls_back_in_time_and_is_not_probed_again(store, hub, trouble,
         pytest.fail("the Hub was not asked again after a minute")
 
 
-def test_two_visitors_wait_for_a_silent_hub_together(store, hub, monkeypatch):
+def test_hub_silent_two_visitors_wait_together(store, hub, monkeypatch):
     monkeypatch.setattr(hub_module, "FIRST_ANSWER", PATIENCE)
     hub.slow = 60
     began = time.monotonic()
@@ -584,20 +582,20 @@ def test_two_visitors_wait_for_a_silent_hub_together(store, hub, monkeypatch):
     assert all("could not be reached" in note for note in notes) and len(notes) == 2
 
 
-def test_hub_that_describes_but_never_sends(store, hub, monkeypatch):
+def test_hub_never_sends_falls_back(store, hub, monkeypatch):
     monkeypatch.setattr(hub_module, "STALL", 0.5)
     hub.mute = True
     file, _ = resolve(store, PART, ENCODER)
     assert "no data arrived for 0.5 s" in file.note
 
 
-def test_file_that_is_missing_does_not_silence_the_hub(store, hub):
+def test_hub_missing_file_keeps_hub_available(store, hub):
     missing = Hub("other", REPO, "other.safetensors", "MIT")
     assert "EntryNotFound" in resolve(store, missing, ENCODER)[0].note
     assert resolve(store, PART, ENCODER)[0].note == ""
 
 
-def test_stalled_download_is_given_up_and_resumed(store, hub, impatient, monkeypatch):
+def test_hub_stalled_download_given_up_and_resumed(store, hub, impatient, monkeypatch):
     monkeypatch.setattr(hub_module, "STALL", 0.5)
     hub.stall_after = 300_000
     began = time.monotonic()
@@ -610,7 +608,7 @@ def test_stalled_download_is_given_up_and_resumed(store, hub, impatient, monkeyp
     assert 0 < hub.sent()[-1][0] <= 300_000
 
 
-def test_offline_asks_nobody_and_is_not_remembered(store, hub, monkeypatch):
+def test_hub_offline_sends_no_request(store, hub, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     file, _ = resolve(store, PART, ENCODER)
     assert "HF_HUB_OFFLINE is set" in file.note
@@ -622,12 +620,12 @@ def test_offline_asks_nobody_and_is_not_remembered(store, hub, monkeypatch):
 @pytest.mark.parametrize(
     "address", ["nonsense", "ftp://host", "http://", "http://[bad", "http://a:99999", "http://a b"]
 )
-def test_endpoint_that_is_no_address(store, hub, monkeypatch, address):
+def test_hub_endpoint_invalid_named(store, hub, monkeypatch, address):
     monkeypatch.setenv("HF_ENDPOINT", address)
     assert "HF_ENDPOINT" in resolve(store, PART, ENCODER)[0].note
 
 
-def test_source_that_no_hub_could_have(store, hub):
+def test_hub_source_invalid_refused(store, hub):
     with pytest.raises(WeightError, match="not a file on a Hub"):
         resolve(store, Hub("vgg19", "not a/repo/name", FILE, "MIT"))
 
@@ -637,7 +635,7 @@ def test_source_that_no_hub_could_have(store, hub):
     [WHOLE, Hub("vgg19", REPO, FILE, "MIT", sha256="0" * 64, tensors=FEATURES)],
     ids=["told by the hub", "declared"],
 )
-def test_wrong_digest_names_both_and_falls_back(store, hub, source, tmp_path):
+def test_hub_wrong_digest_names_both_and_falls_back(store, hub, source, tmp_path):
     hub.corrupt = source is WHOLE
     with pytest.raises(DigestMismatch, match="fetch it again") as caught:
         resolve(store, source)
@@ -653,7 +651,7 @@ def test_wrong_digest_names_both_and_falls_back(store, hub, source, tmp_path):
     assert left in ([".lock"], [])
 
 
-def test_pinned_file_that_changes_is_refused(store, hub, impatient):
+def test_hub_pinned_file_changed_refused(store, hub, impatient):
     hub.linked_etag = False  # only our pin can tell
     file, _ = resolve(store, WHOLE)
     file.path.unlink()
@@ -664,7 +662,7 @@ def test_pinned_file_that_changes_is_refused(store, hub, impatient):
     assert resolve(store, WHOLE)[0] == file
 
 
-def test_damaged_cache_heals_when_the_hub_is_there(store, hub):
+def test_hub_damaged_cache_fetched_again(store, hub):
     file, _ = resolve(store, PART)
     file.path.write_bytes(b"x" * 100)
     assert resolve(store, PART)[0] == file
@@ -677,7 +675,7 @@ def test_damaged_cache_heals_when_the_hub_is_there(store, hub):
     assert fallen.source == "embedded" and file.sha256 in fallen.note
 
 
-def test_broken_pin_says_what_to_do(store, hub, tmp_path):
+def test_hub_broken_pin_names_remedy(store, hub, tmp_path):
     resolve(store, PART)
     pin = only(tmp_path / "cache", "*.json")
     pin.write_text("{")
@@ -685,7 +683,7 @@ def test_broken_pin_says_what_to_do(store, hub, tmp_path):
         resolve(store, PART)
 
 
-def test_new_declared_digest_replaces_an_old_pin(store, hub):
+def test_hub_declared_digest_replaces_pin(store, hub):
     resolve(store, PART)
     other = save({name: VGG[name] * 2 for name in FEATURES})
     hub.put(REPO, FILE, save({name: array * 2 for name, array in VGG.items()}))
@@ -693,7 +691,7 @@ def test_new_declared_digest_replaces_an_old_pin(store, hub):
     assert resolve(store, declared)[0].path.read_bytes() == other
 
 
-def test_oversized_file_is_refused_unread(store, hub, monkeypatch):
+def test_hub_oversized_file_refused_unread(store, hub, monkeypatch):
     monkeypatch.setattr(files_module, "LARGEST", 10**6)
     file, _ = resolve(store, WHOLE, ENCODER)
     assert "at most 1 MB are accepted" in file.note
@@ -704,7 +702,7 @@ def test_oversized_file_is_refused_unread(store, hub, monkeypatch):
         resolve(store, SCATTERED)
 
 
-def test_part_begun_otherwise_is_thrown_away(store, hub, impatient, tmp_path):
+def test_hub_part_of_other_download_discarded(store, hub, impatient, tmp_path):
     hub.cut_after = 100_000
     resolve(store, PART, ENCODER)
     part = only(tmp_path / "cache", "*.part")
@@ -713,7 +711,7 @@ def test_part_begun_otherwise_is_thrown_away(store, hub, impatient, tmp_path):
     assert resolve(store, PART)[0].path.read_bytes() == FEATURE_BYTES
 
 
-def test_part_that_was_damaged_is_never_taken_for_whole(store, hub, impatient, tmp_path):
+def test_hub_part_damaged_never_used(store, hub, impatient, tmp_path):
     hub.linked_etag, hub.cut_after = False, 100_000
     resolve(store, WHOLE, ENCODER)
     only(tmp_path / "cache", "*.part").write_bytes(b"x" * 10**5)
@@ -726,7 +724,7 @@ def test_part_that_was_damaged_is_never_taken_for_whole(store, hub, impatient, t
 # --- disk, threads, processes, stopping -----------------------------------------------------------
 
 
-def test_full_disk_while_downloading(store, hub, tmp_path, impatient):
+def test_download_full_disk_falls_back(store, hub, tmp_path, impatient):
     hub.cut_after = 0
     resolve(store, PART, ENCODER)
     hub.cut_after = 100_000
@@ -742,7 +740,7 @@ def test_full_disk_while_downloading(store, hub, tmp_path, impatient):
     assert resolve(store, PART, ENCODER)[0].note == ""
 
 
-def test_disk_with_too_little_room_is_not_filled(store, hub, monkeypatch):
+def test_download_too_little_room_refused(store, hub, monkeypatch):
     usage = shutil._ntuple_diskusage(10**9, 10**9, 1000)
     monkeypatch.setattr(cache_module.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(WeightError, match="is full"):
@@ -750,7 +748,7 @@ def test_disk_with_too_little_room_is_not_filled(store, hub, monkeypatch):
     assert sum(end - start for start, end in hub.sent()) < 2**13
 
 
-def test_cache_that_cannot_be_written(hub, tmp_path):
+def test_download_cache_unwritable_falls_back(hub, tmp_path):
     (tmp_path / "cache").write_text("a file, not a folder")
     store = Store(bundle(tmp_path / "weights"), tmp_path / "cache")
     file, _ = resolve(store, PART, ENCODER)
@@ -758,7 +756,7 @@ def test_cache_that_cannot_be_written(hub, tmp_path):
     assert "HF_HOME" in file.note
 
 
-def test_closing_the_generator_stops_the_download(store, hub):
+def test_download_generator_closed_stops(store, hub):
     hub.drip = 0.02
     steps = store.resolve((WHOLE, ENCODER))
     while not (note := next(steps)).startswith("downloading") or " 0.0 of" in note:
@@ -777,7 +775,7 @@ def test_closing_the_generator_stops_the_download(store, hub):
     assert hub.sent()[-1][0] > 0  # it went on where it had stopped
 
 
-def test_threads_share_one_download(hub, tmp_path):
+def test_download_shared_by_threads(hub, tmp_path):
     bundle(tmp_path / "weights")
     hub.drip = 0.04
     found, notes = [], []
@@ -798,7 +796,7 @@ def test_threads_share_one_download(hub, tmp_path):
     assert "waiting for another download of vgg19" in notes
 
 
-def test_download_that_hangs_elsewhere_holds_nobody_up(store, hub, tmp_path, monkeypatch):
+def test_download_hanging_elsewhere_falls_back(store, hub, tmp_path, monkeypatch):
     monkeypatch.setattr(hub_module, "STALL", 0.5)
     resolve(store, PART)[0].path.unlink()
     with FileLock(only(tmp_path / "cache", "*.lock")):
@@ -827,7 +825,7 @@ except StopIteration as stop:
 """
 
 
-def test_processes_share_one_download_even_after_a_kill(hub, tmp_path):
+def test_download_shared_by_processes_after_kill(hub, tmp_path):
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "cache"), REPO, FILE]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     hub.drip = 0.02
@@ -845,7 +843,7 @@ def test_processes_share_one_download_even_after_a_kill(hub, tmp_path):
 # --- listing and verifying ----------------------------------------------------------------------
 
 
-def test_listing_and_verify(store, hub, tmp_path):
+def test_listing_and_verify_report_files(store, hub, tmp_path):
     cached, _ = resolve(store, PART)
     embedded, fetched = store.listing()
     assert (embedded["source"], embedded["title"]) == ("embedded", "test encoder")
@@ -870,7 +868,7 @@ def test_listing_and_verify(store, hub, tmp_path):
     assert rows[cached.path.name]["expected"] == cached.sha256
 
 
-def test_fetched_file_loads_with_the_library(store, hub):
+def test_fetched_file_loads_with_safetensors(store, hub):
     file, _ = resolve(store, PART)
     with safe_open(file.path, framework="numpy") as tensors:
         assert sorted(tensors.keys()) == sorted(FEATURES)

@@ -16,7 +16,7 @@ def painted() -> dict[str, np.ndarray]:
     return {id: swatch.paint() for id, swatch in SWATCHES.items()}
 
 
-def test_names() -> None:
+def test_swatches_have_valid_names() -> None:
     assert len(SWATCHES) >= 10
     for id, swatch in SWATCHES.items():
         assert swatch.id == id and id.isidentifier() and id.islower()
@@ -25,14 +25,14 @@ def test_names() -> None:
 
 
 @pytest.mark.parametrize("id", SWATCHES)
-def test_shape_and_range(id: str, painted: dict[str, np.ndarray]) -> None:
+def test_swatch_shape_and_range(id: str, painted: dict[str, np.ndarray]) -> None:
     picture = painted[id]
     assert picture.shape == (512, 512, 3) and picture.dtype == np.float32
     assert picture.min() >= 0 and picture.max() <= 1  # also refuses NaN
 
 
 @pytest.mark.parametrize("id", SWATCHES)
-def test_rich_enough_to_learn_a_style_from(id: str, painted: dict[str, np.ndarray]) -> None:
+def test_swatch_has_contrast_hue_and_texture(id: str, painted: dict[str, np.ndarray]) -> None:
     picture = painted[id]
     assert picture.std() > 0.12  # contrast
     chroma = picture - picture.mean(axis=2, keepdims=True)
@@ -43,7 +43,7 @@ def test_rich_enough_to_learn_a_style_from(id: str, painted: dict[str, np.ndarra
 
 
 @pytest.mark.parametrize("id", SWATCHES)
-def test_same_picture_each_time_and_in_any_thread(id: str, painted: dict[str, np.ndarray]) -> None:
+def test_swatch_same_in_any_thread(id: str, painted: dict[str, np.ndarray]) -> None:
     again: list[np.ndarray] = []
     thread = threading.Thread(target=lambda: again.append(SWATCHES[id].paint()))
     np.random.seed(1)  # the global generator must not matter
@@ -52,19 +52,19 @@ def test_same_picture_each_time_and_in_any_thread(id: str, painted: dict[str, np
     np.testing.assert_array_equal(again[0], painted[id])
 
 
-def test_none_is_like_another(painted: dict[str, np.ndarray]) -> None:
+def test_swatches_differ(painted: dict[str, np.ndarray]) -> None:
     small = {id: resize(picture, 16, 16) for id, picture in painted.items()}
     for one, other in itertools.combinations(small, 2):
         assert np.abs(small[one] - small[other]).mean() > 0.05, (one, other)
 
 
-def test_step() -> None:
+def test_smoothstep_both_directions() -> None:
     t = np.array([-1.0, 0, 0.5, 1, 2], np.float32)
     np.testing.assert_allclose(step(0, 1, t), [0, 0, 0.5, 1, 1])
     np.testing.assert_allclose(step(1, 0, t), [1, 1, 0.5, 0, 0])
 
 
-def test_ramp_and_sample() -> None:
+def test_ramp_and_sample_interpolate() -> None:
     np.testing.assert_allclose(ramp(np.array([0, 0.5, 1]), "000000 ff0000")[:, 0], [0, 0.5, 1])
     image = np.arange(16, dtype=np.float32).reshape(4, 4)
     np.testing.assert_allclose(sample(image, np.array(1.5), np.array(2.5)), image[2, 1])
@@ -74,7 +74,7 @@ def test_ramp_and_sample() -> None:
     )
 
 
-def test_noise_and_scatter_cover_the_canvas() -> None:
+def test_noise_and_scatter_cover_canvas() -> None:
     rng = np.random.default_rng(0)
     field = noise(rng, 8)
     assert field.shape == (SIZE, SIZE) and 0 <= field.min() and field.max() <= 1
@@ -85,7 +85,7 @@ def test_noise_and_scatter_cover_the_canvas() -> None:
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.8, np.pi / 2])
-def test_a_stroke_lies_where_and_how_it_was_laid(angle: float) -> None:
+def test_stroke_position_length_and_width(angle: float) -> None:
     easel = Easel(np.zeros((SIZE, SIZE, 3)), np.random.default_rng(0), bristles=0)
     easel.stroke(200, 300, angle, 80, 16, np.array([1.0, 0.5, 0.0]))
     rows, columns = np.nonzero(easel.picture[:, :, 0] > 0.5)

@@ -80,11 +80,11 @@ def apart(a, b):
 # Nets
 
 
-def test_the_net_is_small_enough_to_be_embedded():
+def test_net_size_within_limit():
     assert sum(value.numel() for value in texture.build().state_dict().values()) < 3.0e6
 
 
-def test_what_wraps_around_is_rolled_with_the_noise(functions):
+def test_decoder_wraps_around(functions):
     """So there is no border: a texture rolled is the texture of the noise rolled."""
     latent, *draw_noises = (part.numpy()[:1] for part in functions["decode"].module.examples())
     names = functions["decode"].module.inputs[1:]
@@ -98,7 +98,7 @@ def test_what_wraps_around_is_rolled_with_the_noise(functions):
     np.testing.assert_allclose(moved["picture"], expected, atol=1e-5)
 
 
-def test_a_pixel_depends_on_no_noise_beyond_the_margin():
+def test_decoder_margin_covers_receptive_field():
     net, margin = texture.build().decoder, texture.Decode.margin
     draw_noises = [
         n.requires_grad_(True) for n in training.draw_noises(1, 320, 320, torch.device("cpu"))
@@ -111,14 +111,14 @@ def test_a_pixel_depends_on_no_noise_beyond_the_margin():
             assert int(seen.max()) + stride - 176 <= margin
 
 
-def test_a_latent_has_no_places():
+def test_encoder_latent_has_no_positions():
     encoder = texture.build().eval().encoder
     for shape in ((64, 64), (48, 112)):
         mean, log_variance = encoder(torch.rand(3, 3, *shape))
         assert mean.shape == log_variance.shape == (3, texture.LATENT)
 
 
-def test_samples_have_the_moments_of_all_latents():
+def test_sample_has_moments_of_latents():
     net = texture.build()
     turned = torch.randn(texture.LATENT, texture.LATENT)
     mean = torch.randn(4000, texture.LATENT) @ turned + 3
@@ -136,7 +136,7 @@ def test_samples_have_the_moments_of_all_latents():
 # Training
 
 
-def test_textures_are_preferred_to_things():
+def test_texture_score_prefers_textures():
     rng = np.random.default_rng(0)
     busy = rng.integers(0, 256, (3, 64, 64))
     flat = np.full((3, 64, 64), 120)
@@ -148,7 +148,7 @@ def test_textures_are_preferred_to_things():
     assert first > 4 * max(others) and others[-1] == 0
 
 
-def test_patches_are_cut_as_they_are():
+def test_training_patches_are_exact_crops():
     """Every crop stands in its picture, pixel by pixel, or mirrored in it."""
     array = np.random.default_rng(0).integers(0, 256, (80, 90, 3), np.uint8)
     patches = training.Patches(Pictures.of([array]), 32, torch.device("cpu"), 0)
@@ -161,14 +161,14 @@ def test_patches_are_cut_as_they_are():
         assert any((known == view).all((2, 3, 4)).any() for view in views)
 
 
-def test_small_pictures_are_enlarged():
+def test_training_patches_small_picture_enlarged():
     patches = training.Patches(
         Pictures.of([np.full((20, 30, 3), 7, np.uint8)]), 32, torch.device("cpu"), 0
     )
     assert patches.draw(np.random.default_rng(0), 2).shape == (2, 3, 32, 32)
 
 
-def test_the_sliced_distance_is_that_of_sorted_values():
+def test_sliced_wasserstein_equals_sorted_distance():
     """Of one channel it is exact: values in order, however they lie."""
     one, other = torch.rand(2, 1, 30), torch.rand(2, 1, 30)
     found = training.sliced_wasserstein(one, other, torch.ones(1, 1))
@@ -176,7 +176,7 @@ def test_the_sliced_distance_is_that_of_sorted_values():
     torch.testing.assert_close(found, (ordered[0] - ordered[1]).square().mean(1))
 
 
-def test_a_texture_is_like_itself_wherever_its_marks_lie():
+def test_statistics_loss_ignores_positions():
     features = torch.rand(2, 5, 8, 8) * torch.arange(1, 6)[:, None, None]
     moved = features.roll((3, 2), (2, 3))
     assert all(float(part) < 1e-9 for part in training.statistics_loss(moved, features).values())
@@ -204,7 +204,7 @@ def task():
     patch.undo()
 
 
-def test_a_step_depends_on_its_generators_alone(task):
+def test_task_step_deterministic(task):
     totals = []
     for _ in range(2):
         torch.manual_seed(5)
@@ -214,7 +214,7 @@ def test_a_step_depends_on_its_generators_alone(task):
     assert totals[0] == pytest.approx(totals[1], rel=1e-2)  # a spectral norm is refined each time
 
 
-def test_it_learns_what_a_texture_looks_like(task):
+def test_task_learns_texture_statistics(task):
     nets = {"net": task.net, **task.discriminators}
     optimisers = {
         n: torch.optim.Adam(net.parameters(), 2e-3, (0.5, 0.99)) for n, net in nets.items()
@@ -241,7 +241,7 @@ def test_it_learns_what_a_texture_looks_like(task):
 
 
 @pytest.mark.parametrize("size", [16, 64, 75, 129])
-def test_any_size_is_tileable(run, size):
+def test_texture_any_size_is_tileable(run, size):
     """Whatever the weights: where the sides meet it is no rougher than along any other line."""
     picture = run(size=size, count=1).images[0]
     assert picture.shape == (size, size, 3) and picture.dtype == np.float32
@@ -251,7 +251,7 @@ def test_any_size_is_tileable(run, size):
         assert lines[-1] <= 1.6 * np.median(lines)
 
 
-def test_seam_tells_a_texture_from_a_picture():
+def test_seam_metric_separates_textures():
     ramp = np.broadcast_to(np.linspace(0, 1, 32)[:, None, None], (32, 32, 3))
     wave = np.sin(np.arange(32) * np.pi / 8)[:, None, None] + np.zeros((32, 32, 3))
     assert method.seam(ramp) > 10
@@ -259,25 +259,25 @@ def test_seam_tells_a_texture_from_a_picture():
     assert 0.8 < method.seam(np.random.default_rng(0).random((32, 32, 3))) < 1.2
 
 
-def test_the_seed_decides(run):
+def test_seed_decides_texture(run):
     one, again, other = (run(seed=seed, count=2).images for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert min(apart(a, b) for a, b in itertools.product(one, other)) > 0.01
     assert apart(*one) > 0.01
 
 
-def test_the_first_textures_stay_when_there_are_more(run):
+def test_textures_first_same_for_any_count(run):
     few, more = run(count=2).images, run(count=3).images
     np.testing.assert_array_equal(few, more[:2])
 
 
-def test_windows_agree_with_the_whole(run, monkeypatch):
+def test_tiles_agree_with_whole(run, monkeypatch):
     whole = run(size=160, count=1).images[0]
     monkeypatch.setattr(tiles, "SIDE", 64)
     np.testing.assert_allclose(run(size=160, count=1).images[0], whole, atol=1e-5)
 
 
-def test_without_variation_only_the_places_differ(run, functions):
+def test_variation_zero_keeps_latent(run, functions):
     """The latent is the picture's own, for all of them."""
     style = make_photo(120, 90).pixels
     given = []
@@ -302,7 +302,7 @@ def test_without_variation_only_the_places_differ(run, functions):
     np.testing.assert_allclose(latents[3], latents[5], atol=1e-6)
 
 
-def test_shares_go_from_one_picture_to_the_other(run):
+def test_style_blend_interpolates(run):
     styles = [make_photo(120, 90, seed=seed).pixels * tint for seed, tint in ((0, 0.4), (1, 1.0))]
     first, second = (run(one, variation=0, count=1).images[0] for one in styles)
     for shares, expected in (((1, 0), first), ((0, 1), second)):
@@ -312,7 +312,7 @@ def test_shares_go_from_one_picture_to_the_other(run):
     assert max(apart(middle, first), apart(middle, second)) < apart(first, second)
 
 
-def test_mixtures_are_as_far_from_the_mean_as_what_is_mixed():
+def test_mixed_latents_keep_norm():
     known = [np.random.default_rng(seed).standard_normal(128).astype(np.float32) for seed in (0, 1)]
     params = method.METHOD.params(variation=0)
     mixed = method._mixed(known, [0.5, 0.5], np.zeros((1, 128), np.float32), params)
@@ -320,7 +320,7 @@ def test_mixtures_are_as_far_from_the_mean_as_what_is_mixed():
     assert float(np.linalg.norm(mixed)) == pytest.approx(wanted, rel=1e-5)
 
 
-def test_a_walk_passes_by_every_picture_and_comes_back(run):
+def test_walk_passes_every_style_and_closes(run):
     known = [
         np.random.default_rng(seed).standard_normal(128).astype(np.float32) for seed in range(3)
     ]
@@ -333,7 +333,7 @@ def test_a_walk_passes_by_every_picture_and_comes_back(run):
     assert len(frame.images) == 4 and frame.fps > 0
 
 
-def test_trained_textures_tile_and_are_not_blurred(trained):
+def test_trained_textures_tile_and_are_sharp(trained):
     """A grid of the decoder's cells, or a seam, would show in the roughness of single lines."""
     pictures = runner(trained)(size=128, count=4, seed=3).images
     for picture in pictures:
@@ -345,7 +345,7 @@ def test_trained_textures_tile_and_are_not_blurred(trained):
     assert min(apart(a, b) for a, b in itertools.combinations(pictures, 2)) > 0.05
 
 
-def test_a_trained_texture_has_the_colours_of_its_picture(trained):
+def test_trained_texture_has_colours_of_style(trained):
     waves, glass = (SWATCHES[name].paint() for name in ("waves", "glass"))
     found = [runner(trained)(p, size=96, count=1, variation=0).images[0] for p in (waves, glass)]
 
@@ -356,12 +356,12 @@ def test_a_trained_texture_has_the_colours_of_its_picture(trained):
         assert apart(palette(picture), palette(own)) < apart(palette(picture), palette(other))
 
 
-def test_shares_of_no_pictures_are_refused(run):
+def test_style_blend_without_styles_refused(run):
     with pytest.raises(BadParameter, match="style_blend"):
         run(style_blend=(1, 2))
 
 
-def test_the_result_is_square_whatever_the_picture():
+def test_result_shape_is_square():
     params = method.METHOD.params()
     assert method.METHOD.shape(params, 300, 200) == method.METHOD.shape(params, 200, 300)
     assert method.METHOD.shape(params, 300, 200) == (300, 300)

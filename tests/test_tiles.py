@@ -60,14 +60,14 @@ def whole(picture, apply):
 @pytest.mark.parametrize("apply", [blur, strided])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("side", [8, 40, 64, None])
-def test_tiled_equals_untiled(size, side, apply):
+def test_tiles_equal_untiled_picture(size, side, apply):
     picture = picture_of(*size)
     result = painted(picture, apply, side=side)
     assert result.shape == picture.shape and result.dtype == np.float32
     assert np.abs(result - whole(picture, apply)).max() < 1e-6
 
 
-def test_too_narrow_a_margin_shows():
+def test_tiles_margin_too_narrow_differs():
     """The comparison above can fail."""
     picture = picture_of(65, 97)
     narrow = painted(picture, blur, multiple=1, margin=RADIUS - 1)
@@ -76,7 +76,7 @@ def test_too_narrow_a_margin_shows():
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("multiple", [1, 4, 8, 48])
-def test_tiles_are_of_one_shape_on_the_grid_of_the_net(size, multiple):
+def test_tiles_one_shape_multiple_of_net(size, multiple):
     shapes = []
 
     def apply(canvas):
@@ -97,7 +97,7 @@ def test_tiles_are_of_one_shape_on_the_grid_of_the_net(size, multiple):
     assert cores <= rows * columns * (1 + multiple / core) ** 2 * 2, "tiles that nobody needs"
 
 
-def test_counts_and_the_picture_so_far():
+def test_tiles_report_count_and_partial_picture():
     picture = picture_of(64, 96)
     seen = [
         (done, tiles, float((result == 0).mean()))
@@ -109,7 +109,7 @@ def test_counts_and_the_picture_so_far():
     assert [share for *_, share in seen] == pytest.approx([n / 6 for n in range(1, 7)], abs=1e-3)
 
 
-def test_check_comes_before_each_tile():
+def test_tiles_check_before_each():
     events = []
 
     def check():
@@ -128,20 +128,20 @@ def test_check_comes_before_each_tile():
     assert events == ["check", "tile", "check", "tile", "check"]
 
 
-def test_further_planes_lie_under_the_picture():
+def test_tiles_further_planes_align():
     picture, under = picture_of(50, 70), picture_of(70, 50).transpose(1, 0, 2)
     both = np.concatenate([picture, under], axis=2)
     mixed = painted(both, lambda canvas: (canvas[:, :3] + canvas[:, 3:]) / 2)
     assert np.allclose(mixed, (picture + under) / 2)
 
 
-def test_the_picture_is_not_written_to():
+def test_tiles_leave_input_unchanged():
     picture = picture_of(50, 70)
     picture.setflags(write=False)
     assert not np.array_equal(painted(picture, lambda canvas: 1 - canvas), picture)
 
 
-def test_memory_is_bounded_by_tile_and_result():
+def test_tiles_memory_bounded():
     picture = picture_of(1000, 1500)
     tile = (128 + 2 * 8) ** 2 * 3 * 4
     tracemalloc.start()
@@ -151,14 +151,14 @@ def test_memory_is_bounded_by_tile_and_result():
     assert peak < picture.nbytes + 5 * tile
 
 
-def test_a_picture_up_to_the_usual_side_is_one_tile():
+def test_tiles_small_picture_is_one_tile():
     tiles = by_tiles(
         picture_of(SIDE, 40), lambda canvas: canvas, multiple=8, margin=8, check=lambda: None
     )
     assert [tile[:2] for tile in tiles] == [(1, 1)]
 
 
-def test_a_thumbnail_is_the_picture_itself_or_smaller():
+def test_thumbnail_is_same_or_smaller():
     picture = make_photo(90, 60).pixels
     assert thumbnail(picture, 90) is picture
     small = thumbnail(picture, 45)

@@ -93,7 +93,7 @@ def last(tab: TrainTab, updates: Iterator[Any]) -> dict[str, Any]:
     return seen
 
 
-def test_a_run_from_uploads_to_a_zip(
+def test_train_run_from_uploads_to_zip(
     tab: TrainTab, one: Trainer, uploads: Any, ready: list[Path]
 ) -> None:
     ended = last(tab, press(tab, uploads, steps=12, samples_every=5, device="cpu"))
@@ -119,7 +119,7 @@ def test_a_run_from_uploads_to_a_zip(
     assert str(one.run.setup.out.parent).encode() not in told
 
 
-def test_it_goes_on_when_nobody_looks_and_stops_when_told(
+def test_train_run_continues_without_window_until_stop(
     tab: TrainTab, one: Trainer, uploads: Any
 ) -> None:
     leaving = press(tab, uploads, **ENDLESS)
@@ -143,7 +143,7 @@ def test_it_goes_on_when_nobody_looks_and_stops_when_told(
     assert "Done: 1 steps" in again["train-status"]
 
 
-def test_stop_while_pictures_are_read(
+def test_train_stop_while_reading_leaves_no_folder(
     tab: TrainTab, one: Trainer, uploads: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     starting = press(tab, uploads, **ENDLESS)
@@ -157,7 +157,7 @@ def test_stop_while_pictures_are_read(
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_a_loss_that_is_no_number(
+def test_train_loss_nan_shown_weights_kept(
     tab: TrainTab, uploads: Any, ready: list[Path], tmp_path: Path
 ) -> None:
     seen: dict[str, Any] = {}
@@ -182,51 +182,53 @@ def test_a_loss_that_is_no_number(
     ],
     ids=["none", "empty", "mapping", "path", "word", "flood"],
 )
-def test_hostile_uploads(tab: TrainTab, tmp_path: Path, sent: Any, says: str) -> None:
+def test_train_uploads_hostile_refused(tab: TrainTab, tmp_path: Path, sent: Any, says: str) -> None:
     with pytest.raises(gr.Error, match=says):
         list(press(tab, sent, steps=1))
     assert not (tmp_path / "runs").exists()
 
 
-def test_too_many_bytes(tab: TrainTab, uploads: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_uploads_too_large_refused(
+    tab: TrainTab, uploads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(trainer, "BYTES", 1000)
     with pytest.raises(gr.Error, match="GB"):
         list(press(tab, uploads, steps=1))
 
 
-def test_an_upload_that_was_swept(tab: TrainTab, uploads: Any) -> None:
+def test_train_upload_deleted_named(tab: TrainTab, uploads: Any) -> None:
     gone = {"path": str(Path(get_upload_folder()) / "abc" / "gone.png")}
     with pytest.raises(gr.Error, match=r"gone.png.*Add the pictures again"):
         list(press(tab, [*uploads, gone], steps=1))
 
 
-def test_nothing_but_junk(tab: TrainTab, uploads: Any, tmp_path: Path) -> None:
+def test_train_uploads_without_picture_refused(tab: TrainTab, uploads: Any, tmp_path: Path) -> None:
     with pytest.raises(gr.Error, match="no picture found") as failed:
         list(press(tab, uploads[-2:], steps=1, device="cpu"))
     assert str(tmp_path) not in str(failed.value)
     assert list((tmp_path / "runs").iterdir()) == [], "a run that came to nothing leaves a folder"
 
 
-def test_bad_values(one: Trainer, uploads: Any, tmp_path: Path) -> None:
+def test_train_bad_values_refused(one: Trainer, uploads: Any, tmp_path: Path) -> None:
     for options in ({"steps": -1}, {"size": 4}, {"minutes": "nan"}, {"out": "/tmp/x"}):
         with pytest.raises(BadParameter, match=next(iter(options))):
             one.start(TINY, uploads, None, options)
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_an_unknown_task(tab: TrainTab) -> None:
+def test_train_unknown_task_refused(tab: TrainTab) -> None:
     for name in ("os", None, ["tiny"]):
         with pytest.raises(UsageError, match="known are: tiny"):
             tab._task(name)
 
 
-def test_the_disk_is_not_writable(tab: TrainTab, uploads: Any, tmp_path: Path) -> None:
+def test_train_folder_unwritable_refused(tab: TrainTab, uploads: Any, tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("in the way")
     with pytest.raises(gr.Error, match="cannot write"):
         list(press(tab, uploads, steps=1))
 
 
-def test_a_long_curve_has_few_points() -> None:
+def test_train_curve_long_has_few_points() -> None:
     curve = trainer.Curve()
     for step in range(1, 10_001):
         curve.add(step, {"loss": step, "other": 1.0})
@@ -236,7 +238,7 @@ def test_a_long_curve_has_few_points() -> None:
     assert set(curve.history["other"]) == {(step, 1.0) for step in steps}
 
 
-def test_only_uploads_are_linked(tmp_path: Path) -> None:
+def test_train_links_uploads_only(tmp_path: Path) -> None:
     with pytest.raises(BadImage, match="upload"):
         trainer._files([{"path": str(tmp_path)}], "pictures")
 
@@ -254,7 +256,7 @@ def test_only_uploads_are_linked(tmp_path: Path) -> None:
     ],
     ids=["everywhere", "network", "share", "space"],
 )
-def test_strangers_never_train(
+def test_train_tab_hidden_from_strangers(
     host: str | None, share: bool, auth: Any, space: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if space:
@@ -266,7 +268,7 @@ def test_strangers_never_train(
     assert page._training(None, host, share, ("ann", "secret")) == Path("runs")
 
 
-def test_the_environment_chooses_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_tab_address_from_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert page._training("runs", None, False, None) == Path("runs")
     monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
     with pytest.raises(UsageError, match="password"):
@@ -279,7 +281,7 @@ def _config(engine: Engine, train: Path | None) -> str:
     return json.dumps(blocks.get_config_file(), default=str)
 
 
-def test_it_is_there_only_if_asked_for(
+def test_train_tab_only_if_asked(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(id: str) -> Any:
@@ -297,7 +299,7 @@ def test_it_is_there_only_if_asked_for(
     assert "&lt;b&gt;why" in there
 
 
-def test_what_was_trained_before_is_known_again(
+def test_train_tab_knows_earlier_results(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known: list[Path] = []
@@ -311,7 +313,7 @@ def test_what_was_trained_before_is_known_again(
     page._learn(engine, tmp_path / "a")  # holds no result: nothing happens
 
 
-def test_missing_packages_are_named(
+def test_train_tab_missing_packages_named(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(EXTRAS, "train", ("matplotlib", "no_such_package"))

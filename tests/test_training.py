@@ -87,7 +87,7 @@ def task(folder, teacher_file, monkeypatch):
     return encoder.EncoderTask(datasets, params, DEVICE, 0)
 
 
-def test_encoder_run_stopped_and_resumed_ends_with_the_same_weights(make, tmp_path):
+def test_encoder_run_resumed_same_weights(make, tmp_path):
     list(train(make("whole")))
     cancel = Event()
     for progress in train(make("broken"), cancel):
@@ -99,7 +99,7 @@ def test_encoder_run_stopped_and_resumed_ends_with_the_same_weights(make, tmp_pa
     assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_encoder_run_without_teacher_is_refused_with_the_option_to_give(folder, tmp_path):
+def test_encoder_run_without_teacher_refused(folder, tmp_path):
     with pytest.raises(UsageError, match="--teacher FILE"):
         Setup.of(load_task("encoder"), data=[folder], styles=[folder], out=tmp_path / "run")
 
@@ -116,7 +116,7 @@ def test_encoder_steps_lower_the_loss(task):
     assert totals[-1] < 0.9 * totals[0]
 
 
-def test_pool_pictures_come_nearer_to_their_painting(task, monkeypatch):
+def test_encoder_pool_pictures_approach_style(task, monkeypatch):
     monkeypatch.setattr(encoder, "POOL", 1)
     pool = encoder.Pool(task.datasets, task.params, 0, DEVICE)
     distances = []
@@ -133,14 +133,14 @@ def test_pool_pictures_come_nearer_to_their_painting(task, monkeypatch):
     assert min(distances) < 0.7 * distances[0]
 
 
-def test_principal_components_hold_nearly_all_energy_of_a_layer(task):
+def test_teacher_principal_components_hold_energy(task):
     """They are scaled to unit energy over all channels, so their own is the share they hold."""
     crops = [task.datasets.pictures.batch(4, 64, 0, 3) for _ in range(2)]
     for tap, parts in task.teacher(torch.cat(crops)).items():
         assert 0.8 < float(parts.square().sum(1).mean()) < 1.02, tap
 
 
-def test_vgg19_loads_the_original_layout_as_its_formula_says(tmp_path):
+def test_vgg19_original_layout_equals_formula(tmp_path):
     torch.manual_seed(1)
     state, inputs = {}, 3
     for block, (channels, count) in enumerate(vgg19._BLOCKS, 1):
@@ -160,7 +160,7 @@ def test_vgg19_loads_the_original_layout_as_its_formula_says(tmp_path):
     torch.testing.assert_close(found[inner], targets[inner], rtol=0.01, atol=0.05)
 
 
-def test_unreadable_pictures_are_named_and_skipped(folder, tmp_path, caplog):
+def test_pictures_unreadable_named_and_skipped(folder, tmp_path, caplog):
     (tmp_path / "good.png").write_bytes((folder / "0.png").read_bytes())
     (tmp_path / "bad.png").write_text("not a picture")
     (tmp_path / "notes.txt").write_text("dear diary")
@@ -176,7 +176,7 @@ def test_unreadable_pictures_are_named_and_skipped(folder, tmp_path, caplog):
         assert name in caplog.text and sum(name in one for one in pictures.skipped) == 1
 
 
-def test_every_format_is_learned_from_whatever_the_ending(tmp_path):
+def test_pictures_every_format_read_whatever_ending(tmp_path):
     for kind in FORMATS:
         if kind != "HEIC":
             Image.new("RGB", (20, 20), (200, 30, 20)).save(tmp_path / kind, kind)
@@ -187,13 +187,13 @@ def test_every_format_is_learned_from_whatever_the_ending(tmp_path):
         assert np.abs(array[4, 4] - np.array([210, 30, 20.0])).max() < 15
 
 
-def test_what_to_know_of_a_picture_is_told(tmp_path):
+def test_pictures_notes_reported(tmp_path):
     deep = np.linspace(0, 1.5, 400, dtype=np.float32).reshape(20, 20)
     Image.fromarray(deep).save(tmp_path / "deep.tif")
     assert "'deep.tif': its numbers, 0 to 1.5" in Pictures([tmp_path]).notes[0]
 
 
-def test_an_empty_folder_is_an_error_that_says_what_to_put_there(tmp_path):
+def test_pictures_empty_folder_refused(tmp_path):
     with pytest.raises(UsageError, match="JPEG"):
         Pictures([tmp_path])
 
@@ -204,7 +204,7 @@ def judge():
     return squeezenet.SqueezeNet().eval().requires_grad_(False)
 
 
-def test_squeezenet_features_lie_over_cells_of_a_half_a_quarter_and_an_eighth(judge):
+def test_squeezenet_feature_strides(judge):
     features = judge(torch.rand(1, 3, 64, 96))
     shapes = {name: tuple(value.shape[1:]) for name, value in features.items()}
     assert shapes["conv1"] == (96, 32, 48)
@@ -212,7 +212,7 @@ def test_squeezenet_features_lie_over_cells_of_a_half_a_quarter_and_an_eighth(ju
     assert shapes["fire7"] == (384, 8, 12)
 
 
-def test_squeezenet_loads_from_safetensors(judge, tmp_path):
+def test_squeezenet_loads_safetensors(judge, tmp_path):
     file = tmp_path / "squeezenet.safetensors"
     save_file({k: v.half() for k, v in judge.state_dict().items()}, file)
     loaded = squeezenet.load(file)

@@ -93,7 +93,7 @@ def litter(out: Path) -> list[Path]:
     return list(out.rglob("*.part"))
 
 
-def test_weights_bring_the_names_of_their_classes(unbroken: Path) -> None:
+def test_weights_hold_class_names(unbroken: Path) -> None:
     for name in ("best.safetensors", "last.safetensors"):
         assert read_classes(unbroken / name) == ("forest", "sea")
 
@@ -101,9 +101,7 @@ def test_weights_bring_the_names_of_their_classes(unbroken: Path) -> None:
 # --- killed, stopped, resumed ------------------------------------------------------------------
 
 
-def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
-    data: Path, unbroken: Path, tmp_path: Path
-) -> None:
+def test_run_killed_and_resumed_same_weights(data: Path, unbroken: Path, tmp_path: Path) -> None:
     script = [sys.executable, str(HOUSE / "tests" / "tiny_task.py"), str(data), str(tmp_path), "13"]
     environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
     with subprocess.Popen(script, stdout=subprocess.PIPE, env=environment, text=True) as run:
@@ -126,7 +124,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
 
 
 @pytest.mark.slow
-def test_two_processes_end_with_the_weights_of_one(data: Path, tmp_path: Path) -> None:
+def test_run_in_two_processes_same_weights(data: Path, tmp_path: Path) -> None:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = [str(HOUSE / "tests" / "tiny_task.py"), str(data), str(tmp_path / "two"), "shared"]
     environment = {**os.environ, "PYTHONPATH": str(HOUSE), "OMP_NUM_THREADS": "1"}
@@ -140,14 +138,12 @@ def test_two_processes_end_with_the_weights_of_one(data: Path, tmp_path: Path) -
     assert same(tmp_path / "one", tmp_path / "two")
 
 
-def test_chance_follows_from_the_seed(data: Path, unbroken: Path, tmp_path: Path) -> None:
+def test_run_seed_decides(data: Path, unbroken: Path, tmp_path: Path) -> None:
     end(tiny(data, tmp_path, seed=1))
     assert not same(tmp_path, unbroken)
 
 
-def test_stop_keeps_everything_and_the_run_goes_on(
-    data: Path, unbroken: Path, tmp_path: Path
-) -> None:
+def test_run_stopped_and_resumed_same_weights(data: Path, unbroken: Path, tmp_path: Path) -> None:
     cancel = Event()
     for last in train(tiny(data, tmp_path), cancel):
         if last.step == 3:
@@ -160,7 +156,7 @@ def test_stop_keeps_everything_and_the_run_goes_on(
     assert all(torch.equal(a[key], b[key]) for key in a)
 
 
-def test_who_stops_listening_loses_nothing(data: Path, tmp_path: Path) -> None:
+def test_run_closed_and_resumed_loses_no_step(data: Path, tmp_path: Path) -> None:
     run = train(tiny(data, tmp_path))
     for progress in run:
         if progress.step == 7:
@@ -171,9 +167,7 @@ def test_who_stops_listening_loses_nothing(data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 3])
-def test_stop_before_the_first_step_leaves_no_weights(
-    data: Path, tmp_path: Path, after: int
-) -> None:
+def test_stop_before_first_step_leaves_no_weights(data: Path, tmp_path: Path, after: int) -> None:
     cancel = Event()
     run = train(tiny(data, tmp_path), cancel)
     for _ in range(min(after, 2)):
@@ -184,9 +178,7 @@ def test_stop_before_the_first_step_leaves_no_weights(
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_a_damaged_checkpoint_is_an_error_of_one_sentence(
-    data: Path, unbroken: Path, tmp_path: Path
-) -> None:
+def test_checkpoint_damaged_refused(data: Path, unbroken: Path, tmp_path: Path) -> None:
     end(tiny(data, tmp_path, steps=5))
     (tmp_path / "checkpoint.safetensors").write_bytes(b"\0" * 100)
     with pytest.raises(WeightError, match="damaged"):
@@ -194,7 +186,7 @@ def test_a_damaged_checkpoint_is_an_error_of_one_sentence(
 
 
 @pytest.mark.parametrize("limit", [30, 31, 32, 33])  # over while saving, or just after
-def test_time_that_was_used_counts_on(
+def test_minutes_limit_counts_over_resume(
     limit: int, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ticks = count()
@@ -211,7 +203,7 @@ def test_time_that_was_used_counts_on(
 # --- what is trained and kept ------------------------------------------------------------------
 
 
-def test_bfloat16_is_for_processors_that_compute_in_it() -> None:
+def test_bfloat16_only_where_supported() -> None:
     """On others a convolution in it takes about ten times as long."""
     quick = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     with autocast(torch.device("cpu")):
@@ -219,9 +211,7 @@ def test_bfloat16_is_for_processors_that_compute_in_it() -> None:
     assert found.dtype == (torch.bfloat16 if quick else torch.float32)
 
 
-def test_the_saved_weights_are_the_average(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_saved_weights_are_ema(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[dict[str, torch.Tensor]] = []
     follow = TinyTask.losses
 
@@ -248,7 +238,7 @@ def test_the_saved_weights_are_the_average(
     assert last["1.num_batches_tracked"].dtype == torch.int64
 
 
-def test_every_loss_moves_what_it_trains_and_nothing_else(
+def test_losses_train_their_own_nets_only(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = TinyTask.losses
@@ -264,7 +254,7 @@ def test_every_loss_moves_what_it_trains_and_nothing_else(
     assert not torch.equal(one["net.critic.weight"], two["net.critic.weight"])
 
 
-def test_a_step_may_change_rates_and_betas(
+def test_step_may_change_rates_and_betas(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = TinyTask.losses
@@ -284,13 +274,13 @@ def test_a_step_may_change_rates_and_betas(
     assert not torch.equal(usual["net.net.0.weight"], two["net.net.0.weight"])
 
 
-def test_training_lowers_the_loss(data: Path, tmp_path: Path) -> None:
+def test_run_lowers_loss(data: Path, tmp_path: Path) -> None:
     end(tiny(data, tmp_path, steps=60, rate=0.05))
     entries = logged(tmp_path)
     assert entries[-1]["losses"]["error"] < 0.8 * entries[0]["losses"]["error"]
 
 
-def test_the_best_weights_are_those_of_the_least_first_score(
+def test_best_weights_have_least_first_score(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([float("nan"), 0.5, 0.2, 0.7])
@@ -302,7 +292,7 @@ def test_the_best_weights_are_those_of_the_least_first_score(
     assert not torch.equal(best["0.weight"], last["0.weight"])
 
 
-def test_scores_that_are_no_numbers_are_written_as_null_and_the_newest_is_best(
+def test_scores_nan_written_as_null_newest_best(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(TinyTask, "score", lambda *_: {"a": float("nan"), "b": float("inf")})
@@ -322,7 +312,7 @@ def test_scores_that_are_no_numbers_are_written_as_null_and_the_newest_is_best(
         assert (entry.get("scores") or entry["best"]) == {"a": None, "b": None}
 
 
-def test_the_folder_of_a_run(data: Path, unbroken: Path) -> None:
+def test_run_folder_holds_curve_samples_report_log(data: Path, unbroken: Path) -> None:
     for name in ("curve.png", f"samples/{STEPS:09d}.png"):
         with Image.open(unbroken / name) as picture:
             picture.load()
@@ -337,7 +327,7 @@ def test_the_folder_of_a_run(data: Path, unbroken: Path) -> None:
     assert not litter(unbroken)
 
 
-def test_progress_says_how_far_and_how_long(data: Path, tmp_path: Path) -> None:
+def test_progress_reports_share_and_remaining(data: Path, tmp_path: Path) -> None:
     told = list(train(tiny(data, tmp_path)))
     assert "reading pictures: 4 of 4" in [progress.note for progress in told]
     training = [progress for progress in told if progress.losses]
@@ -349,7 +339,7 @@ def test_progress_says_how_far_and_how_long(data: Path, tmp_path: Path) -> None:
     assert told[-1].sample == tmp_path / "samples" / f"{STEPS:09d}.png"
 
 
-def test_the_rate_rises_stays_and_falls() -> None:
+def test_lr_schedule_rises_stays_falls() -> None:
     assert lr_schedule(0, 0.0) == 1 / 200
     assert lr_schedule(199, 0.1) == lr_schedule(5000, 0.79) == 1
     assert lr_schedule(5000, 0.9) == pytest.approx(0.5)
@@ -360,9 +350,7 @@ def test_the_rate_rises_stays_and_falls() -> None:
 
 
 @pytest.mark.parametrize(("sick", "named"), [("loss", "'error' became nan"), ("gradient", "grad")])
-def test_a_loss_that_is_no_number_stops_the_run(
-    data: Path, tmp_path: Path, sick: str, named: str
-) -> None:
+def test_loss_nan_stops_run(data: Path, tmp_path: Path, sick: str, named: str) -> None:
     with pytest.raises(StyleplugError, match="at step 8") as caught:
         end(tiny(data, tmp_path, sick=sick))
     said = str(caught.value)
@@ -372,14 +360,14 @@ def test_a_loss_that_is_no_number_stops_the_run(
     assert next(p for p in train(lower) if p.step).step == 5
 
 
-def test_a_loss_that_is_no_number_at_once_says_to_begin_again(
+def test_loss_nan_before_checkpoint_says_begin_again(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(StyleplugError, match="No checkpoint was written yet"):
         end(tiny(data, tmp_path, sick="loss", save_every=100))
 
 
-def test_a_full_disk_leaves_earlier_files_and_no_half_ones(
+def test_full_disk_keeps_earlier_files(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(handle: int) -> None:
@@ -398,7 +386,7 @@ def test_a_full_disk_leaves_earlier_files_and_no_half_ones(
     assert end(Setup.resumed(TINY, tmp_path)).step == STEPS
 
 
-def test_weights_beyond_float16_are_not_written(
+def test_weights_beyond_float16_refused(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make = TinyTask.__init__
@@ -413,7 +401,7 @@ def test_weights_beyond_float16_are_not_written(
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_memory_that_does_not_suffice(
+def test_out_of_memory_names_smaller_batch(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def greedy(*_: Any) -> Any:
@@ -424,7 +412,7 @@ def test_memory_that_does_not_suffice(
         end(tiny(data, tmp_path))
 
 
-def test_one_run_in_a_process_and_one_in_a_folder(data: Path, tmp_path: Path) -> None:
+def test_run_one_per_process_and_folder(data: Path, tmp_path: Path) -> None:
     run = train(tiny(data, tmp_path))
     next(run)
     with pytest.raises(UsageError, match="another training run"):
@@ -438,7 +426,7 @@ def test_one_run_in_a_process_and_one_in_a_folder(data: Path, tmp_path: Path) ->
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a graphics card")
-def test_a_device_that_is_not_there(data: Path, tmp_path: Path) -> None:
+def test_device_missing_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no device 'cuda'"):
         end(tiny(data, tmp_path, device="cuda"))
 
@@ -446,14 +434,14 @@ def test_a_device_that_is_not_there(data: Path, tmp_path: Path) -> None:
 # --- what a run is begun or resumed with -------------------------------------------------------
 
 
-def test_a_run_is_not_begun_over_another(data: Path, unbroken: Path) -> None:
+def test_run_over_another_refused(data: Path, unbroken: Path) -> None:
     before = {name: (unbroken / name).read_bytes() for name in FILES}
     with pytest.raises(UsageError, match="already holds a run"):
         end(tiny(data, unbroken))
     assert before == {name: (unbroken / name).read_bytes() for name in FILES}
 
 
-def test_resuming_takes_the_setup_of_the_folder(unbroken: Path, data: Path) -> None:
+def test_resume_takes_setup_of_folder(unbroken: Path, data: Path) -> None:
     setup = Setup.resumed(TINY, unbroken)
     assert (setup.data, setup.loop.steps, setup.loop.save_every) == ((data,), STEPS, 5)
     longer = Setup.resumed(TINY, unbroken, options={"minutes": "2", "seed": "0"}).loop
@@ -461,14 +449,14 @@ def test_resuming_takes_the_setup_of_the_folder(unbroken: Path, data: Path) -> N
 
 
 @pytest.mark.parametrize("given", [{"seed": 3}, {"size": 24}, {"data": [HOUSE]}], ids=str)
-def test_resuming_with_something_else_is_refused(unbroken: Path, given: dict[str, Any]) -> None:
+def test_resume_with_other_setup_refused(unbroken: Path, given: dict[str, Any]) -> None:
     (name, value), folders = next(iter(given.items())), {}
     folders = {"data": value} if name == "data" else {"options": given}
     with pytest.raises(UsageError, match=f"another {name}"):
         Setup.resumed(TINY, unbroken, **folders)
 
 
-def test_resuming_nothing_or_another_task(unbroken: Path, tmp_path: Path) -> None:
+def test_resume_nothing_or_other_task_refused(unbroken: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run to resume"):
         Setup.resumed(TINY, tmp_path)
     (tmp_path / "setup.json").write_text('{"task": "large"')
@@ -480,7 +468,7 @@ def test_resuming_nothing_or_another_task(unbroken: Path, tmp_path: Path) -> Non
         Setup.resumed(TINY, tmp_path)
 
 
-def test_limits() -> None:
+def test_limits_default_and_given() -> None:
     assert Loop().seconds == 3600
     assert Loop(steps=5).seconds is None
     assert Loop(steps=5, minutes=2).seconds == 120
@@ -497,9 +485,7 @@ def test_limits() -> None:
     ],
     ids=str,
 )
-def test_what_is_refused_before_anything_is_read(
-    tmp_path: Path, given: dict[str, Any], said: str
-) -> None:
+def test_setup_bad_arguments_refused(tmp_path: Path, given: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
         Setup.of(TINY, **{"data": [HOUSE], "out": tmp_path, **given})
 
@@ -507,7 +493,7 @@ def test_what_is_refused_before_anything_is_read(
 # --- pictures ----------------------------------------------------------------------------------
 
 
-def test_bad_pictures_are_named_skipped_and_counted(data: Path, tmp_path: Path) -> None:
+def test_pictures_bad_named_skipped_and_counted(data: Path, tmp_path: Path) -> None:
     folder, out = tmp_path / "data", tmp_path / "out"
     folder.mkdir()
     (folder / "deep.jpg").mkdir()
@@ -531,7 +517,7 @@ def test_bad_pictures_are_named_skipped_and_counted(data: Path, tmp_path: Path) 
     assert (last.report.pictures, last.report.held_out) == (2, 2)
 
 
-def test_one_picture_is_learned_from_and_judged_by(data: Path, tmp_path: Path) -> None:
+def test_pictures_single_used_for_both(data: Path, tmp_path: Path) -> None:
     write(make_photo(40, 30), tmp_path / "one.png")
     told = list(train(tiny(tmp_path, tmp_path / "out", steps=1)))
     assert any("too few pictures (1)" in warning for p in told for warning in p.warnings)
@@ -540,7 +526,7 @@ def test_one_picture_is_learned_from_and_judged_by(data: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("folder", ["empty", "missing", "broken"])
-def test_folders_that_hold_no_picture(tmp_path: Path, folder: str) -> None:
+def test_pictures_none_found_refused(tmp_path: Path, folder: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "x.png").write_text("x")
@@ -551,7 +537,7 @@ def test_folders_that_hold_no_picture(tmp_path: Path, folder: str) -> None:
     assert not (out / "setup.json").exists(), "the same command works once there are pictures"
 
 
-def test_many_pictures_are_held_smaller(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_many_stored_smaller(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert pictures._memory_limits(1000, 2**30) == (512, 1)
     assert pictures._memory_limits(4000, 2**30) == (299, 1)
     longest, every = pictures._memory_limits(16000, 2**30)
@@ -562,14 +548,14 @@ def test_many_pictures_are_held_smaller(data: Path, monkeypatch: pytest.MonkeyPa
     assert "stored at 24 px, and only one in 2" in few.notes[0]
 
 
-def test_pictures_are_split_once_and_for_all() -> None:
+def test_split_is_fixed() -> None:
     rest, held = Pictures.of([np.full((1, 1, 3), i, np.uint8) for i in range(50)]).split(0.05)
     assert [int(array[0, 0, 0]) for array in held.arrays] == [0, 20, 40]
     assert len(rest) == 47
 
 
 @pytest.mark.parametrize("sizes", [(1, 1, 8), (30, 1), (5, 5, 2), (200, 3, 1)], ids=str)
-def test_of_every_class_some_is_learned_and_some_held_out(sizes: tuple[int, ...]) -> None:
+def test_split_by_class_holds_out_some_of_each(sizes: tuple[int, ...]) -> None:
     """But of one with a single picture, which would be lost."""
     labels = [name for name, size in zip("abc", sizes, strict=False) for _ in range(size)]
     rest, held = Pictures.of(list(np.zeros((len(labels), 1, 1, 3))), labels).split(
@@ -581,7 +567,7 @@ def test_of_every_class_some_is_learned_and_some_held_out(sizes: tuple[int, ...]
 
 
 @pytest.mark.parametrize("count", [1, 2, 9, 10, 12, 30])
-def test_a_small_set_is_judged_by_two_pictures_or_more(count: int) -> None:
+def test_split_small_set_holds_out_two(count: int) -> None:
     """One alone does not tell how pictures differ."""
     rest, held = Pictures.of(list(np.zeros((count, 1, 1, 3)))).split(0.05)
     assert (len(rest), len(held)) == ((count, count) if count < 10 else (count - 2, 2))
@@ -589,7 +575,7 @@ def test_a_small_set_is_judged_by_two_pictures_or_more(count: int) -> None:
     assert all(len(part) == count for part in alone.split(0.05, by_class=True))
 
 
-def test_a_task_says_how_many_pictures_it_needs(data: Path, tmp_path: Path) -> None:
+def test_task_too_few_pictures_refused(data: Path, tmp_path: Path) -> None:
     write(make_photo(40, 30), tmp_path / "one.png")
     setup = tiny(tmp_path, tmp_path / "out")
     with pytest.raises(UsageError, match=r"tiny needs at least 2 pictures .* got 1"):
@@ -600,7 +586,7 @@ def test_a_task_says_how_many_pictures_it_needs(data: Path, tmp_path: Path) -> N
 # --- tasks and the command ---------------------------------------------------------------------
 
 
-def test_tasks_are_found_and_fit_the_loop() -> None:
+def test_tasks_found_and_fit_loop() -> None:
     from styleplug.nets import ARCHITECTURES
 
     ids = training.task_ids()
@@ -614,7 +600,7 @@ def test_tasks_are_found_and_fit_the_loop() -> None:
         training.load_task("nonsense")
 
 
-def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_missing_packages_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EXTRAS, "train", ("torch", "no_such_package"))
     with pytest.raises(UsageError, match=r"needs no_such_package .*styleplug\[train\]"):
         training.load_task("cnn")
@@ -639,7 +625,7 @@ def styleplug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     return command
 
 
-def test_the_command_trains_and_resumes(styleplug: Command, data: Path, tmp_path: Path) -> None:
+def test_command_trains_and_resumes(styleplug: Command, data: Path, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "bad.png").write_text("x")
     out = tmp_path / "out"
@@ -658,7 +644,7 @@ def test_the_command_trains_and_resumes(styleplug: Command, data: Path, tmp_path
     assert status == 2 and "another seed" in told
 
 
-def test_the_command_helps(styleplug: Command) -> None:
+def test_command_help_lists_options(styleplug: Command) -> None:
     text = " ".join(re.sub(r"[│╭╰─╮╯]", " ", styleplug("tiny", "--help")[1]).split())
     for said in [
         "Learns next to nothing.",
@@ -673,7 +659,7 @@ def test_the_command_helps(styleplug: Command) -> None:
     assert "tiny" in styleplug("--help")[1]
 
 
-def test_the_commands_of_the_documentation_run(
+def test_commands_of_training_page_run(
     styleplug: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = replace(TINY, takes_styles=True)
@@ -692,7 +678,7 @@ def test_the_commands_of_the_documentation_run(
     assert number == 2 and end(Setup.resumed(task, tmp_path / "runs" / "mine")).step == 2
 
 
-def test_ctrl_c_stops_after_a_step(
+def test_command_ctrl_c_stops_after_step(
     styleplug: Command, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = tiny_task.TinyTask.losses

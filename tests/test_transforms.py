@@ -45,13 +45,13 @@ def newton_schulz(matrix, rounds=40):
     return root * np.sqrt(size), inverse / np.sqrt(size)
 
 
-def test_moments_are_numpys():
+def test_moments_equal_numpy():
     found, given = moments(features(3)), features(3).reshape(CHANNELS, -1)
     np.testing.assert_allclose(found.mean, given.mean(axis=1), rtol=1e-5)
     np.testing.assert_allclose(found.covariance, np.cov(given, bias=True), rtol=1e-4)
 
 
-def test_whitening_leaves_no_correlation():
+def test_whitening_removes_correlation():
     """Colouring with the identity is whitening alone."""
     content = moments(features(1))
     plain = Moments(np.zeros(CHANNELS), np.eye(CHANNELS))
@@ -61,13 +61,13 @@ def test_whitening_leaves_no_correlation():
 
 
 @pytest.mark.parametrize("kind", [whitening, transport])
-def test_the_result_has_the_styles_moments(kind, pair):
+def test_transform_gives_style_moments(kind, pair):
     found = moments(kind(*pair, 0.0)(features(1)[None])[0])
     np.testing.assert_allclose(found.mean, pair[1].mean, atol=1e-3)
     np.testing.assert_allclose(found.covariance, pair[1].covariance, atol=5e-3)
 
 
-def test_adain_gives_means_and_deviations_and_keeps_correlations(pair):
+def test_adain_keeps_correlations(pair):
     found = moments(adain(*pair, 0.0)(features(1)[None])[0])
     deviations = [np.sqrt(np.diag(part.covariance)) for part in (found, *pair)]
     np.testing.assert_allclose(found.mean, pair[1].mean, atol=1e-4)
@@ -89,20 +89,20 @@ def test_whitening_equals_newton_schulz(pair):
     np.testing.assert_allclose(whitening(*pair).matrix, expected, atol=1e-3, rtol=1e-3)
 
 
-def test_transport_moves_features_less_than_whitening(pair):
+def test_transport_moves_less_than_whitening(pair):
     given = features(1)[None]
     moved = [float(np.square(kind(*pair)(given) - given).mean()) for kind in (transport, whitening)]
     assert moved[0] < moved[1]
 
 
 @pytest.mark.parametrize("kind", MAPS)
-def test_a_picture_that_is_its_own_style_stays(kind, pair):
+def test_transform_own_style_changes_nothing(kind, pair):
     given = features(1)[None]
     np.testing.assert_allclose(kind(pair[0], pair[0])(given), given, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", MAPS)
-def test_strength_is_the_way_from_nothing_to_all(kind, pair):
+def test_transform_strength_interpolates(kind, pair):
     given, change = features(1)[None], kind(*pair)
     np.testing.assert_allclose(change.at(0.0)(given), given, atol=1e-6)
     np.testing.assert_allclose(change.at(1.0)(given), change(given), atol=1e-6)
@@ -111,7 +111,7 @@ def test_strength_is_the_way_from_nothing_to_all(kind, pair):
 
 
 @pytest.mark.parametrize("kind", MAPS)
-def test_pictures_without_variance_stay_finite(kind, pair):
+def test_transform_without_variance_finite(kind, pair):
     """One colour, black, or two positions for twelve channels."""
     flat = moments(np.full((CHANNELS, 4, 4), 0.5, np.float32))
     few = moments(features(4, 1, 2))
@@ -122,7 +122,7 @@ def test_pictures_without_variance_stay_finite(kind, pair):
             assert np.abs(change.matrix).max() < 1e5
 
 
-def test_a_map_takes_each_position_and_each_picture_by_itself():
+def test_affine_map_per_position():
     swap = Affine(np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([0.0, 1.0]))
     given = np.arange(12, dtype=np.float32).reshape(2, 2, 1, 3)
     found = swap(given)
@@ -131,7 +131,7 @@ def test_a_map_takes_each_position_and_each_picture_by_itself():
     np.testing.assert_array_equal(found[:, 1], 2 * given[:, 0] + 1)
 
 
-def test_blends_and_mixes_are_weighted_sums(pair):
+def test_blend_and_mix_are_weighted_sums(pair):
     blended = transforms.blend(pair, (0.25, 0.75))
     np.testing.assert_allclose(blended.mean, 0.25 * pair[0].mean + 0.75 * pair[1].mean)
     expected = 0.25 * pair[0].covariance + 0.75 * pair[1].covariance

@@ -39,7 +39,7 @@ def gaussians(seed=0):
 # Formulas
 
 
-def test_kl_is_that_of_two_gaussians():
+def test_kl_equals_torch_distributions():
     mean, log_variance = gaussians()
     posterior = Normal(mean, (0.5 * log_variance).exp())
     expected = kl_divergence(posterior, Normal(torch.zeros(()), torch.ones(())))
@@ -47,7 +47,7 @@ def test_kl_is_that_of_two_gaussians():
     assert float(training.kl(torch.zeros(3), torch.zeros(3)).abs().max()) == 0
 
 
-def test_samples_have_the_mean_and_deviation_and_pass_gradients_to_both():
+def test_reparameterise_moments_and_gradients():
     mean, log_variance, noise = (random(2, 4, 5, seed=s) for s in range(3))
     expected = mean + np.sqrt(np.exp(log_variance)) * noise
     given = [torch.tensor(part, requires_grad=True) for part in (mean, log_variance)]
@@ -58,7 +58,7 @@ def test_samples_have_the_mean_and_deviation_and_pass_gradients_to_both():
     np.testing.assert_allclose(given[1].grad.numpy(), (expected - mean) / 2, atol=1e-6)
 
 
-def test_shift_is_as_written():
+def test_shift_equals_formula():
     content, style = random(1, 2, 3, 4), random(1, 2, 3, 4, seed=1)
     found = arithmetic.shift(content, style, 0.8, 0.3)
     for place in np.ndindex(content.shape):
@@ -67,7 +67,7 @@ def test_shift_is_as_written():
     np.testing.assert_allclose(arithmetic.shift(content, style, 1, 1), style, rtol=1e-5)
 
 
-def test_slerp_keeps_to_the_sphere():
+def test_slerp_stays_on_sphere():
     first, second = (random(1, 3, 4, 4, seed=s) for s in (0, 1))
     first, second = (part / np.linalg.norm(part) for part in (first, second))
     whole = np.arccos(np.vdot(first, second))
@@ -87,7 +87,7 @@ def test_slerp_of_one_direction_is_straight():
         np.testing.assert_allclose(found, 0.75 * first + 0.25 * second, atol=1e-5)
 
 
-def test_texture_is_a_sample_of_the_styles_gaussian():
+def test_texture_samples_gaussian_of_style():
     grain = random(1, 3, 40, 40)
     mixed = np.tensordot(random(3, 3, seed=1), grain[0], 1)[None]
     style = mixed + np.roll(mixed, 1, axis=3) + 5  # neighbours in a row are alike
@@ -104,7 +104,7 @@ def test_texture_is_a_sample_of_the_styles_gaussian():
     assert small.shape == (1, 3, 7, 9) and np.isfinite(small).all()
 
 
-def test_no_weight_sends_a_latent_out_of_bounds():
+def test_bounded_limits_latent():
     content, style = random(1, 3, 8, 8), 2 + random(1, 3, 8, 8, seed=1)
     wild = arithmetic.shift(content, style, 1000, 1000)
     found = arithmetic.bounded(wild, content, style)
@@ -113,7 +113,7 @@ def test_no_weight_sends_a_latent_out_of_bounds():
     np.testing.assert_array_equal(arithmetic.bounded(content, content, style), content)
 
 
-def test_training_moves_moments_as_inference_does():
+def test_with_moments_equals_inference():
     content, style = random(1, 4, 9, 9), random(1, 4, 8, 12, seed=1) ** 3 + 1
     given = (torch.tensor(part) for part in (content, style))
     found = training.with_moments(*given).numpy()
@@ -138,7 +138,7 @@ def linear(crops):
     return net
 
 
-def test_an_untrained_net_is_a_good_linear_one(linear, crops):
+def test_start_linear_reconstructs(linear, crops):
     mean, log_variance = linear.encoder(crops)
     assert mean.shape == log_variance.shape == (8, vae.CHANNELS, 64 // vae.STRIDE, 64 // vae.STRIDE)
     started = mean[:, : vae.LINEAR]
@@ -148,7 +148,7 @@ def test_an_untrained_net_is_a_good_linear_one(linear, crops):
     assert float(error) < 1e-3
 
 
-def test_margins_cover_what_encoder_and_decoder_see():
+def test_net_margins_cover_receptive_fields():
     """Weights are all above zero, so that nothing that counts is cancelled."""
     net = vae.build()
     for value in net.parameters():
@@ -169,7 +169,7 @@ def test_margins_cover_what_encoder_and_decoder_see():
 
 
 @pytest.mark.parametrize("arch", [vae, taesd])
-def test_functions_take_and_give_what_they_say(arch):
+def test_functions_follow_declaration(arch):
     functions = arch.functions(arch.build().eval().requires_grad_(False))
     assert set(functions) == {"encode", "decode"}
     latent = None
@@ -182,7 +182,7 @@ def test_functions_take_and_give_what_they_say(arch):
     assert 0 <= float(latent.min()) and float(latent.max()) <= 1
 
 
-def test_taesd_is_laid_out_as_its_file():
+def test_taesd_layout_equals_file():
     state = taesd.build().state_dict()
     shapes = {name: tuple(value.shape) for name, value in state.items()}
     assert sum(value.numel() for value in state.values()) == 2_445_063
@@ -212,12 +212,12 @@ def task():
     return training.TASK.factory(datasets, params, torch.device("cpu"), 1)
 
 
-def test_a_step_depends_on_its_generator_alone(task):
+def test_task_step_deterministic(task):
     one, two = (next(iter(task.losses(0, 0.0, np.random.default_rng(3)))).total() for _ in range(2))
     assert float(one.detach()) == float(two.detach())
 
 
-def test_the_loss_falls(task):
+def test_task_learns_scores_and_samples(task):
     optimiser = torch.optim.Adam(task.net.parameters(), 1e-3)
     losses = []
     for step in range(12):
@@ -271,7 +271,7 @@ def back(content, style):
     return run(content, style, style_weight=0)
 
 
-def test_without_style_the_content_comes_back(content, back):
+def test_style_weight_zero_reconstructs_content(content, back):
     error = back - resize(content, SIZE, SIZE * 3 // 4)
     assert -10 * np.log10(np.mean(error**2)) > 27
     border = np.abs(error[:4]).mean()
@@ -279,14 +279,14 @@ def test_without_style_the_content_comes_back(content, back):
 
 
 @pytest.mark.parametrize("kind", ["transport", "whitening", "adain"])
-def test_statistics_paint_in_the_styles_colours(content, style, back, kind):
+def test_statistics_mode_takes_style_colours(content, style, back, kind):
     result = run(content, style, moments=kind)
     assert palette_distance(result, style) < 0.6 * palette_distance(back, style)
     assert likeness(result, back) > 0.4
 
 
 @pytest.mark.parametrize("mode", ["shift", "slerp"])
-def test_blends_go_from_one_picture_to_the_other(content, style, back, mode):
+def test_blend_modes_interpolate(content, style, back, mode):
     first, middle, last = (run(content, style, mode=mode, style_weight=w) for w in (0, 0.5, 1))
     np.testing.assert_allclose(first, back, atol=0.02)
     whole = np.abs(last - first).mean()
@@ -295,14 +295,14 @@ def test_blends_go_from_one_picture_to_the_other(content, style, back, mode):
     assert likeness(last, resize(style[64:-64], 96, 72)) > 0.9  # what does not fit is cut off
 
 
-def test_the_seed_decides_the_noise(content, style, back):
+def test_seed_decides_noise(content, style, back):
     one, again, other = (run(content, style, mode="noise", seed=s) for s in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).mean() > 0.01
     assert likeness(one, back) > 0.3
 
 
-def test_styles_are_blended_by_their_shares(content, style):
+def test_style_blend_interpolates(content, style):
     other = SWATCHES["glass"].paint()
     alone = run(content, style)
     shared = run(content, [style, other], style_blend=(1, 0))
@@ -312,12 +312,12 @@ def test_styles_are_blended_by_their_shares(content, style):
 
 
 @pytest.mark.parametrize("mode", ["statistics", "noise", "shift", "slerp"])
-def test_extreme_weights_still_give_a_picture(content, style, mode):
+def test_extreme_weights_give_picture(content, style, mode):
     result = run(content, style, mode=mode, style_weight=2, content_weight=2)
     assert np.isfinite(result).all() and result.std() > 0.02
 
 
-def test_tiles_agree_with_the_whole(content, style, monkeypatch):
+def test_tiles_agree_with_whole(content, style, monkeypatch):
     whole = run(content, style, size=320)
     monkeypatch.setattr(tiles, "SIDE", 128)
     tiled = run(content, style, size=320)
@@ -325,7 +325,7 @@ def test_tiles_agree_with_the_whole(content, style, monkeypatch):
     assert error.mean() < 0.5 and error.max() < 8
 
 
-def test_taesd_comes_from_the_hub_or_is_replaced(content, style, monkeypatch, tmp_path):
+def test_taesd_fetched_from_hub(content, style, monkeypatch, tmp_path):
     """Its weights are random here: that they are fetched, fit and are named is what counts."""
     torch.manual_seed(0)
     state = taesd.build().state_dict()
@@ -344,7 +344,7 @@ def test_taesd_comes_from_the_hub_or_is_replaced(content, style, monkeypatch, tm
     assert "madebyollin/taesd" in found.report.weights[0]["source"], found.report.notes
 
 
-def test_offline_the_own_autoencoder_takes_taesds_place(content, style):
+def test_taesd_offline_replaced_by_own(content, style):
     found = stylize(content, style, method="vae", encoder="taesd", backend="onnx", size=64)
     assert found.report.weights[0]["file"] == "vae.safetensors"
     assert found.report.notes

@@ -73,7 +73,7 @@ def total(arrays, found):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_net_takes_and_gives_what_its_spec_says(function, nets, backend, file):
+def test_net_follows_spec(function, nets, backend, file):
     net = nets[function]
     arrays = {"picture": canvas(nets)} if function == "describe" else arguments(nets)
     assert net.spec.function == function and net.spec.arch == file.arch
@@ -87,7 +87,7 @@ def test_a_net_takes_and_gives_what_its_spec_says(function, nets, backend, file)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_arguments_are_not_written_to(function, nets):
+def test_net_leaves_arguments_unchanged(function, nets):
     arrays = {"picture": canvas(nets)} if function == "describe" else arguments(nets)
     before = {name: np.array(value, copy=True) for name, value in arrays.items()}
     nets[function](**arrays)
@@ -96,7 +96,7 @@ def test_arguments_are_not_written_to(function, nets):
 
 @pytest.mark.parametrize("function", FUNCTIONS[1:])
 @pytest.mark.parametrize("l1", [0.0, 1.0])
-def test_the_gradient_is_the_slope_of_the_loss(function, l1, nets):
+def test_net_gradient_is_slope_of_loss(function, l1, nets):
     """Central differences along the gradient, and along a part of it left by chance."""
     arrays = {**arguments(nets), "content_l1": np.float32(l1)}
     gradient = nets[function](**arrays)["gradient"].astype(float)
@@ -116,7 +116,7 @@ def test_the_gradient_is_the_slope_of_the_loss(function, l1, nets):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS[1:])
-def test_a_picture_is_its_own_best_match(function, nets):
+def test_net_loss_least_at_target(function, nets):
     arrays = arguments(nets)
     own = nets["describe"](picture=arrays["picture"])
     itself = {name: own.get(name, value) for name, value in arrays.items()}
@@ -125,7 +125,7 @@ def test_a_picture_is_its_own_best_match(function, nets):
         assert near[name].sum() < 0.05 * far[name].sum()
 
 
-def test_what_does_not_fit_is_refused(backend, nets, file):
+def test_net_wrong_use_refused(backend, nets, file):
     with pytest.raises(BackendError, match="nonsense"):
         backend.load(file, "nonsense")
     with pytest.raises(BackendError):

@@ -28,17 +28,17 @@ def wordless(params: type[Params]) -> list[str]:
 
 
 @pytest.mark.parametrize("method", OURS, ids=lambda method: method.id)
-def test_of_a_method(method):
+def test_choices_of_method_have_words(method):
     assert wordless(method.params) == []
 
 
 @pytest.mark.parametrize("params", [Settings, Finish])
-def test_of_the_engine(params):
+def test_choices_of_settings_have_words(params):
     assert wordless(params) == []
 
 
 @pytest.mark.parametrize("id", task_ids())
-def test_of_a_training_task(id):
+def test_choices_of_training_task_have_words(id):
     for name in EXTRAS["train"]:
         pytest.importorskip(name)
     from styleplug.training.loop.setup import Loop

@@ -57,12 +57,12 @@ def shaped(method, width, height):
     return method.shape(method.params.of(short(method)), width, height)[::-1]
 
 
-def test_it_is_admitted(method):
+def test_method_is_admitted(method):
     admit(method)
 
 
 @on_every_backend()
-def test_previews_then_one_final_picture(method, backend, host):
+def test_run_previews_then_one_final(method, backend, host):
     frames = list(host.run(recipe(method, backend), pictures(method)))
     assert [frame.final for frame in frames] == [False] * (len(frames) - 1) + [True]
     steps = [frame.step for frame in frames]
@@ -82,14 +82,14 @@ def test_previews_then_one_final_picture(method, backend, host):
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 301), (301, 7), (33, 65)])
 @on_every_backend(lambda method: method.inputs)
-def test_odd_sizes(method, backend, shape, host):
+def test_run_odd_sizes(method, backend, shape, host):
     image = list(host.run(recipe(method, backend), pictures(method, *shape)))[-1].images[0]
     width, height = (max(1, round(side * SIZE / max(shape))) for side in shape)
     assert image.shape[:2] == shaped(method, width, height)
 
 
 @on_every_backend()
-def test_same_seed_same_picture_and_the_recipe_repeats_it(method, backend, host):
+def test_run_same_seed_or_recipe_same_picture(method, backend, host):
     given = pictures(method)
     first = list(host.run(recipe(method, backend), given))[-1]
     second = list(host.run(recipe(method, backend), given))[-1]
@@ -101,7 +101,7 @@ def test_same_seed_same_picture_and_the_recipe_repeats_it(method, backend, host)
 
 
 @on_every_backend()
-def test_stop_within_one_step(method, backend, host):
+def test_run_stops_within_one_step(method, backend, host):
     stop, shown = threading.Event(), 0
     for frame in host.run(recipe(method, backend), pictures(method), stop):
         shown += bool(frame.images) and not frame.final
@@ -112,7 +112,7 @@ def test_stop_within_one_step(method, backend, host):
 
 
 @on_every_backend()
-def test_closing_early(method, backend, host):
+def test_run_closed_early_returns_nets(method, backend, host):
     frames = host.run(recipe(method, backend), pictures(method))
     while not next(frames).images:
         pass
@@ -121,13 +121,13 @@ def test_closing_early(method, backend, host):
 
 
 @on_every_backend()
-def test_as_many_pictures_as_its_slots_take(method, backend, host):
+def test_run_most_pictures(method, backend, host):
     frames = list(host.run(recipe(method, backend), pictures(method, count=9)))
     assert frames[-1].final
 
 
 @on_every_backend(lambda method: not method.inputs or not all(s.least for s in method.inputs))
-def test_as_few_pictures_as_its_slots_need(method, backend, host):
+def test_run_fewest_pictures(method, backend, host):
     """What is optional may be left out; a method may say that it then has nothing to do."""
     needed = {slot.id for slot in method.inputs if slot.least}
     few = {name: given for name, given in pictures(method).items() if name in needed}
@@ -141,7 +141,7 @@ def test_as_few_pictures_as_its_slots_need(method, backend, host):
 
 
 @on_every_backend(lambda method: issubclass(method.params, GeneratorParams))
-def test_a_generator_walks_and_its_samples_do_not_depend_on_their_number(method, backend, host):
+def test_generator_walks_and_samples_same_for_any_count(method, backend, host):
     given = pictures(method)
     one, two, walk = (
         list(host.run(recipe(method, backend, **asked), given))[-1]
@@ -153,7 +153,7 @@ def test_a_generator_walks_and_its_samples_do_not_depend_on_their_number(method,
     assert walk.fps > 0 == one.fps and not np.array_equal(walk.images[0], walk.images[1])
 
 
-def test_every_choice_runs(method, host):
+def test_parameters_every_choice_runs(method, host):
     for name, info in method.params.model_fields.items():
         choices = choices_of(info) or ((True, False) if info.annotation is bool else ())
         for choice in choices:
@@ -162,7 +162,7 @@ def test_every_choice_runs(method, host):
             assert frames[-1].report.recipe.parameters[name] == choice
 
 
-def test_both_ends_of_every_range_are_valid(method):
+def test_parameters_bounds_are_valid(method):
     for name, info in method.params.model_fields.items():
         for bound in bounds_of(info):
             if bound is not None:
@@ -170,7 +170,7 @@ def test_both_ends_of_every_range_are_valid(method):
                 assert np.isfinite(method.work(params, 10**6)) and method.work(params, 10**6) > 0
 
 
-def test_bad_parameters_are_named(method, host):
+def test_parameters_bad_values_named(method, host):
     bad = [("no_such_parameter", 1)]
     for name, info in method.params.model_fields.items():
         low, high = bounds_of(info)
@@ -183,7 +183,7 @@ def test_bad_parameters_are_named(method, host):
             host.run(asked, pictures(method))
 
 
-def test_missing_and_surplus_pictures_are_named(method, host):
+def test_pictures_missing_or_surplus_named(method, host):
     given = pictures(method)
     with pytest.raises(UsageError, match="'no_such_slot'"):
         host.run(recipe(method, "fake"), {**given, "no_such_slot": [make_photo(9, 9)]})
@@ -194,7 +194,7 @@ def test_missing_and_surplus_pictures_are_named(method, host):
                 host.run(recipe(method, "fake"), wrong)
 
 
-def test_plans_grow_with_size(method, tmp_path):
+def test_plan_grows_with_size(method, tmp_path):
     host = Engine(METHODS, calibration=Calibration(tmp_path / "c.json"))  # of no runs yet
     sizes = {slot.id: [(80, 60)] for slot in method.inputs}
     small, large = (
@@ -206,7 +206,7 @@ def test_plans_grow_with_size(method, tmp_path):
 @pytest.mark.parametrize(
     "method", [id for id, one in METHODS.methods.items() if knows("onnx", one)], indirect=True
 )
-def test_torch_and_onnx_agree(method, host, capsys):
+def test_backends_torch_and_onnx_agree(method, host, capsys):
     """Rounding differs, and optimisers amplify it: the bulk must agree, not each pixel."""
     for name in ("torch", "onnx"):
         require(method, name)

@@ -58,14 +58,14 @@ def paint(method, tmp_path, monkeypatch):
     return run
 
 
-def test_a_method_that_paints_by_tiles_says_so(method, paint):
+def test_method_tiled_declared(method, paint):
     """What it says tells the engine that large pictures fit in memory."""
     require(method, quickest(method))
     assert method.tiled is bool(paint(quickest(method), SIDE)[1])
 
 
 @on_every_backend(lambda method: method.tiled)
-def test_no_seam_shows(method, backend, paint):
+def test_method_tiles_show_no_seam(method, backend, paint):
     """A picture painted in many tiles is the one painted in a single tile."""
     (whole, single), (tiled, many) = paint(backend, SIZE), paint(backend, SIDE)
     assert max(map(len, single)) == 1 < max(map(len, many))
