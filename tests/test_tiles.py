@@ -9,7 +9,8 @@ import pytest
 from conftest import make_photo
 
 from styleplug.core.errors import Cancelled
-from styleplug.imaging.tiles import SIDE, by_tiles, thumbnail
+from styleplug.imaging.picture import reduce_pixels
+from styleplug.imaging.tiles import SIDE, by_tiles
 
 RADIUS = 5
 SIZES = [(16, 16), (1, 1), (1, 40), (3, 2), (31, 57), (64, 64), (65, 64), (97, 203), (200, 130)]
@@ -158,10 +159,10 @@ def test_tiles_small_picture_is_one_tile():
     assert [tile[:2] for tile in tiles] == [(1, 1)]
 
 
-def test_thumbnail_is_same_or_smaller():
+def test_reduce_pixels_is_same_or_smaller():
     picture = make_photo(90, 60).pixels
-    assert thumbnail(picture, 90) is picture
-    small = thumbnail(picture, 45)
+    assert reduce_pixels(picture, 90) is picture
+    small = reduce_pixels(picture, 45)
     assert small.shape == (30, 45, 3) and small.dtype == np.float32
     assert np.allclose(small.mean((0, 1)), picture.mean((0, 1)), atol=0.01)
-    assert thumbnail(picture[:1], 9).shape == (1, 9, 3)
+    assert reduce_pixels(picture[:1], 9).shape == (1, 9, 3)

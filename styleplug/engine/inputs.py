@@ -11,7 +11,7 @@ from styleplug.core.errors import UsageError
 from styleplug.core.method import Images, Method, Slot
 from styleplug.core.params import Params
 from styleplug.core.recipe import LARGEST
-from styleplug.imaging import Picture, fitted, resize, scale
+from styleplug.imaging.picture import Picture, fit, fitted, reduce, resize, scale
 
 MIN_SIDE = 16
 """Shortest side of a picture for a method; the result is resized back."""
@@ -117,7 +117,8 @@ def prepare(
     content: Picture | None = None
     for name, most in longest(method, size).items():
         first = name == method.inputs[0].id
-        scaled = [_scaled(picture, most, enlarge=first) for picture in pictures.get(name, ())]
+        sized = fit if first else reduce
+        scaled = [sized(picture, most) for picture in pictures.get(name, ())]
         content = scaled[0] if first and scaled else content
         images[name] = tuple(_workable(picture) for picture in scaled)
     for slot in method.inputs:
@@ -151,12 +152,6 @@ def _mask(picture: Picture, shape: tuple[int, ...]) -> np.ndarray:
     marks = picture.pixels.mean(axis=2) if picture.alpha is None else picture.alpha
     filled = resize(marks, shape[1], shape[0])[:, :, None] >= 0.5
     return np.broadcast_to(filled, shape).astype(np.float32)
-
-
-def _scaled(picture: Picture, most: int, *, enlarge: bool) -> Picture:
-    """The picture with a long side of `most`, or less if it must not be enlarged."""
-    side = most if enlarge else min(most, max(picture.width, picture.height))
-    return scale(picture, *fitted(picture.width, picture.height, side))
 
 
 def _workable(picture: Picture) -> np.ndarray:

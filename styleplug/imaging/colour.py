@@ -1,4 +1,4 @@
-"""Colours to sRGB: by an ICC profile, by the numbers of cICP, by gamma and primaries of a PNG."""
+"""Convert colours to sRGB: from an ICC profile, from cICP, or from gamma and primaries of a PNG."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PRIMARIES: dict[int, Primaries] = {  # by their number in ITU-T H.273
     22: (0.63, 0.34, 0.295, 0.605, 0.155, 0.077, *_D65),
 }
 _PQ, _HLG = 16, 18
-_PAPER = 203.0  # cd/m² of the white of paper in a picture of high dynamic range, by ITU-R BT.2408
+_PAPER = 203.0  # cd/m² of white paper in a picture of high dynamic range (ITU-R BT.2408)
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
@@ -39,13 +39,13 @@ _BRADFORD = np.array(
 
 @dataclass(frozen=True)
 class Space:
-    """What the numbers of a picture mean, where they are not sRGB.
+    """The colour space of a picture that is not sRGB.
 
     Args:
-        curve: from values in [0, 1] to light, where 1 is white.
-        matrix: (3, 3) from light in its primaries to light in those of sRGB.
-        bright: it may hold what is brighter than white.
-        narrow: black is 16/255, and white 235/255.
+        curve: converts values in [0, 1] to light, where 1 is white.
+        matrix: (3, 3) converts light in the picture's primaries to light in those of sRGB.
+        bright: whether colours may be brighter than white.
+        narrow: whether black is 16/255 and white is 235/255.
     """
 
     curve: Curve
@@ -55,7 +55,7 @@ class Space:
 
 
 def profiled(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """To sRGB by an ICC profile; by Pillow's plain rules where there is none, or a bad one."""
+    """Convert to sRGB with an ICC profile; without a valid one, as Pillow converts to RGB."""
     if profile:
         with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):
             srgb = ImageCms.createProfile("sRGB")
@@ -68,12 +68,12 @@ def profiled(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def space_of(info: Mapping[Any, Any]) -> Space | None:
-    """What a file says of its colours beside an ICC profile; None where they are sRGB.
+    """The colour space that a file gives, apart from an ICC profile; None if it is sRGB.
 
     Args:
-        info: of a Pillow picture: "cicp" (primaries, curve, matrix, full range; numbers of
-            ITU-T H.273), which goes before an ICC profile, "gamma" and "chromaticity" (white
-            first), which come after it.
+        info: `info` of a Pillow picture.  "cicp" (primaries, curve, matrix, full range; numbers of
+            ITU-T H.273) has precedence over an ICC profile; "gamma" and "chromaticity" (white
+            first) are used only without a profile.
     """
     if "cicp" in info:
         primaries, curve, _, full = info["cicp"]
@@ -87,7 +87,7 @@ def space_of(info: Mapping[Any, Any]) -> Space | None:
 
 
 def to_srgb(pixels: np.ndarray, space: Space) -> None:
-    """Convert pixels (h, w, 3) in [0, 1] in place; what sRGB cannot show is clipped."""
+    """Convert pixels (h, w, 3) in [0, 1] in place; colours outside sRGB are clipped."""
     for rows in bands(*pixels.shape[:2]):
         values = pixels[rows]
         if space.narrow:
@@ -100,18 +100,18 @@ def to_srgb(pixels: np.ndarray, space: Space) -> None:
 def _space(
     primaries: Primaries, curve: Curve, bright: bool = False, *, narrow: bool = False
 ) -> Space | None:
-    """The space of these properties; None where it is sRGB, as nearly as a file can say."""
+    """The space with these properties; None if it is sRGB within the precision of a file."""
     same = all(abs(one - other) < 0.002 for one, other in zip(primaries, _SRGB, strict=True))
     if same and curve is _light and not narrow:
         return None
     matrix = np.eye(3)
-    with suppress(np.linalg.LinAlgError, ZeroDivisionError):  # a damaged file's
+    with suppress(np.linalg.LinAlgError, ZeroDivisionError):  # the file is damaged
         matrix = np.linalg.solve(_xyz(_SRGB), _xyz(primaries))
     return Space(curve, matrix.astype(np.float32), bright, narrow)
 
 
 def _xyz(primaries: Primaries) -> np.ndarray:
-    """(3, 3) from light in primaries to CIE XYZ, its white adapted to that of sRGB."""
+    """The matrix (3, 3) from light in these primaries to CIE XYZ, with white adapted to sRGB."""
     corners = np.array([(x / y, 1, (1 - x - y) / y) for x, y in _pairs(primaries)]).T
     white, daylight = corners[:, 3], np.array([_D65[0], _D65[1], 1 - sum(_D65)]) / _D65[1]
     light = corners[:, :3] * np.linalg.solve(corners[:, :3], white)
@@ -125,7 +125,7 @@ def _pairs(numbers: Primaries) -> list[tuple[float, float]]:
 
 
 def _curve(number: int) -> tuple[Curve, bool]:
-    """The curve of a number in ITU-T H.273, and whether it goes beyond white."""
+    """The curve with this number in ITU-T H.273, and whether it goes beyond white."""
     curves: dict[int, Curve] = {
         4: lambda values: values**2.2,
         5: lambda values: values**2.8,
@@ -133,24 +133,24 @@ def _curve(number: int) -> tuple[Curve, bool]:
         _PQ: _pq,
         _HLG: _hlg,
     }
-    # Those of television (1, 6, 14, 15) are shown as sRGB by browsers and viewers.
+    # Browsers and viewers show the curves of television (1, 6, 14, 15) as sRGB.
     return curves.get(number, _light), number in (_PQ, _HLG)
 
 
 def _light(values: np.ndarray) -> np.ndarray:
-    """By the curve of sRGB."""
+    """The curve of sRGB."""
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def _pq(values: np.ndarray) -> np.ndarray:
-    """By the perceptual quantiser (SMPTE ST 2084)."""
+    """The perceptual quantiser (SMPTE ST 2084)."""
     root = values ** (1 / 78.84375)
     quotient = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
     return quotient ** (1 / 0.1593017578125) * (10_000 / _PAPER)
 
 
 def _hlg(values: np.ndarray) -> np.ndarray:
-    """By hybrid log-gamma (ITU-R BT.2100), for a screen of 1000 cd/m²."""
+    """Hybrid log-gamma (ITU-R BT.2100), for a screen of 1000 cd/m²."""
     bright = (np.exp((values - 0.55991073) / 0.17883277) + 0.28466892) / 12
     scene = np.where(values <= 0.5, values**2 / 3, bright)
     luminance = scene @ np.array([0.2627, 0.6780, 0.0593], np.float32)

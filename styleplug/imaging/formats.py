@@ -1,4 +1,4 @@
-"""Which pictures are read, how they are told from other files, and what opens them."""
+"""The picture formats that can be read: how to recognise a file, and how to open it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FORMATS = {
     "BMP": (".bmp",),
     "GIF": (".gif",),
 }
-"""What is read, and the usual endings; the content decides, and nothing else is even tried."""
+"""Readable formats and their usual endings.  The content of a file decides its format."""
 _STARTS = {
     "PNG": (png.SIGNATURE,),
     "JPEG": (b"\xff\xd8\xff",),
@@ -41,11 +41,11 @@ _BRANDS = {  # of ISO media files
     "HEIC": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"},
 }
 HEAD = 64
-"""Bytes that tell the format."""
+"""Number of bytes at the start of a file that are needed to recognise its format."""
 
 
 def format_of_data(head: bytes) -> str | None:
-    """The format of a file that begins like this, None where it is none of ours.
+    """The format of a file that begins with these bytes; None if it cannot be read.
 
     >>> format_of_data(b"GIF89a..."), format_of_data(b"%PDF-1.7")
     ('GIF', None)
@@ -60,17 +60,17 @@ def format_of_data(head: bytes) -> str | None:
 
 
 def opened(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
-    """The picture in a file, its header read.
+    """Open a picture and read its header.
 
-    Not `Image.open`: that one warns of large pictures by a process-wide limit.
+    `Image.open` is not used, because it warns of large pictures by a process-wide limit.
 
     Args:
-        file: at its beginning.
-        name: of the file, for messages.
-        notes: gets sentences on what to know of it.
+        file: the file, at its beginning.
+        name: name of the file, for messages.
+        notes: notes for the user are added to this list.
 
     Raises:
-        BadImage: no picture, or none that is read.
+        BadImage: it is not a picture, or not of a readable format.
     """
     head = file.read(HEAD)
     if not head:
@@ -93,7 +93,7 @@ def opened(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
 
 
 def _heic(file: IO[bytes], name: str) -> Image.Image:
-    """A HEIC picture, its header read; its rotation is applied by the decoder."""
+    """Open a HEIC picture; the decoder applies its rotation."""
     if lacking := missing("heic", f"the HEIC picture {name}"):
         raise BadImage(lacking)
     from pi_heif import HeifImageFile
@@ -107,10 +107,10 @@ def _heic(file: IO[bytes], name: str) -> Image.Image:
 
 
 def _check_items(data: bytes) -> None:
-    """Check that items of a HEIC file are called by ASCII: of other bytes pi-heif may die.
+    """Check that the names of items in a HEIC file are ASCII; other bytes may crash pi-heif.
 
     Raises:
-        ValueError: it is not.
+        ValueError: a name is not ASCII.
     """
     for found in re.finditer(rb"(....)infe([\0-\3])", data, re.DOTALL):
         length, start = int.from_bytes(found[1], "big"), found.start()
@@ -118,7 +118,7 @@ def _check_items(data: bytes) -> None:
 
 
 def _avif(file: IO[bytes]) -> Image.Image:
-    """An AVIF picture, its header read, and the numbers of its colours, which Pillow keeps back."""
+    """Open an AVIF picture, and read its cICP numbers, which Pillow does not give."""
     at = (start := file.read(2**16)).find(b"colrnclx") + 8
     file.seek(0)
     image = Image.OPEN["AVIF"][0](file, "")

@@ -1,4 +1,4 @@
-"""JPEG: decoded at a fraction of its size, and although its end mark is missing."""
+"""Decode JPEG: at a reduced size, and also if only the end mark is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, JpegImagePlugin
 _END = b"\xff\xd9"
 _NOISE = bytes(167 * number % 251 for number in range(1, 251))
 _TAILS = (b"", _NOISE, bytes(254 - byte for byte in _NOISE))
-"""What may follow a picture that is whole, without a change to it; none begins as another does."""
+"""Bytes that can follow a complete picture without changing it; each starts differently."""
 
 
 def loaded(
@@ -18,17 +18,17 @@ def loaded(
 ) -> Image.Image:
     """Decode a JPEG.
 
-    Viewers show a file that was cut short, its missing rows grey.  Here it is read only where
-    no row is missing.
+    Viewers show a truncated file with grey rows.  Here, a truncated file is read only if no row is
+    missing.
 
     Args:
-        image: its header is read.
-        file: it comes from.
-        size: the decoder may skip what would be thrown away at this size.
-        notes: gets a sentence where the end mark is missing.
+        image: the opened picture.
+        file: its file.
+        size: the size that is needed; the decoder may reduce the picture to not less than this.
+        notes: a note is added to this list if the end mark is missing.
 
     Raises:
-        OSError: damaged or cut short.
+        OSError: the file is damaged or truncated.
     """
     image.draft(None, size)
     try:
@@ -43,10 +43,10 @@ def loaded(
 
 
 def _completed(file: IO[bytes], size: tuple[int, int]) -> Image.Image | None:
-    """The picture with an end mark; None where more is missing than that.
+    """Decode the file with an end mark added; None if more than the end mark is missing.
 
-    The decoder takes missing data for zeros and says nothing.  What it makes then depends on what
-    stands before the end mark; a whole picture does not.
+    The decoder silently replaces missing data by zeros.  Then the result depends on the bytes
+    before the end mark; the result of a complete picture does not.
     """
     file.seek(0)
     data = file.read().rstrip(b"\xff")  # the first half of the mark

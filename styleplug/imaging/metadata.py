@@ -1,7 +1,7 @@
-"""What a picture file carries beside its pixels: the recipe that made it, its date and its origin.
+"""Metadata of picture files: the recipe that made the picture, its date and its origin.
 
-A PNG keeps the recipe in an international text chunk, which has no bound; all other formats keep it
-in EXIF's description of the picture.
+A PNG file stores the recipe in an international text chunk, which has no size limit.  All other
+formats store it in the EXIF field ImageDescription.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from PIL.ExifTags import IFD, Base
 from styleplug.core.errors import BadRecipe, OutputError
 
 MAX_RECIPE = 2**20
-"""Bytes of a recipe's text at most, written or read."""
-_KEY = "styleplug"  # of the text chunk; the first word of the description
+"""Largest size of a recipe in bytes, written or read."""
+_KEY = "styleplug"  # key of the text chunk, and first word of the description
 _LONGEST = 1000  # characters of a name or a copyright notice that are kept
-_MOST_CHUNKS = 100_000  # more than any writer makes of a picture that we would read
+_MOST_CHUNKS = 100_000  # no writer makes this many chunks for a picture that can be read
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a picture comes from: all that is ever passed on of a file's metadata.
+    """The metadata of a file that may be copied to a result.
 
     Args:
-        dpi: dots per inch, across and down.
-        date: when it was taken, as EXIF writes it: "2020:12:31 23:59:59".
+        dpi: dots per inch, horizontal and vertical.
+        date: when it was taken, in the format of EXIF: "2020:12:31 23:59:59".
         author: who made it.
-        copyright: the notice.
+        copyright: the copyright notice.
     """
 
     dpi: tuple[float, float] | None = None
@@ -42,7 +42,7 @@ class Origin:
 
 
 def origin_in(image: Image.Image) -> Origin:
-    """What a decoded picture says of its origin; in a PNG text chunks may say it, too."""
+    """The origin of a decoded picture, from EXIF or from the text chunks of a PNG."""
     exif, info = image.getexif(), image.info
     taken = exif.get_ifd(IFD.Exif).get(Base.DateTimeOriginal)
     dots = info.get("dpi") or (exif.get(Base.XResolution), exif.get(Base.YResolution))
@@ -56,19 +56,19 @@ def origin_in(image: Image.Image) -> Origin:
 
 
 def recipe_in(image: Image.Image, file: IO[bytes]) -> str | None:
-    """The recipe that a picture of ours carries; of an opened picture nothing is decoded.
+    """The recipe stored in a picture, or None; no pixel is decoded.
 
     Args:
-        image: opened by Pillow.
-        file: that it was opened from.
+        image: the picture, opened by Pillow.
+        file: the file that it was opened from.
 
     Raises:
-        BadRecipe: it is damaged or too long.
+        BadRecipe: the recipe is damaged or too long.
     """
     if image.format == "PNG" and _KEY in image.info:
         return bounded(str(image.info[_KEY]).encode())
     if image.format == "PNG" and "exif" not in image.info:
-        return None  # Pillow would decode all of it, in search of EXIF behind the pixels
+        return None  # `getexif` would decode the pixels, to look for EXIF behind them
     key, _, text = _raw(image.getexif().get(Base.ImageDescription)).partition(b" ")
     if key == _KEY.encode():
         return bounded(text)
@@ -76,12 +76,12 @@ def recipe_in(image: Image.Image, file: IO[bytes]) -> str | None:
 
 
 def notes(kind: str, recipe: str | None, origin: Origin | None) -> dict[str, Any]:
-    """What Pillow is told to write beside the pixels.
+    """The arguments of Pillow's `save` that write the metadata.
 
     Args:
-        kind: format of the file, as Pillow calls it.
-        recipe: that made the picture, if it is to be kept.
-        origin: of the picture, if it is to be kept.
+        kind: Pillow's name of the format.
+        recipe: the recipe to store, if any.
+        origin: the origin to store, if any.
 
     Raises:
         OutputError: the recipe is too long.
@@ -91,7 +91,7 @@ def notes(kind: str, recipe: str | None, origin: Origin | None) -> dict[str, Any
     if recipe is not None:
         text = recipe.encode(errors="replace")
         if len(text) > MAX_RECIPE:
-            raise OutputError(f"the recipe is longer than the {MAX_RECIPE} bytes that are kept")
+            raise OutputError(f"the recipe is longer than the {MAX_RECIPE} bytes allowed")
         if kind == "PNG":
             told["pnginfo"] = PngImagePlugin.PngInfo()
             told["pnginfo"].add_itxt(_KEY, recipe)
@@ -105,7 +105,7 @@ def notes(kind: str, recipe: str | None, origin: Origin | None) -> dict[str, Any
             Base.Copyright: origin.copyright,
         }
         exif.update({tag: text.encode() for tag, text in said.items() if text})
-        if origin.date and kind != "TIFF":  # whose compression leaves no room for a directory
+        if origin.date and kind != "TIFF":  # Pillow cannot write this directory when it compresses
             exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = origin.date
         if origin.dpi:
             exif.update({Base.XResolution: origin.dpi[0], Base.YResolution: origin.dpi[1]})
@@ -115,23 +115,23 @@ def notes(kind: str, recipe: str | None, origin: Origin | None) -> dict[str, Any
 
 
 def without_exif(webp: bytes) -> bytes:
-    """A WebP animation of ours without EXIF, which is its last chunk; no pixel is touched."""
+    """Remove EXIF from a WebP file written here, where it is the last chunk; pixels stay as is."""
     with WebPImagePlugin.WebPImageFile(io.BytesIO(webp)) as image:
         exif = image.info.get("exif", b"")
     if not exif:
         return webp
     kept = len(webp) - 8 - len(exif) - len(exif) % 2
-    flags = webp[20] & ~0x08  # where the extended header says that there is EXIF
+    flags = webp[20] & ~0x08  # this bit of the extended header means that there is EXIF
     return webp[:4] + (kept - 8).to_bytes(4, "little") + webp[8:20] + bytes([flags]) + webp[21:kept]
 
 
 def _raw(value: Any) -> bytes:
-    """The bytes of a text of EXIF, which Pillow reads as Latin-1."""
+    """The bytes of an EXIF text, which Pillow decodes as Latin-1."""
     return value.encode("latin-1", "replace") if isinstance(value, str) else b""
 
 
 def _text(value: Any) -> str:
-    """A text of EXIF or PNG: most programs write UTF-8, some Latin-1."""
+    """Decode a text of EXIF or PNG: most programs write UTF-8, some Latin-1."""
     text = value if isinstance(value, str) else ""
     try:
         text = text.encode("latin-1").decode()
@@ -141,7 +141,7 @@ def _text(value: Any) -> str:
 
 
 def _dots(given: Any, unit: float) -> tuple[float, float] | None:
-    """A resolution that makes sense, else None: files hold 0, infinite and negative ones."""
+    """The resolution, or None if it is not plausible: files may contain 0, infinity or less."""
     try:
         across, down = (float(one) * unit for one in given)
     except (TypeError, ValueError, ZeroDivisionError):
@@ -151,7 +151,7 @@ def _dots(given: Any, unit: float) -> tuple[float, float] | None:
 
 
 def bounded(text: bytes) -> str:
-    """The text of a recipe.
+    """Decode the text of a recipe.
 
     Raises:
         BadRecipe: it is too long.
@@ -162,7 +162,7 @@ def bounded(text: bytes) -> str:
 
 
 def _older(file: IO[bytes]) -> str | None:
-    """The recipe of an animated WebP of our first days: a chunk of its own, not EXIF."""
+    """The recipe of an animated WebP file of an early version: in its own chunk, not in EXIF."""
     file.seek(12)
     for _ in range(_MOST_CHUNKS):
         head = file.read(8)

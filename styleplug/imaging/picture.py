@@ -10,8 +10,6 @@ from PIL import Image
 
 from styleplug.imaging.metadata import Origin
 
-_BAND = 2**20  # pixels
-
 
 @dataclass(frozen=True)
 class Picture:
@@ -80,12 +78,12 @@ def scale(picture: Picture, width: int, height: int) -> Picture:
     return replace(picture, pixels=np.clip(pixels, 0.0, 1.0, out=pixels), alpha=alpha)
 
 
-def bands(height: int, width: int) -> Iterator[slice]:
-    """Slices of rows, each of about a megapixel.
+def bands(height: int, width: int, pixels: int = 2**20) -> Iterator[slice]:
+    """Slices of rows, each of about this many pixels.
 
     Computing band by band avoids further arrays of the size of the picture.
     """
-    rows = max(1, _BAND // max(1, width))
+    rows = max(1, pixels // max(1, width))
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
 
@@ -96,6 +94,26 @@ def fitted(width: int, height: int, size: float) -> tuple[int, int]:
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
+def within(width: int, height: int, longest: float) -> tuple[int, int]:
+    """The same size, or, if a side is longer than `longest`, the size `fitted` to it."""
+    return fitted(width, height, min(longest, max(width, height)))
+
+
 def fit(picture: Picture, size: int) -> Picture:
     """Resize to a long side of `size` pixels, with the same proportions."""
     return scale(picture, *fitted(picture.width, picture.height, size))
+
+
+def reduce(picture: Picture, longest: int) -> Picture:
+    """Like `fit`, but never enlarges."""
+    return scale(picture, *within(picture.width, picture.height, longest))
+
+
+def fit_pixels(pixels: np.ndarray, size: float) -> np.ndarray:
+    """Like `fit`, for the pixels (h, w, c) alone."""
+    return resize(pixels, *fitted(pixels.shape[1], pixels.shape[0], size))
+
+
+def reduce_pixels(pixels: np.ndarray, longest: float) -> np.ndarray:
+    """Like `reduce`, for the pixels (h, w, c) alone."""
+    return resize(pixels, *within(pixels.shape[1], pixels.shape[0], longest))

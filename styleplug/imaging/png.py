@@ -1,4 +1,4 @@
-"""A PNG chunk by chunk: what Pillow does not say of one, or does not read."""
+"""Open PNG files, with the cICP chunk and large colour profiles, which Pillow does not read."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import IO
 from PIL import Image, PngImagePlugin
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MOST_CHUNKS = 100_000  # more than any writer makes of a picture that we would read
+_MOST_CHUNKS = 100_000  # no writer makes this many chunks for a picture that can be read
 _MOST_PROFILE = 2**24  # bytes; the largest profiles of printers have about 4 million
 
 
 def chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Kind and length of each chunk, up to the last; the file then stands at the chunk's data.
+    """Kind and length of each chunk; at each step, the file is at the start of the chunk's data.
 
     Args:
-        file: a PNG whose signature has been read.
+        file: a PNG file, positioned after its signature.
     """
     for _ in range(_MOST_CHUNKS):
         head = file.read(8)
@@ -32,14 +32,14 @@ def chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
 
 
 def opened(file: IO[bytes], notes: list[str]) -> Image.Image:
-    """A PNG of which the header is read.
+    """Open a PNG file and read its header.
 
-    Beside what Pillow finds, `info` holds the four numbers of a cICP chunk as "cicp", and an ICC
-    profile of any usual length; Pillow refuses pictures with one above a megabyte.
+    Its `info` also holds the four numbers of a cICP chunk as "cicp", and an ICC profile of up to
+    16 MB; Pillow rejects pictures with a profile above 1 MB.
 
     Args:
-        file: at its beginning.
-        notes: gets a sentence on a profile that is left out.
+        file: the file, at its beginning.
+        notes: a note is added to this list if a profile is ignored.
     """
     found: dict[str, object] = {}
     cut = (0, 0)
@@ -63,7 +63,7 @@ def opened(file: IO[bytes], notes: list[str]) -> Image.Image:
 
 
 def _without(file: IO[bytes], start: int, end: int) -> IO[bytes]:
-    """A file, some bytes cut out."""
+    """The file without the bytes from `start` to `end`."""
     file.seek(0)
     head = file.read(start)
     file.seek(end)
@@ -71,9 +71,9 @@ def _without(file: IO[bytes], start: int, end: int) -> IO[bytes]:
 
 
 def _inflated(data: bytes) -> bytes | None:
-    """The profile of an iCCP chunk that is too long for Pillow; b"" where it is for us, too."""
+    """The profile of an iCCP chunk if it is too long for Pillow; b"" if it is too long for us."""
     packed = data.partition(b"\0")[2][1:]
-    with suppress(zlib.error):  # Pillow leaves a damaged one out
+    with suppress(zlib.error):  # Pillow ignores a damaged profile
         profile = zlib.decompressobj().decompress(packed, _MOST_PROFILE + 1)
         if len(profile) > PngImagePlugin.MAX_TEXT_CHUNK:
             return profile if len(profile) <= _MOST_PROFILE else b""

@@ -1,9 +1,9 @@
-"""Pictures coming in.
+"""Read pictures from files, bytes, arrays and Pillow images.
 
-Files are hostile: only the listed formats are tried, dimensions are checked from the
-header before a pixel is decoded, and large pictures shrink while still 8 bits wide, so that
-memory is bounded: while reading by MAX_PIXELS times about 10 bytes (16 for WebP, whose decoder
-keeps two canvases), afterwards by `longest`.
+Files are not trusted.  Only the listed formats are tried.  The dimensions in the header are checked
+before any pixel is decoded.  Large pictures are reduced while they still have 8 bits.  So memory is
+limited: to about 10 bytes for each of MAX_PIXELS while reading (16 for WebP, whose decoder keeps
+two copies), and by `longest` afterwards.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from styleplug.core.errors import BadImage, BadRecipe, StyleplugError
 from styleplug.core.recipe import LARGEST
 from styleplug.imaging import colour, formats, jpeg, tiff
 from styleplug.imaging.metadata import MAX_RECIPE, Origin, bounded, origin_in, recipe_in
-from styleplug.imaging.picture import Picture, fit
+from styleplug.imaging.picture import Picture, reduce, within
 from styleplug.system.files import open_source
 
-# Pillow and its kin remark on damaged metadata. `warnings.catch_warnings` would keep that from
-# users, but not in threads: what it sets is set for all of them.
+# Pillow and pi-heif warn of damaged metadata, which users need not see.  `catch_warnings` would
+# change the filters of all threads.
 warnings.filterwarnings("ignore", module=r"(PIL|pi_heif)\.")
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # else errors go to standard error
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # else it writes to standard error
 
 MAX_PIXELS = 2**27
-"""Pictures of more pixels (134 megapixels: 12000 × 11184) are refused unread."""
+"""Pictures with more pixels (134 megapixels: 12000 × 11184) are rejected before decoding."""
 _WHITES = {1: 16, 255: 272, 65535: 70_000}
-"""White of pictures of any numbers, and what hardly a number of such a picture exceeds."""
-_SAMPLE = 1024  # long side of what is looked at to find out its white
-_TURNS = {  # EXIF orientation -> what makes the picture upright
+"""Possible values of white where the file does not say, and the value that few pixels exceed."""
+_SAMPLE = 1024  # long side of the sample from which white is estimated
+_TURNS = {  # EXIF orientation -> transpose that makes the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -51,20 +51,20 @@ Source = str | Path | bytes | Image.Image | np.ndarray | Picture
 
 
 def read(source: Source, *, longest: int = LARGEST) -> Picture:
-    """Read a picture: upright, sRGB, its long side at most `longest`.
+    """Read a picture: upright, in sRGB, reduced if it is larger than `longest`.
 
-    Of an animation the first frame is read; 16 bits are kept for grey, colour is read at 8.
+    Only the first frame of an animation is read.  Grey keeps 16 bits; colour is read with 8 bits.
 
     Args:
         source: path; the bytes of a file; Pillow picture; array (h, w), (h, w, 1), (h, w, 3) or
             (h, w, 4) of bool, uint8, uint16, or float in [0, 1]; or a Picture.
-        longest: long side in pixels to which larger pictures are reduced.
+        longest: largest long side in pixels.
 
     Raises:
-        BadImage: no usable picture; the sentence says why.
+        BadImage: it is not a usable picture; the message says why.
     """
     if isinstance(source, Picture):
-        return _bounded(source, longest)
+        return reduce(source, longest)
     if isinstance(source, np.ndarray):
         return _from_array(source, longest)
     if isinstance(source, Image.Image):
@@ -79,40 +79,41 @@ def read(source: Source, *, longest: int = LARGEST) -> Picture:
         image = formats.opened(file, name, notes)
         _check_size(image.size)
         if isinstance(image, JpegImagePlugin.JpegImageFile):
-            image = jpeg.loaded(image, file, _within(image.size, longest), notes)
+            image = jpeg.loaded(image, file, within(*image.size, longest), notes)
         return _from_pillow(image, longest, name, notes)
 
 
 def measure(source: str | Path) -> tuple[int, int]:
-    """Width and height of a picture, upright, by its header alone.
+    """Width and height of a picture when it is upright; only the header is read.
 
     Raises:
-        BadImage: as of `read`; a picture may have a good header and be damaged all the same.
+        BadImage: as for `read`; damage after the header is not noticed.
     """
     with open_source(source) as (file, name), _explained(name):
         image = formats.opened(file, name, [])
         _check_size(image.size)
         turned = _orientation(image) in _ON_ITS_SIDE
-        if turned and not isinstance(image, TiffImagePlugin.TiffImageFile):  # that is upright
+        # The size of a TIFF is already that of the upright picture.
+        if turned and not isinstance(image, TiffImagePlugin.TiffImageFile):
             return image.height, image.width
         return image.size
 
 
 def kind_of(path: Path) -> str | None:
-    """The format, one of FORMATS, in which a file begins; None where it is no picture.
+    """The format of a file, one of FORMATS, from its first bytes; None if it is not a picture.
 
     Raises:
-        BadImage: it cannot be opened.
+        BadImage: the file cannot be opened.
     """
     with open_source(path) as (file, _):
         return formats.format_of_data(file.read(formats.HEAD))
 
 
 def read_recipe(source: str | Path | bytes) -> str | None:
-    """The recipe text inside a picture of ours, or the text of a .json file; no pixel is decoded.
+    """The recipe stored in a picture, or the text of a JSON file; no pixel is decoded.
 
     Returns:
-        The text, unchecked (`Recipe.from_json` checks it); None where the file has none.
+        The text, unchecked (`Recipe.from_json` checks it); None if there is no recipe.
 
     Raises:
         BadRecipe: the file cannot be read, or its recipe is damaged or too long.
@@ -123,18 +124,18 @@ def read_recipe(source: str | Path | bytes) -> str | None:
             if text.lstrip().startswith(b"{"):
                 return bounded(text)
             file.seek(0)
-            with suppress(BadImage):  # no picture, then
+            with suppress(BadImage):  # not a picture
                 return recipe_in(formats.opened(file, name, []), file)
             return None
     except StyleplugError as error:
         raise BadRecipe(str(error)) from error
-    except Exception as error:  # a decoder may throw anything
+    except Exception as error:  # a decoder may raise anything
         raise BadRecipe(f"this file is damaged, or the recipe in it ({error})") from error
 
 
 @contextmanager
 def _explained(name: str) -> Iterator[None]:
-    """Turn whatever a decoder throws at a broken file (it may be anything) into one sentence."""
+    """Convert any exception of a decoder into a BadImage with one sentence."""
     try:
         yield
     except StyleplugError:
@@ -150,7 +151,11 @@ def _explained(name: str) -> Iterator[None]:
 
 
 def _check_size(size: tuple[int, int]) -> None:
-    """Refuse nothing, and bombs."""
+    """Check that a picture is neither empty nor too large to decode.
+
+    Raises:
+        BadImage: it is.
+    """
     width, height = size
     if width < 1 or height < 1:
         raise BadImage(f"the picture is {width} × {height} pixels; expected at least 1 × 1")
@@ -161,14 +166,8 @@ def _check_size(size: tuple[int, int]) -> None:
         )
 
 
-def _within(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """This size, or in the same proportions the largest with no side over `longest`."""
-    factor = min(1.0, longest / max(size))
-    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
-
-
 def _from_pillow(image: Image.Image, longest: int, name: str, notes: list[str]) -> Picture:
-    """Decode, shrink, turn upright, convert to sRGB: in this order, to work on few bytes."""
+    """Decode, reduce, turn upright, convert to sRGB: in this order, to process few bytes."""
     _check_size(image.size)
     tiff.check(image, name)
     image.load()
@@ -209,21 +208,21 @@ def _from_pillow(image: Image.Image, longest: int, name: str, notes: list[str]) 
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 where there is none; broken EXIF does not spoil a good picture."""
+    """EXIF orientation; 1 if there is none, or if EXIF is damaged."""
     with suppress(Exception):
         return int(image.getexif().get(0x0112, 1))
     return 1
 
 
 def _origin(image: Image.Image) -> Origin:
-    """Date and author, where the file tells them well."""
+    """The origin of a picture; empty if its metadata is damaged."""
     with suppress(Exception):
         return origin_in(image)
     return Origin()
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """Into a mode that averages well: L, LA, RGB, RGBA, CMYK, LAB, or F for more than 8 bits."""
+    """Convert to a mode that can be averaged: L, LA, RGB, RGBA, CMYK, LAB, or F above 8 bits."""
     if image.mode[0] in "IF":
         return image if image.mode == "F" else tiff.numbers(image)
     if image.mode in ("LA", "RGBA"):
@@ -236,8 +235,8 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _shrunk(image: Image.Image, longest: int) -> Image.Image:
-    """Reduce to `longest`: far by averaging blocks, the last octave by Lanczos."""
-    size = _within(image.size, longest)
+    """Reduce to `longest`: first by averaging blocks, then by Lanczos."""
+    size = within(*image.size, longest)
     if size == image.size:
         return image
     blocks = max(image.size) // (2 * longest)
@@ -247,13 +246,13 @@ def _shrunk(image: Image.Image, longest: int) -> Image.Image:
 
 
 def _white(image: Image.Image, whole: bool, notes: list[str]) -> float:
-    """What is white in a picture (mode F) of any numbers, by how large they are.
+    """Estimate the value of white in a picture (mode F) from its values.
 
-    Fractions may exceed white in places: where the light is bright, or where a picture was
-    resampled.  One such place must not make all others black.
+    A few fractions may exceed white: in bright light, or after resampling.  They must not make the
+    rest of the picture black.
     """
     low, high = np.ravel(image.getextrema()).tolist()
-    sample = np.asarray(image.resize(_within(image.size, _SAMPLE), Image.Resampling.NEAREST))
+    sample = np.asarray(image.resize(within(*image.size, _SAMPLE), Image.Resampling.NEAREST))
     if not (math.isfinite(high - low) and np.isfinite(sample).all()):
         raise BadImage(_NOT_FINITE)
     usual = high if whole else float(np.quantile(sample, 0.99))
@@ -269,15 +268,10 @@ def _white(image: Image.Image, whole: bool, notes: list[str]) -> float:
 
 
 def _floats(image: Image.Image) -> np.ndarray:
-    """8 bits a channel to float32 in [0, 1]."""
+    """Convert 8 bits per channel to float32 in [0, 1]."""
     pixels = np.array(image, dtype=np.float32)
     pixels /= 255
     return pixels
-
-
-def _bounded(picture: Picture, longest: int) -> Picture:
-    """Reduce where it is larger."""
-    return fit(picture, longest) if max(picture.width, picture.height) > longest else picture
 
 
 def _from_array(array: np.ndarray, longest: int) -> Picture:
@@ -309,4 +303,4 @@ def _from_array(array: np.ndarray, longest: int) -> Picture:
     if pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
     alpha = pixels[:, :, 3] if pixels.shape[2] == 4 and pixels[:, :, 3].min() < 1 else None
-    return _bounded(Picture(pixels[:, :, :3], alpha), longest)
+    return reduce(Picture(pixels[:, :, :3], alpha), longest)

@@ -74,7 +74,7 @@ def encode_all(
     recipe: str | None = None,
     origin: Origin | None = None,
 ) -> bytes:
-    """The bytes of such a file; for the arguments, see `write_all` and `encode`."""
+    """The bytes of the file; arguments as for `write_all`, the format as for `encode`."""
     if fps:
         return encode_animation(images, fps, format, recipe, origin)
     return encode(grid(images), format, recipe, origin)

@@ -1,4 +1,4 @@
-"""TIFF: the page that holds the picture, and what Pillow reads otherwise than it is meant."""
+"""Open TIFF files: find the page with the picture, and reject kinds that Pillow reads wrongly."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from PIL.TiffImagePlugin import (
 
 from styleplug.core.errors import BadImage
 
-# libtiff writes what it thinks of a damaged file on standard error; Pillow raises an error besides.
-with suppress(AttributeError, OSError):  # where it is not a library of its own
+# libtiff prints messages on damaged files to standard error; Pillow raises an error anyway.
+with suppress(AttributeError, OSError):  # libtiff is not a separate library
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 _SUBFILE, _OLD_SUBFILE, _CHILDREN, _DNG = 254, 255, 330, 50706  # tags
 _SENSOR = (32803, 34892)  # photometric interpretations: colour filter array, linear raw
 _YCBCR, _UNSIGNED, _SIGNED = 6, 1, 2
-_MOST_PAGES = 64  # among which the full one is looked for
+_MOST_PAGES = 64  # pages that are searched for the full picture
 
 
 def opened(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
-    """The first page of a TIFF that is no preview, its header read.
+    """Open the first page of a TIFF file that is not a preview.
 
     Args:
-        file: at its beginning.
-        name: of the file, for messages.
-        notes: gets a sentence where it is not the first page of all.
+        file: the file, at its beginning.
+        name: name of the file, for messages.
+        notes: a note is added to this list if pages were skipped.
 
     Raises:
-        BadImage: camera raw, or nothing but previews.
+        BadImage: the file holds camera raw data, or only previews.
     """
     start = file.read(8)
     start += file.read(8) if start[2:3] == b"+" else b""  # BigTIFF
@@ -67,10 +67,10 @@ def opened(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
 
 
 def check(image: Image.Image, name: str) -> None:
-    """Check that a picture is no TIFF of a kind that Pillow reads wrongly, and does not refuse.
+    """Check that a picture is not a kind of TIFF that Pillow reads wrongly without an error.
 
     Raises:
-        BadImage: it is.
+        BadImage: it is one.
     """
     if isinstance(image, TiffImageFile) and (kind := _misread(image)):
         raise BadImage(
@@ -80,7 +80,7 @@ def check(image: Image.Image, name: str) -> None:
 
 
 def _misread(image: TiffImageFile) -> str:
-    """What it is that Pillow reads wrongly; "" where nothing is."""
+    """The kind of TIFF that Pillow reads wrongly; "" if it reads this one correctly."""
     tags = image.tag_v2
     packed = tags.get(COMPRESSION, 1) != 1
     bits = max(tags.get(BITSPERSAMPLE, (1,)))
@@ -96,14 +96,14 @@ def _misread(image: TiffImageFile) -> str:
 
 
 def white_is_zero(image: Image.Image) -> bool:
-    """Whether black and white are exchanged; of 8 bits and fewer Pillow sees to it itself."""
+    """Whether black and white are exchanged; up to 8 bits, Pillow exchanges them back itself."""
     if not isinstance(image, TiffImageFile) or image.mode[0] not in "IF":
         return False
     return bool(image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0)
 
 
 def white(image: Image.Image) -> float | None:
-    """White of a picture deeper than 8 bits, TIFF or not; None where its file does not say."""
+    """The value of white in a picture with more than 8 bits, TIFF or not; None if not known."""
     if not image.mode.startswith("I;16"):
         return None
     twelve = isinstance(image, TiffImageFile) and image.tag_v2.get(BITSPERSAMPLE) == (12,)
@@ -111,7 +111,7 @@ def white(image: Image.Image) -> float | None:
 
 
 def numbers(image: Image.Image) -> Image.Image:
-    """A picture of integers (mode I or I;16) as mode F; Pillow takes 32 bits for signed ones."""
+    """Convert integers (mode I or I;16) to mode F; Pillow reads unsigned 32 bits as signed."""
     if image.mode == "I" and isinstance(image, TiffImageFile):
         tags = image.tag_v2
         if tags.get(BITSPERSAMPLE) == (32,) and tags.get(SAMPLEFORMAT, (1,)) == (_UNSIGNED,):
@@ -130,7 +130,7 @@ def _page(file: IO[bytes], start: bytes, at: int) -> ImageFileDirectory_v2:
 def _children(
     file: IO[bytes], start: bytes, page: ImageFileDirectory_v2
 ) -> Iterator[tuple[int, ImageFileDirectory_v2]]:
-    """The pages below a page; damage there does not spoil the page itself."""
+    """The sub-pages of a page; errors there are ignored, because the page itself may be good."""
     with suppress(Exception):
         for at in page.get(_CHILDREN, ())[:_MOST_PAGES]:
             yield at, _page(file, start, at)
@@ -156,7 +156,7 @@ def _is_raw(page: ImageFileDirectory_v2) -> bool:
 
 
 def _beginning_at(file: IO[bytes], start: bytes, at: int) -> IO[bytes]:
-    """The same TIFF, but another page is its first."""
+    """A copy of the file whose first page is the one at this position."""
     file.seek(0)
     data = bytearray(file.read())
     half = len(start) // 2

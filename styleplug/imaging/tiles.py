@@ -3,7 +3,7 @@
 A tile consists of a core and a margin around it.  If the margin covers the receptive field of the
 net, the cores fit together as if the whole picture had been processed at once.  Tiles are aligned
 to the strides of the net, and the picture is mirrored beyond its border.  Statistics of the whole
-picture are measured once, on its `thumbnail`.
+picture are measured once, on a small copy.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import numpy as np
-
-from styleplug.imaging.picture import fitted, resize
 
 SIDE = 1024
 """Longest side of the core of a tile.  Larger cores waste less on margins, but need more memory."""
@@ -78,14 +76,6 @@ def _blank(picture: np.ndarray, planes: int, times: Fraction, multiple: int) -> 
     unit = multiple if times < 1 else 1
     height, width = (int(times * (n + -n % unit)) for n in picture.shape[:2])
     return np.zeros((height, width, planes), np.float32)
-
-
-def thumbnail(picture: np.ndarray, longest: int) -> np.ndarray:
-    """The picture (h w 3) reduced to a long side of at most `longest`."""
-    height, width = picture.shape[:2]
-    if max(height, width) <= longest:
-        return picture
-    return resize(picture, *fitted(width, height, longest))
 
 
 def cores(length: int, side: int, multiple: int) -> range:

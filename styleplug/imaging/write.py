@@ -1,4 +1,4 @@
-"""Writing pictures: rounding and encoding."""
+"""Write pictures: round and encode."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def encode(
     Args:
         picture: a Picture, or (h, w, 3) or (h, w, 4) float in [0, 1].
         format: an ending of ENDINGS; for JPEG, transparent parts become white.
-        recipe: text kept inside.
-        origin: kept inside.
+        recipe: text of the recipe, stored in the file.
+        origin: origin of the input picture, stored in the file.
 
     Raises:
         OutputError: unknown format, values that are not finite, or too large for the format.
@@ -107,8 +107,8 @@ def encode_animation(
         pictures: (h, w, 3) or (h, w, 4) float in [0, 1], one or more, all of one shape.
         fps: pictures per second.
         format: "webp" or "png".
-        recipe: text kept inside.
-        origin: kept inside.
+        recipe: as for `encode`.
+        origin: as for `encode`.
 
     Raises:
         OutputError: as for `encode`.

@@ -21,7 +21,7 @@ from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.weight import Embedded
 from styleplug.imaging import tiles as tiling
-from styleplug.imaging.picture import resize
+from styleplug.imaging.picture import fit_pixels, reduce_pixels
 from styleplug.methods.shared.transfer import SLOTS, covering, style_blend, style_scale
 
 MEASURED_SIDE = 768
@@ -232,9 +232,9 @@ def _changed(
     drawn: bool,
 ) -> transforms.Affine:
     """The map of a picture's features, which a decoder has drawn or not, to styles' statistics."""
-    seen = tiling.thumbnail(picture, MEASURED_SIDE)
+    seen = reduce_pixels(picture, MEASURED_SIDE)
     side = max(seen.shape[:2]) * params.style_scale
-    parts = [level.moments(_scaled(style, side / max(style.shape[:2]))) for style in styles]
+    parts = [level.moments(fit_pixels(style, side)) for style in styles]
     wanted = transforms.blend(parts, shares)
     content = level.moments(seen)
     change = TRANSFORMS[params.transform](content, wanted)
@@ -259,9 +259,3 @@ def _mixed(
     for place, style in enumerate(styles, 1):
         layers[..., 3 * place : 3 * place + 3] = covering(style, shape, params.style_scale)
     return layers, lambda parts: transforms.mix(parts, weights)
-
-
-def _scaled(picture: np.ndarray, factor: float) -> np.ndarray:
-    """A picture (h w 3) with sides so much longer."""
-    height, width = (max(1, round(length * factor)) for length in picture.shape[:2])
-    return resize(picture, width, height)

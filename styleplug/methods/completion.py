@@ -28,7 +28,7 @@ from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Params, field
 from styleplug.core.weight import Embedded
-from styleplug.imaging.picture import fitted, resize
+from styleplug.imaging.picture import fitted, resize, within
 
 _NET_SIDE = 144  # long side of the window for the net in pixels, as in its training
 _AROUND = 1.0  # margin of the window around the hole, in long sides of the hole
@@ -277,7 +277,7 @@ def _imagined(
     fill = ctx.net("net", "fill")
     unit = fill.spec.multiple
     height, width = mask.shape
-    sides = fitted(width, height, min(_NET_SIDE, max(width, height)))
+    sides = within(width, height, _NET_SIDE)
     width, height = (max(2, round(side / unit)) * unit for side in sides)
     seen = _smaller(picture, mask, width, height)
     share = resize(mask.astype(np.float32), width, height)

@@ -25,8 +25,8 @@ from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.weight import Embedded, Hub
-from styleplug.imaging import fitted, resize
 from styleplug.imaging.padding import crop_padding, pad_to_multiple
+from styleplug.imaging.picture import fit_pixels, fitted, resize
 from styleplug.methods.shared.one_pass import STYLE_SIDE, OnePass
 from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
 
@@ -186,10 +186,10 @@ class Gatys(Method[GatysParams]):
         loss = ctx.net(params.encoder, params.style_loss)
         content, styles = images["content"][0], images["style"]
         fixed = _loss_weights(params, describe)
-        sizes = _scales(content.shape[:2], params.scales)
+        sizes = _scales(*content.shape[:2], params.scales)
         steps, done = len(sizes) * params.iterations, 0
         picture = _start(images, sizes[0], params, ctx)
-        for height, width in sizes:
+        for width, height in sizes:
             given = {**fixed, **_targets(describe, resize(content, width, height), styles, params)}
             start = pad_to_multiple(resize(picture, width, height), describe.spec.multiple)
             optimiser = Adam() if params.optimiser == "adam" else LBFGS()
@@ -216,11 +216,10 @@ def _loss_weights(params: GatysParams, describe: Net) -> _Arrays:
     }
 
 
-def _scales(shape: tuple[int, ...], count: int) -> list[tuple[int, int]]:
-    """Heights and widths from coarse to fine, the last one the full size."""
-    factors = [2**level for level in reversed(range(count))]
-    factors = [factor for factor in factors if factor == 1 or max(shape) / factor >= _SMALLEST]
-    return [(max(1, round(shape[0] / f)), max(1, round(shape[1] / f))) for f in factors]
+def _scales(height: int, width: int, count: int) -> list[tuple[int, int]]:
+    """Widths and heights from coarse to fine, the last one the full size."""
+    sides = [max(height, width) / 2**level for level in reversed(range(count))]
+    return [fitted(width, height, s) for s in sides if s >= _SMALLEST or s == sides[-1]]
 
 
 def _targets(
@@ -233,8 +232,7 @@ def _targets(
     """
     multiple, side = describe.spec.multiple, max(content.shape[:2]) * params.style_scale
     targets, kept = describe(picture=pad_to_multiple(content, multiple)), []
-    sized = (resize(one, *fitted(one.shape[1], one.shape[0], side)) for one in styles)
-    described = [describe(picture=pad_to_multiple(one, multiple)) for one in sized]
+    described = [describe(picture=pad_to_multiple(fit_pixels(s, side), multiple)) for s in styles]
     shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
     for name in tuple(targets):
         found = [one[name] for one in described]
@@ -252,12 +250,12 @@ def _size(features: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(features))))
 
 
-def _start(images: Images, shape: tuple[int, int], params: GatysParams, ctx: Context) -> np.ndarray:
+def _start(images: Images, size: tuple[int, int], params: GatysParams, ctx: Context) -> np.ndarray:
     """The picture (h w 3) to start from."""
     first = images["style" if params.init == "style" else "content"][0]
-    start = resize(first, shape[1], shape[0])
+    start = resize(first, *size)
     if params.init == "draft":
-        net, side = OnePass.of(ctx, "styleplug", "painter"), max(shape) * params.style_scale
+        net, side = OnePass.of(ctx, "styleplug", "painter"), max(size) * params.style_scale
         shares = shares_of("style_blend", params.style_blend, ("style",) * len(images["style"]))
         code = net.blended(images["style"], shares, side / STYLE_SIDE)
         *_, (_, _, start) = net.paints(start, code, ctx)

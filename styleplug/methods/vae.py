@@ -20,7 +20,7 @@ from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.weight import Embedded, Hub
 from styleplug.imaging import tiles
-from styleplug.imaging.picture import fitted, resize
+from styleplug.imaging.picture import fit_pixels
 from styleplug.methods.shared.transfer import SLOTS, covering, style_blend, style_scale
 
 _OWN = Embedded("vae", "vae.safetensors")
@@ -182,7 +182,7 @@ def _moved(
 def _sized(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
     """A style (h w 3) resized to the long side of the content, for its statistics."""
     side = min(_LARGEST_STYLE, max(1, round(max(shape[:2]) * scale)))
-    return resize(style, *fitted(style.shape[1], style.shape[0], side))
+    return fit_pixels(style, side)
 
 
 def _frame(length: int, multiple: int) -> tuple[int, int]:

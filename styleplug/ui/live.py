@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from styleplug.core.frame import Frame
-from styleplug.imaging import resize
+from styleplug.imaging.picture import reduce_pixels
 from styleplug.imaging.sheet import grid
 
 EVERY = 0.5  # seconds between two previews
@@ -106,8 +106,6 @@ def preview(picture: np.ndarray) -> np.ndarray:
     Returns:
         The same as uint8, with a long side of at most PREVIEW.
     """
-    height, width = picture.shape[:2]
-    factor = min(1.0, PREVIEW / max(height, width))
-    small = resize(picture, max(1, round(width * factor)), max(1, round(height * factor)))
-    levels: np.ndarray = np.rint(np.clip(np.nan_to_num(small), 0, 1) * 255).astype(np.uint8)
+    small = np.nan_to_num(reduce_pixels(picture, PREVIEW))
+    levels: np.ndarray = np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8)
     return levels

@@ -15,7 +15,7 @@ from PIL import Image
 
 from styleplug import imaging as image
 from styleplug.core.frame import Frame
-from styleplug.imaging import Picture, fitted, scale
+from styleplug.imaging import Picture, scale, within
 from styleplug.imaging.metadata import without_exif
 from styleplug.imaging.sheet import write_all
 from styleplug.ui.live import preview
@@ -90,5 +90,5 @@ class Folder:
         """The input picture of a run in the shape of its result, reduced if it is large."""
         height, width = result.shape[:2]
         path = self._path / "before.png"
-        image.write(scale(picture, *fitted(width, height, min(BEFORE, max(width, height)))), path)
+        image.write(scale(picture, *within(width, height, BEFORE)), path)
         return path

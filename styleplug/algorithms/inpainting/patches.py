@@ -18,7 +18,7 @@ faster.  The weights of the last round are sharper, because a mean of different 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ import numpy as np
 from styleplug.algorithms.inpainting.context_match import context_match
 from styleplug.algorithms.inpainting.patchmatch import SIDE, Level, depth, touches_mask, with_mirror
 from styleplug.algorithms.inpainting.poisson import dilate, seam_correction, solve_poisson
-from styleplug.imaging.picture import resize
+from styleplug.imaging.picture import bands, resize
 
 _DEPTH = 5  # largest depth of the hole at the coarsest size, in pixels
 _MIN_SIDE = 24  # smallest side of the coarsest size, in pixels
@@ -150,7 +150,7 @@ def upscale_fill(picture: np.ndarray, mask: np.ndarray, found: Fill) -> np.ndarr
     factor = np.array(mask.shape) / small
     result, made = picture.copy(), dilate(mask, 1)
     pieces, known = with_mirror(picture), with_mirror(~mask)
-    for rows in _bands(height, width):
+    for rows in bands(height, width, 2**18):
         place = np.argwhere(made[rows]) + (rows.start, 0)
         if not len(place):
             continue
@@ -173,13 +173,6 @@ def upscale_fill(picture: np.ndarray, mask: np.ndarray, found: Fill) -> np.ndarr
                 added += share[:, None].astype(np.float32) * correction[near[:, 0], near[:, 1]]
         result[place[:, 0], place[:, 1]] = np.clip(total / weights + added, 0, 1)
     return result
-
-
-def _bands(height: int, width: int) -> Iterator[slice]:
-    """Slices of rows, each of about a quarter of a megapixel."""
-    rows = max(1, 2**18 // width)
-    for top in range(0, height, rows):
-        yield slice(top, min(top + rows, height))
 
 
 def _pyramid(picture: np.ndarray, mask: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -13,8 +13,8 @@ import numpy as np
 from styleplug.core.backend import Net
 from styleplug.core.method import Context
 from styleplug.imaging.padding import pad_to_multiple
-from styleplug.imaging.picture import fitted, resize
-from styleplug.imaging.tiles import by_tiles, thumbnail
+from styleplug.imaging.picture import fit_pixels, reduce_pixels
+from styleplug.imaging.tiles import by_tiles
 
 STYLE_SIDE = 256
 """Long side of a style when it is encoded; brush marks get the size that they have there."""
@@ -46,9 +46,8 @@ class OnePass:
 
     def code_of(self, picture: np.ndarray, scale: float = 1.0) -> np.ndarray:
         """The style code (1 k) of a picture (h w 3), resized by `scale` first."""
-        height, width = picture.shape[:2]
-        seen = fitted(width, height, max(64, round(STYLE_SIDE * scale)))
-        canvas = pad_to_multiple(resize(picture, *seen), self.describe.spec.multiple)
+        seen = fit_pixels(picture, max(64, round(STYLE_SIDE * scale)))
+        canvas = pad_to_multiple(seen, self.describe.spec.multiple)
         found = self.describe(picture=canvas)
         return self.code(**{name: found[name] for name in self.code.spec.inputs})["code"]
 
@@ -68,7 +67,7 @@ class OnePass:
             Tiles done, tiles in all, and the picture so far (h w 3).
         """
         spec = self.paint.spec
-        whole = pad_to_multiple(thumbnail(content, MEASURED_SIDE), spec.multiple)
+        whole = pad_to_multiple(reduce_pixels(content, MEASURED_SIDE), spec.multiple)
         known = self.measure(picture=whole)
         known["content_deviation"] = known["content_deviation"] / np.float32(content_weight)
 
