@@ -186,7 +186,7 @@ class Gatys(Method[GatysParams]):
         loss = ctx.net(params.encoder, params.style_loss)
         content, styles = images["content"][0], images["style"]
         fixed = _loss_weights(params, describe)
-        sizes = _scales(*content.shape[:2], params.scales)
+        sizes = _scales(content.shape, params.scales)
         steps, done = len(sizes) * params.iterations, 0
         picture = _start(images, sizes[0], params, ctx)
         for width, height in sizes:
@@ -216,10 +216,10 @@ def _loss_weights(params: GatysParams, describe: Net) -> _Arrays:
     }
 
 
-def _scales(height: int, width: int, count: int) -> list[tuple[int, int]]:
-    """Widths and heights from coarse to fine, the last one the full size."""
-    sides = [max(height, width) / 2**level for level in reversed(range(count))]
-    return [fitted(width, height, s) for s in sides if s >= _SMALLEST or s == sides[-1]]
+def _scales(shape: tuple[int, ...], count: int) -> list[tuple[int, int]]:
+    """Widths and heights from coarse to fine, the last one that of the shape (h w 3)."""
+    sides = [max(shape) / 2**level for level in reversed(range(count))]
+    return [fitted(shape[1], shape[0], s) for s in sides if s >= _SMALLEST or s == sides[-1]]
 
 
 def _targets(
