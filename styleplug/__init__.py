@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from styleplug.core.array import Pixels
 from styleplug.core.errors import (
     BackendError,
     BadImage,
@@ -35,7 +36,6 @@ from styleplug.system import telemetry
 from styleplug.system.version import VERSION
 
 if TYPE_CHECKING:
-    import numpy as np
     from PIL import Image
 
     from styleplug.core.frame import Frame, Report
@@ -78,11 +78,11 @@ class Result:
         report: time, memory, backend, weights, notes.
     """
 
-    images: tuple[np.ndarray, ...]
+    images: tuple[Pixels, ...]
     report: Report
 
     @cached_property
-    def array(self) -> np.ndarray:
+    def array(self) -> Pixels:
         """The picture; several on one sheet."""
         from styleplug.imaging.sheet import grid
 

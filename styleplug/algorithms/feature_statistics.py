@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from styleplug.core.array import Doubles, Floats
+
 RIDGE = 1e-3
 """Share of the mean variance that is added to every variance before a matrix is inverted, so that
 directions with almost no variance are not amplified to noise."""
@@ -24,18 +26,18 @@ least a quarter."""
 class Moments:
     """Mean (c) and covariance (c c) of features, in float64."""
 
-    mean: np.ndarray
-    covariance: np.ndarray
+    mean: Doubles
+    covariance: Doubles
 
 
 @dataclass(frozen=True)
 class Affine:
     """The map x -> matrix · x + offset of the features at a position: (c c) and (c)."""
 
-    matrix: np.ndarray
-    offset: np.ndarray
+    matrix: Doubles
+    offset: Doubles
 
-    def __call__(self, features: np.ndarray) -> np.ndarray:
+    def __call__(self, features: Floats | Doubles) -> Floats:
         """Apply the map to features (b c h w): same shape, float32."""
         b, c, h, w = features.shape
         matrix, offset = self.matrix.astype(np.float32), self.offset.astype(np.float32)
@@ -48,7 +50,7 @@ class Affine:
         return Affine(rest + strength * self.matrix, strength * self.offset)
 
 
-def moments(features: np.ndarray) -> Moments:
+def moments(features: Floats | Doubles) -> Moments:
     """The moments of features (c h w) over their positions."""
     flat = features.reshape(len(features), -1).astype(np.float64)
     mean = flat.mean(axis=1)
@@ -111,24 +113,24 @@ def damped(change: Affine, content: Moments, style: Moments) -> Affine:
     return _onto(content, style, matrix)
 
 
-def mix(parts: np.ndarray, weights: Sequence[float]) -> np.ndarray:
+def mix(parts: Floats, weights: Sequence[float]) -> Floats:
     """Weighted sum of the features (n c h w) of several pictures: (1 c h w)."""
     return np.asarray(np.tensordot(np.array(weights, np.float32), parts, axes=1)[None])
 
 
-def _onto(content: Moments, style: Moments, matrix: np.ndarray) -> Affine:
+def _onto(content: Moments, style: Moments, matrix: Doubles) -> Affine:
     """The map with this matrix that maps the content's mean to that of the style."""
     return Affine(matrix, style.mean - matrix @ content.mean)
 
 
-def _lift(covariance: np.ndarray, ridge: float) -> np.ndarray:
+def _lift(covariance: Doubles, ridge: float) -> Doubles:
     """What `ridge` adds to a covariance."""
     size = len(covariance)
     # The constant keeps the whitening finite for a picture of one colour.
     return np.asarray((ridge * np.trace(covariance) / size + 1e-8) * np.eye(size))
 
 
-def _power(covariance: np.ndarray, exponent: float, ridge: float) -> np.ndarray:
+def _power(covariance: Doubles, exponent: float, ridge: float) -> Doubles:
     """A power of a covariance (c c), after adding the ridge."""
     values, vectors = np.linalg.eigh(covariance + _lift(covariance, ridge))
     return np.asarray((vectors * np.maximum(values, 1e-12) ** exponent) @ vectors.T)

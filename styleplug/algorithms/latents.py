@@ -8,21 +8,20 @@ from __future__ import annotations
 import numpy as np
 
 from styleplug.algorithms.feature_statistics import Moments, moments, transport
+from styleplug.core.array import Floats
 
 SLACK = 0.5
 """How far a latent may leave the known range, as a share of this range."""
 _COARSE = 8.0  # scale in positions; slower changes are not brush marks
 
 
-def shift(
-    content: np.ndarray, style: np.ndarray, content_weight: float, style_weight: float
-) -> np.ndarray:
+def shift(content: Floats, style: Floats, content_weight: float, style_weight: float) -> Floats:
     """The latent content_weight · (z_c + style_weight · (z_s - z_c)); all of one shape."""
     moved = content + np.float32(style_weight) * (style - content)
     return np.asarray(np.float32(content_weight) * moved)
 
 
-def slerp(content: np.ndarray, style: np.ndarray, share: float) -> np.ndarray:
+def slerp(content: Floats, style: Floats, share: float) -> Floats:
     """Spherical interpolation between two latents.
 
     Shoemake 1985, "Animating Rotation with Quaternion Curves".  Linear interpolation passes nearer
@@ -38,7 +37,7 @@ def slerp(content: np.ndarray, style: np.ndarray, share: float) -> np.ndarray:
     return np.asarray(near * content + far * style)
 
 
-def texture(style: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+def texture(style: Floats, height: int, width: int, rng: np.random.Generator) -> Floats:
     """A sample (1 c height width) of a Gaussian texture model of a style's latent, without mean.
 
     It has the covariance of the latent and its correlations between near positions: white noise,
@@ -56,7 +55,7 @@ def texture(style: np.ndarray, height: int, width: int, rng: np.random.Generator
     return transport(moments(sample), wanted)(sample[None])
 
 
-def bounded(latent: np.ndarray, *known: np.ndarray) -> np.ndarray:
+def bounded(latent: Floats, *known: Floats) -> Floats:
     """Clip a latent to about the ranges of its channels in known latents, to decode well."""
     lows = np.minimum.reduce([part.min(axis=(2, 3), keepdims=True) for part in known])
     highs = np.maximum.reduce([part.max(axis=(2, 3), keepdims=True) for part in known])

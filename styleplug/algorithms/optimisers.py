@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
+
+from styleplug.core.array import Arrays, Floats, Pixels
 
 SHARES = (0.5, 0.22, 0.14, 0.08, 0.06)  # of Adam's rate, by scale
 _AVERAGE = 0.9  # share of the running average kept at each step
 
-Loss = Callable[..., Mapping[str, np.ndarray]]
+Loss = Callable[..., Arrays]
 """What a net finds of `picture=`: "gradient" among other things."""
 
 
@@ -19,7 +21,7 @@ class Optimiser(ABC):
     """Moves a picture against its gradient, in place, and keeps it within [0, 1]."""
 
     @abstractmethod
-    def step(self, picture: np.ndarray, gradient: np.ndarray, rate: float) -> None:
+    def step(self, picture: Pixels, gradient: Floats, rate: float) -> None:
         """One step.
 
         Args:
@@ -50,30 +52,31 @@ class Adam(Optimiser):
     ) -> None:
         self._decay, self._decay_square, self._shares = decay, decay_square, shares
         self._steps = 0
-        self._moments: list[tuple[np.ndarray, np.ndarray]] = []  # mean and mean square by scale
+        self._moments: list[tuple[Floats, Floats]] = []  # mean and mean square by scale
 
-    def step(self, picture: np.ndarray, gradient: np.ndarray, rate: float) -> None:
+    def step(self, picture: Pixels, gradient: Floats, rate: float) -> None:
         """One step; see `Optimiser`.  The last two axes are height and width."""
         gradients = _pyramid(gradient, len(self._shares))
         if not self._moments:
             self._moments = [(np.zeros_like(part), np.zeros_like(part)) for part in gradients]
         self._steps += 1
         rate /= sum(self._shares[: len(gradients)])
-        change: np.ndarray | None = None
+        change: Floats | None = None
         for part, moments, share in reversed(
             list(zip(gradients, self._moments, self._shares, strict=False))
         ):
             direction = self._direction(part, *moments)
             direction *= rate * share
             change = direction if change is None else _added(direction, change)
+        assert change is not None
         picture -= change
         np.clip(picture, 0.0, 1.0, out=picture)
 
-    def _direction(self, gradient: np.ndarray, mean: np.ndarray, square: np.ndarray) -> np.ndarray:
+    def _direction(self, gradient: Floats, mean: Floats, square: Floats) -> Floats:
         """The mean gradient, each number by its usual size; the moments are moved along."""
         mean += (1 - self._decay) * (gradient - mean)
         square += (1 - self._decay_square) * (gradient * gradient - square)
-        size = np.sqrt(square / (1 - self._decay_square**self._steps))
+        size: Floats = np.sqrt(square / (1 - self._decay_square**self._steps))
         size += 1e-3 * float(size.mean()) + 1e-30
         np.divide(mean, size, out=size)
         size /= 1 - self._decay**self._steps
@@ -90,10 +93,10 @@ class LBFGS(Optimiser):
     LIMIT = 0.25
 
     def __init__(self, memory: int = 12) -> None:
-        self._pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=memory)
-        self._last: tuple[np.ndarray, np.ndarray] | None = None
+        self._pairs: deque[tuple[Floats, Floats, float]] = deque(maxlen=memory)
+        self._last: tuple[Floats, Floats] | None = None
 
-    def step(self, picture: np.ndarray, gradient: np.ndarray, rate: float) -> None:
+    def step(self, picture: Pixels, gradient: Floats, rate: float) -> None:
         """One step; see `Optimiser`."""
         if self._last is not None:
             moved, turned = picture - self._last[0], gradient - self._last[1]
@@ -106,7 +109,7 @@ class LBFGS(Optimiser):
         picture -= direction * (rate if largest * rate <= self.LIMIT else self.LIMIT / largest)
         np.clip(picture, 0.0, 1.0, out=picture)
 
-    def _direction(self, gradient: np.ndarray) -> np.ndarray:
+    def _direction(self, gradient: Floats) -> Floats:
         """The two-loop recursion: the inverse Hessian, as remembered, times the gradient."""
         if not self._pairs:  # nothing known of the curvature: a step of a few per cent
             return gradient * (0.05 / max(float(np.abs(gradient).mean()), 1e-30) / 10)
@@ -124,8 +127,8 @@ class LBFGS(Optimiser):
 
 
 def descend(
-    optimiser: Optimiser, loss: Loss, picture: np.ndarray, rates: Iterable[float]
-) -> Iterator[tuple[np.ndarray, Mapping[str, np.ndarray]]]:
+    optimiser: Optimiser, loss: Loss, picture: Pixels, rates: Iterable[float]
+) -> Iterator[tuple[Pixels, Arrays]]:
     """Optimise a picture, in place, one step for each rate.
 
     Yields:
@@ -142,17 +145,17 @@ def descend(
         yield average / trust, found
 
 
-def _pyramid(x: np.ndarray, levels: int) -> list[np.ndarray]:
+def _pyramid(x: Floats, levels: int) -> list[Floats]:
     """An array (… h w) and means of its squares, halved while sides are even, `levels` at most."""
     parts = [x]
     while len(parts) < levels and x.shape[-2] % 2 == 0 and x.shape[-1] % 2 == 0:
-        x = (x[..., ::2, :] + x[..., 1::2, :]) / 2
-        x = (x[..., ::2] + x[..., 1::2]) / 2
+        x = (x[..., ::2, :] + x[..., 1::2, :]) / 2.0
+        x = (x[..., ::2] + x[..., 1::2]) / 2.0
         parts.append(x)
     return parts
 
 
-def _added(fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+def _added(fine: Floats, coarse: Floats) -> Floats:
     """Add to an array (… 2h 2w), in place, each number of another (… h w) as a square of 2×2."""
     height, width = coarse.shape[-2:]
     squares = fine.reshape(*fine.shape[:-2], height, 2, width, 2)  # splitting axes never copies
@@ -160,5 +163,5 @@ def _added(fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     return fine
 
 
-def _dot(a: np.ndarray, b: np.ndarray) -> float:
+def _dot(a: Floats, b: Floats) -> float:
     return float(np.vdot(a, b))

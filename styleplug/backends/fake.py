@@ -8,13 +8,14 @@ their means and deviations are the style code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from styleplug.core.backend import Arrays, Backend, Net, NetSpec
+from styleplug.core.array import Doubles, Floats
+from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError
 from styleplug.core.weight import WeightFile
 
@@ -23,8 +24,9 @@ CONTENT_LAYERS = ("coarse",)
 STYLE_LAYERS = ("fine", "coarse")
 _TINY = 1e-6  # added to variances, so that roots have a slope everywhere
 
+Numbers = Mapping[str, Doubles]  # inside, so that gradients are exact
 # (features c×n, their Gram matrix and mean wanted) -> loss, its slope by the features
-StyleLoss = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, np.ndarray]]
+StyleLoss = Callable[[Doubles, Doubles, Doubles], tuple[float, Doubles]]
 
 
 class FakeBackend(Backend):
@@ -74,7 +76,7 @@ class FakeNet(Net):
         )
         self._closed = False
 
-    def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(self, **arrays: Floats) -> dict[str, Floats]:
         """Compute; shapes as in `styleplug.nets`.
 
         Raises:
@@ -100,7 +102,7 @@ class FakeNet(Net):
         self._closed = True
 
 
-def _losses(style_loss: StyleLoss, arrays: Arrays) -> Arrays:
+def _losses(style_loss: StyleLoss, arrays: Numbers) -> Numbers:
     """Loss terms, and the gradient of their weighted sum by the picture."""
     picture = arrays["picture"]
     variation, gradient = _variation(picture)
@@ -127,7 +129,7 @@ def _losses(style_loss: StyleLoss, arrays: Arrays) -> Arrays:
     }
 
 
-def _features(picture: np.ndarray, layer: str) -> np.ndarray:
+def _features(picture: Doubles, layer: str) -> Doubles:
     """(1, 3, h, w) -> features of a layer, (1, 3, h', w')."""
     if layer == "fine":
         return picture
@@ -136,14 +138,14 @@ def _features(picture: np.ndarray, layer: str) -> np.ndarray:
     return np.asarray(blocks.mean(axis=(3, 5)))
 
 
-def _to_picture(slope: np.ndarray, layer: str) -> np.ndarray:
+def _to_picture(slope: Doubles, layer: str) -> Doubles:
     """The slope by a layer's features -> by the picture: the adjoint of `_features`."""
     if layer == "fine":
         return slope
     return np.asarray(slope.repeat(BLOCK, axis=2).repeat(BLOCK, axis=3)) / BLOCK**2
 
 
-def _describe(arrays: Arrays) -> Arrays:
+def _describe(arrays: Numbers) -> Numbers:
     """Targets that a picture sets: content features, Gram matrices, means."""
     picture = arrays["picture"]
     found = {f"content_{layer}": _features(picture, layer) for layer in CONTENT_LAYERS}
@@ -154,7 +156,7 @@ def _describe(arrays: Arrays) -> Arrays:
     return found
 
 
-def _content(features: np.ndarray, wanted: np.ndarray, l1: np.ndarray) -> tuple[float, np.ndarray]:
+def _content(features: Doubles, wanted: Doubles, l1: Doubles) -> tuple[float, Doubles]:
     """Squared error, blended with absolute error by `l1` in 0..1; loss and slope."""
     if features.shape != wanted.shape:
         raise BackendError(
@@ -166,7 +168,7 @@ def _content(features: np.ndarray, wanted: np.ndarray, l1: np.ndarray) -> tuple[
     return float(loss), ((1 - l1) * 2 * error + l1 * np.sign(error)) / error.size
 
 
-def _variation(picture: np.ndarray) -> tuple[float, np.ndarray]:
+def _variation(picture: Doubles) -> tuple[float, Doubles]:
     """Mean squared difference of neighbouring pixels; loss and slope."""
     loss, slope = 0.0, np.zeros_like(picture)
     for axis in (2, 3):
@@ -178,14 +180,14 @@ def _variation(picture: np.ndarray) -> tuple[float, np.ndarray]:
     return loss, slope
 
 
-def _gram(features: np.ndarray, gram: np.ndarray, mean: np.ndarray) -> tuple[float, np.ndarray]:
+def _gram(features: Doubles, gram: Doubles, mean: Doubles) -> tuple[float, Doubles]:
     """Mean squared error of the Gram matrix."""
     c, n = features.shape
     error = features @ features.T / n - gram
     return float(np.mean(error**2)), 4 / (n * c * c) * error @ features
 
 
-def _moments(features: np.ndarray, gram: np.ndarray, mean: np.ndarray) -> tuple[float, np.ndarray]:
+def _moments(features: Doubles, gram: Doubles, mean: Doubles) -> tuple[float, Doubles]:
     """Mean squared error of each channel's mean and standard deviation."""
     c, n = features.shape
     centre = features.mean(axis=1)
@@ -197,9 +199,7 @@ def _moments(features: np.ndarray, gram: np.ndarray, mean: np.ndarray) -> tuple[
     return loss, 2 / (n * c) * (off[:, None] + by_deviation)
 
 
-def _wasserstein(
-    features: np.ndarray, gram: np.ndarray, mean: np.ndarray
-) -> tuple[float, np.ndarray]:
+def _wasserstein(features: Doubles, gram: Doubles, mean: Doubles) -> tuple[float, Doubles]:
     """Squared Wasserstein-2 distance of the Gaussians with these moments, by channel."""
     c, n = features.shape
     centre = features.mean(axis=1)
@@ -215,27 +215,27 @@ def _wasserstein(
     return float(loss) / c, 2 / (n * c) * slope
 
 
-def _power(matrix: np.ndarray, exponent: float) -> np.ndarray:
+def _power(matrix: Doubles, exponent: float) -> Doubles:
     """Power of a symmetric matrix without negative eigenvalues."""
     values, vectors = np.linalg.eigh(matrix)
     return np.asarray((vectors * np.maximum(values, _TINY**2) ** exponent) @ vectors.T)
 
 
-def _code(arrays: Arrays) -> Arrays:
+def _code(arrays: Numbers) -> Numbers:
     """Means, then deviations of a style's colours: (1 6)."""
     mean = arrays["mean_fine"]
     variance = np.maximum(np.diag(arrays["gram_fine"]) - mean**2, 0)
     return {"code": np.concatenate((mean, np.sqrt(variance)))[None]}
 
 
-def _measure(arrays: Arrays) -> Arrays:
+def _measure(arrays: Numbers) -> Numbers:
     """Means and deviations of the content's colours: (1 3) each."""
     picture = arrays["picture"]
     deviation = np.sqrt(picture.var(axis=(2, 3)) + _TINY)
     return {"content_mean": picture.mean(axis=(2, 3)), "content_deviation": deviation}
 
 
-def _paint(arrays: Arrays) -> Arrays:
+def _paint(arrays: Numbers) -> Numbers:
     """The picture with the colours' means and deviations of the code."""
     mean, deviation = arrays["content_mean"], arrays["content_deviation"]
     wanted, wide = np.split(arrays["code"], 2, axis=1)
@@ -256,7 +256,7 @@ _STYLE_LOSSES: dict[str, StyleLoss] = {
     "moments": _moments,
     "wasserstein": _wasserstein,
 }
-FUNCTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[Arrays], Arrays]]] = {
+FUNCTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[Numbers], Numbers]]] = {
     "describe": (("picture",), _TARGETS, _describe),
     **{
         name: (("picture", *_TARGETS, *_KNOBS), _LOSSES, partial(_losses, loss))

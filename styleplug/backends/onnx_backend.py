@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from styleplug.backends.choose import has_cuda_driver
+from styleplug.core.array import Floats
 from styleplug.core.backend import Backend, Net, NetSpec, Noise
 from styleplug.core.errors import BackendError, OutOfMemory, WeightError
 from styleplug.core.weight import WeightFile
@@ -179,7 +180,7 @@ class _OnnxNet(Net):
         self.spec = spec
         self._session: ort.InferenceSession | None = session
 
-    def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(self, **arrays: Floats) -> dict[str, Floats]:
         """Compute; see `Net`."""
         if self._session is None:
             raise BackendError(f"{self.spec.arch} was closed; load it again")

@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from styleplug.core.array import Floats
 from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError, OutOfMemory
 from styleplug.core.weight import WeightFile
@@ -113,7 +114,7 @@ class _TorchNet(Net):
             module.to(device, memory_format=torch.channels_last)
         self._module: torch.nn.Module | None = module
 
-    def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(self, **arrays: Floats) -> dict[str, Floats]:
         """Compute; see `Net`."""
         if self._module is None:
             raise BackendError(f"{self.spec.arch} was closed; load it again")
@@ -131,7 +132,7 @@ class _TorchNet(Net):
                 for name, value in zip(self.spec.outputs, values, strict=True)
             }
 
-    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+    def _tensor(self, array: Floats) -> torch.Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(self._device)
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from styleplug.core.array import Floats
 from styleplug.core.weight import WeightFile
 
 MOST_CLASSES = 16
@@ -27,7 +28,7 @@ class Noise:
     channels: int
     stride: int = 0
 
-    def draw(self, rng: np.random.Generator, height: int = 0, width: int = 0) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, height: int = 0, width: int = 0) -> Floats:
         """Noise for one picture of a height and width.
 
         Returns:
@@ -76,7 +77,7 @@ class Net(ABC):
     spec: NetSpec
 
     @abstractmethod
-    def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(self, **arrays: Floats) -> dict[str, Floats]:
         """Compute.
 
         Raises:
@@ -126,6 +127,3 @@ class Backend(ABC):
     @abstractmethod
     def notes(self) -> tuple[str, ...]:
         """Warnings for the user, for example that the chosen graphics card is not used."""
-
-
-Arrays = Mapping[str, np.ndarray]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from styleplug.core.array import Pixels
 from styleplug.core.recipe import Recipe
 
 
@@ -53,7 +53,7 @@ class Frame:
 
     step: int
     steps: int
-    images: tuple[np.ndarray, ...] = ()
+    images: tuple[Pixels, ...] = ()
     note: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     final: bool = False

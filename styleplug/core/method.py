@@ -11,13 +11,14 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from styleplug.core.array import Pixels
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.params import Params
 from styleplug.core.weight import WeightSource
 
 P = TypeVar("P", bound=Params)
-Images = Mapping[str, tuple[np.ndarray, ...]]
+Images = Mapping[str, tuple[Pixels, ...]]
 
 
 @dataclass(frozen=True)

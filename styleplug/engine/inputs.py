@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from styleplug.core.array import Pixels
 from styleplug.core.errors import UsageError
 from styleplug.core.method import Images, Method, Slot
 from styleplug.core.params import Params
@@ -113,7 +114,7 @@ def prepare(
         may keep colours and transparency of the first picture; it is opaque under the mask (None
         without inputs).
     """
-    images: dict[str, tuple[np.ndarray, ...]] = {}
+    images: dict[str, tuple[Pixels, ...]] = {}
     content: Picture | None = None
     for name, most in longest(method, size).items():
         first = name == method.inputs[0].id
@@ -139,7 +140,7 @@ def _gaps(picture: Picture) -> tuple[Picture, ...]:
     return (Picture(picture.pixels, 1 - picture.alpha),)
 
 
-def _opaque(picture: Picture, mask: np.ndarray | None) -> Picture:
+def _opaque(picture: Picture, mask: Pixels | None) -> Picture:
     """The picture made opaque under a mask (h', w', 3), or everywhere if there is no mask."""
     if picture.alpha is None or mask is None:
         return Picture(picture.pixels)
@@ -147,13 +148,13 @@ def _opaque(picture: Picture, mask: np.ndarray | None) -> Picture:
     return Picture(picture.pixels, np.maximum(picture.alpha, marks))
 
 
-def _mask(picture: Picture, shape: tuple[int, ...]) -> np.ndarray:
+def _mask(picture: Picture, shape: tuple[int, ...]) -> Pixels:
     """A mask (h, w, 3) of 0 and 1: 1 where it is opaque, or white if all of it is opaque."""
     marks = picture.pixels.mean(axis=2) if picture.alpha is None else picture.alpha
     filled = resize(marks, shape[1], shape[0])[:, :, None] >= 0.5
     return np.broadcast_to(filled, shape).astype(np.float32)
 
 
-def _workable(picture: Picture) -> np.ndarray:
+def _workable(picture: Picture) -> Pixels:
     """Its pixels, with sides of at least `MIN_SIDE`."""
     return scale(picture, *workable(picture.width, picture.height)).pixels

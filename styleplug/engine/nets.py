@@ -7,8 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from styleplug.core.array import Floats
 from styleplug.core.backend import Backend, Net
 from styleplug.core.errors import BackendError, OutOfMemory
 from styleplug.core.weight import WeightFile
@@ -121,7 +120,7 @@ class BorrowedNet(Net):
         self._cache, self._check = cache, check
         self._entry: _Entry | None = entry
 
-    def __call__(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+    def __call__(self, **arrays: Floats) -> dict[str, Floats]:
         """Compute as soon as no other run computes with this net."""
         if self._entry is None or self._entry.net is None:
             raise BackendError("this net was returned; get it from the context again")

@@ -9,9 +9,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from styleplug.backends.choose import replaced
+from styleplug.core.array import Pixels
 from styleplug.core.backend import Backend
 from styleplug.core.errors import Cancelled, MethodError, OutOfMemory
 from styleplug.core.frame import Frame, Report
@@ -291,7 +290,7 @@ class Run:
         )
         return replace(frame, images=images, final=True, report=report)
 
-    def _in_shape(self, image: np.ndarray) -> np.ndarray:
+    def _in_shape(self, image: Pixels) -> Pixels:
         """Resize a picture, which may be an early preview, to the result's shape; finish it."""
         return finish(resize(image, *self._shape()), self._content, self.recipe.finish)
 
@@ -321,7 +320,7 @@ def _reduced(frame: Frame) -> Frame:
     return replace(frame, images=tuple(_preview(image, most) for image in frame.images))
 
 
-def _preview(image: np.ndarray, most: float) -> np.ndarray:
+def _preview(image: Pixels, most: float) -> Pixels:
     """A copy of a picture with at most `most` pixels per side."""
     every = max(1, math.ceil(max(image.shape[:2]) / most))
     return image[::every, ::every].copy()

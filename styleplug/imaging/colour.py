@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from styleplug.core.array import Doubles, Floats, Pixels
 from styleplug.imaging.picture import bands
 
-Curve = Callable[[np.ndarray], np.ndarray]
+Curve = Callable[[Floats], Floats]
 Primaries = tuple[float, ...]
 """CIE x and y of red, green, blue and white."""
 
@@ -49,7 +50,7 @@ class Space:
     """
 
     curve: Curve
-    matrix: np.ndarray
+    matrix: Floats
     bright: bool = False
     narrow: bool = False
 
@@ -86,7 +87,7 @@ def space_of(info: Mapping[Any, Any]) -> Space | None:
     return _space((*corners[2:], *corners[:2]), curve)
 
 
-def to_srgb(pixels: np.ndarray, space: Space) -> None:
+def to_srgb(pixels: Pixels, space: Space) -> None:
     """Convert pixels (h, w, 3) in [0, 1] in place; colours outside sRGB are clipped."""
     for rows in bands(*pixels.shape[:2]):
         values = pixels[rows]
@@ -104,19 +105,19 @@ def _space(
     same = all(abs(one - other) < 0.002 for one, other in zip(primaries, _SRGB, strict=True))
     if same and curve is _light and not narrow:
         return None
-    matrix = np.eye(3)
+    matrix = np.eye(3, dtype=np.float32)
     with suppress(np.linalg.LinAlgError, ZeroDivisionError):  # the file is damaged
-        matrix = np.linalg.solve(_xyz(_SRGB), _xyz(primaries))
-    return Space(curve, matrix.astype(np.float32), bright, narrow)
+        matrix = np.linalg.solve(_xyz(_SRGB), _xyz(primaries)).astype(np.float32)
+    return Space(curve, matrix, bright, narrow)
 
 
-def _xyz(primaries: Primaries) -> np.ndarray:
+def _xyz(primaries: Primaries) -> Doubles:
     """The matrix (3, 3) from light in these primaries to CIE XYZ, with white adapted to sRGB."""
     corners = np.array([(x / y, 1, (1 - x - y) / y) for x, y in _pairs(primaries)]).T
     white, daylight = corners[:, 3], np.array([_D65[0], _D65[1], 1 - sum(_D65)]) / _D65[1]
     light = corners[:, :3] * np.linalg.solve(corners[:, :3], white)
     cones = (_BRADFORD @ daylight) / (_BRADFORD @ white)
-    adapted: np.ndarray = np.linalg.solve(_BRADFORD, cones[:, None] * (_BRADFORD @ light))
+    adapted: Doubles = np.linalg.solve(_BRADFORD, cones[:, None] * (_BRADFORD @ light))
     return adapted
 
 
@@ -137,21 +138,23 @@ def _curve(number: int) -> tuple[Curve, bool]:
     return curves.get(number, _light), number in (_PQ, _HLG)
 
 
-def _light(values: np.ndarray) -> np.ndarray:
+def _light(values: Floats) -> Floats:
     """The curve of sRGB."""
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
-def _pq(values: np.ndarray) -> np.ndarray:
+def _pq(values: Floats) -> Floats:
     """The perceptual quantiser (SMPTE ST 2084)."""
     root = values ** (1 / 78.84375)
     quotient = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
-    return quotient ** (1 / 0.1593017578125) * (10_000 / _PAPER)
+    light: Floats = quotient ** (1 / 0.1593017578125) * (10_000 / _PAPER)
+    return light
 
 
-def _hlg(values: np.ndarray) -> np.ndarray:
+def _hlg(values: Floats) -> Floats:
     """Hybrid log-gamma (ITU-R BT.2100), for a screen of 1000 cd/m²."""
     bright = (np.exp((values - 0.55991073) / 0.17883277) + 0.28466892) / 12
-    scene = np.where(values <= 0.5, values**2 / 3, bright)
+    scene: Floats = np.where(values <= 0.5, values**2 / 3, bright)
     luminance = scene @ np.array([0.2627, 0.6780, 0.0593], np.float32)
-    return scene * (luminance[:, :, None] ** 0.2) * (1000 / _PAPER)
+    light: Floats = scene * luminance[:, :, None] ** 0.2
+    return light * (1000 / _PAPER)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from styleplug.core.array import Pixels
 from styleplug.core.recipe import Finish
 from styleplug.imaging import Picture, bands, scale
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709, the primaries of sRGB
 
 
-def finish(result: np.ndarray, content: Picture | None, settings: Finish) -> np.ndarray:
+def finish(result: Pixels, content: Picture | None, settings: Finish) -> Pixels:
     """Finish a result.
 
     Args:
@@ -41,7 +42,7 @@ def finish(result: np.ndarray, content: Picture | None, settings: Finish) -> np.
     return finished
 
 
-def recolour(light: np.ndarray, colours: np.ndarray) -> np.ndarray:
+def recolour(light: Pixels, colours: Pixels) -> Pixels:
     """Combine the luma of one picture with the chroma of another.
 
     Chroma is the difference from grey, R - Y, G - Y, B - Y, as in YCbCr.  If a colour is outside
@@ -60,5 +61,5 @@ def recolour(light: np.ndarray, colours: np.ndarray) -> np.ndarray:
     # For each channel, the part of its chroma that fits between black and white.
     room = np.where(chroma > 0, 1 - luma, luma)
     part = np.min(room / np.maximum(np.abs(chroma), 1e-6), axis=2, keepdims=True)
-    result: np.ndarray = np.clip(luma + chroma * np.minimum(part, 1), 0, 1)
+    result: Pixels = np.clip(luma + chroma * np.minimum(part, 1), 0, 1)
     return result.astype(np.float32, copy=False)

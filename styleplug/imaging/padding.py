@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from styleplug.core.array import Pixels
 
-def pad_to_multiple(picture: np.ndarray, multiple: int) -> np.ndarray:
+
+def pad_to_multiple(picture: Pixels, multiple: int) -> Pixels:
     """(h w 3) to (1 3 h' w'): mirror the picture at its right and bottom until its sides fit.
 
     Args:
@@ -17,6 +19,6 @@ def pad_to_multiple(picture: np.ndarray, multiple: int) -> np.ndarray:
     return np.ascontiguousarray(padded.transpose(2, 0, 1)[None], dtype=np.float32)
 
 
-def crop_padding(padded: np.ndarray, height: int, width: int) -> np.ndarray:
+def crop_padding(padded: Pixels, height: int, width: int) -> Pixels:
     """(1 3 h' w') to (h w 3): remove what `pad_to_multiple` added."""
     return np.ascontiguousarray(padded[0, :, :height, :width].transpose(1, 2, 0))

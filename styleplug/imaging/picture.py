@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from styleplug.core.array import Floats, Pixels
 from styleplug.imaging.metadata import Origin
 
 
@@ -22,8 +23,8 @@ class Picture:
         notes: notes on how its file was read, if anything is unusual.
     """
 
-    pixels: np.ndarray
-    alpha: np.ndarray | None = None
+    pixels: Pixels
+    alpha: Floats | None = None
     origin: Origin = Origin()
     notes: tuple[str, ...] = ()
 
@@ -38,7 +39,7 @@ class Picture:
         return int(self.pixels.shape[0])
 
 
-def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
     """Resize in float, antialiased: Lanczos to reduce, bicubic to enlarge.
 
     Args:
@@ -109,11 +110,11 @@ def reduce(picture: Picture, longest: int) -> Picture:
     return scale(picture, *within(picture.width, picture.height, longest))
 
 
-def fit_pixels(pixels: np.ndarray, size: float) -> np.ndarray:
+def fit_pixels(pixels: Pixels, size: float) -> Pixels:
     """Like `fit`, for the pixels (h, w, c) alone."""
     return resize(pixels, *fitted(pixels.shape[1], pixels.shape[0], size))
 
 
-def reduce_pixels(pixels: np.ndarray, longest: float) -> np.ndarray:
+def reduce_pixels(pixels: Pixels, longest: float) -> Pixels:
     """Like `reduce`, for the pixels (h, w, c) alone."""
     return resize(pixels, *within(pixels.shape[1], pixels.shape[0], longest))

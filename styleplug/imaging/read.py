@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, JpegImagePlugin, TiffImagePlugin
 
+from styleplug.core.array import Floats
 from styleplug.core.errors import BadImage, BadRecipe, StyleplugError
 from styleplug.core.recipe import LARGEST
 from styleplug.imaging import colour, formats, jpeg, tiff
@@ -184,7 +185,7 @@ def _from_pillow(image: Image.Image, longest: int, name: str, notes: list[str]) 
         image = image.transpose(turn)
     alpha = None
     if image.mode == "F":
-        grey = np.asarray(image) / np.float32(white)
+        grey: Floats = np.asarray(image, np.float32) / np.float32(white)
         if not np.isfinite(grey).all():
             raise BadImage(_NOT_FINITE)
         np.clip(1 - grey if inverted else grey, 0.0, 1.0, out=grey)
@@ -267,7 +268,7 @@ def _white(image: Image.Image, whole: bool, notes: list[str]) -> float:
     return white
 
 
-def _floats(image: Image.Image) -> np.ndarray:
+def _floats(image: Image.Image) -> Floats:
     """Convert 8 bits per channel to float32 in [0, 1]."""
     pixels = np.array(image, dtype=np.float32)
     pixels /= 255
@@ -289,7 +290,7 @@ def _from_array(array: np.ndarray, longest: int) -> Picture:
         with _explained("the array"):
             return _from_pillow(Image.fromarray(planes), longest, "the array", [])
     if array.dtype == np.uint16:
-        pixels = array.astype(np.float32) / 65535
+        pixels: Floats = array.astype(np.float32) / 65535.0
     elif array.dtype == bool or np.issubdtype(array.dtype, np.floating):
         pixels = array.astype(np.float32)
     else:

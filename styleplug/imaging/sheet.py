@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from styleplug.core.array import Pixels
 from styleplug.core.recipe import LARGEST
 from styleplug.imaging.metadata import Origin
 from styleplug.imaging.picture import resize
@@ -18,7 +19,7 @@ GAP = 4
 """White pixels between two pictures."""
 
 
-def grid(images: Sequence[np.ndarray], most: int = LARGEST) -> np.ndarray:
+def grid(images: Sequence[Pixels], most: int = LARGEST) -> Pixels:
     """Place pictures in rows on a white sheet that is nearly square.
 
     Args:
@@ -45,7 +46,7 @@ def grid(images: Sequence[np.ndarray], most: int = LARGEST) -> np.ndarray:
 
 
 def write_all(
-    images: Sequence[np.ndarray],
+    images: Sequence[Pixels],
     path: Path,
     fps: float = 0.0,
     recipe: str | None = None,
@@ -68,7 +69,7 @@ def write_all(
 
 
 def encode_all(
-    images: Sequence[np.ndarray],
+    images: Sequence[Pixels],
     format: str,
     fps: float = 0.0,
     recipe: str | None = None,
@@ -80,7 +81,7 @@ def encode_all(
     return encode(grid(images), format, recipe, origin)
 
 
-def columns(images: Sequence[np.ndarray]) -> int:
+def columns(images: Sequence[Pixels]) -> int:
     """Number of columns that makes the sheet nearly square, with few empty places."""
     height, width = images[0].shape[:2]
     count = len(images)

@@ -13,19 +13,21 @@ from fractions import Fraction
 
 import numpy as np
 
+from styleplug.core.array import Floats, Indices, Pixels
+
 SIDE = 1024
 """Longest side of the core of a tile.  Larger cores waste less on margins, but need more memory."""
 
 
 def by_tiles(
-    picture: np.ndarray,
-    apply: Callable[[np.ndarray], np.ndarray],
+    picture: Pixels,
+    apply: Callable[[Pixels], Floats],
     *,
     multiple: int,
     margin: int,
     check: Callable[[], None],
     side: int | None = None,
-) -> Iterator[tuple[int, int, np.ndarray]]:
+) -> Iterator[tuple[int, int, Floats]]:
     """Process a picture tile by tile.
 
     All tiles of a picture have one shape, because ONNX Runtime plans again for each new shape.
@@ -48,7 +50,7 @@ def by_tiles(
     side = max(multiple, (side or SIDE) // multiple * multiple)
     height, width = picture.shape[:2]
     rows, columns = (cores(length, side, multiple) for length in (height, width))
-    result: np.ndarray | None = None
+    result: Pixels | None = None
     places = [(top, left) for top in rows for left in columns]
     for done, (top, left) in enumerate(places, 1):
         check()
@@ -69,7 +71,7 @@ def by_tiles(
         yield done, len(places), result
 
 
-def _blank(picture: np.ndarray, planes: int, times: Fraction, multiple: int) -> np.ndarray:
+def _blank(picture: Pixels, planes: int, times: Fraction, multiple: int) -> Floats:
     """The result of `by_tiles` before the first tile."""
     if times == 1 and planes == 3:
         return np.array(picture[:, :, :3], np.float32)
@@ -90,7 +92,7 @@ def cores(length: int, side: int, multiple: int) -> range:
     return range(0, length, -(-length // (count * multiple)) * multiple)
 
 
-def _mirrored(start: int, stop: int, length: int) -> np.ndarray:
+def _mirrored(start: int, stop: int, length: int) -> Indices:
     """Indices from start to stop, reflected into 0 … length - 1 as often as needed."""
     period = max(1, 2 * (length - 1))  # the end pixels are not repeated, as in `pad_to_multiple`
     places = np.arange(start, stop) % period

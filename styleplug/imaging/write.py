@@ -18,6 +18,7 @@ from PIL import (  # the plug-ins register their formats in Image.SAVE
     WebPImagePlugin,  # noqa: F401
 )
 
+from styleplug.core.array import Bytes, Pixels
 from styleplug.core.errors import OutputError
 from styleplug.imaging.metadata import Origin, notes
 from styleplug.imaging.picture import Picture, bands
@@ -73,7 +74,7 @@ def _as_video(path: Path) -> str:
 
 
 def encode(
-    picture: Picture | np.ndarray,
+    picture: Picture | Pixels,
     format: str = "png",
     recipe: str | None = None,
     origin: Origin | None = None,
@@ -95,7 +96,7 @@ def encode(
 
 
 def encode_animation(
-    pictures: Sequence[np.ndarray],
+    pictures: Sequence[Pixels],
     fps: float,
     format: str = "webp",
     recipe: str | None = None,
@@ -120,7 +121,7 @@ def encode_animation(
 
 
 def write(
-    picture: Picture | np.ndarray,
+    picture: Picture | Pixels,
     path: Path,
     recipe: str | None = None,
     origin: Origin | None = None,
@@ -152,7 +153,7 @@ def _saved(image: Image.Image, kind: str, options: dict[str, Any]) -> bytes:
     return file.getvalue()
 
 
-def _quantised(picture: Picture | np.ndarray, *, opaque: bool) -> np.ndarray:
+def _quantised(picture: Picture | Pixels, *, opaque: bool) -> Bytes:
     """Round to (h, w, 3) or (h, w, 4) uint8."""
     whole = picture if isinstance(picture, Picture) else Picture(picture)
     pixels, alpha = whole.pixels, whole.alpha

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from styleplug.algorithms import feature_statistics as transforms
+from styleplug.core.array import Floats, Pixels
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
@@ -130,23 +131,23 @@ class Level:
     decode: Net
     check: Callable[[], None]
 
-    def features(self, pictures: np.ndarray) -> np.ndarray:
+    def features(self, pictures: Pixels) -> Floats:
         """(b 3 h w) to (b c h/s w/s)."""
         return self.encode(picture=pictures)["features"]
 
-    def pictures(self, features: np.ndarray) -> np.ndarray:
+    def pictures(self, features: Floats) -> Pixels:
         """(b c h/s w/s) to (b 3 h w)."""
         return self.decode(features=features)["picture"]
 
-    def moments(self, picture: np.ndarray) -> transforms.Moments:
+    def moments(self, picture: Pixels) -> transforms.Moments:
         """Statistics of the features of a picture (h w 3); its border counts as any other part."""
         for *_, features in self.tiles(picture, self.features):
             found = features
         return transforms.moments(found.transpose(2, 0, 1))
 
     def tiles(
-        self, picture: np.ndarray, apply: Callable[[np.ndarray], np.ndarray]
-    ) -> Iterator[tuple[int, int, np.ndarray]]:
+        self, picture: Pixels, apply: Callable[[Floats], Floats]
+    ) -> Iterator[tuple[int, int, Floats]]:
         """`by_tiles` with what encoder and decoder of this level see around a pixel."""
         seen, stride = self.encode.spec, self.encode.spec.multiple
         margin = seen.margin + stride * self.decode.spec.margin
@@ -154,8 +155,8 @@ class Level:
         yield from lay(picture, apply, side=min(SIDE, tiling.SIDE), check=self.check)
 
     def paint(
-        self, picture: np.ndarray, change: Callable[[np.ndarray], np.ndarray], detail: float
-    ) -> Iterator[tuple[int, int, np.ndarray]]:
+        self, picture: Pixels, change: Callable[[Floats], Floats], detail: float
+    ) -> Iterator[tuple[int, int, Floats]]:
         """Encode, change and decode a picture.
 
         Args:
@@ -164,7 +165,7 @@ class Level:
             detail: share of what the content loses by encoding and decoding alone that is put back.
         """
 
-        def apply(canvas: np.ndarray) -> np.ndarray:
+        def apply(canvas: Pixels) -> Pixels:
             pictures = canvas.reshape(-1, 3, *canvas.shape[2:])
             features = self.features(pictures)
             painted = self.pictures(change(features))
@@ -224,8 +225,8 @@ METHOD = Autoencoder()
 
 def _changed(
     level: Level,
-    picture: np.ndarray,
-    styles: Sequence[np.ndarray],
+    picture: Pixels,
+    styles: Sequence[Pixels],
     shares: Sequence[float],
     params: AutoencoderParams,
     *,
@@ -242,12 +243,12 @@ def _changed(
 
 
 def _mixed(
-    picture: np.ndarray,
-    styles: Sequence[np.ndarray],
+    picture: Pixels,
+    styles: Sequence[Pixels],
     shares: Sequence[float],
     params: AutoencoderParams,
     strength: float,
-) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+) -> tuple[Floats, Callable[[Floats], Floats]]:
     """The picture with the styles under it, and how their features are added up."""
     content = 1 + strength * (params.content_weight - 1)
     weights = [content, *(strength * params.style_weight * share for share in shares)]

@@ -15,7 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from styleplug.core.backend import MOST_CLASSES, Arrays, Net
+from styleplug.core.array import Arrays
+from styleplug.core.backend import MOST_CLASSES, Net
 from styleplug.core.errors import BadParameter, WeightError
 from styleplug.core.params import Numbers, field, shares_of
 from styleplug.core.weight import Embedded

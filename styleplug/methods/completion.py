@@ -23,6 +23,7 @@ from styleplug.algorithms.inpainting.poisson import (
     poisson_blend,
     solve_poisson,
 )
+from styleplug.core.array import Mask, Pixels
 from styleplug.core.errors import UsageError
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method, Slot
@@ -150,7 +151,7 @@ class Completion(Method[CompletionParams]):
         note = ""
         if detail != "net" and not patches.can_fill(_shrunk(part, hole)[1]):
             detail, note = _INSTEAD[detail]
-        results: tuple[np.ndarray, ...] = ()
+        results: tuple[Pixels, ...] = ()
         shown = []
         for done, rng in enumerate(ctx.rng.spawn(count), 1):
             ctx.check()
@@ -187,7 +188,7 @@ def _margins(params: CompletionParams, width: int, height: int) -> tuple[int, in
     return top, bottom, left, right
 
 
-def _widened(images: Images, params: CompletionParams) -> tuple[np.ndarray, np.ndarray]:
+def _widened(images: Images, params: CompletionParams) -> tuple[Pixels, Mask]:
     """The picture (h w 3) with its margins, and the mask (h w) of what is to be filled.
 
     Raises:
@@ -214,7 +215,7 @@ def _widened(images: Images, params: CompletionParams) -> tuple[np.ndarray, np.n
     return np.pad(picture, (*pads, (0, 0)), mode="edge"), mask
 
 
-def _window(mask: np.ndarray) -> tuple[slice, slice]:
+def _window(mask: Mask) -> tuple[slice, slice]:
     """The window around the hole."""
     spans = [np.flatnonzero(mask.any(axis)) for axis in (1, 0)]
     longest = max(int(span[-1] - span[0]) + 1 for span in spans)
@@ -226,7 +227,7 @@ def _window(mask: np.ndarray) -> tuple[slice, slice]:
     return rows, columns
 
 
-def _smaller(picture: np.ndarray, mask: np.ndarray, width: int, height: int) -> np.ndarray:
+def _smaller(picture: Pixels, mask: Mask, width: int, height: int) -> Pixels:
     """Downscale a picture (h w 3); masked pixels do not affect known ones."""
     known = (~mask).astype(np.float32)
     share = resize(known, width, height)[:, :, None]
@@ -234,7 +235,7 @@ def _smaller(picture: np.ndarray, mask: np.ndarray, width: int, height: int) -> 
     return np.asarray(np.clip(seen / np.maximum(share, 1e-3), 0, 1) * (share > 1e-3))
 
 
-def _shrunk(picture: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _shrunk(picture: Pixels, mask: Mask) -> tuple[Pixels, Mask]:
     """Picture and mask at the size at which patches fill it."""
     height, width = mask.shape
     factor = min(1.0, math.sqrt(_HOLE / mask.sum()), math.sqrt(_WINDOW / mask.size))
@@ -246,14 +247,14 @@ def _shrunk(picture: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _piece(
-    picture: np.ndarray,
-    mask: np.ndarray,
+    picture: Pixels,
+    mask: Mask,
     detail: str,
     rng: np.random.Generator,
     ctx: Context,
     *,
     first: bool,
-) -> np.ndarray:
+) -> Pixels:
     """A filled picture (h w 3), valid under the mask (h w) and a little around it.
 
     The first proposal may start from a copy of a similar place; the others do not, so they differ.
@@ -270,9 +271,7 @@ def _piece(
     return patches.upscale_fill(picture, mask, found)
 
 
-def _imagined(
-    picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator, ctx: Context
-) -> np.ndarray:
+def _imagined(picture: Pixels, mask: Mask, rng: np.random.Generator, ctx: Context) -> Pixels:
     """The proposal of the network, at the size of its input."""
     fill = ctx.net("net", "fill")
     unit = fill.spec.multiple

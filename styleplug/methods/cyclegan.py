@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from styleplug.core.array import Pixels
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method, Slot
@@ -125,16 +126,16 @@ class CycleGan(Method[CycleGanParams]):
 METHOD = CycleGan()
 
 
-def _repainted(net: Net, source: np.ndarray, ctx: Context) -> Iterator[tuple[int, int, np.ndarray]]:
+def _repainted(net: Net, source: Pixels, ctx: Context) -> Iterator[tuple[int, int, Pixels]]:
     """Convert picture and noise (h w 4): tiles done, all tiles, and the picture so far (h w 3)."""
 
-    def apply(canvas: np.ndarray) -> np.ndarray:
+    def apply(canvas: Pixels) -> Pixels:
         return net(picture=canvas[:, :3], grain=canvas[:, 3:])["repainted"]
 
     spec = net.spec
     yield from by_tiles(source, apply, multiple=spec.multiple, margin=spec.margin, check=ctx.check)
 
 
-def _mean_error(found: np.ndarray, wanted: np.ndarray) -> float:
+def _mean_error(found: Pixels, wanted: Pixels) -> float:
     """Mean absolute difference of two pictures (h w 3)."""
     return float(np.abs(found - wanted).mean())

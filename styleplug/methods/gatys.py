@@ -13,13 +13,14 @@ is a total variation loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from styleplug.algorithms.optimisers import LBFGS, Adam, descend
+from styleplug.core.array import Arrays, Floats, Pixels
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
@@ -29,8 +30,6 @@ from styleplug.imaging.padding import crop_padding, pad_to_multiple
 from styleplug.imaging.picture import fit_pixels, fitted, resize
 from styleplug.methods.shared.one_pass import STYLE_SIDE, OnePass
 from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
-
-_Arrays = Mapping[str, np.ndarray]
 
 _OWN = Embedded("styleplug_encoder", "styleplug_encoder.safetensors")
 _PAINTER = Embedded("cnn", "cnn.safetensors")
@@ -205,7 +204,7 @@ class Gatys(Method[GatysParams]):
 METHOD = Gatys()
 
 
-def _loss_weights(params: GatysParams, describe: Net) -> _Arrays:
+def _loss_weights(params: GatysParams, describe: Net) -> Arrays:
     """The weight arrays that are the same at every scale; layer weights add up to the total."""
     layers = [n.removeprefix("gram_") for n in describe.spec.outputs if n.startswith("gram_")]
     shares = np.array(shares_of("layer_weights", params.layer_weights, layers), dtype=np.float32)
@@ -223,8 +222,8 @@ def _scales(shape: tuple[int, ...], count: int) -> list[tuple[int, int]]:
 
 
 def _targets(
-    describe: Net, content: np.ndarray, styles: tuple[np.ndarray, ...], params: GatysParams
-) -> _Arrays:
+    describe: Net, content: Pixels, styles: tuple[Pixels, ...], params: GatysParams
+) -> Arrays:
     """Content features, their weights, and the weighted mean of the styles' statistics.
 
     For Gram matrices, this mean equals the sum of the styles' losses up to a constant.  Flat
@@ -245,12 +244,12 @@ def _targets(
     return targets | {"content_weights": (params.content_weight * weights).astype(np.float32)}
 
 
-def _size(features: np.ndarray) -> float:
+def _size(features: Floats) -> float:
     """Root mean square."""
     return float(np.sqrt(np.mean(np.square(features))))
 
 
-def _start(images: Images, size: tuple[int, int], params: GatysParams, ctx: Context) -> np.ndarray:
+def _start(images: Images, size: tuple[int, int], params: GatysParams, ctx: Context) -> Pixels:
     """The picture (h w 3) to start from."""
     first = images["style" if params.init == "style" else "content"][0]
     start = resize(first, *size)
@@ -271,7 +270,7 @@ def _rate(params: GatysParams, step: int) -> float:
     return whole * (1 - 0.9 * max(0.0, 2 * step / params.iterations - 1))
 
 
-def _metrics(found: _Arrays, weights: _Arrays) -> dict[str, float]:
+def _metrics(found: Arrays, weights: Arrays) -> dict[str, float]:
     """The weighted terms of the loss."""
     content = float(found["content_losses"] @ weights["content_weights"])
     style = float(found["style_losses"] @ weights["style_weights"])

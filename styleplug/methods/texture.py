@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from styleplug.algorithms.latents import slerp
-from styleplug.core.backend import Arrays, Net
+from styleplug.core.array import Arrays, Floats, Pixels
+from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Slot
 from styleplug.core.params import Numbers, field, shares_of
@@ -96,7 +97,7 @@ class Texture(Generator[TextureParams]):
         unit = decode.spec.multiple
         side = max(2 * unit, ctx.size + -ctx.size % unit)
         noises = _noises(decode, side, places, params.temperature)
-        made: tuple[np.ndarray, ...] = ()
+        made: tuple[Pixels, ...] = ()
         for latent in latents:
             if made and not params.walk:
                 noises = _noises(decode, side, places, params.temperature)
@@ -115,7 +116,7 @@ class Texture(Generator[TextureParams]):
 METHOD = Texture()
 
 
-def seam(picture: np.ndarray) -> float:
+def seam(picture: Pixels) -> float:
     """Mean step across the sides of a tiled texture (h w c), relative to its mean step; about 1."""
     across, inside = [], []
     for axis in (0, 1):
@@ -125,22 +126,22 @@ def seam(picture: np.ndarray) -> float:
     return float(sum(across) / max(1e-6, sum(inside)))
 
 
-def _read(encode: Net, picture: np.ndarray, params: TextureParams) -> np.ndarray:
+def _read(encode: Net, picture: Pixels, params: TextureParams) -> Floats:
     """The latent (128) of a picture (h w 3)."""
     unit, short = encode.spec.multiple, min(picture.shape[:2])
     scale = min(1.0, _SEEN / short) * params.style_scale
     height, width = (max(4 * unit, round(n * scale / unit) * unit) for n in picture.shape[:2])
     seen = resize(picture, width, height).transpose(2, 0, 1)[None]
-    latent: np.ndarray = encode(picture=np.ascontiguousarray(seen))["mean"][0]
+    latent: Floats = encode(picture=np.ascontiguousarray(seen))["mean"][0]
     return latent
 
 
 def _mixed(
-    known: Sequence[np.ndarray],
+    known: Sequence[Floats],
     shares: Sequence[float],
-    samples: np.ndarray,
+    samples: Floats,
     params: TextureParams,
-) -> np.ndarray:
+) -> Floats:
     """The latents (n 128) of a run, from those of pictures (128) and from samples (n 128).
 
     All are differences from the mean latent.
@@ -161,7 +162,7 @@ def _mixed(
     return np.asarray(np.sqrt(1 - strength**2) * base + strength * samples)
 
 
-def _round(known: Sequence[np.ndarray], count: int) -> np.ndarray:
+def _round(known: Sequence[Floats], count: int) -> Floats:
     """Latents (count 128) on a closed path through all known ones."""
     way = []
     for step in range(count):
@@ -180,9 +181,7 @@ def _noises(decode: Net, side: int, rng: np.random.Generator, temperature: float
     }
 
 
-def _decoded(
-    decode: Net, latent: np.ndarray, noises: Arrays, side: int, ctx: Context
-) -> np.ndarray:
+def _decoded(decode: Net, latent: Floats, noises: Arrays, side: int, ctx: Context) -> Pixels:
     """A texture (side side 3), in windows if it is large; they wrap around with the noise."""
     places = tiles.cores(side, tiles.SIDE, decode.spec.multiple)
     margin = decode.spec.margin if len(places) > 1 else 0  # a single window wraps around by itself
@@ -197,20 +196,18 @@ def _decoded(
     return picture
 
 
-def _window(
-    decode: Net, latent: np.ndarray, noises: Arrays, top: int, left: int, side: int
-) -> np.ndarray:
+def _window(decode: Net, latent: Floats, noises: Arrays, top: int, left: int, side: int) -> Pixels:
     """A square (side side 3) cut from the endless tiling of a texture."""
     cut = {}
     for name, noise in noises.items():
         stride = decode.spec.noises[name].stride
         rows, columns = (np.arange(n // stride, (n + side) // stride) for n in (top, left))
         cut[name] = noise.take(rows, 2, mode="wrap").take(columns, 3, mode="wrap")
-    painted: np.ndarray = decode(latent=latent[None], **cut)["picture"][0].transpose(1, 2, 0)
+    painted: Pixels = decode(latent=latent[None], **cut)["picture"][0].transpose(1, 2, 0)
     return painted
 
 
-def _wrapped_to(picture: np.ndarray, side: int) -> np.ndarray:
+def _wrapped_to(picture: Pixels, side: int) -> Pixels:
     """Resize a texture (n n 3) to a slightly shorter side in its spectrum, which wraps around."""
     if picture.shape[0] == side:
         return picture.clip(0, 1)

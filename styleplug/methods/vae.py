@@ -14,6 +14,7 @@ import numpy as np
 
 from styleplug.algorithms.feature_statistics import adain, blend, moments, transport, whitening
 from styleplug.algorithms.latents import bounded, shift, slerp, texture
+from styleplug.core.array import Floats, Pixels
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
@@ -147,12 +148,12 @@ METHOD = Vae()
 
 
 def _moved(
-    content: np.ndarray,
-    styles: Sequence[np.ndarray],
+    content: Pixels,
+    styles: Sequence[Pixels],
     shares: Sequence[float],
     params: VaeParams,
     rng: np.random.Generator,
-) -> np.ndarray:
+) -> Floats:
     """Move the latent of the content (1 c h w) towards those of the styles."""
     weight, scale = params.style_weight, params.content_weight
     if params.mode in ("shift", "slerp"):
@@ -179,7 +180,7 @@ def _moved(
     return bounded(moved, content, *styles)
 
 
-def _sized(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
+def _sized(style: Pixels, shape: tuple[int, ...], scale: float) -> Pixels:
     """A style (h w 3) resized to the long side of the content, for its statistics."""
     side = min(_LARGEST_STYLE, max(1, round(max(shape[:2]) * scale)))
     return fit_pixels(style, side)
@@ -191,7 +192,7 @@ def _frame(length: int, multiple: int) -> tuple[int, int]:
     return border, border + -length % multiple
 
 
-def _encoded(encode: Net, picture: np.ndarray, ctx: Context) -> np.ndarray:
+def _encoded(encode: Net, picture: Pixels, ctx: Context) -> Floats:
     """The latent (1 c h w) of a picture (h w 3) and of a mirrored border around it."""
     multiple = encode.spec.multiple
     frame = [_frame(length, multiple) for length in picture.shape[:2]]
@@ -207,8 +208,8 @@ def _encoded(encode: Net, picture: np.ndarray, ctx: Context) -> np.ndarray:
 
 
 def _decoded(
-    decode: Net, latent: np.ndarray, shape: tuple[int, ...], multiple: int, ctx: Context
-) -> Iterator[tuple[int, int, np.ndarray]]:
+    decode: Net, latent: Floats, shape: tuple[int, ...], multiple: int, ctx: Context
+) -> Iterator[tuple[int, int, Floats]]:
     """Tiles done, tiles in all, and the picture so far (h w 3), of what `_encoded` gave."""
     height, width = shape[:2]
     before, after = _frame(height, multiple)

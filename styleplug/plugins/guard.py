@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from styleplug.core.array import Pixels
 from styleplug.core.errors import MethodError, StyleplugError
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
@@ -92,7 +93,7 @@ class Guarded(Method[Any]):
         """The explanation of the method."""
         return self._ask("explanation", _word, "text")
 
-    def picture(self, image: np.ndarray) -> np.ndarray:
+    def picture(self, image: Pixels) -> Pixels:
         """A picture of a frame as float32 in [0, 1].
 
         Raises:
@@ -175,7 +176,7 @@ def _steps(value: Any) -> int:
     return _at_least_one(index(value) + 1) - 1
 
 
-def _pictures(value: Any) -> tuple[np.ndarray, ...]:
+def _pictures(value: Any) -> tuple[Pixels, ...]:
     for one in value:
         if not isinstance(one, np.ndarray) or one.ndim != 3 or one.shape[2] != 3:
             raise ValueError

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from safetensors import safe_open
 
+from styleplug.core.array import Floats
 from styleplug.core.backend import MOST_CLASSES
 from styleplug.core.errors import WeightError
 from styleplug.system.jsontext import to_json
@@ -55,7 +56,7 @@ def without_table(tensors: Mapping[str, T]) -> dict[str, T]:
     return {key: value for key, value in tensors.items() if key != _TABLE}
 
 
-def _spelled(table: np.ndarray) -> tuple[str, ...]:
+def _spelled(table: Floats) -> tuple[str, ...]:
     """The names in such a table."""
     rows = np.clip(np.nan_to_num(table), 0, 255).astype(np.uint8)
     names = (bytes(row).rstrip(b"\0").decode("utf-8", errors="replace") for row in rows)

@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
-
+from styleplug.core.array import Pixels
 from styleplug.swatches import (
     cubist,
     glass,
@@ -38,7 +37,7 @@ class Swatch:
     """
 
     id: str
-    paint: Callable[[], np.ndarray]
+    paint: Callable[[], Pixels]
 
 
 _ALL = (

@@ -16,13 +16,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import onnx
 import torch
 import typer
 from safetensors.numpy import load_file
 from torch import nn
 
+from styleplug.core.array import Floats
 from styleplug.nets import ARCHITECTURES, architecture, graph_file
 from styleplug.store import graph, weights_folder
 from styleplug.store.files import Digests
@@ -168,7 +168,7 @@ def export_run(weights: Path, arch: str, folder: Path) -> list[Path]:
     return written
 
 
-def _attach_weights(model: onnx.ModelProto, values: dict[str, np.ndarray]) -> None:
+def _attach_weights(model: onnx.ModelProto, values: dict[str, Floats]) -> None:
     """The inverse of `_detach_weights`."""
     casts = []
     for tensor in list(model.graph.initializer):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from styleplug.core.array import Bytes, Pixels
 from styleplug.core.frame import Frame
 from styleplug.imaging.picture import reduce_pixels
 from styleplug.imaging.sheet import grid
@@ -31,7 +32,7 @@ class Moment:
     """
 
     frame: Frame
-    picture: np.ndarray | None
+    picture: Pixels | None
     history: History
     left: float | None
 
@@ -90,14 +91,14 @@ def _left(
     return done * left + (1 - done) * max(0.0, expected - elapsed)
 
 
-def overview(frame: Frame) -> np.ndarray:
+def overview(frame: Frame) -> Pixels:
     """The pictures of a frame as one: a small sheet, or the newest picture of an animation."""
     if frame.fps or len(frame.images) == 1:
         return frame.images[-1]
     return grid(frame.images, PREVIEW)
 
 
-def preview(picture: np.ndarray) -> np.ndarray:
+def preview(picture: Pixels) -> Bytes:
     """A picture small enough to be sent often.
 
     Args:
@@ -107,5 +108,5 @@ def preview(picture: np.ndarray) -> np.ndarray:
         The same as uint8, with a long side of at most PREVIEW.
     """
     small = np.nan_to_num(reduce_pixels(picture, PREVIEW))
-    levels: np.ndarray = np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8)
+    levels: Bytes = np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8)
     return levels

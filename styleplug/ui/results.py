@@ -9,11 +9,11 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-import numpy as np
 from gradio.utils import get_upload_folder
 from PIL import Image
 
 from styleplug import imaging as image
+from styleplug.core.array import Pixels
 from styleplug.core.frame import Frame
 from styleplug.imaging import Picture, scale, within
 from styleplug.imaging.metadata import without_exif
@@ -39,7 +39,7 @@ class Folder:
         self._result: Path | None = None
         self._singles: list[Path] = []
 
-    def preview(self, picture: np.ndarray) -> Path:
+    def preview(self, picture: Pixels) -> Path:
         """A preview as a file; older ones are deleted."""
         path = self._path / f"preview-{secrets.token_hex(4)}.png"
         Image.fromarray(preview(picture)).save(path, compress_level=1)
@@ -86,7 +86,7 @@ class Folder:
                 image.write(image.read(self._result), plain)
         return plain
 
-    def before(self, picture: Picture, result: np.ndarray) -> Path:
+    def before(self, picture: Picture, result: Pixels) -> Path:
         """The input picture of a run in the shape of its result, reduced if it is large."""
         height, width = result.shape[:2]
         path = self._path / "before.png"

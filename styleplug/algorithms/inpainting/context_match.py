@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from styleplug.algorithms.inpainting.poisson import dilate
+from styleplug.core.array import Indices, Mask, Pixels
 
 _RING = 7  # pixels around the hole that are compared
 _MOST_ERROR = 0.6  # largest mean squared error of a match, as a share of the ring's variance
@@ -17,7 +18,7 @@ _MOST_POINTS = 200  # a ring or a hole is sampled at about this many pixels
 _MOST_OFFSETS = 8_000  # with more possible places, the hole is too small to match
 
 
-def context_match(picture: np.ndarray, mask: np.ndarray) -> tuple[int, int] | None:
+def context_match(picture: Pixels, mask: Mask) -> tuple[int, int] | None:
     """Find the offset from the hole to the place with the most similar surroundings.
 
     Args:
@@ -53,7 +54,7 @@ def context_match(picture: np.ndarray, mask: np.ndarray) -> tuple[int, int] | No
     return int(down), int(right + mirrored * picture.shape[1])
 
 
-def _offsets(hole: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _offsets(hole: Indices, shape: tuple[int, ...]) -> Indices:
     """All offsets (n 2) that keep a hole (m 2) and its ring inside a picture."""
     rows, columns = (
         np.arange(_RING - places.min(), side - _RING - places.max())
@@ -62,7 +63,7 @@ def _offsets(hole: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=2).reshape(-1, 2)
 
 
-def _blur(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+def _blur(picture: Pixels, known: Mask) -> Pixels:
     """Mean of the known pixels in each 3 × 3 block (h w 3)."""
     weight = known[:, :, None].astype(np.float32)
     parts = np.pad(np.concatenate((picture * weight, weight), axis=2), ((1, 1), (1, 1), (0, 0)))

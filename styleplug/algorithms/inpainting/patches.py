@@ -26,6 +26,7 @@ import numpy as np
 from styleplug.algorithms.inpainting.context_match import context_match
 from styleplug.algorithms.inpainting.patchmatch import SIDE, Level, depth, touches_mask, with_mirror
 from styleplug.algorithms.inpainting.poisson import dilate, seam_correction, solve_poisson
+from styleplug.core.array import Floats, Indices, Mask, Pixels
 from styleplug.imaging.picture import bands, resize
 
 _DEPTH = 5  # largest depth of the hole at the coarsest size, in pixels
@@ -50,12 +51,12 @@ class Fill:
         correction: (h w 3) was added to the copied pixels, so that pieces meet without a step.
     """
 
-    picture: np.ndarray
-    sources: np.ndarray
-    correction: np.ndarray
+    picture: Pixels
+    sources: Indices
+    correction: Floats
 
 
-def can_fill(mask: np.ndarray) -> bool:
+def can_fill(mask: Mask) -> bool:
     """Whether enough of a picture is known, outside its mask (h w), to fill the rest."""
     if min(mask.shape) < SIDE:
         return False
@@ -63,11 +64,11 @@ def can_fill(mask: np.ndarray) -> bool:
 
 
 def fill(
-    picture: np.ndarray,
-    mask: np.ndarray,
+    picture: Pixels,
+    mask: Mask,
     rng: np.random.Generator,
     check: Callable[[], None],
-    guide: np.ndarray | None = None,
+    guide: Pixels | None = None,
     *,
     match_context: bool = False,
 ) -> Fill:
@@ -107,18 +108,18 @@ def fill(
     return Fill(np.clip(made + correction, 0, 1), sources, correction)
 
 
-def _smooth(picture: np.ndarray) -> np.ndarray:
+def _smooth(picture: Floats) -> Floats:
     """Local means of a picture (h w c), over about `_AROUND` pixels."""
     height, width = picture.shape[:2]
     return resize(resize(picture, -(-width // _AROUND), -(-height // _AROUND)), width, height)
 
 
-def _at_size(guide: np.ndarray, size: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _at_size(guide: Floats, size: tuple[Floats, Mask]) -> Floats:
     """A guide (h w d), resized to a level of the pyramid."""
     return resize(guide, *size[1].shape[::-1])
 
 
-def roughness(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def roughness(picture: Pixels, mask: Mask) -> Floats:
     """Mean difference of known neighbours, vertical and horizontal (h w 2), around each pixel."""
     height, width = mask.shape
     grey, known = picture.mean(2), (~mask).astype(np.float32)
@@ -133,7 +134,7 @@ def roughness(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return solve_poisson(np.stack(found, axis=2).astype(np.float32), ~mask, mask)
 
 
-def upscale_fill(picture: np.ndarray, mask: np.ndarray, found: Fill) -> np.ndarray:
+def upscale_fill(picture: Pixels, mask: Mask, found: Fill) -> Pixels:
     """Fill a large picture (h w 3) from the same places as a smaller copy of it.
 
     The ring of one pixel around the hole is replaced too, as in `fill`.  Every pixel is a mean of
@@ -175,7 +176,7 @@ def upscale_fill(picture: np.ndarray, mask: np.ndarray, found: Fill) -> np.ndarr
     return result
 
 
-def _pyramid(picture: np.ndarray, mask: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _pyramid(picture: Floats, mask: Mask) -> list[tuple[Floats, Mask]]:
     """Pictures and masks, each half as large as the one before."""
     sizes = [(picture, mask)]
     while True:

@@ -11,11 +11,15 @@ placed at the right of the picture.  It is only searched, never filled.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from styleplug.core.array import Floats, Indices, Mask
 from styleplug.imaging.picture import resize
 
+S = TypeVar("S", bound=np.generic)
 RADIUS = 3
 SIDE = 2 * RADIUS + 1
 """Side of a patch in pixels."""
@@ -31,7 +35,7 @@ _COST_MIRRORED = 0.6  # cost of a mirrored source, as a share of the same
 _MOST_COMPARED = 3000  # patches on each side of a comparison, at the coarsest size
 
 
-def depth(mask: np.ndarray, most: int) -> np.ndarray:
+def depth(mask: Mask, most: int) -> Indices:
     """Distance in pixels (h w) from each masked pixel to the known ones, at most `most`.
 
     It is 0 outside the mask.  Pixels beyond the border of the picture count as unknown.
@@ -47,12 +51,12 @@ def depth(mask: np.ndarray, most: int) -> np.ndarray:
     return found
 
 
-def with_mirror(part: np.ndarray) -> np.ndarray:
+def with_mirror(part: NDArray[S]) -> NDArray[S]:
     """A picture or a mask (h w …) with its mirror image at its right (h 2w …)."""
     return np.concatenate((part, part[:, ::-1]), axis=1)
 
 
-def touches_mask(mask: np.ndarray) -> np.ndarray:
+def touches_mask(mask: Mask) -> Mask:
     """Whether each patch (h-6 w-6) of a picture touches its mask (h w)."""
     sums = np.pad(mask.astype(np.int64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     inside = sums[SIDE:, SIDE:] - sums[:-SIDE, SIDE:] - sums[SIDE:, :-SIDE]
@@ -72,9 +76,7 @@ class Level:
         guide: (h w d) float32: further values that the middle of a patch is compared by.
     """
 
-    def __init__(
-        self, picture: np.ndarray, mask: np.ndarray, rng: np.random.Generator, guide: np.ndarray
-    ):
+    def __init__(self, picture: Floats, mask: Mask, rng: np.random.Generator, guide: Floats):
         self.picture, self.rng = with_mirror(picture), rng
         self.height, self.half = mask.shape
         self.width = 2 * self.half
@@ -101,10 +103,10 @@ class Level:
         where = with_mirror(np.stack(tuple(np.mgrid[: self.height, : self.half]), axis=2))
         self.where = (where / max(mask.shape)).reshape(-1, 2).astype(np.float32)
 
-    def _places(self, where: np.ndarray) -> np.ndarray:
+    def _places(self, where: Indices) -> Indices:
         return np.asarray(where[:, 0] * self.width + where[:, 1])
 
-    def _patches(self, places: np.ndarray) -> np.ndarray:
+    def _patches(self, places: Indices) -> Floats:
         """The values of patches, flattened (n 147)."""
         windows = np.lib.stride_tricks.sliding_window_view(self.picture, (SIDE, SIDE), (0, 1))
         y, x = places // self.width - RADIUS, places % self.width - RADIUS
@@ -117,7 +119,7 @@ class Level:
         _, vectors = np.linalg.eigh(centred.T @ centred)
         self.basis = np.ascontiguousarray(vectors[:, -_COMPONENTS:])
 
-    def _features(self, places: np.ndarray) -> np.ndarray:
+    def _features(self, places: Indices) -> Floats:
         """Principal components of patches, followed by their guide values (n 24+d)."""
         parts = [
             (self._patches(places[i : i + _CHUNK]) - self.mean) @ self.basis
@@ -170,7 +172,7 @@ class Level:
         self.cost[:], self.near = 0, 0.0  # with costs, the copy would be split up again
         self.vote(sharp=False)
 
-    def _choose(self, distances: np.ndarray) -> np.ndarray:
+    def _choose(self, distances: Floats) -> Indices:
         """For each row, a random one of the columns that are close to the smallest value."""
         least = distances.min(1, keepdims=True)
         good = distances <= least * (1 + _CHOICE) + 1e-4
@@ -192,7 +194,7 @@ class Level:
         self.wanted = self._features(self.targets)
         self.distance = self._distances(np.arange(len(self.targets)), self.row[self.match])
 
-    def _distances(self, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    def _distances(self, targets: Indices, rows: Indices) -> Floats:
         """Squared distances (n) plus the costs of the sources."""
         difference = self.wanted[targets] - self.features[rows]
         distance = np.einsum("nc,nc->n", difference, difference) + self.cost[rows]
@@ -219,7 +221,7 @@ class Level:
                 self._keep_better(np.where(fits, y * self.width + x, -1))
                 reach //= 3
 
-    def _keep_better(self, places: np.ndarray) -> None:
+    def _keep_better(self, places: Indices) -> None:
         """Replace matches by these places where they are better; -1 stands for no place."""
         rows = np.where(
             (places >= 0) & (places < len(self.row)), self.row[places % len(self.row)], -1
@@ -257,7 +259,7 @@ class Level:
         pixels[hole] = made[hole]
         self.made = made.reshape(self.picture.shape)[:, : self.half]
 
-    def finer(self, picture: np.ndarray, mask: np.ndarray, guide: np.ndarray) -> Level:
+    def finer(self, picture: Floats, mask: Mask, guide: Floats) -> Level:
         """The next finer level; its matches start from those of this one."""
         level = Level(picture, mask, self.rng, guide)
         y, x = level.targets // level.width, level.targets % level.width
@@ -276,7 +278,7 @@ class Level:
         level.vote(sharp=False)
         return level
 
-    def sources(self) -> np.ndarray:
+    def sources(self) -> Indices:
         """Row and column (h w 2) that each pixel was copied from in the last vote.
 
         Columns from w on are in the mirror image.

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from styleplug.core.array import Floats, Indices, Mask, Pixels
+
 _ROUNDS, _ROUNDS_LARGE, _LARGE = 16, 4, 2**20  # iterations; those from this many pixels on
 _BAND = 4  # width of the band beside a border, in pixels
 _REACH = 0.04  # fade length beyond 4 pixels, relative to the square root of the piece's area
@@ -23,7 +25,7 @@ _STEP = 0.15  # a larger step between colours is an edge
 _MOST = 0.25  # largest correction; more would be a visible stain
 
 
-def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
+def dilate(mask: Mask, pixels: int) -> Mask:
     """Dilate a mask (h w) by a number of steps up, down, left or right."""
     found = mask.copy()
     for _ in range(pixels):
@@ -35,7 +37,7 @@ def dilate(mask: np.ndarray, pixels: int) -> np.ndarray:
     return found
 
 
-def poisson_blend(picture: np.ndarray, piece: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def poisson_blend(picture: Pixels, piece: Pixels, mask: Mask) -> Pixels:
     """Insert a piece into a picture (h w 3) under the mask; its colours fit at the border.
 
     Args:
@@ -52,9 +54,7 @@ def poisson_blend(picture: np.ndarray, piece: np.ndarray, mask: np.ndarray) -> n
     return result
 
 
-def seam_correction(
-    picture: np.ndarray, sources: np.ndarray, mask: np.ndarray, given: np.ndarray
-) -> np.ndarray:
+def seam_correction(picture: Pixels, sources: Indices, mask: Mask, given: Pixels) -> Floats:
     """What to add (h w 3) to the pieces under a mask so that they meet without a step.
 
     The step across a seam is limited to the range of the steps that both pieces have there in
@@ -69,7 +69,7 @@ def seam_correction(
     border, size = dilate(mask, 1) & ~mask, np.array(given.shape[:2])
     made, laplacian = mask | border, np.zeros_like(picture)
 
-    def at(places: np.ndarray) -> np.ndarray:
+    def at(places: Indices) -> Floats:
         rows, columns = np.moveaxis(np.clip(places, 0, size - 1), 2, 0)
         return np.asarray(given[rows, columns])
 
@@ -88,18 +88,18 @@ def seam_correction(
     return np.where(mask[:, :, None], correction, 0)
 
 
-def _fade_length(mask: np.ndarray) -> float:
+def _fade_length(mask: Mask) -> float:
     """Pixels over which a correction falls to a third."""
     return float(4 + _REACH * mask.sum() ** 0.5)
 
 
 def solve_poisson(
-    values: np.ndarray,
-    known: np.ndarray,
-    wanted: np.ndarray,
+    values: Floats,
+    known: Mask,
+    wanted: Mask,
     reach: float = np.inf,
-    laplacian: np.ndarray | None = None,
-) -> np.ndarray:
+    laplacian: Floats | None = None,
+) -> Floats:
     """Solve the (screened) Poisson equation, given its values at the border.
 
     Args:
@@ -128,7 +128,7 @@ def solve_poisson(
     return _relax(found, known | wanted, wanted, reach, laplacian)
 
 
-def _downsample(mask: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _downsample(mask: Mask, values: Floats) -> tuple[Mask, Floats]:
     """For each block of 2 × 2 pixels: whether any is masked, and the mean of those that are."""
     height, width = (side + side % 2 for side in mask.shape)
     pads = ((0, height - mask.shape[0]), (0, width - mask.shape[1]))
@@ -139,12 +139,12 @@ def _downsample(mask: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def _relax(
-    values: np.ndarray,
-    counts: np.ndarray,
-    moving: np.ndarray,
+    values: Floats,
+    counts: Mask,
+    moving: Mask,
     reach: float,
-    laplacian: np.ndarray | None,
-) -> np.ndarray:
+    laplacian: Floats | None,
+) -> Floats:
     """Jacobi iterations: replace each moving value by the mean of its valid neighbours."""
     weight = np.pad(counts, 1).astype(np.float32)[:, :, None]
     whole = np.pad(values, ((1, 1), (1, 1), (0, 0))) * weight
@@ -159,7 +159,7 @@ def _relax(
     return np.asarray(inner)
 
 
-def border_visibility(picture: np.ndarray, mask: np.ndarray) -> float:
+def border_visibility(picture: Pixels, mask: Mask) -> float:
     """How much the border of a mask shows: the mean step across it, relative to steps beside it.
 
     About 1 means that the border is invisible.  It is 1, too, if there is nothing to compare.

@@ -13,6 +13,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 
 from styleplug.algorithms.latents import slerp
+from styleplug.core.array import Floats, Pixels
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Method, Slot
 from styleplug.core.params import Params, field
@@ -86,12 +87,12 @@ class Generator(Method[G]):
         return params.walk > 0
 
 
-def latents(rng: np.random.Generator, count: int, size: int) -> np.ndarray:
+def latents(rng: np.random.Generator, count: int, size: int) -> Floats:
     """Gaussian latents (count size), float32; a larger count keeps the first ones."""
     return rng.standard_normal((count, size), np.float32)
 
 
-def wanted(params: GeneratorParams, rng: np.random.Generator, size: int) -> np.ndarray:
+def wanted(params: GeneratorParams, rng: np.random.Generator, size: int) -> Floats:
     """The latents (n size) of all pictures of a run; `Generator.count` is n.
 
     Truncation moves them towards the mean.  A method whose net normalises its latent must truncate
@@ -117,8 +118,8 @@ def walk(count: int) -> list[float]:
 
 
 def painted(
-    given: np.ndarray,
-    paint: Callable[[np.ndarray], np.ndarray],
+    given: Floats,
+    paint: Callable[[Floats], Pixels],
     params: GeneratorParams,
     ctx: Context,
 ) -> Iterator[Frame]:
@@ -130,7 +131,7 @@ def painted(
         params: the parameters of the run.
         ctx: the context of the run; pictures are resized to its size.
     """
-    pictures: tuple[np.ndarray, ...] = ()
+    pictures: tuple[Pixels, ...] = ()
     for start in range(0, len(given), _BATCH):
         ctx.check()
         made = np.clip(paint(given[start : start + _BATCH]), 0.0, 1.0).transpose(0, 2, 3, 1)

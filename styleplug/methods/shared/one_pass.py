@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from styleplug.core.array import Floats, Pixels
 from styleplug.core.backend import Net
 from styleplug.core.method import Context
 from styleplug.imaging.padding import pad_to_multiple
@@ -44,7 +45,7 @@ class OnePass:
         functions = (ctx.net(painter, name) for name in ("code", "measure", "paint"))
         return cls(ctx.net(encoder, "describe"), *functions)
 
-    def code_of(self, picture: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    def code_of(self, picture: Pixels, scale: float = 1.0) -> Floats:
         """The style code (1 k) of a picture (h w 3), resized by `scale` first."""
         seen = fit_pixels(picture, max(64, round(STYLE_SIDE * scale)))
         canvas = pad_to_multiple(seen, self.describe.spec.multiple)
@@ -52,15 +53,15 @@ class OnePass:
         return self.code(**{name: found[name] for name in self.code.spec.inputs})["code"]
 
     def blended(
-        self, styles: Sequence[np.ndarray], shares: Sequence[float], scale: float = 1.0
-    ) -> np.ndarray:
+        self, styles: Sequence[Pixels], shares: Sequence[float], scale: float = 1.0
+    ) -> Floats:
         """The weighted mean of the style codes (1 k) of pictures; the shares add up to 1."""
         codes = [self.code_of(style, scale) for style in styles]
         return np.tensordot(np.array(shares, np.float32), np.stack(codes), axes=1)
 
     def paints(
-        self, content: np.ndarray, code: np.ndarray, ctx: Context, content_weight: float = 1.0
-    ) -> Iterator[tuple[int, int, np.ndarray]]:
+        self, content: Pixels, code: Floats, ctx: Context, content_weight: float = 1.0
+    ) -> Iterator[tuple[int, int, Pixels]]:
         """Paint a picture (h w 3) in the style of a style code.
 
         Yields:
@@ -71,7 +72,7 @@ class OnePass:
         known = self.measure(picture=whole)
         known["content_deviation"] = known["content_deviation"] / np.float32(content_weight)
 
-        def apply(canvas: np.ndarray) -> np.ndarray:
+        def apply(canvas: Pixels) -> Pixels:
             return self.paint(picture=canvas, code=code, **known)["painted"]
 
         yield from by_tiles(

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from styleplug.core.backend import Arrays, Net
+from styleplug.core.array import Arrays, Floats, Pixels
+from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images
 from styleplug.core.params import field
@@ -63,7 +64,7 @@ class StyleGenerator(Generator[M]):
         known = self.known(params, map)
         whole = params.model_copy(update={"truncation": 1.0})  # the noise is not truncated
 
-        def make(noise: np.ndarray) -> np.ndarray:
+        def make(noise: Floats) -> Pixels:
             told = {name: array.repeat(len(noise), 0) for name, array in known.items()}
             found = map(noise=noise, **told)
             style = found["mean"] + params.truncation * (found["style"] - found["mean"])

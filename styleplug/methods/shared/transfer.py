@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from styleplug.core.array import Pixels
 from styleplug.core.method import Slot
 from styleplug.core.params import field
 from styleplug.imaging.picture import resize
@@ -44,7 +45,7 @@ def style_blend() -> Any:
     )
 
 
-def covering(style: np.ndarray, shape: tuple[int, ...], scale: float) -> np.ndarray:
+def covering(style: Pixels, shape: tuple[int, ...], scale: float) -> Pixels:
     """The middle of a style (h w 3) that just covers a shape if `scale` is 1; mirrored if less.
 
     It is cropped first, so a large style takes no more memory than the result.

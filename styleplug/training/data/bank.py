@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from styleplug.core.array import Bytes, Indices
 from styleplug.training.data.pictures import Pictures
 
 MARGIN = 1.3  # side of the stored squares by that of a crop
@@ -51,9 +52,7 @@ class Bank:
     def __len__(self) -> int:
         return len(self.squares)
 
-    def draw(
-        self, rng: np.random.Generator, count: int, indices: np.ndarray | None = None
-    ) -> Tensor:
+    def draw(self, rng: np.random.Generator, count: int, indices: Indices | None = None) -> Tensor:
         """A batch (count 3 size size) in [0, 1], each picture mirrored at random.
 
         Args:
@@ -84,7 +83,7 @@ class Bank:
         return F.grid_sample(squares, positions, padding_mode="reflection", align_corners=False)
 
 
-def _middle_square(array: np.ndarray, side: int) -> np.ndarray:
+def _middle_square(array: Bytes, side: int) -> Bytes:
     """The middle square of a picture (h w 3), resized: (side side 3) uint8."""
     height, width = array.shape[:2]
     short = min(height, width)

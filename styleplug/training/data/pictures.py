@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from styleplug.core.array import Bytes, Pixels
 from styleplug.core.errors import BadImage, UsageError
 from styleplug.imaging import FORMATS, kind_of, read
 from styleplug.system.machine import MB, limit_mb, processors
@@ -57,7 +58,7 @@ class Pictures:
         return pictures
 
     @classmethod
-    def of(cls, arrays: Sequence[np.ndarray], labels: Sequence[str] = ()) -> Pictures:
+    def of(cls, arrays: Sequence[Bytes], labels: Sequence[str] = ()) -> Pictures:
         """Pictures that are already in memory; without labels they belong to one class."""
         pictures = cls.__new__(cls)
         pictures.arrays, pictures.skipped, pictures.notes = list(arrays), [], []
@@ -65,7 +66,7 @@ class Pictures:
         return pictures
 
     def _read(self, folders: Sequence[Path]) -> Generator[tuple[int, int]]:
-        self.arrays: list[np.ndarray] = []
+        self.arrays: list[Bytes] = []
         self.labels: list[str] = []
         self.notes: list[str] = []
         files, self.skipped = _find_files(folders)
@@ -149,7 +150,7 @@ class Pictures:
         return torch.stack([self.crop(size, rng) for _ in range(count)])
 
 
-def sheet(*rows: Tensor) -> np.ndarray:
+def sheet(*rows: Tensor) -> Pixels:
     """Rows of pictures (b 3 h w), one below the other: (h' w' 3) in [0, 1]."""
     whole = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
     return whole.clamp(0, 1).permute(1, 2, 0).cpu().numpy()
@@ -202,7 +203,7 @@ def _memory_limits(count: int, budget: int) -> tuple[int, int]:
     return MIN_SIDE, -(-3 * count * MIN_SIDE**2 // max(1, budget))
 
 
-def _pixels(file: Path, longest: int) -> tuple[np.ndarray, tuple[str, ...]]:
+def _pixels(file: Path, longest: int) -> tuple[Bytes, tuple[str, ...]]:
     """A picture (h, w, 3) uint8, and notes about it.
 
     Raises:

@@ -12,6 +12,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from torch import nn
 
+from styleplug.core.array import Pixels
 from styleplug.core.errors import OutputError, UsageError
 from styleplug.imaging import write
 from styleplug.store.classes import classes_as_metadata
@@ -113,7 +114,7 @@ class Folder:
             facts = {"task": self.setup.task.id, "step": str(step)} | classes_as_metadata(classes)
             save_weights(self.path / name, net, facts)
 
-    def show(self, step: int, sheet: np.ndarray) -> None:
+    def show(self, step: int, sheet: Pixels) -> None:
         """Write a sheet of samples (h w 3) in [0, 1], and the curve."""
         if not self.writes:
             return

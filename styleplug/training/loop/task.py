@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from styleplug.core.array import Pixels
 from styleplug.core.params import Params
 from styleplug.training.data.pictures import Pictures
 
@@ -105,7 +106,7 @@ class TrainingTask(ABC):
         """
 
     @abstractmethod
-    def sample(self, net: nn.Module) -> np.ndarray:
+    def sample(self, net: nn.Module) -> Pixels:
         """A sheet of held-out results (h w 3) in [0, 1].  Called under `torch.no_grad`."""
 
 

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from styleplug.algorithms import feature_statistics as transforms
+from styleplug.core.array import Pixels
 from styleplug.core.params import Params, field
 from styleplug.nets import autoencoder
 from styleplug.store import weights_folder
@@ -146,7 +147,7 @@ class AutoencoderTask(TrainingTask):
         }
         return {"loss": float(torch.stack(errors).mean(1).sum()), **decibels}
 
-    def sample(self, net: nn.Module) -> np.ndarray:
+    def sample(self, net: nn.Module) -> Pixels:
         """Pictures, reconstructions by level, and each picture in the style of the next."""
         given = self._to_device(self.held)
         rows = [given]

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.array import Pixels
 from styleplug.core.params import Params, field
 from styleplug.nets import classifier
 from styleplug.training.data.bank import Bank
@@ -106,7 +107,7 @@ class ClassifierTask(TrainingTask):
         """Predicted class (n) of each held-out picture."""
         return net.logits(self.held_statistics)[:, : len(self.members)].argmax(1)
 
-    def sample(self, net: nn.Module) -> np.ndarray:
+    def sample(self, net: nn.Module) -> Pixels:
         """Held-out pictures; below each, a picture of its predicted class."""
         shown = np.arange(SHOWN) * len(self.held) // SHOWN
         predicted = self._predicted(net)[torch.from_numpy(shown)].tolist()

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from styleplug.core.array import Pixels
 from styleplug.core.params import Params, field
 from styleplug.nets import cnn, styleplug_encoder
 from styleplug.training.data.pictures import Pictures, sheet
@@ -220,7 +221,7 @@ class CnnTask(TrainingTask):
         style_part = parts["style"] + MOMENTS * parts["moments"]
         return {"loss": parts["content"] + self.params.style_weight * style_part, **parts}
 
-    def sample(self, net: nn.Module) -> np.ndarray:
+    def sample(self, net: nn.Module) -> Pixels:
         """Contents above styles above results."""
         content, style = self.held
         described = describe(self.perception.encoder, style)

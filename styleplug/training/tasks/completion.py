@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.array import Pixels
 from styleplug.core.params import Params, field
 from styleplug.nets import completion
 from styleplug.training.data.bank import Bank
@@ -278,7 +279,7 @@ class CompletionTask(TrainingTask):
         parts = zip(pictures.split(CHUNK), mask.split(CHUNK), strict=True)
         return torch.cat([composite(self._complete(net, *p).clamp(0, 1), *p) for p in parts])
 
-    def sample(self, net: nn.Module) -> np.ndarray:
+    def sample(self, net: nn.Module) -> Pixels:
         """Held-out pictures, their known parts, and three completions."""
         torch.manual_seed(0)
         few = self.held[:: max(1, len(self.held) // SHOWN)][:SHOWN]

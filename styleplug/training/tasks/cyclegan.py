@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from styleplug.core.array import Indices, Pixels
 from styleplug.core.params import Params, field
 from styleplug.methods.cyclegan import PAINTERS
 from styleplug.nets import cyclegan
@@ -207,7 +208,7 @@ class CycleGanTask(TrainingTask):
         rng: np.random.Generator,
         count: int,
         side: int,
-        indices: np.ndarray | None = None,
+        indices: Indices | None = None,
     ) -> Tensor:
         """Crops (count 3 side side) of pictures, nearly at the scale of the pictures."""
         views = bank.draw(rng, count, indices)
@@ -352,7 +353,7 @@ class CycleGanTask(TrainingTask):
         cycle = sum(cycles) / 2
         return {"loss": sum(scores.values()) + 4 * cycle, **scores, "cycle": cycle}
 
-    def sample(self, net: nn.Module) -> np.ndarray:
+    def sample(self, net: nn.Module) -> Pixels:
         """For each direction the inputs, the results, and the results turned back."""
         rows = []
         for direction in DIRECTIONS:

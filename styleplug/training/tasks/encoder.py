@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.array import Pixels
 from styleplug.core.params import Params
 from styleplug.nets import encoder, vgg19
 from styleplug.training.data.pictures import sheet
@@ -285,7 +286,7 @@ class EncoderTask(TrainingTask):
             picture.data.clamp_(0, 1)
         return picture.detach()
 
-    def sample(self, net: nn.Module) -> np.ndarray:
+    def sample(self, net: nn.Module) -> Pixels:
         """Contents above styles above results of an optimisation through the encoder."""
         content, style = (held[:SCORED_PAIRS] for held in self.held)
         return sheet(content, style, self._stylise(net, content, style))

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.array import Bytes, Pixels
 from styleplug.core.params import Params, field
 from styleplug.nets import texture
 from styleplug.training.data.pictures import Pictures, sheet
@@ -144,7 +145,7 @@ class Patches:
         return crops.permute(0, 3, 1, 2).float() / 255
 
 
-def _patches(array: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:
+def _patches(array: Bytes, side: int, rng: np.random.Generator) -> Bytes:
     """Patches (n 3 side side) uint8 of a picture (h w 3); small pictures are enlarged."""
     if min(array.shape[:2]) < side:
         picture = torch.from_numpy(array).permute(2, 0, 1)[None].float()
@@ -324,7 +325,7 @@ class TextureTask(TrainingTask):
             "misread": float(self._latent_error(samples[part], prior[part])),
         }
 
-    def sample(self, net: nn.Module) -> np.ndarray:
+    def sample(self, net: nn.Module) -> Pixels:
         """Held-out patches, two reconstructions, two rows of samples, and an interpolation."""
         held = self.held[:10]
         mean, _ = self._encode(net, held)

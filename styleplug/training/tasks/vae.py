@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from styleplug.core.array import Pixels
 from styleplug.core.params import Params, field
 from styleplug.nets import vae
 from styleplug.training.data.pictures import sheet
@@ -223,7 +224,7 @@ class VaeTask(TrainingTask):
             "deviation": float(mean.std()),
         }
 
-    def sample(self, net: nn.Module) -> np.ndarray:
+    def sample(self, net: nn.Module) -> Pixels:
         """Contents, their reconstructions, styles, and contents painted in these styles."""
         mean, _ = self._encode(net, self.held)
         back = self._decode(net, mean[:8])

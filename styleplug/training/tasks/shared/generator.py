@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.array import Indices, Pixels
 from styleplug.core.backend import MOST_CLASSES
 from styleplug.core.errors import UsageError
 from styleplug.core.params import Params, field
@@ -249,7 +250,7 @@ class GeneratorTask(TrainingTask):
         """Pictures; small classes are drawn more often than their share, large ones less."""
         return self.bank.draw(rng, count, indices=self._balanced(rng, count))
 
-    def _balanced(self, rng: np.random.Generator, count: int) -> np.ndarray | None:
+    def _balanced(self, rng: np.random.Generator, count: int) -> Indices | None:
         """Indices of pictures; the frequency of a class is the square root of its size.
 
         None without classes.
@@ -289,7 +290,7 @@ class GeneratorTask(TrainingTask):
             "diversity": float(diversity(found) / diversity(self.held)),
         }
 
-    def sample(self, net: nn.Module) -> np.ndarray:
+    def sample(self, net: nn.Module) -> Pixels:
         """Rows of generated pictures; with classes, one row for each class."""
         rows = len(self.classes) or ROWS
         labels = torch.arange(rows, device=self.device).repeat_interleave(COLUMNS)
