@@ -5,13 +5,16 @@ Everything is (SIZE, SIZE) or (SIZE, SIZE, 3) float32; lengths are pixels; y poi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from styleplug.imaging import resize
 
 SIZE = 512
-Array = np.ndarray
+Array = NDArray[np.floating[Any]]
 
 
 def grid(size: int = SIZE) -> tuple[Array, Array]:
@@ -96,7 +99,7 @@ def sample(image: Array, x: Array, y: Array) -> Array:
 def shade(picture: Array, height: Array, strength: float) -> Array:
     """Light a relief from the upper left."""
     slope_y, slope_x = np.gradient(height)
-    light = 1 - strength * (slope_x + slope_y)
+    light = np.asarray(1 - strength * (slope_x + slope_y))
     lit: Array = picture * np.clip(light, 0.55, 1.6)[..., None]
     return lit
 

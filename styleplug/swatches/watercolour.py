@@ -36,7 +36,7 @@ class _Sheet:
         self.wet = noise(rng, 5, 5)
         self.ragged = 7 * (self.wet - 0.5) + 3.5 * (self.tooth - 0.5)
         self.pools = 0.55 + 0.9 * noise(rng, 4, 5)
-        self.picture = np.ones((SIZE, SIZE, 3), np.float32) * colour("fbf6ea")
+        self.picture: Array = np.ones((SIZE, SIZE, 3), np.float32) * colour("fbf6ea")
 
     def wash(
         self, inside: Array, pigment: Array, strength: float | Array, soft: float = 1.4

@@ -63,7 +63,7 @@ def paint() -> Array:
     dark = np.clip(dark + 0.25 * (noise(rng, 14, 3, _SIZE) - 0.5), 0, 0.95)
     dark = np.where((away < 62) & sky, 0.0, dark)
     off = np.abs((phase + 0.16 * chip) % 1 - 0.5) * 2
-    key = step(-0.1, 0.1, off - (1 - dark)) * step(0.02, 0.08, dark)
+    key: Array = step(-0.1, 0.1, off - (1 - dark)) * step(0.02, 0.08, dark)
     for line in (y - far, y - near, y - lake, y - shore):
         key = np.maximum(key, step(2.4, 1.4, np.abs(line + 0.5 * chip)))
     key = np.maximum(key, step(2.2, 1.4, np.abs(away - 62 - chip)) * sky)
