@@ -1,11 +1,11 @@
-"""styleplug: image methods as plug-ins, on a page, in a shell, in Python.
+"""styleplug: image methods as plug-ins, on a page, on the command line and in Python.
 
     import styleplug
 
     result = styleplug.stylize("photo.jpg", "painting.jpg", size=512)
     result.save("out.png")
 
-Importing this loads nothing heavy: torch or ONNX Runtime come with the first run, gradio never.
+Importing this is fast: torch or ONNX Runtime are imported at the first run, gradio never.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from styleplug.core.array import Pixels
 from styleplug.core.errors import (
     BackendError,
     BadImage,
@@ -38,11 +37,12 @@ from styleplug.system.version import VERSION
 if TYPE_CHECKING:
     from PIL import Image
 
+    from styleplug.core.array import Pixels
     from styleplug.core.frame import Frame, Report
     from styleplug.core.method import Method
     from styleplug.core.recipe import Recipe
 
-telemetry.switch_off()  # here, as every way in comes by here before it imports anything heavy
+telemetry.switch_off()  # here, because this runs before any library is imported
 
 __version__ = VERSION
 __all__ = [
@@ -70,11 +70,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Result:
-    """A picture or several, and how they came about.
+    """One or more pictures, and a report of the run.
 
     Args:
-        images: (h, w, 3) float32 in [0, 1], sRGB, all of one size; (h, w, 4) where the content
-            was transparent.
+        images: (h, w, 3) float32 in [0, 1], sRGB, all of one size; (h, w, 4) if the content was
+            transparent.
         report: time, memory, backend, weights, notes.
     """
 
@@ -83,14 +83,14 @@ class Result:
 
     @cached_property
     def array(self) -> Pixels:
-        """The picture; several on one sheet."""
+        """The picture; several pictures are one sheet."""
         from styleplug.imaging.sheet import grid
 
         return grid(self.images)
 
     @cached_property
     def image(self) -> Image.Image:
-        """The picture for Pillow, 8 bits a channel."""
+        """The picture for Pillow, with 8 bits per channel."""
         import io
 
         from PIL import Image
@@ -106,15 +106,15 @@ class Result:
 
     @property
     def recipe(self) -> Recipe:
-        """Makes the same picture again: `run(recipe.method, recipe=recipe, …)`."""
+        """The recipe to make the same picture again: `run(recipe.method, recipe=recipe, …)`."""
         return self.report.recipe
 
     def save(self, path: str | Path, *, with_recipe: bool = True) -> None:
-        """Write the picture, several as a sheet or animation; the ending tells the format.
+        """Write the picture; several pictures become a sheet or an animation.
 
         Args:
-            path: of the file.
-            with_recipe: keep the recipe inside.
+            path: the file; its ending decides the format.
+            with_recipe: store the recipe in the file.
 
         Raises:
             OutputError: unknown ending, missing or read-only folder, full disk …
@@ -138,22 +138,22 @@ def stylize(
     weights: str | Path | None = None,
     **parameters: Any,
 ) -> Result:
-    """Give a picture the style of others.
+    """Give a picture the style of other pictures.
 
     Args:
-        content: path, PIL image, array or bytes of the picture to be changed.
+        content: the picture to change: path, PIL image, array or bytes.
         style: the same, or a list of them.
-        method: its id; see `methods`.
-        recipe: as for `run`; names the method, too.
+        method: id of the method; see `methods`.
+        recipe: as for `run`; it also gives the method.
         size: long side of the result in pixels.
-        seed: another one gives a variation.
+        seed: another seed gives a variation.
         backend: "auto", "torch" or "onnx".
         device: "auto", "cpu", "cuda" or "mps".
-        weights: folder of a result of `styleplug train`, in place of the method's own weights.
-        **parameters: of the method, and `strength`, `keep_colours`.
+        weights: folder of a result of `styleplug train`, used instead of the method's own weights.
+        **parameters: parameters of the method, and `strength`, `keep_colours`.
 
     Raises:
-        StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
+        StyleplugError: any error; see `styleplug.core.errors`.
     """
     from styleplug.engine.request import recipe_in
 
@@ -179,11 +179,11 @@ def generate(method: str, **values: Any) -> Result:
         styleplug.generate("dcgan", seed=7, count=16).save("sheet.png")
 
     Args:
-        method: its id; see `methods`.
+        method: id of the method; see `methods`.
         **values: as for `run`.
 
     Raises:
-        StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
+        StyleplugError: any error; see `styleplug.core.errors`.
     """
     *_, final = run(method, **values)
     assert final.report is not None, "the engine's final frame carries its report"
@@ -200,19 +200,19 @@ def run(
     """Run a method step by step.
 
     Args:
-        method: its id; see `methods`.
-        recipe: of an earlier result: a Recipe, or the path of a picture or JSON file that holds
-            one.  What else is given takes precedence.
-        weights: folder of a result of `styleplug train`, in place of the method's own weights.
+        method: id of the method; see `methods`.
+        recipe: a Recipe, or the path of a picture or JSON file that contains one.  Other arguments
+            take precedence over it.
+        weights: folder of a result of `styleplug train`, used instead of the method's own weights.
         **values: pictures by the name of their slot (path, PIL image, array, bytes, or a list
             of them), settings (size, seed, backend, device, strength, keep_colours), and the
             method's own parameters.
 
     Returns:
-        Frames: previews, then one that is final, with the results and a report.
+        Frames: previews, then the final one with the results and a report.
 
     Raises:
-        StyleplugError: everything that can go wrong; see `styleplug.core.errors`.
+        StyleplugError: any error; see `styleplug.core.errors`.
     """
     from styleplug.engine import shared
     from styleplug.engine.request import pictures_of, recipe_in, recipe_of
@@ -238,7 +238,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """`methods`, which is a package that can be called, is imported when first wanted."""
+        """Import `methods`, a package that can be called, when it is first used."""
         if name == "methods":
             import importlib
 

@@ -138,7 +138,7 @@ def test_help_lists_every_declared_option(tint: type[Tint], styleplug: Command) 
     text = " ".join(re.sub(r"[│╭╰─╮╯]", " ", styleplug("run", "tint", "--help").out).split())
     for said in [
         "--content FILE What to tint.",
-        "--style FILE Where tints come from. Give it up to 2 times.",
+        "--style FILE Where tints come from. Repeatable, up to 2 times.",
         "--amount NUMBER How much of [it]. (0 to 1, default 0.25)",
         "--kind plain|loud Which. (default plain)",
         "--invert --no-invert <bool> Turn around. (default yes)",
@@ -153,7 +153,7 @@ def test_help_lists_every_declared_option(tint: type[Tint], styleplug: Command) 
         "--recipe FILE",
         "--no-recipe",
         "--keep-metadata",
-        "By default nothing of its metadata is kept; its place (GPS) and its thumbnail never are.",
+        "By default no metadata is copied; position (GPS) and thumbnail are never copied.",
         "--overwrite",
         "- reads standard input.",
         "--json",
@@ -357,7 +357,7 @@ def test_stdin_and_stdout_unusable_refused(
         done = tinting(content="-")
         assert done.status == 2 and "pipe a file into this command" in done.err
     done = tinting("--style", "-", content="-")
-    assert done.status == 2 and "can be read once" in done.err
+    assert done.status == 2 and "can be read only once" in done.err
     with monkeypatch.context() as here:
         here.setattr(sys, "stdout", Terminal(io.BytesIO()))
         done = tinting("--out", "-")
@@ -421,7 +421,7 @@ def test_output_equal_to_input_needs_overwrite(
         (tmp_path / "other.partial.png").symlink_to(photo)
     done = tinting("--out", out)
     assert done.status == 2
-    assert "is one of the inputs" in done.err and "--overwrite" in done.err
+    assert "is an input and would be replaced" in done.err and "--overwrite" in done.err
     assert photo.read_bytes() == before
     assert tinting("--out", out, "--overwrite").status == 0
     assert read_recipe(out)
@@ -431,7 +431,7 @@ def test_output_equal_to_input_needs_overwrite(
 def test_output_equal_to_recipe_refused(tinting: Command, tmp_path: Path) -> None:
     tinting()
     done = tinting("--recipe", tmp_path / "out.png")
-    assert done.status == 2 and "is one of the inputs" in done.err
+    assert done.status == 2 and "is an input and would be replaced" in done.err
 
 
 def test_input_address_refused(tinting: Command) -> None:

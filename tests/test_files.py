@@ -51,7 +51,7 @@ def test_read_pipe_to_end_and_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(files, "MOST_PIPED", len(PNG) - 1)
     writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(PNG))
     writer.start()
-    with pytest.raises(BadImage, match="came through the pipe; save them to a file"):
+    with pytest.raises(BadImage, match="the pipe contains more than .* bytes; save them to a file"):
         read(tmp_path / "pipe")
     writer.join()
 

@@ -173,8 +173,8 @@ def test_train_loss_nan_shown_weights_kept(
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        (None, "Pictures to learn from are missing"),
-        ([], "Pictures to learn from are missing"),
+        (None, "Training pictures are missing"),
+        ([], "Training pictures are missing"),
         ({"path": "/etc/passwd"}, "missing"),
         ([{"path": "/etc/passwd"}], "upload"),
         (["/etc/passwd"], "upload"),

@@ -13,7 +13,7 @@ from styleplug.core.backend import Backend
 from styleplug.core.errors import BackendError
 from styleplug.system.extras import EXTRAS, install, missing
 
-# Best first; "fake" is never chosen by itself.
+# Best first; "fake" is used only on request.
 ORDER = (
     ("torch", "cuda"),
     ("torch", "mps"),
@@ -23,7 +23,7 @@ ORDER = (
     ("fake", "cpu"),
 )
 
-# Each but "fake" needs the packages of the extra of its name.
+# All except "fake" need the packages of the extra with the same name.
 _KINDS = {
     "torch": "styleplug.backends.torch_backend:TorchBackend",
     "onnx": "styleplug.backends.onnx_backend:OnnxBackend",
@@ -33,7 +33,7 @@ _KINDS = {
 
 @cache
 def has_cuda_driver() -> bool:
-    """Whether NVIDIA's driver loads; asked before any library that would complain loudly."""
+    """Whether NVIDIA's driver can be loaded; without it, libraries would print errors."""
     try:
         ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
@@ -54,7 +54,7 @@ def _plausible(name: str, device: str) -> bool:
 
 
 def _candidates(backend: str, device: str) -> list[tuple[str, str]]:
-    """What to try: the device asked for first, each in the order of preference."""
+    """Backends and devices to try: first those with the requested device, each in `ORDER`."""
     found = [
         (name, where)
         for name, where in ORDER
@@ -64,24 +64,24 @@ def _candidates(backend: str, device: str) -> list[tuple[str, str]]:
 
 
 def expect(backend: str, device: str) -> tuple[str, str]:
-    """The backend and device that `choose` will probably take; this takes microseconds.
+    """The names of backend and device that `choose` will probably use; this is fast.
 
-    Returns:
-        Names of backend and device; (backend, device) unchanged where nothing is installed.
+    If nothing is installed, the arguments are returned unchanged.
     """
     return next(iter(_candidates(backend, device)), (backend, device))
 
 
 def choose(backend: str, device: str) -> Backend:
-    """The backend for a run, one for each name and device: nets are kept by backend.
+    """The backend for a run; there is one object for each name and device, because it caches nets.
 
     Args:
-        backend: "torch", "onnx", "fake", or "auto" for the best there is.
-        device: "cpu", "cuda", "mps", or "auto".  One that cannot be used is replaced by the
-            best there is, as `replaced` says.
+        backend: "torch", "onnx", "fake", or "auto" for the best available one.
+        device: "cpu", "cuda", "mps", or "auto".  If it cannot be used, the best available one is
+            used instead, and `replaced` gives a warning.
 
     Raises:
-        BackendError: the backend asked for, or any at all, is not installed; says how to get it.
+        BackendError: the requested backend, or every one, is not installed; the message says how
+            to install it.
     """
     for name, where in _candidates(backend, device):
         try:
@@ -89,7 +89,7 @@ def choose(backend: str, device: str) -> Backend:
         except BackendError:
             if backend != "auto":
                 raise
-            continue  # a damaged installation must not stop the next one
+            continue  # the installation of this one is damaged; try the next
         if where in kind.devices():
             with _making:
                 return _made(kind, where)
@@ -115,10 +115,10 @@ def replaced(device: str, backend: Backend) -> str:
 
 
 def _kind(name: str) -> type[Backend]:
-    """The class of a backend, imported now.
+    """Import the class of a backend.
 
     Raises:
-        BackendError: its library is there but does not import.
+        BackendError: its library is installed but cannot be imported.
     """
     module, kind = _KINDS[name].split(":")
     try:

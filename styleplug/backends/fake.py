@@ -1,9 +1,9 @@
-"""A backend for tests and for writing plug-ins: tiny, exact, no weights, numpy only.
+"""A backend for tests and for writing plug-ins: small, exact, without weights, numpy only.
 
-Its encoder is the picture itself: "fine" features are the colours of the pixels, "coarse"
-ones the mean colours of blocks of 4×4.  The losses and their gradients are real, so a method
-that optimises does so here too, in a moment.  Its painter gives the content the style's colours:
-their means and deviations are the style code.
+The features of its encoder are the colours of the pixels ("fine") and the mean colours of blocks of
+4×4 pixels ("coarse").  Losses and gradients are exact, so a method that optimises works here too,
+and is fast.  The style code holds the means and deviations of the style's colours; the painter
+gives them to the content.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError
 from styleplug.core.weight import WeightFile
 
-BLOCK = 4  # side of a block of the coarse layer, hence of what pictures must be multiples of
+BLOCK = 4  # side of a block of the coarse layer; sides of pictures must be multiples of it
 CONTENT_LAYERS = ("coarse",)
 STYLE_LAYERS = ("fine", "coarse")
-_TINY = 1e-6  # added to variances, so that roots have a slope everywhere
+_TINY = 1e-6  # added to variances, so that square roots have a finite derivative
 
 Numbers = Mapping[str, Doubles]  # inside, so that gradients are exact
-# (features c×n, their Gram matrix and mean wanted) -> loss, its slope by the features
+# (features c×n, their target Gram matrix, target mean) -> loss, and its gradient by the features
 StyleLoss = Callable[[Doubles, Doubles, Doubles], tuple[float, Doubles]]
 
 
 class FakeBackend(Backend):
-    """Loads `FakeNet`s for whatever architecture is asked for, and reads no file."""
+    """Loads a `FakeNet` for every architecture, and reads no file."""
 
     name: ClassVar[str] = "fake"
     needs_weights: ClassVar[bool] = False
@@ -44,16 +44,16 @@ class FakeBackend(Backend):
         self.device = device
 
     def load(self, file: WeightFile, function: str) -> Net:
-        """A function of the encoder or of the painter: one of `FUNCTIONS`.
+        """Load one of `FUNCTIONS`.
 
         Raises:
-            BackendError: no such function.
+            BackendError: there is no such function.
         """
         return FakeNet(file, function)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """That the result is not to be taken seriously."""
+        """A note that the result is for tests only."""
         return ("the fake backend has no learned weights: the picture is for tests only",)
 
 
@@ -80,7 +80,7 @@ class FakeNet(Net):
         """Compute; shapes as in `styleplug.nets`.
 
         Raises:
-            BackendError: wrong names or shapes, or already closed.
+            BackendError: names or shapes are wrong, or the net is closed.
         """
         if self._closed:
             raise BackendError("this net is closed; load it again")
@@ -98,7 +98,7 @@ class FakeNet(Net):
         return {name: np.asarray(one, np.float32) for name, one in self._compute(exact).items()}
 
     def close(self) -> None:
-        """Refuse any further call."""
+        """Close it; further calls are errors."""
         self._closed = True
 
 
@@ -139,14 +139,14 @@ def _features(picture: Doubles, layer: str) -> Doubles:
 
 
 def _to_picture(slope: Doubles, layer: str) -> Doubles:
-    """The slope by a layer's features -> by the picture: the adjoint of `_features`."""
+    """Convert a gradient by features to one by the picture: the adjoint of `_features`."""
     if layer == "fine":
         return slope
     return np.asarray(slope.repeat(BLOCK, axis=2).repeat(BLOCK, axis=3)) / BLOCK**2
 
 
 def _describe(arrays: Numbers) -> Numbers:
-    """Targets that a picture sets: content features, Gram matrices, means."""
+    """The targets from a picture: content features, Gram matrices, means."""
     picture = arrays["picture"]
     found = {f"content_{layer}": _features(picture, layer) for layer in CONTENT_LAYERS}
     for layer in STYLE_LAYERS:
@@ -157,7 +157,7 @@ def _describe(arrays: Numbers) -> Numbers:
 
 
 def _content(features: Doubles, wanted: Doubles, l1: Doubles) -> tuple[float, Doubles]:
-    """Squared error, blended with absolute error by `l1` in 0..1; loss and slope."""
+    """Squared error (l1 = 0), absolute error (1), or a mix; loss and gradient."""
     if features.shape != wanted.shape:
         raise BackendError(
             f"got content features of shape {wanted.shape}, expected {features.shape}: "
@@ -169,7 +169,7 @@ def _content(features: Doubles, wanted: Doubles, l1: Doubles) -> tuple[float, Do
 
 
 def _variation(picture: Doubles) -> tuple[float, Doubles]:
-    """Mean squared difference of neighbouring pixels; loss and slope."""
+    """Mean squared difference of neighbouring pixels; loss and gradient."""
     loss, slope = 0.0, np.zeros_like(picture)
     for axis in (2, 3):
         step = np.diff(picture, axis=axis)
@@ -200,7 +200,7 @@ def _moments(features: Doubles, gram: Doubles, mean: Doubles) -> tuple[float, Do
 
 
 def _wasserstein(features: Doubles, gram: Doubles, mean: Doubles) -> tuple[float, Doubles]:
-    """Squared Wasserstein-2 distance of the Gaussians with these moments, by channel."""
+    """Squared Wasserstein-2 distance of the Gaussians with these moments, per channel."""
     c, n = features.shape
     centre = features.mean(axis=1)
     centred = features - centre[:, None]
@@ -222,7 +222,7 @@ def _power(matrix: Doubles, exponent: float) -> Doubles:
 
 
 def _code(arrays: Numbers) -> Numbers:
-    """Means, then deviations of a style's colours: (1 6)."""
+    """Means and deviations of a style's colours: (1 6)."""
     mean = arrays["mean_fine"]
     variance = np.maximum(np.diag(arrays["gram_fine"]) - mean**2, 0)
     return {"code": np.concatenate((mean, np.sqrt(variance)))[None]}
@@ -266,4 +266,4 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[Numbers],
     "measure": (("picture",), _MEASURES, _measure),
     "paint": (("picture", *_MEASURES, "code"), ("painted",), _paint),
 }
-"""Names of inputs and outputs of each function, and what computes it."""
+"""Each function: names of inputs, names of outputs, and the computation."""

@@ -33,27 +33,27 @@ _IDENTITY = (
     b"\x01\x12\x04\n\x02\x08\x01b\x0f\n\x01y\x12\n\n\x08\x08\x01\x12\x04\n\x02\x08\x01B\x04\n\x00\x10\r"
 )
 
-ort.set_default_logger_severity(4)  # what goes wrong reaches us as exceptions
-ort.disable_telemetry_events()  # those of Windows; for all others see core.telemetry
+ort.set_default_logger_severity(4)  # errors are raised as exceptions anyway
+ort.disable_telemetry_events()  # on Windows; for other systems see system.telemetry
 
 
 @cache
 def _cuda_is_there() -> bool:
-    """Whether asking for CUDA can succeed.
+    """Whether CUDA can be used.
 
-    Without a driver the provider is listed all the same, and asking for it prints errors.
+    ONNX Runtime lists the provider even without a driver, and prints errors when it is requested.
     """
     if _PROVIDERS["cuda"] not in ort.get_available_providers() or not has_cuda_driver():
         return False
-    ort.preload_dlls()  # CUDA's own libraries, as torch's wheels bring them
+    ort.preload_dlls()  # the libraries of CUDA, from the packages that torch installs
     return True
 
 
 def _options() -> ort.SessionOptions:
-    """For every session: few threads, and memory from one pool that can be emptied.
+    """Options of every session: few threads, and one memory pool for all that can be emptied.
 
-    A session with a pool of its own keeps the most that it ever took.  Patterns of what to
-    allocate together would double what a run takes, and make it no faster.
+    A session with a separate pool never frees memory.  Memory patterns would double the memory of
+    a run and make it no faster.
     """
     _share_pool()
     options = ort.SessionOptions()
@@ -61,14 +61,14 @@ def _options() -> ort.SessionOptions:
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.intra_op_num_threads = processors()
     options.inter_op_num_threads = 1
-    # Spinning threads slow each other down where cores are few, and burn them when idle.
+    # Spinning threads slow each other down on few cores, and use processor time when idle.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
 
 @cache
 def _share_pool() -> None:
-    """Make the pool; it grows by what is asked for, not by powers of two."""
+    """Create the pool; it grows by the requested sizes, not by powers of two."""
     kind = (ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     as_asked = ort.OrtArenaCfg({"arena_extend_strategy": 1})
     ort.create_and_register_allocator(ort.OrtMemoryInfo("Cpu", *kind), as_asked)
@@ -76,12 +76,12 @@ def _share_pool() -> None:
 
 @cache
 def _idle_session() -> ort.InferenceSession:
-    """A session that passes a number on: a pool can be emptied only at the end of some run."""
+    """A session that copies a number: the pool can be emptied only at the end of a run."""
     return ort.InferenceSession(_IDENTITY, _options(), providers=[_PROVIDERS["cpu"]])
 
 
 def _short_of_memory(error: Exception) -> bool:
-    """Whether that is what ONNX Runtime means."""
+    """Whether an error of ONNX Runtime means a lack of memory."""
     return any(sign in str(error) for sign in _NO_MEMORY)
 
 
@@ -92,7 +92,7 @@ class OnnxBackend(Backend):
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
-        """Devices ONNX Runtime can use here, best first."""
+        """Devices that ONNX Runtime can use here, best first."""
         return ("cuda", "cpu") if _cuda_is_there() else ("cpu",)
 
     def __init__(self, device: str) -> None:

@@ -24,18 +24,17 @@ _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 
 
 class TorchBackend(Backend):
-    """Runs the modules of `styleplug.nets` as they are, in float32.
+    """Runs the modules of `styleplug.nets` in float32.
 
-    Convolutions are computed deterministically, so that a recipe gives the same picture again.
-    None is done in bfloat16: features would be off by 2e-3 to 9e-3, where backends are to agree
-    within 1e-3.
+    Convolutions are deterministic, so that a recipe gives the same picture again.  With bfloat16,
+    the error of features would be 2e-3 to 9e-3, but backends must agree within 1e-3.
     """
 
     name = "torch"
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
-        """Devices torch can use here, best first."""
+        """Devices that torch can use here, best first."""
         found = ["cuda"] if torch.cuda.is_available() else []
         if torch.backends.mps.is_available():
             found.append("mps")
@@ -53,7 +52,7 @@ class TorchBackend(Backend):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """There are none, because a missing device is already refused."""
+        """No notes: a missing device is an error at the start."""
         return ()
 
     def load(self, file: WeightFile, function: str) -> Net:
@@ -144,10 +143,10 @@ class _TorchNet(Net):
 
 
 class _Deterministic:
-    """The same convolution algorithm every time, while at least one net computes.
+    """Inside, convolutions always use the same algorithm.
 
-    cuDNN's flags are those of the whole process: the first net that enters sets them, and the
-    last one that leaves puts back what the process had before.
+    The flags of cuDNN apply to the whole process.  The first net that enters sets them, and the
+    last one that leaves restores them.
     """
 
     def __init__(self) -> None:

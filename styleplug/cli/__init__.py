@@ -1,8 +1,8 @@
 """The command line: `styleplug methods | run | train | publish | weights | app`.
 
-Results go to standard output, everything else to standard error.  Exit status: 0 done, 1 failed
-or stopped, 2 a usage error.  Commands import what they need when they run, so that
-`styleplug --help` waits for nothing.
+Results go to standard output, all other text to standard error.  Exit status: 0 for success, 1 for
+a failed or stopped command, 2 for a usage error.  A command imports what it needs when it runs, so
+`styleplug --help` is fast.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 from styleplug.cli.console import (
     ERR,
-    print_anything,
+    escape_unencodable,
     print_json,
     print_rows,
     print_table,
@@ -33,16 +33,16 @@ from styleplug.core.errors import StyleplugError, UsageError, WeightError
 from styleplug.system.version import VERSION
 
 FAILED, USAGE = 1, 2
-INTERRUPTED = 130  # typer's status for Ctrl-C, which we count among the failures
+INTERRUPTED = 130  # typer's exit status for Ctrl-C; here it becomes FAILED
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command and exit; errors become one sentence, never a traceback.
+    """Run a command and exit; an error is shown as one sentence, without a traceback.
 
     Args:
-        arguments: what follows "styleplug"; by default those of this process.
+        arguments: the words after "styleplug"; by default those of this process.
     """
-    print_anything()
+    escape_unencodable()
     try:
         command(arguments, prog_name="styleplug")
     except SystemExit as leaving:
@@ -77,7 +77,7 @@ def _group(help: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
 
 
 class _Methods(TyperGroup):
-    """The commands of `run`: one for each method, made when it is asked for."""
+    """The commands of `run`: one for each method, created when it is needed."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         from styleplug.methods import catalogue
@@ -92,7 +92,7 @@ class _Methods(TyperGroup):
 
 
 class _Tasks(TyperGroup):
-    """The commands of `train`: one for each task, made when it is asked for."""
+    """The commands of `train`: one for each task, created when it is needed."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         from styleplug.training import task_ids
@@ -102,7 +102,7 @@ class _Tasks(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         from styleplug.training import load_task
 
-        task = load_task(cmd_name)  # says what is missing, before what needs it is imported
+        task = load_task(cmd_name)  # first, because it reports missing packages
         from styleplug.cli.train import task_command
 
         return task_command(task)
@@ -124,7 +124,7 @@ def _about(
         typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """What stands before any command."""
+    """Options before the command."""
 
 
 run = _group("Run a method. `styleplug run METHOD --help` lists its options.", _Methods)
@@ -132,7 +132,7 @@ train = _group(
     "Train the net of a method on your own pictures. `styleplug train TASK --help` lists options.",
     _Tasks,
 )
-weights = _group("Weight files: where they come from, and whether they are what they should be.")
+weights = _group("List, check and download weight files.")
 app.add_typer(run, name="run")
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
@@ -185,7 +185,7 @@ def verify(json: Json = False) -> None:
     rows = Store().verify()
     print_rows(rows, ("file", "ok", "sha256", "why"), as_json=json)
     if wrong := [str(row["file"]) for row in rows if not row["ok"]]:
-        raise WeightError(f"not what they should be: {', '.join(wrong)}; put the right files back")
+        raise WeightError(f"wrong weight files: {', '.join(wrong)}; replace them by the right ones")
 
 
 @weights.command()
@@ -194,7 +194,7 @@ def fetch(
         list[str] | None, typer.Argument(help="Methods to download weights for; by default all.")
     ] = None,
 ) -> None:
-    """Download the weights that methods prefer, for use without a network."""
+    """Download the preferred weights of methods, for use without a network."""
     from styleplug.methods import catalogue
     from styleplug.store import Store
 
@@ -210,8 +210,8 @@ def fetch(
 
 
 def _follow(steps: Generator[str, None, Any]) -> Any:
-    """What a generator returns; what it yields is shown on standard error meanwhile."""
-    with ERR.status("looking") as status:
+    """Run a generator, show what it yields on standard error, and give what it returns."""
+    with ERR.status("searching") as status:
         while True:
             try:
                 status.update(escape(next(steps)))
@@ -233,25 +233,25 @@ def serve(
             envvar="GRADIO_SERVER_PORT",
             min=1,
             max=65535,
-            help="Port to listen on; by default 7860, or the next that is free.",
+            help="Port to listen on; by default 7860, or the next free one.",
         ),
     ] = None,
-    share: Annotated[bool, typer.Option("--share", help="Also make a public link.")] = False,
+    share: Annotated[bool, typer.Option("--share", help="Also create a public link.")] = False,
     auth: Annotated[
         str | None,
         typer.Option(
             metavar="USER:PASSWORD",
             envvar="STYLEPLUG_AUTH",
-            help="Ask visitors for this name and password. As a variable it is not seen in the "
-            "list of processes.",
+            help="Ask visitors for this name and password. With the environment variable, the "
+            "password does not appear in the list of processes.",
         ),
     ] = None,
     weights: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FOLDER",
-            help="A result of `styleplug train` that visitors may choose. Repeatable. All of a "
-            "folder are offered if STYLEPLUG_RUNS names it.",
+            help="A result of `styleplug train` that visitors may choose. Repeatable. To offer all "
+            "results in a folder, set STYLEPLUG_RUNS to that folder.",
         ),
     ] = None,
     train: Annotated[
@@ -259,23 +259,23 @@ def serve(
         typer.Option(
             metavar="FOLDER",
             envvar="STYLEPLUG_TRAIN",
-            help="Add a tab that trains nets on uploaded pictures, and keep its runs in this "
-            "folder. Where others can reach the page it asks for --auth.",
+            help="Add a tab that trains networks on uploaded pictures, and store its runs in this "
+            "folder. If others can reach the page, --auth is needed too.",
         ),
     ] = None,
 ) -> None:
     """Start the page."""
     user, _, password = (auth or "").partition(":")
     if auth is not None and not (user and password):
-        raise UsageError("--auth takes USER:PASSWORD, neither of them empty")
+        raise UsageError("--auth expects USER:PASSWORD, and neither may be empty")
     if share and auth is None:
-        say_note("anybody who has the link can use this page; --auth asks for a password")
+        say_note("anybody with the link can use this page; set a password with --auth")
     from styleplug.engine import shared
     from styleplug.ui.page import launch
 
     names = [shared().add_trained(folder) for folder in weights or ()]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"--weights: two folders are called {twice[0]}; rename one of them")
+        raise UsageError(f"--weights: two folders have the name {twice[0]}; rename one of them")
     launch(host, port, share, (user, password) if auth else None, train=train)
 
 

@@ -1,4 +1,4 @@
-"""What the command line says: results to standard output, everything else to standard error."""
+"""Output of the command line: results to standard output, all other text to standard error."""
 
 from __future__ import annotations
 
@@ -16,52 +16,52 @@ from styleplug.system.jsontext import to_json
 
 OUT = Console(soft_wrap=True)
 ERR = Console(stderr=True, soft_wrap=True)
-PIPED = 10_000  # columns: what reads a pipe wants a row to be a line
+PIPED = 10_000  # columns of a table in a pipe, so that each row is one line
 _PLAIN = {"×": "x", "…": "..."}
 
 
-def print_anything() -> None:
-    """Have standard output and error spell out what they cannot show, instead of failing."""
-    codecs.register_error("spelt out", _spelt_out)
+def escape_unencodable() -> None:
+    """Escape characters that the terminal cannot show, instead of raising an error."""
+    codecs.register_error("escaped", _escaped)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="spelt out")
+            stream.reconfigure(errors="escaped")
 
 
-def _spelt_out(error: UnicodeError) -> tuple[str | bytes, int]:
-    """What stands for a character that an encoding lacks; see `codecs.register_error`."""
+def _escaped(error: UnicodeError) -> tuple[str | bytes, int]:
+    """The replacement of a character that cannot be encoded; see `codecs.register_error`."""
     assert isinstance(error, UnicodeEncodeError), "this is for writing only"
     character, after = error.object[error.start], error.start + 1
-    if "\udc80" <= character <= "\udcff":  # a byte of a file name that is no text
+    if "\udc80" <= character <= "\udcff":  # a byte of a file name that is not text
         return bytes([ord(character) - 0xDC00]), after
     return _PLAIN.get(character) or character.encode("ascii", "backslashreplace").decode(), after
 
 
 def say_error(sentence: str) -> None:
-    """Why a command failed, on standard error."""
+    """Print an error on standard error."""
     ERR.print(f"styleplug: {sentence}", style="red", markup=False, highlight=False)
 
 
 def say_note(sentence: str) -> None:
-    """A remark or a warning, on standard error."""
+    """Print a note or a warning on standard error."""
     ERR.print(sentence, style="yellow", markup=False, highlight=False)
 
 
 def say_result(text: str) -> None:
-    """A line on standard output."""
+    """Print a line on standard output."""
     OUT.print(text, markup=False, highlight=False)
 
 
 def print_json(value: Any, *, on_error: bool = False) -> None:
-    """One line of JSON, in ASCII, on standard output or on standard error."""
+    """Print a value as one line of JSON in ASCII."""
     (sys.stderr if on_error else sys.stdout).write(to_json(value, ascii=True) + "\n")
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on standard output."""
+    """Print a table on standard output."""
     table = Table(box=None, pad_edge=False)
     for head in heads:
-        table.add_column(head, overflow="fold")  # a name cut short is of no use
+        table.add_column(head, overflow="fold")  # a truncated name would be useless
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     out = OUT if OUT.is_terminal else Console(file=OUT.file, width=PIPED)
@@ -69,7 +69,7 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], shown: Sequence[str], *, as_json: bool) -> None:
-    """Like rows: all of them as a line of JSON, or what is `shown` as a table."""
+    """Print rows: as one line of JSON, or the columns `shown` as a table."""
     if as_json:
         print_json(list(rows))
     elif rows:

@@ -1,8 +1,8 @@
-"""`styleplug run METHOD`: a command for each method, made from its declaration when asked for.
+"""`styleplug run METHOD`: a command for each method, created from its declaration.
 
-What it accepts is read from the method's slots and `Params` and the engine's `Settings` and
-`Finish`.  Values go as text to the same validation that serves the page, Python and HTTP, so that
-an error reads the same everywhere.
+Its options come from the slots and `Params` of the method and from `Settings` and `Finish`.  Values
+are validated as text by the same code as for the page, Python and HTTP, so error messages are the
+same everywhere.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from styleplug.imaging.sheet import encode_all
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What becomes of a result: the options of the same names."""
+class ResultOptions:
+    """The options that say what is done with the result."""
 
     out: Path
     no_recipe: bool
@@ -50,12 +50,12 @@ def method_command(method: Method[Any]) -> Any:
         groups["Finish"] = Finish
 
     def call(recipe: Path | None, weights: Path | None, **values: Any) -> None:
-        asked = Asked(**{name: values.pop(name) for name in Asked.__annotations__})
+        asked = ResultOptions(**{name: values.pop(name) for name in ResultOptions.__annotations__})
         files = {slot.id: values.pop(slot.id) or [] for slot in method.inputs}
         values = {name: value for name, value in values.items() if value is not None}
         inputs = [*chain.from_iterable(files.values()), *([recipe] if recipe else [])]
         if inputs.count(STANDARD) > 1:
-            raise UsageError("standard input can be read once: give - for one input only")
+            raise UsageError("standard input can be read only once: use - for one input only")
         if weights is not None:
             values["trained"] = shared().add_trained(weights)
         wanted = recipe_of(method, values, recipe_in(given(recipe)) if recipe else None)
@@ -72,9 +72,9 @@ def method_command(method: Method[Any]) -> Any:
 
 
 def _run(
-    method: Method[Any], recipe: Recipe, files: Mapping[str, list[Path]], asked: Asked
+    method: Method[Any], recipe: Recipe, files: Mapping[str, list[Path]], asked: ResultOptions
 ) -> None:
-    """Read the pictures, run, write the result and say what happened."""
+    """Read the pictures, run the method, write the result and print a summary."""
     engine = shared()
     sources = {slot: [given(file) for file in many] for slot, many in files.items()}
     images = pictures_of(method, recipe.size, sources)
@@ -93,14 +93,14 @@ def _run(
         origin = first.origin if first and asked.keep_metadata else None
         kind = kind_of(out, animated=report.fps > 0)
         deliver(encode_all(last.images, kind, report.fps, kept, origin), out)
-    _tell(report, out, as_json=asked.json)
+    _summarise(report, out, as_json=asked.json)
     if report.cancelled:
         place = "on standard output" if out == STANDARD else f"in {out}"
         raise Cancelled(f"stopped; the picture so far is {place}")
 
 
 def _planned(plan: Plan) -> str:
-    """What a run will take, for a person."""
+    """The estimate for a run, as text."""
     known = (
         f"{plan.width}×{plan.height} px" if plan.width else "",
         "" if plan.seconds is None else f"about {max(1, round(plan.seconds))} s",
@@ -112,7 +112,7 @@ def _planned(plan: Plan) -> str:
 
 @contextmanager
 def cancel_on_signals() -> Iterator[threading.Event]:
-    """Ctrl-C or SIGTERM sets the event: the run stops within a step; a second one ends at once."""
+    """Ctrl-C or SIGTERM sets the event, so that the run stops after a step; again: at once."""
     cancel = threading.Event()
 
     def stop(_signal: int, _frame: object) -> None:
@@ -130,7 +130,7 @@ def cancel_on_signals() -> Iterator[threading.Event]:
 
 
 def _show(frames: Iterable[Frame]) -> Frame:
-    """Follow a run on standard error; its last frame."""
+    """Show the progress of a run on standard error; return its last frame."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -147,11 +147,11 @@ def _show(frames: Iterable[Frame]) -> Frame:
     return last
 
 
-def _tell(report: Report, out: Path, *, as_json: bool) -> None:
-    """Say what happened: a line for a program or for a person, and warnings in any case."""
+def _summarise(report: Report, out: Path, *, as_json: bool) -> None:
+    """Print the notes, and a line about the run: JSON, or text for people."""
     for note in report.notes:
         say_note(note)
-    piped = out == STANDARD  # nothing but the picture goes there
+    piped = out == STANDARD  # standard output then holds the picture only
     if as_json:
         print_json({**report.model_dump(mode="json"), "out": str(out)}, on_error=piped)
         return

@@ -1,4 +1,4 @@
-"""How a declaration becomes options of the command line."""
+"""Convert declarations to options of the command line."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rich.markup import escape
 
 from styleplug.core.params import Params, bounds_of, choices_of, hint_of
 
-if TYPE_CHECKING:  # else `styleplug --help` would wait for numpy
+if TYPE_CHECKING:  # otherwise `styleplug --help` would import numpy
     from styleplug.core.method import Slot
 
 Json = Annotated[
     bool,
-    typer.Option("--json", help="Print what happened as one line of JSON.", show_default=False),
+    typer.Option("--json", help="Print the report as one line of JSON.", show_default=False),
 ]
 _Out = Annotated[
     Path,
@@ -25,9 +25,9 @@ _Out = Annotated[
         "--out",
         metavar="FILE",
         rich_help_panel="Result",
-        help="Where the picture goes; the ending says the format, and - writes a PNG to standard "
-        "output. Several pictures become one sheet, an animation is written as .webp or .png. A "
-        "run stopped with Ctrl-C leaves what it had in NAME.partial beside it.",
+        help="File for the picture. Its ending decides the format; - writes a PNG to standard "
+        "output. Several pictures become one sheet; an animation is written as .webp or .png. If "
+        "you stop with Ctrl-C, the picture so far is written to NAME.partial beside it.",
     ),
 ]
 _RecipeFile = Annotated[
@@ -36,8 +36,8 @@ _RecipeFile = Annotated[
         "--recipe",
         metavar="FILE",
         rich_help_panel="Result",
-        help="Take all settings from a recipe: a JSON file, or a picture made by "
-        "styleplug. Options given beside it win.",
+        help="Use the settings of a recipe: a JSON file, or a picture made by styleplug. Other "
+        "options replace its values.",
     ),
 ]
 _Weights = Annotated[
@@ -46,32 +46,32 @@ _Weights = Annotated[
         "--weights",
         metavar="FOLDER",
         rich_help_panel="Settings",
-        help="Take the weights of a result of `styleplug train`, in place of the method's own.",
+        help="Use the weights in a result of `styleplug train` instead of the method's own.",
     ),
 ]
 _NoRecipe = Annotated[
     bool,
-    typer.Option("--no-recipe", rich_help_panel="Result", help="Leave the recipe out of the file."),
+    typer.Option("--no-recipe", rich_help_panel="Result", help="Do not store the recipe."),
 ]
 _KeepMetadata = Annotated[
     bool,
     typer.Option(
         "--keep-metadata",
         rich_help_panel="Result",
-        help="Keep resolution (DPI), date, author and copyright of the first picture given. By "
-        "default nothing of its metadata is kept; its place (GPS) and its thumbnail never are.",
+        help="Copy resolution (DPI), date, author and copyright of the first input picture. By "
+        "default no metadata is copied; position (GPS) and thumbnail are never copied.",
     ),
 ]
 _Overwrite = Annotated[
     bool,
     typer.Option(
-        "--overwrite", rich_help_panel="Result", help="Let --out replace one of the inputs."
+        "--overwrite", rich_help_panel="Result", help="Allow --out to replace an input file."
     ),
 ]
 
 
 def keyword(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
-    """A keyword of the signature that typer reads."""
+    """A parameter of the signature that typer reads."""
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
@@ -84,15 +84,15 @@ RESULT_OPTIONS = (
     keyword("weights", _Weights, None),
     keyword("json", Json, False),
 )
-"""What every run takes beside its method's own."""
+"""The options of every run, besides those of its method."""
 
 
 def command_of(
     name: str, help: str, options: Sequence[Parameter], call: Callable[..., None]
 ) -> Any:
-    """A command whose options are known only at run time, for a group of typer's.
+    """A command whose options are known only at run time, for a group of typer.
 
-    typer reads them from the signature of a function: it publishes no other way.
+    typer has no other public way than to read the options from the signature of a function.
     """
     call.__signature__ = Signature(options)  # type: ignore[attr-defined]
     call.__annotations__ = {option.name: option.annotation for option in options}
@@ -102,11 +102,11 @@ def command_of(
 
 
 def slot_option(slot: Slot) -> Parameter:
-    """`--style FILE`; repeatable, so that too many are an error and not silently dropped."""
-    many = f" Give it up to {slot.most} times." if slot.most > 1 else ""
+    """The option of a slot, such as `--style FILE`; repeatable, so that too many are an error."""
+    many = f" Repeatable, up to {slot.most} times." if slot.most > 1 else ""
     if slot.drawn_on:
-        many += f" White, or opaque, marks it, in the proportions of --{slot.drawn_on}."
-    many += "" if slot.least else " May be left out."
+        many += f" White or opaque parts are filled; same proportions as --{slot.drawn_on}."
+    many += "" if slot.least else " Optional."
     option = typer.Option(
         f"--{slot.id}",
         metavar="FILE",
@@ -120,8 +120,8 @@ def slot_option(slot: Slot) -> Parameter:
 def field_options(fields: type[Params], panel: str) -> Iterator[Parameter]:
     """An option for every field.
 
-    Its default is None, "not given": the only default stands in the field, as do the bounds, so
-    that numbers and choices travel as text to `Params.of`.
+    The default of the option is None, which means "not given".  Default and bounds of the field
+    apply in `Params.of`, which gets numbers and choices as text.
     """
     for name, info in fields.model_fields.items():
         hint = hint_of(info)

@@ -1,4 +1,4 @@
-"""`styleplug publish FOLDER --repo NAME`: a training result goes to the Hugging Face Hub."""
+"""`styleplug publish FOLDER --repo NAME`: send a training result to the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from styleplug.cli.console import ERR, say_note, say_result
 def publish_command(
     folder: Annotated[Path, typer.Argument(help="A result of `styleplug train`.")],
     repo: Annotated[
-        str, typer.Option(metavar="OWNER/NAME", help="Repository on the Hub; made if need be.")
+        str, typer.Option(metavar="OWNER/NAME", help="Repository on the Hub; created if missing.")
     ],
     private: Annotated[
-        bool, typer.Option("--private", help="Show a new repository to nobody else.")
+        bool, typer.Option("--private", help="Create a new repository as a private one.")
     ] = False,
-    message: Annotated[str, typer.Option(help="What to call the change.")] = "",
+    message: Annotated[str, typer.Option(help="Message of the commit.")] = "",
     licence: Annotated[
         str,
         typer.Option(
             metavar="ID",
-            help="Licence to state, such as MIT or cc-by-4.0; kept in the folder. The pictures "
-            "learned from may leave you no choice.",
+            help="Licence of the result, such as MIT or cc-by-4.0; it is also written to the "
+            "folder. The licences of the training pictures may limit your choice.",
         ),
     ] = "",
 ) -> None:
     """Send a training result to the Hugging Face Hub.
 
-    Sent are the weights, the ONNX graphs, model.toml, the model card and its sheet of samples; no
-    checkpoint, log or setup.
+    It sends the weights, the ONNX graphs, model.toml, the model card and its sheet of samples, but
+    no checkpoint, log or setup.
     """
     from styleplug.store.publish import publish, publishable
     from styleplug.training.loop.card import relicensed

@@ -1,4 +1,4 @@
-"""What a command line names: files, and `-` for standard input and output."""
+"""Files of a command line, and `-` for standard input or output."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from styleplug.imaging import format_of
 from styleplug.system.files import not_written, read_piped, write_file
 
 STANDARD = Path("-")
-"""Standard input, or standard output, in place of a file."""
+"""The name that stands for standard input or output."""
 
 
 def given(name: Path) -> Path | bytes:
-    """What is to be read for a name: the file, or all that comes from standard input.
+    """The input of this name: the path, or the bytes of standard input.
 
     Raises:
-        UsageError: nothing can come from there, or too much came.
+        UsageError: standard input is a terminal, or sends too many bytes.
     """
     if name != STANDARD:
         return name
     if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("- reads standard input, but none came: pipe a file into this command")
+        raise UsageError("- reads standard input, but there is none: pipe a file into this command")
     return read_piped(sys.stdin.buffer)
 
 
 def partial(out: Path) -> Path:
-    """Where the picture so far goes: never in place of a finished one, nor to be taken for one."""
+    """The file for the picture so far of a stopped run; it cannot be mistaken for a result."""
     return out if out == STANDARD else out.with_name(f"{out.stem}.partial{out.suffix}")
 
 
 def kind_of(out: Path, *, animated: bool) -> str:
-    """The format that is written there.
+    """The format of the output file.
 
     Raises:
-        OutputError: the ending names none.
+        OutputError: the ending is not that of a format.
     """
     return "PNG" if out == STANDARD else format_of(out, animated=animated)
 
 
 def check_writable(out: Path, inputs: Sequence[Path], *, animated: bool, overwrite: bool) -> None:
-    """Find out before the run, not after it, that the result cannot be written.
+    """Check before the run that the result can be written.
 
     Raises:
-        UsageError: it cannot be written under this name, or it would replace an input.
+        UsageError: it cannot be written to this file, or it would replace an input.
     """
     if out == STANDARD:
         if sys.stdout.isatty():
@@ -60,8 +60,8 @@ def check_writable(out: Path, inputs: Sequence[Path], *, animated: bool, overwri
         for target in (out, partial(out)):
             if not overwrite and any(_same(target, one) for one in inputs):
                 raise UsageError(
-                    f"{target} is one of the inputs, and would be replaced: choose another --out, "
-                    "or add --overwrite"
+                    f"{target} is an input and would be replaced: choose another --out, or add "
+                    "--overwrite"
                 )
             _try_name(target)
     except OutputError as error:
@@ -82,23 +82,23 @@ def deliver(data: bytes, out: Path) -> None:
 
 
 def _same(one: Path, other: Path) -> bool:
-    """Whether two names are those of one file, by whatever links."""
+    """Whether two names belong to the same file, maybe through links."""
     with suppress(OSError):
         return one.samefile(other)
     return False
 
 
 def _try_name(path: Path) -> None:
-    """Make what could be the file, and remove it.
+    """Check that a file of this name can be created, with a temporary one.
 
     Raises:
-        OutputError: the folder is missing or read-only, a folder has the name, it is too long …
+        OutputError: the folder is missing or read-only, the name is that of a folder or too long …
     """
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a folder")
         with suppress(FileNotFoundError):
-            path.lstat()  # tells a name that is too long
+            path.lstat()  # fails if the name is too long
         with tempfile.TemporaryFile(dir=Path(os.path.realpath(path)).parent):
             pass
     except OSError as error:

@@ -1,7 +1,6 @@
-"""`styleplug train TASK`: a command for each training task, made from its declaration.
+"""`styleplug train TASK`: a command for each training task, created from its declaration.
 
-As with methods, what it accepts is read from the task's parameters and the loop's, and values go
-as text to their validation.
+Its options come from the parameters of the task and of the loop; values are validated as text.
 """
 
 from __future__ import annotations
@@ -34,15 +33,15 @@ def _folders(flag: str, help: str) -> Any:
     ]
 
 
-_Data = _folders("--data", "Pictures to learn from, sub-folders included. Repeatable.")
-_Styles = _folders("--styles", "Paintings or patterns to take styles from. Repeatable.")
+_Data = _folders("--data", "Training pictures, including sub-folders. Repeatable.")
+_Styles = _folders("--styles", "Paintings or patterns that give the styles. Repeatable.")
 _Out = Annotated[
     Path,
     typer.Option(
         "--out",
         metavar="FOLDER",
         rich_help_panel="Run",
-        help="Where checkpoint, weights, samples, curve and log go.",
+        help="Folder for checkpoint, weights, samples, curve and log.",
     ),
 ]
 _Teacher = Annotated[
@@ -51,8 +50,8 @@ _Teacher = Annotated[
         "--teacher",
         metavar="FILE",
         rich_help_panel="Run",
-        help="Compare pictures by the features of VGG-19 or SqueezeNet 1.0, whose weights "
-        "(safetensors) are given, instead of the embedded encoder.",
+        help="Weights (safetensors) of VGG-19 or SqueezeNet 1.0: compare pictures by its features "
+        "instead of those of the embedded encoder.",
     ),
 ]
 _Resume = Annotated[
@@ -60,7 +59,7 @@ _Resume = Annotated[
     typer.Option(
         "--resume",
         rich_help_panel="Run",
-        help="Go on with the run in --out from its last checkpoint. Nothing else has to be given; "
+        help="Continue the run in --out from its last checkpoint. No other option is needed; "
         "limits, rate, device and intervals may be changed.",
     ),
 ]
@@ -97,10 +96,10 @@ def task_command(task: TaskSpec) -> Any:
 
 
 def _train(setup: Setup, *, as_json: bool) -> None:
-    """Train, tell meanwhile how it goes, and at the end what became of it."""
+    """Train, show the progress, and print a summary at the end."""
     with cancel_on_signals() as cancel:
         report = _show(train(setup, cancel))
-    if report is None:  # a helper of the main process
+    if report is None:  # this is not the main process
         return
     if as_json:
         print_json({**asdict(report), "out": str(setup.out)})
@@ -114,12 +113,12 @@ def _train(setup: Setup, *, as_json: bool) -> None:
     )
     if report.stopped:
         raise Cancelled(
-            f"stopped at step {report.step}; all is kept in {setup.out}: go on with --resume"
+            f"stopped at step {report.step}; the run is kept in {setup.out}: continue with --resume"
         )
 
 
 def _show(run: Iterable[Progress]) -> Report | None:
-    """Follow a run on standard error: a bar, and a line for each judgement; its report."""
+    """Show a run on standard error: a bar, and a line for new scores; return its report."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -152,7 +151,7 @@ def _show(run: Iterable[Progress]) -> Report | None:
 
 
 def _doing(progress: Progress) -> str:
-    """What the bar says."""
+    """The text of the bar."""
     if not progress.step:
         return escape(progress.note)
     of = f"/{progress.steps}" if progress.steps else ""
@@ -161,5 +160,5 @@ def _doing(progress: Progress) -> str:
 
 
 def _long(seconds: float) -> str:
-    """A time to wait."""
+    """A duration as text."""
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"

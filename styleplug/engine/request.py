@@ -1,4 +1,4 @@
-"""What is asked of a run, read once for the command line, Python, the page and HTTP alike."""
+"""Convert a request of the command line, Python, the page or HTTP to a recipe and pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from styleplug.imaging import Picture, Source, read, read_recipe
 
 
 def recipe_in(source: Recipe | str | Path | bytes) -> Recipe:
-    """The recipe that a picture of ours or a JSON file holds; a Recipe is returned as it is.
+    """The recipe in a picture or a JSON file; a Recipe is returned unchanged.
 
     Raises:
         BadRecipe: there is none, or it is damaged.
@@ -36,17 +36,17 @@ def recipe_of(
     base: Recipe | None = None,
     settings: type[Settings] = Settings,
 ) -> Recipe:
-    """The recipe that loose values describe: settings, finish and the method's own parameters.
+    """The recipe of a run, from values by name: settings, finish and parameters of the method.
 
     Args:
-        method: to be run.
-        values: by name, as they came; text is converted.
-        base: where the values come from that are not given; the defaults if left out.
-        settings: what may be asked for, where that is less than usual.
+        method: the method to run.
+        values: values by name; text is converted.
+        base: a recipe that gives all other values; by default, they have their defaults.
+        settings: the allowed settings, if they are restricted.
 
     Raises:
         UsageError: the base is for another method.
-        BadParameter: a name is unknown, or a value is out of bounds or of the wrong kind.
+        BadParameter: a name is unknown, or a value is out of bounds or of the wrong type.
     """
     base = base or Recipe(method=method.id)
     if base.method != method.id:
@@ -69,10 +69,10 @@ def recipe_of(
 
 
 def _refuse(method: Method[Any], name: str) -> None:
-    """Refuse what is no setting and no parameter of the method.
+    """Raise the error for an unknown parameter.
 
     Raises:
-        BadParameter: always; says what the method takes.
+        BadParameter: always; the message lists what the method takes.
     """
     pictures = ", ".join(slot.id for slot in method.inputs) or "none"
     settings = ", ".join(Settings.model_fields | Finish.model_fields)
@@ -85,10 +85,10 @@ def _refuse(method: Method[Any], name: str) -> None:
 def pictures_of(
     method: Method[Any], size: int, sources: Mapping[str, Sequence[Source]]
 ) -> dict[str, list[Picture]]:
-    """The pictures of every slot, no larger than a run at a size needs; empty slots are left out.
+    """Read the pictures of every slot that has some, reduced to what a run at a size needs.
 
     Raises:
-        BadImage: a file is no usable picture.
+        BadImage: a file is not a usable picture.
     """
     most = longest(method, size)
     return {

@@ -1,24 +1,24 @@
-"""Texts in other languages than English: one catalogue a language, such as `zh.toml`.
+"""Texts in languages other than English: one catalogue per language, such as `zh.toml`.
 
-Code holds English only.  A catalogue holds the text of another language in one of three ways:
+Code contains English only.  A catalogue identifies a text in one of three ways:
 
     [method.gatys]                          by its place
     title = "…"
     parameter.steps.label = "…"
 
-    [shared]                                by its English, where it stands in several places
+    [shared]                                by its English text, if it occurs in several places
     "Style weight" = "…"
 
-    [message]                               by its English with holes: errors and notes,
-    "there is no file {name}" = "…"         and in [pydantic] what pydantic says of values
+    [message]                               by its English text with placeholders: errors and
+    "there is no file {name}" = "…"         notes; in [pydantic], those of pydantic
 
 Places are `method.ID` and `task.ID` with `title`, `summary`, `input.ID.label`, `input.ID.help`,
 `parameter.NAME.label`, `parameter.NAME.help` and `parameter.NAME.choice.CHOICE`; `settings`,
-`finish` and `loop` with parameters alone; `unit.UNIT` of parameters; `page.KEY` of
-`styleplug.ui.i18n.WORDS`; and `error.CLASS` of `styleplug.core.errors`, which heads an error that
-is in no catalogue.
+`finish` and `loop` with parameters only; `unit.UNIT` of parameters; `page.KEY` of
+`styleplug.ui.i18n.WORDS`; and `error.CLASS` of `styleplug.core.errors`, the title of an error that
+has no translation.
 
-A text that a catalogue does not hold is shown in English.  Another language is another file here.
+A text without a translation is shown in English.  To add a language, add a file here.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from typing import Any
 
 ENGLISH = "en"
 FOLDER: Traversable = resources.files(__name__)
-LONGEST = 1000  # letters of a message that is translated
-DEEPEST = 6  # messages within one another
+LONGEST = 1000  # characters; longer messages are not translated
+DEEPEST = 6  # levels of messages that contain messages
 _HOLE = re.compile(r"\{(\w*)\}")
-_BY_ENGLISH = {"shared", "message", "pydantic"}  # tables whose keys are texts
-_AND = "; "  # between messages that are told at once
+_BY_ENGLISH = {"shared", "message", "pydantic"}  # tables whose keys are English texts
+_AND = "; "  # between two messages in one text
 _WORD = re.compile(r"[^\W\d_]{2}")
 
 
@@ -45,7 +45,7 @@ class Catalogue:
     """The texts of a language.
 
     Args:
-        table: as in its file.
+        table: the content of its file.
     """
 
     def __init__(self, table: Mapping[str, Any]) -> None:
@@ -55,16 +55,16 @@ class Catalogue:
         self.places = flat({k: part for k, part in table.items() if k not in _BY_ENGLISH})
 
     def extended(self, methods: Mapping[str, Mapping[str, Any]]) -> Catalogue:
-        """The same with the catalogues that methods bring, by their ids."""
+        """This catalogue with those of plug-ins added, by the id of the method."""
         brought = {id: table for id, table in methods.items() if table}
         return Catalogue({**self._table, "method": {**self._table.get("method", {}), **brought}})
 
     def text(self, place: str, english: str) -> str:
-        """The text that stands at a place; the English where there is no other."""
+        """The text for a place; the English text if there is no translation."""
         return self.places.get(place) or self.shared.get(english) or english
 
     def message(self, english: str) -> str | None:
-        """An error or a note with its names and numbers; None where there is none like it.
+        """The translation of an error or a note, with its names and numbers; None without one.
 
         >>> Catalogue({"message": {"no file {name}": "{name} fehlt"}}).message("no file 'a.png'")
         "'a.png' fehlt"
@@ -72,7 +72,7 @@ class Catalogue:
         return self._message(english, {}) if len(english) <= LONGEST else None
 
     def _message(self, english: str, known: dict[str, str | None], depth: int = 0) -> str | None:
-        """The same for a message, or a part of one; `known` remembers the parts before."""
+        """The same for a message or a part of one; `known` caches the parts."""
         if english not in known:
             known[english] = self.shared.get(english)
             if known[english] is None and depth < DEEPEST:
@@ -87,34 +87,34 @@ class Catalogue:
         for template in self._templates:
             if (parts := template.parts(english)) is None:
                 continue
-            told = {name: self._message(part, known, depth) for name, part in parts.items()}
-            if template.worded or any(told.values()):  # punctuation alone tells nothing
-                return template.filled({name: told[name] or part for name, part in parts.items()})
+            new = {name: self._message(part, known, depth) for name, part in parts.items()}
+            if template.worded or any(new.values()):  # a template without words says nothing itself
+                return template.filled({name: new[name] or part for name, part in parts.items()})
         return None
 
     @cached_property
     def _templates(self) -> list[_Template]:
-        """Those with most letters first: they say more than those with wide holes."""
+        """All templates, those with most characters first, because they fit most exactly."""
         templates = [_Template(english, text) for english, text in self.messages.items()]
         return sorted(templates, key=lambda one: len("".join(one.letters)), reverse=True)
 
 
 class _Template:
-    """A message with holes, "there is no file {name}", in English and another language."""
+    """A message with placeholders, "there is no file {name}", in English and its translation."""
 
     def __init__(self, english: str, text: str) -> None:
         self._text = text
         self._names = _HOLE.findall(english)
-        self.letters = _HOLE.sub("\0", english).split("\0")  # between the holes
+        self.letters = _HOLE.sub("\0", english).split("\0")  # between the placeholders
         self.worded = any(map(_WORD.search, self.letters))
 
     def parts(self, english: str) -> dict[str, str] | None:
-        """What fills the holes in a message; None where it is another message.
+        """The values of the placeholders in a message; None if the template does not fit.
 
-        In time that grows with its length alone, as a visitor may have written a part of it.
+        The time is linear in the length of the message, because a visitor may choose a part of it.
         """
         first, *others = self.letters
-        if " " in first and not english.startswith(first):  # it may begin a sentence
+        if " " in first and not english.startswith(first):  # it may start with a capital letter
             english = english[:1].lower() + english[1:]
         if not english.startswith(first):
             return None
@@ -129,18 +129,18 @@ class _Template:
         return dict(zip(self._names, found, strict=True)) if at == len(english) else None
 
     def filled(self, parts: Mapping[str, str]) -> str:
-        """The message in the other language."""
+        """The translated message with these values."""
         return _HOLE.sub(lambda hole: parts[hole[1]], self._text)
 
 
 def flat(table: Mapping[str, Any]) -> dict[str, str]:
-    """The texts of nested tables by their places.
+    """The texts of nested tables, by place.
 
     >>> flat({"page": {"run": "Start"}})
     {'page.run': 'Start'}
 
     Raises:
-        ValueError: something is neither a table nor a text.
+        ValueError: a value is neither a table nor a text.
     """
     texts: dict[str, str] = {}
     for name, value in table.items():
@@ -155,14 +155,14 @@ def flat(table: Mapping[str, Any]) -> dict[str, str]:
 
 @cache
 def languages() -> tuple[str, ...]:
-    """What there is a catalogue for, and English."""
+    """English, and the languages that have a catalogue."""
     files = sorted(file.name for file in FOLDER.iterdir())
     return (ENGLISH, *(name.removesuffix(".toml") for name in files if name.endswith(".toml")))
 
 
 @cache
 def catalogue(language: str) -> Catalogue:
-    """The texts of one of `languages`; that of English is empty."""
+    """The catalogue of one of `languages`; that of English is empty."""
     if language == ENGLISH:
         return Catalogue({})
     return Catalogue(tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8")))

@@ -1,9 +1,9 @@
-"""The methods: one file each, found and admitted here.
+"""Find the methods: one file each.
 
-A built-in method is a module of this package, a third party's is named by an entry point of
-the group `styleplug.methods`; both offer one `Method` object (`METHOD = Gatys()`), and both
-have to be admitted (`styleplug.plugins.admission`).  One that cannot be imported or admitted is
-listed as broken with the reason, and all others work.
+A built-in method is a module of this package.  Other packages name theirs by an entry point of the
+group `styleplug.methods`.  Both provide one `Method` object (`METHOD = Gatys()`), and both are
+checked by `styleplug.plugins.admission`.  A method that cannot be imported or admitted is listed as
+broken with the reason; all others work.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from styleplug.plugins.admission import admit
 from styleplug.plugins.guard import Guarded
 
 GROUP = "styleplug.methods"  # of the entry points by which other packages add methods
-OFFERED = "METHOD"  # what a built-in's module calls its Method object
+OFFERED = "METHOD"  # name of the Method object in the module of a built-in method
 
 
 class Catalogue:
-    """The methods there are; from here on every call into their code is guarded.
+    """The available methods, wrapped so that every call of their code is guarded.
 
     Args:
         methods: admitted methods by id.
-        broken: what could not be imported or admitted, and why.
+        broken: methods that could not be imported or admitted, with the reason.
     """
 
     def __init__(self, methods: Mapping[str, Method[Any]], broken: Mapping[str, str]) -> None:
@@ -40,10 +40,10 @@ class Catalogue:
         self.broken = MappingProxyType(dict(broken))
 
     def get(self, id: str) -> Guarded:
-        """The method of this id.
+        """The method with this id.
 
         Raises:
-            UsageError: there is none; names those there are, and the nearest.
+            UsageError: there is none; the message lists all ids and the most similar one.
         """
         if id in self.methods:
             return self.methods[id]
@@ -56,7 +56,7 @@ class Catalogue:
 
 
 def discover() -> Catalogue:
-    """Look for methods, built-ins first, and admit them; the page shows them by rank."""
+    """Find and admit the methods, built-ins first; the result is sorted by rank."""
     methods: dict[str, Method[Any]] = {}
     broken: dict[str, str] = {}
     for name, load in (*_built_in(), *_third_party()):
@@ -70,7 +70,7 @@ def discover() -> Catalogue:
             methods[method.id] = method
         except MethodError as error:
             broken[name] = str(error)
-        except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+        except (Exception, SystemExit) as error:  # a plug-in may raise anything
             broken[name] = f"its {doing} failed: {type(error).__name__}: {error}"
     ordered = dict(sorted(methods.items(), key=lambda item: (item[1].rank, item[0])))
     return Catalogue(ordered, broken)
@@ -78,19 +78,19 @@ def discover() -> Catalogue:
 
 @cache
 def catalogue() -> Catalogue:
-    """What `discover` found, looked for once."""
+    """The result of `discover`, computed once."""
     return discover()
 
 
 def _built_in() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Name of every module of this package, and how to get its method; sub-packages hold none."""
+    """The name of every module of this package, and a function that gives its method."""
     for module in pkgutil.iter_modules(__path__):
         if not (module.ispkg or module.name.startswith("_")):
             yield module.name, partial(_offered, module.name)
 
 
 def _offered(name: str) -> Any:
-    """The method that a module of this package offers."""
+    """The method that a module of this package provides."""
     module = importlib.import_module(f"{__name__}.{name}")
     if not hasattr(module, OFFERED):
         raise MethodError(f"the module has no {OFFERED}; write {OFFERED} = YourMethod()")
@@ -98,7 +98,7 @@ def _offered(name: str) -> Any:
 
 
 def _third_party() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Name and package of every entry point, and how to get its method."""
+    """The name and package of every entry point, and a function that gives its method."""
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         package = f" ({point.dist.name})" if point.dist else ""
         yield f"{point.name}{package}", point.load
@@ -112,7 +112,6 @@ class _Callable(ModuleType):
         return catalogue().methods
 
 
-# The import of a package sets its name in the package above, so `styleplug.methods` cannot be a
-# function for long.  Therefore the package answers the call `styleplug.methods()` itself, by the
-# means that Python documents for modules.
+# When Python imports this package, it sets `styleplug.methods` to the package, so that name cannot
+# stay a function.  So the package itself can be called, in the way that Python documents.
 sys.modules[__name__].__class__ = _Callable

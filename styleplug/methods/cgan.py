@@ -1,11 +1,10 @@
 """Faces of a chosen kind of people, or of a mix of two kinds.
 
-Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", arXiv:1411.1784.  What departs
-from the paper is said in `styleplug/nets/cgan.py` and in
-`styleplug/training/tasks/shared/generation.py`.
+Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", arXiv:1411.1784.  The departures
+from the paper are in `styleplug/nets/cgan.py` and `styleplug/training/tasks/shared/generator.py`.
 
-The names of the classes come with the weights.  Those of a user's own may be others: their shares
-are then given as numbers.
+The weights contain the names of the classes.  If weights that a user trained have other classes,
+their shares are given as numbers.
 """
 
 from __future__ import annotations
@@ -97,7 +96,7 @@ class Cgan(StyleGenerator[CganParams]):
     }
 
     def known(self, params: CganParams, map: Net) -> Arrays:
-        """The shares of the classes that the weights know."""
+        """The shares of the classes in the weights."""
         names = map.spec.classes
         shares = np.zeros((1, MOST_CLASSES), np.float32)
         shares[0, : len(names)] = _shares(params, names)
@@ -111,8 +110,8 @@ def _shares(params: CganParams, names: Sequence[str]) -> list[float]:
     """A share for each class.
 
     Raises:
-        BadParameter: these weights know no such class, or other ones than there are shares.
-        WeightError: they name no classes.
+        BadParameter: the weights do not have such a class, or the number of shares is wrong.
+        WeightError: the weights contain no class names.
     """
     if not names:
         raise WeightError(

@@ -1,11 +1,7 @@
 """Architectures by id.  An architecture is declared, never guessed from a file.
 
-A module of this package that is named here offers `build()`, the untrained net, and
-`functions(net)`, what backends can load of it.  Each function is a module with the attributes
-`inputs` and `outputs` (names, in the order of its arguments and results) and `multiple` (the
-sides of a picture it takes are multiples of it), and the methods `examples()` (arguments to trace
-it with) and `shapes()` (which of their axes are free).  `graph_file` says where its ONNX graph
-stands.
+Each module in this table has `build()`, which gives the untrained net, and `functions(net)`, which
+gives the functions that backends can load; see `styleplug.nets.function`.
 """
 
 from __future__ import annotations

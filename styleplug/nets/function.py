@@ -1,4 +1,4 @@
-"""What all functions of architectures declare, and callers learn through `NetSpec`."""
+"""The declaration of every function of an architecture; callers read it from `NetSpec`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Function(nn.Module, ABC):
     Attributes:
         inputs: names of the arguments.
         outputs: names of the results.
-        multiple: height and width of a picture it takes are multiples of it.
-        margin: positions of its input around one that count for that one; 0 where the net is not
-            run by tiles.
-        noises: those inputs that are standard normal noise.
+        multiple: height and width of an input picture must be multiples of it.
+        margin: number of positions around one that affect its output; 0 if the net is not used by
+            tiles.
+        noises: the inputs that are standard normal noise.
     """
 
     inputs: tuple[str, ...]
@@ -31,8 +31,8 @@ class Function(nn.Module, ABC):
 
     @abstractmethod
     def examples(self) -> tuple[Tensor, ...]:
-        """Arguments to trace it with."""
+        """Arguments for tracing."""
 
     @abstractmethod
     def shapes(self) -> tuple[dict[int, Any] | None, ...]:
-        """Their free axes, as `styleplug.nets.shapes.free` gives them."""
+        """The free axes of the arguments, as `styleplug.nets.shapes.free` gives them."""

@@ -1,10 +1,7 @@
-"""Our own perceptual encoder: squeeze and expand convolutions, average pooling, no normalisation.
+"""The first version of our perceptual encoder, whose weights are embedded; see `encoder`.
 
-The first layer works at full resolution, so that single brush marks count; the squeezes
-(Iandola et al. 2016, arXiv:1602.07360) keep it fast.  The taps are 1×1 maps onto the principal
-components of a teacher's layers, so that their Gram matrices weigh what the teacher's weigh; but
-for the first, which is the picture itself, and whose Gram matrix is its palette.
-Trained by `styleplug.training.tasks.encoder`.
+It has other layers than `encoder`.  Its taps are 1×1 maps to the principal components of layers of
+SqueezeNet 1.0, its teacher.
 """
 
 from __future__ import annotations

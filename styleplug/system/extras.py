@@ -1,6 +1,6 @@
-"""Packages that only an extra of the installation brings, and what to say where they are missing.
+"""Packages that only an extra of the installation contains, and the message if one is missing.
 
-They stand here by the names under which they are imported; `pyproject.toml` has their versions.
+They are listed by their import names; `pyproject.toml` has their versions.
 """
 
 from __future__ import annotations
@@ -23,14 +23,11 @@ def install(extra: str) -> str:
 
 
 def missing(extra: str, what: str) -> str:
-    """Why something cannot be done here, and the command that changes it.
+    """A sentence on missing packages, with the command that installs them; "" if none is missing.
 
     Args:
-        extra: the extra that it needs.
+        extra: the extra that is needed.
         what: the subject of the sentence, in the singular, such as "the page".
-
-    Returns:
-        a sentence, or "" where all packages of the extra are installed.
     """
     absent = [name for name in EXTRAS[extra] if find_spec(name) is None]
     if not absent:

@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)  # Path makes one s
 
 
 def not_fetched(address: str) -> str | None:
-    """Why an address is no file, as a sentence; None where the text is no address."""
+    """A sentence that a web address is not a file; None if the text is not an address."""
     if not _ADDRESS.match(address):
         return None
     return (
@@ -32,9 +32,9 @@ def not_fetched(address: str) -> str | None:
 
 @contextmanager
 def open_source(source: str | Path | bytes) -> Iterator[tuple[IO[bytes], str]]:
-    """The source as an open file, and its name for messages (no folders: users see it).
+    """The source as an open file, and its name for messages, without folders.
 
-    A pipe is read to its end first, as what reads pictures goes back and forth in a file.
+    A pipe is read to its end first, because decoders move back and forth in a file.
 
     Raises:
         BadImage: no such file, an address, a folder, a device, or it cannot be opened.
@@ -47,7 +47,7 @@ def open_source(source: str | Path | bytes) -> Iterator[tuple[IO[bytes], str]]:
     try:
         if path.is_dir():
             raise BadImage(f"{path.name or str(path)!r} is a folder; expected a picture in it")
-        if not (path.is_file() or path.is_fifo()):  # a device could be read for ever
+        if not (path.is_file() or path.is_fifo()):  # reading a device may never end
             raise BadImage(not_fetched(str(source)) or f"there is no file {path.name!r}")
         handle: IO[bytes] = path.open("rb")
         if path.is_fifo():
@@ -68,8 +68,8 @@ def read_piped(pipe: IO[bytes]) -> bytes:
     data = pipe.read(MOST_PIPED + 1)
     if len(data) > MOST_PIPED:
         raise BadImage(
-            f"more than {MOST_PIPED} bytes came through the pipe; save them to a file, and give "
-            "the file"
+            f"the pipe contains more than {MOST_PIPED} bytes; save them to a file, and give the "
+            "file"
         )
     return data
 
@@ -77,8 +77,8 @@ def read_piped(pipe: IO[bytes]) -> bytes:
 def write_file(path: Path, data: bytes) -> None:
     """Write or replace a file; after an error, it has its old content or all of `data`.
 
-    A symbolic link is followed, and a file that is replaced hands on its mode.  What is no file,
-    such as a pipe, is written into.
+    Symbolic links are followed.  A new file gets the mode of the one that it replaces.  If the path
+    is not a file but for example a pipe, the data is written into it.
 
     Raises:
         OutputError: folder missing or read-only, disk full …
@@ -105,20 +105,20 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def at_home(path: str | os.PathLike[str]) -> Path:
-    """A path whose `~` is replaced; of a user without a home, by a folder that does not exist."""
+    """Replace `~` by the home folder; without one, by a folder that does not exist."""
     full = os.path.expanduser(path)
     return Path(re.sub(r"^~(?=/|$)", "/nonexistent", full))
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a killed process left of files that it was just writing into a folder."""
+    """Remove partial files that a killed process left in a folder."""
     for left in folder.glob("." + "[0-9a-f]" * 16 + ".part"):
         with suppress(OSError):
             left.unlink()
 
 
 def not_written(path: Path, error: Exception) -> OutputError:
-    """The error for the user who named the path: why, and what to do."""
+    """The error that a file cannot be written: the reason, and what to do."""
     code = error.errno if isinstance(error, OSError) else None
     if code in (errno.ENOENT, errno.ENOTDIR):
         why = f"the folder {str(path.parent)!r} does not exist: create it first"

@@ -1,4 +1,4 @@
-"""JSON as everything of ours writes it: what is no finite number becomes null, never a bare NaN."""
+"""Write JSON: numbers that are not finite become null, because JSON has no NaN."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """The same mappings and lists, with None for every number that is not finite.
+    """The same mappings and lists, with None instead of every number that is not finite.
 
     >>> plain({"loss": float("nan"), "steps": (1, 2.5)})
     {'loss': None, 'steps': [1, 2.5]}
@@ -22,11 +22,11 @@ def plain(value: Any) -> Any:
 
 
 def to_json(value: Any, *, indent: int | None = None, ascii: bool = False) -> str:
-    """JSON that every reader takes.
+    """Valid JSON.
 
     Args:
         value: plain data.
-        indent: spaces a level; all in one line where None.
-        ascii: escape what is not ASCII, for terminals of any encoding.
+        indent: spaces per level; None for a single line.
+        ascii: escape other characters, for terminals of any encoding.
     """
     return json.dumps(plain(value), indent=indent, ensure_ascii=ascii, allow_nan=False)

@@ -96,7 +96,7 @@ def _groups(controller: str, root: Path, own: Path) -> Iterator[tuple[int, Path]
 
 
 def _memory(version: int, group: Path) -> tuple[float, float]:
-    """Limit, and what is in use without the file cache, which gives way; in MB."""
+    """Limit and used memory in MB; the file cache does not count, because it can be freed."""
     files = ("memory.max", "memory.current")
     cache = "inactive_file"
     if version == 1:
@@ -110,7 +110,7 @@ def _memory(version: int, group: Path) -> tuple[float, float]:
 
 
 def _quota(version: int, group: Path) -> float:
-    """Processors' worth of time that a control group gets; infinite without a limit."""
+    """The number of processors that the quota of a control group allows; infinite without one."""
     try:
         if version == 2:
             quota, period = map(int, (group / "cpu.max").read_text().split())

@@ -1,4 +1,4 @@
-"""TOML as everything of ours writes it."""
+"""Write TOML."""
 
 from __future__ import annotations
 

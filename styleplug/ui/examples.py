@@ -1,4 +1,4 @@
-"""Example pairs: photographs that come with gradio, and swatches painted by our own code.
+"""Example pairs: photographs that come with gradio, and swatches that `styleplug.swatches` paints.
 
 A swatch takes about a second to paint, so it is painted when it is first shown.  Until then, cards
 show only the photograph.
@@ -22,7 +22,7 @@ from styleplug import imaging as image
 from styleplug.swatches import SWATCHES
 
 PHOTOGRAPHS = ("tower.jpg", "lion.jpg", "cheetah1.jpg", "cheetah.jpg")
-PAINTINGS = ("night", "lilies", "waves", "woodcut")  # for whom a picture may be one as well
+PAINTINGS = ("night", "lilies", "waves", "woodcut")  # examples for methods without a style
 MOST = 8  # pairs offered
 CARD = (240, 180)
 INSET = 96  # of a swatch on its card
@@ -35,7 +35,7 @@ class Pair:
     """A photograph and swatches, one for every further slot.
 
     Args:
-        photograph: its name in `gradio.media`; "" where swatches are all there is.
+        photograph: its name in `gradio.media`; "" for a pair of swatches only.
         swatches: ids of `SWATCHES`.
     """
 
@@ -43,12 +43,12 @@ class Pair:
     swatches: tuple[str, ...]
 
     def files(self) -> list[str]:
-        """The pictures in full, in the order of the slots."""
+        """The pictures in full size, in the order of the slots."""
         first = [_photograph(self.photograph)] if self.photograph else []
         return [str(path) for path in (*first, *map(_swatch, self.swatches))]
 
     def card(self, *, plain: bool = False) -> Path:
-        """The pair as one small picture; plain without the swatch in its corner."""
+        """The pair as one small picture, with a swatch in its corner unless `plain`."""
         shown = () if plain else self.swatches[:1]
         path = _folder() / f"card-{'-'.join((Path(self.photograph).stem, *shown))}.png"
         if not path.exists():
@@ -57,23 +57,22 @@ class Pair:
                 inset = ImageOps.fit(_open(_swatch(id)), (INSET, INSET))
                 framed = ImageOps.expand(inset, 4, "white")
                 card.paste(framed, (CARD[0] - framed.width, CARD[1] - framed.height))
-            part = path.with_suffix(f".{secrets.token_hex(4)}")  # other tabs make it as well
+            part = path.with_suffix(f".{secrets.token_hex(4)}")  # other tabs may write it too
             card.save(part, "PNG")
             part.replace(path)
         return path
 
     def _ground(self, shown: Sequence[str]) -> Image.Image:
-        """What covers the card: the photograph, else the swatch once it is painted."""
+        """The background of the card: the photograph, or else the swatch once it is painted."""
         if self.photograph:
             return _open(get_image(self.photograph))
         return _open(_swatch(shown[0])) if shown else Image.new("RGB", CARD, "silver")
 
 
 def pairs(slots: Sequence[str]) -> list[Pair]:
-    """Examples for a method with these slots: the first a photograph, the others swatches.
+    """Examples for a method with these slots: photographs for the first one, swatches for others.
 
-    A slot called "style" gets a swatch wherever it stands; a slot that stands alone gets
-    photographs, then paintings.
+    A slot "style" always gets swatches.  A single slot gets photographs, then paintings.
     """
     if not slots:
         return []
@@ -93,7 +92,7 @@ def pairs(slots: Sequence[str]) -> list[Pair]:
 
 
 def cards(offered: list[Pair]) -> Iterator[list[list[str]]]:
-    """The cards of all pairs, again and again as swatches are painted, until all are."""
+    """The cards of all pairs, each time another swatch is painted."""
     pending = [pair for pair in offered if not _ready(pair)]
     for pair in pending:
         pair.card()
@@ -107,10 +106,10 @@ def _ready(pair: Pair) -> bool:
 
 
 def _photograph(name: str) -> Path:
-    """A copy that the page may serve, wherever it was started from."""
+    """A copy in a folder that the page may serve."""
     path = _folder() / name
     if not path.exists():
-        part = path.with_suffix(f".{secrets.token_hex(4)}")  # other visitors make it as well
+        part = path.with_suffix(f".{secrets.token_hex(4)}")  # other visitors may write it too
         shutil.copyfile(get_image(name), part)
         part.replace(path)
     return path
@@ -119,7 +118,7 @@ def _photograph(name: str) -> Path:
 def _swatch(id: str) -> Path:
     path = _file(id)
     with _painting[id]:
-        if not path.exists():  # nor is it any more, once gradio has swept it away as an old upload
+        if not path.exists():  # or gradio deleted it as an old upload
             image.write(SWATCHES[id].paint(), path)
     return path
 
@@ -130,7 +129,7 @@ def _file(id: str) -> Path:
 
 @cache
 def _folder() -> Path:
-    """Where examples lie: below the upload folder, so that they count as uploads."""
+    """The folder of the examples, below the upload folder, so that they count as uploads."""
     path = Path(get_upload_folder()) / secrets.token_hex(20)
     path.mkdir(parents=True)
     return path

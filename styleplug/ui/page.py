@@ -58,7 +58,7 @@ def _compose(
         _learn(engine, folder)  # results of earlier training
     texts = Texts(engine.catalogue.methods.values())
     page = Page(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
-    page.queue(max_size=WAITING)  # now, while that is quick: it describes all there is on the page
+    page.queue(max_size=WAITING)  # before components exist, because it would describe all of them
     with page:
         gr.HTML(
             f'<header class="sp-head"><b>style<i>plug</i></b><span>{texts.own("tagline")}</span>'
@@ -260,7 +260,7 @@ def _warm(engine: Engine) -> None:
 
 
 def _refuse(request: Request, error: Exception) -> JSONResponse:
-    """Say what is wrong with a call by name (`/call/v2/METHOD`), which else is a bare 500."""
+    """Return the error of a call by name (`/call/v2/METHOD`); by default it is a plain 500."""
     if "/call/" not in request.url.path:
         raise error
     return JSONResponse({"error": str(error)}, status_code=422)

@@ -40,11 +40,11 @@ def preview(path: str, accepted: str = "") -> Path | None:
     """A PNG beside an upload that a browser cannot show.
 
     Args:
-        path: of the upload.
+        path: path of the upload.
         accepted: the formats that the browser accepts.
 
     Returns:
-        its path; None where the upload can be shown, or is not a picture that can be read.
+        The path of the preview; None if the browser can show the upload, or it cannot be read.
     """
     try:
         file = uploaded({"path": path})
@@ -55,5 +55,5 @@ def preview(path: str, accepted: str = "") -> Path | None:
         if not shown.exists():
             image.write(image.read(file, longest=SIDE), shown)
         return shown
-    except StyleplugError:  # the run will say it
+    except StyleplugError:  # the run will report it
         return None

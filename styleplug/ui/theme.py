@@ -1,4 +1,4 @@
-"""How the page looks: the fonts of the visitor's system, calm colours, large pictures."""
+"""The look of the page: fonts of the visitor's system, calm colours, large pictures."""
 
 import gradio as gr
 
@@ -6,7 +6,7 @@ FONTS = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Noto Sans", "Noto 
 
 
 def theme() -> gr.themes.Base:
-    """Colours, fonts and spacing; names of fonts only, nothing is fetched."""
+    """Colours, fonts and spacing; no font is downloaded."""
     return gr.themes.Base(
         primary_hue=gr.themes.colors.indigo,
         neutral_hue=gr.themes.colors.zinc,

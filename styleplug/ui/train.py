@@ -1,6 +1,6 @@
-"""The Train tab: nets trained on uploaded pictures, with what `styleplug train` offers.
+"""The tab Train: train nets on uploaded pictures, with the options of `styleplug train`.
 
-Controls come from the declarations of the loop and of the tasks, as those of a method's tab do.
+Its controls come from the declarations of the loop and of the tasks.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from styleplug.ui.form import Form
 from styleplug.ui.i18n import Language, Texts, duration, language, message, say
 from styleplug.ui.trainer import Run, Trainer, View
 
-Updates = dict[Any, Any]  # component -> what becomes of it
-START = {"minutes": DEFAULT_MINUTES, "samples_every": 100}  # who watches wants to see something
-NOTES = 12  # told in full
+Updates = dict[Any, Any]  # component -> its update
+START = {"minutes": DEFAULT_MINUTES, "samples_every": 100}  # defaults here: more samples to watch
+NOTES = 12  # notes shown in full
 
 
 class TrainTab:
     """The tab.  Build it inside a `gr.Tab`.
 
     Args:
-        tasks: what can be trained, by id; at least one.
-        trainer: what trains.
-        texts: collects its words.
-        page: what it stands on.
-        forms: those of other tabs, each with what tells the trained weights it may offer.
+        tasks: the tasks that can be trained, by id; at least one.
+        trainer: runs the training.
+        texts: collects its texts.
+        page: the page that it is built on.
+        forms: the forms of other tabs, each with a function that gives the weights to offer there.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class TrainTab:
         self.trainer = trainer
         self._forms = forms
         self._texts = texts
-        self._made: dict[tuple[str, str], Component] = {}  # by task ("" is the loop) and name
-        self._shown: dict[gr.Column, str] = {}  # what is seen with a task alone
+        self._made: dict[tuple[str, str], Component] = {}  # by task ("" for the loop) and name
+        self._shown: dict[gr.Column, str] = {}  # the task with which a column is visible
         with gr.Row(elem_classes="sp-tab"):
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
                 self._inputs()
@@ -99,13 +99,13 @@ class TrainTab:
             self.stop = gr.Button(own("stop"), variant="stop", visible=False, elem_id="train-stop")
 
     def _only(self, task: str) -> gr.Column:
-        """A column that is seen while a task is chosen."""
+        """A column that is visible while a task is chosen."""
         column = gr.Column(visible=task == next(iter(self.tasks)))
         self._shown[column] = task
         return column
 
     def _controls(self, task: str, params: type[Params], *, advanced: bool) -> None:
-        """Those of a task, or of the loop."""
+        """Make the controls of a task or of the loop, either the visible or the advanced ones."""
         place = f"task.{task}" if task else "loop"
         for name, info in params.model_fields.items():
             if hint_of(info).advanced is advanced:
@@ -116,7 +116,7 @@ class TrainTab:
                 self._made[task, name] = made
 
     def _machine(self) -> str:
-        """A sentence on what training takes here."""
+        """A sentence on the time of training on this machine."""
         if name := card_name():
             key, values = "train_card", {"name": name}
         else:
@@ -146,7 +146,7 @@ class TrainTab:
     # Events -----------------------------------------------------------------------------
 
     def _wire(self, page: gr.Blocks) -> None:
-        # Nobody waits in line for hours: a second start is refused in words.
+        # Without a queue: a second start must be refused at once, not wait for hours.
         quiet: dict[str, Any] = {
             "api_visibility": "private",
             "preprocess": False,
@@ -166,7 +166,7 @@ class TrainTab:
     # Handlers ---------------------------------------------------------------------------
 
     def _choose(self, chosen: str) -> Updates:
-        """Show what belongs to a task."""
+        """Show the controls of a task."""
         task = self._task(chosen)
         updates: Updates = {self._styles: gr.update(visible=task.takes_styles)}
         return updates | {
@@ -181,7 +181,7 @@ class TrainTab:
     def _start(
         self, request: gr.Request, chosen: Any, pictures: Any, styles: Any, *values: Any
     ) -> Iterator[Updates]:
-        """Begin, and follow; whoever leaves does not end it."""
+        """Start a run and show it; it continues if the visitor leaves."""
         to = language(request)
         try:
             task = self._task(chosen)
@@ -211,7 +211,7 @@ class TrainTab:
         return render.line(say("train_stopping", language(request)))
 
     def _look(self, request: gr.Request) -> Iterator[Updates]:
-        """What a visitor finds: the tasks in their language, and the run if there is one."""
+        """Show a new visitor the tasks in their language, and the run if there is one."""
         to = language(request)
         titles = [(title(task, to), id) for id, task in self.tasks.items()]
         yield {self.task: gr.update(choices=titles)}
@@ -219,7 +219,7 @@ class TrainTab:
             yield from self._follow(self.trainer.run, to)
 
     def _follow(self, run: Run, to: Language) -> Iterator[Updates]:
-        """Show a run to its end."""
+        """Show a run until its end."""
         sheet: Path | None = None
         for view in run.views():
             changes: Updates = {
@@ -240,17 +240,17 @@ class TrainTab:
             yield changes
 
     def _offered(self, to: Language) -> Updates:
-        """The weights that other tabs offer, now that there are new ones."""
+        """The updates of the choices of weights in other tabs."""
         offers = (form.offer(known(), to) for form, known in self._forms.items())
         return {made: new for offer in offers for made, new in offer.items()}
 
 
 def _uploads(label: str, element: str) -> gr.File:
-    """A place for many pictures."""
+    """A component to upload many pictures."""
     return gr.File(
         label=label,
         file_count="multiple",
-        # Besides what a system knows for pictures, the endings of ours.
+        # Some systems do not know the endings of all our formats.
         file_types=["image", *(ending for some in FORMATS.values() for ending in some)],
         height=150,
         elem_id=element,
@@ -258,14 +258,14 @@ def _uploads(label: str, element: str) -> gr.File:
 
 
 def _private(error: Exception, run: Run) -> Exception:
-    """The same error, but of folders it names only those of the run."""
+    """The same error without the path of the folder for runs."""
     if not isinstance(error, StyleplugError):
         return error
     return type(error)(str(error).replace(f"{run.setup.out.parent}{os.sep}", ""))
 
 
 def status(run: Run, view: View, to: Language) -> str:
-    """Where a run is, or how it ended."""
+    """The state of a run, or how it ended."""
     progress, report = view.progress, view.progress.report
     if isinstance(view.error, Cancelled):
         return render.line(say("train_stopped_early", to), "sp-warn")
@@ -281,12 +281,12 @@ def status(run: Run, view: View, to: Language) -> str:
 
 
 def title(task: TaskSpec, to: Language) -> str:
-    """How a task is called."""
+    """The title of a task."""
     return catalogue(to).text(f"task.{task.id}.title", task.title)
 
 
 def _doing(run: Run, view: View, to: Language) -> str:
-    """What a run that goes on is at."""
+    """What an active run is doing."""
     progress = view.progress
     if run.cancel.is_set():
         return say("train_stopping", to)
@@ -314,8 +314,8 @@ def scores(view: View, to: Language) -> str:
 
 
 def notes(sentences: Sequence[str], to: Language) -> str:
-    """What to know of the pictures, such as files that were skipped."""
-    told = [message(one, to) for one in sentences[:NOTES]]
-    if more := len(sentences) - len(told):
-        told.append(say("train_more", to, n=more))
-    return "".join(render.line(one, "sp-warn") for one in told)
+    """Notes on the pictures, for example on skipped files."""
+    lines = [message(one, to) for one in sentences[:NOTES]]
+    if more := len(sentences) - len(lines):
+        lines.append(say("train_more", to, n=more))
+    return "".join(render.line(one, "sp-warn") for one in lines)

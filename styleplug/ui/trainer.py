@@ -38,10 +38,10 @@ POINTS = 400  # most points of a curve
 PATIENCE = 60  # seconds that the process waits at its end for the last weights
 PICTURES, STYLES = "pictures", "styles"  # sub-folders of a run
 _MISSING = {
-    PICTURES: "Pictures to learn from are missing: add some first.",
-    STYLES: "Styles are missing: this learns from paintings or patterns as well, add some first.",
+    PICTURES: "Training pictures are missing: add some first.",
+    STYLES: "Styles are missing: this task also needs paintings or patterns. Add some first.",
 }
-KEPT_BACK = {PICTURES, STYLES, FILE, CHECKPOINT}  # large, or with paths of this machine
+KEPT_BACK = {PICTURES, STYLES, FILE, CHECKPOINT}  # not in the ZIP: large, or with private paths
 
 
 @dataclass(frozen=True)
@@ -221,15 +221,15 @@ class Trainer:
         with self._starting:
             if self.run is not None and self.run.going:
                 raise UsageError(
-                    "A training is going on already: stop it, or wait for its end. Load this page "
-                    "again to see it."
+                    "A training run is active: stop it, or wait for its end. Reload this page to "
+                    "see it."
                 )
             given = {PICTURES: pictures} | ({STYLES: styles} if task.takes_styles else {})
             files = {name: _files(some, name) for name, some in given.items()}
             if (size := sum(_size(path) for some in files.values() for path in some)) > BYTES:
                 raise UsageError(
-                    f"The files take {size / 1e9:.1f} GB, at most {BYTES / 1e9:.0f} GB are taken "
-                    "here. For more, use styleplug train."
+                    f"The files have {size / 1e9:.1f} GB; at most {BYTES / 1e9:.0f} GB are "
+                    "accepted here. For more, use styleplug train."
                 )
             place = self._place(task.id)
             try:

@@ -45,28 +45,23 @@ class StyleGenerator(Generator[M]):
     """
 
     def known(self, params: M, map: Net) -> Arrays:
-        """What "map" is told beside the noise: arrays (1 k) that hold for all pictures.
-
-        Args:
-            params: of the run.
-            map: the function.
-        """
+        """Inputs of "map" besides the noise: arrays (1 k), the same for all pictures."""
         return {}
 
     def work(self, params: M, pixels: int) -> float:
-        """The net makes all pictures at one size; they are then resized."""
+        """A constant for each picture, which the net makes at one size, and for resizing it."""
         return self.count(params) * (0.02 + 0.1 * pixels / 1e6)
 
     def run(self, images: Images, params: M, ctx: Context) -> Iterator[Frame]:
-        """Noise to styles, styles to latents, latents to pictures; some at a time."""
+        """Noise to styles, styles to latents, latents to pictures, in batches."""
         map, paint = ctx.net(KEY, "map"), ctx.net(KEY, "paint")
         decode = ctx.net(DECODER, "decode")
         known = self.known(params, map)
         whole = params.model_copy(update={"truncation": 1.0})  # the noise is not truncated
 
         def make(noise: Floats) -> Pixels:
-            told = {name: array.repeat(len(noise), 0) for name, array in known.items()}
-            found = map(noise=noise, **told)
+            repeated = {name: array.repeat(len(noise), 0) for name, array in known.items()}
+            found = map(noise=noise, **repeated)
             style = found["mean"] + params.truncation * (found["style"] - found["mean"])
             latent = paint(style=style.astype(np.float32))["latent"]
             return decode(latent=latent)["picture"]
