@@ -26,6 +26,7 @@ class Report(BaseModel):
     fps: float = 0.0  # greater than 0 for an animation
     steps: int
     metrics: dict[str, float]
+    scores: dict[str, float] = {}  # style gain and content kept, if they were asked for
     weights: tuple[dict[str, str], ...]  # file, sha256, source
     notes: tuple[str, ...] = ()  # sentences for the user: fallbacks and warnings
     cancelled: bool = False

@@ -11,6 +11,7 @@ import numpy as np
 from styleplug.core.backend import Backend, Net
 from styleplug.core.errors import Cancelled, MethodError
 from styleplug.core.weight import WeightFile
+from styleplug.engine.memo import Descriptions
 from styleplug.engine.nets import BorrowedNet, NetCache
 
 
@@ -24,6 +25,7 @@ class RunContext:
         backend: loads them.
         cache: of nets shared with other runs.
         cancel: set when the run is to stop.
+        memo: remembers what nets say of pictures; None to remember nothing.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class RunContext:
         backend: Backend,
         cache: NetCache,
         cancel: threading.Event,
+        memo: Descriptions | None = None,
     ) -> None:
         self.size = size
         self.rng = np.random.default_rng(seed)
         self.loading = 0.0  # seconds spent on loading nets
         self.found_mb = 0.0  # memory of nets that were loaded before the run
         self._files, self._backend, self._cache, self._cancel = files, backend, cache, cancel
+        self._memo = memo
         self._borrowed: dict[tuple[str, str], BorrowedNet] = {}
 
     def net(self, key: str, function: str) -> Net:
@@ -51,7 +55,7 @@ class RunContext:
             named = ", ".join(self._files) or "none"
             raise MethodError(f"the method asks for the net {key!r}, but its nets() names: {named}")
         started = time.perf_counter()
-        net = self._cache.borrow(self._backend, self._files[key], function, self.check)
+        net = self._cache.borrow(self._backend, self._files[key], function, self.check, self._memo)
         self.loading += time.perf_counter() - started
         self.found_mb += 0.0 if net.loaded else net.mb
         self._borrowed[key, function] = net

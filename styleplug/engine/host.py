@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from styleplug.backends.choose import choose, expect
-from styleplug.core.errors import BadParameter
 from styleplug.core.frame import Frame
 from styleplug.core.method import Method
-from styleplug.core.recipe import Finish, Recipe
+from styleplug.core.recipe import Recipe
 from styleplug.engine import plan
-from styleplug.engine.inputs import check_slots
+from styleplug.engine.inputs import check_finish, check_slots
+from styleplug.engine.memo import Descriptions
 from styleplug.engine.need import Need
 from styleplug.engine.nets import NetCache
 from styleplug.engine.run import Run, Shared
@@ -59,6 +59,9 @@ class Engine:
         recipe: Recipe,
         images: Mapping[str, Sequence[Picture]],
         cancel: threading.Event | None = None,
+        *,
+        scored: bool = False,
+        memo: Descriptions | None = None,
     ) -> Iterator[Frame]:
         """Run a recipe.  Recipe and pictures are checked in this call, the rest while iterating.
 
@@ -67,6 +70,8 @@ class Engine:
             images: pictures by slot.
             cancel: set it from any thread to stop the run.  The final frame follows within one
                 step, with the picture so far and `report.cancelled`.
+            scored: report the scores of the result, if there are a content and a style.
+            memo: shared by runs whose pictures are to be described only once.
 
         Returns:
             Frames; only the last one is final, and has a report.  Closing the iterator ends the run
@@ -84,7 +89,7 @@ class Engine:
         method = self.catalogue.get(recipe.method)
         params = method.params.of(recipe.parameters)
         check_slots(method, images)
-        _check_finish(method, recipe.finish)
+        check_finish(method, recipe.finish)
         sources = sources_of(recipe, method, params, self._trained(recipe))
         stop = cancel or threading.Event()
         kind = plan.Kind(*expect(recipe.backend, recipe.device), method.id, method.nets(params))
@@ -92,7 +97,8 @@ class Engine:
         def frames() -> Iterator[Frame]:
             yield Frame(0, 0, note=f"starting {kind.backend}")  # importing torch takes seconds
             backend = choose(recipe.backend, recipe.device)
-            run = Run(recipe, method, params, images, sources, backend, kind, self._shared, stop)
+            run = Run(recipe, method, params, images, sources, backend, kind, self._shared, stop,
+                      scored=scored, memo=memo)  # fmt: skip
             yield from run.frames()
 
         return frames()
@@ -152,20 +158,6 @@ class Engine:
             BackendError: none is installed.
         """
         choose("auto", "auto")
-
-
-def _check_finish(method: Method[Any], finish: Finish) -> None:
-    """Check that the finish options are only used with a method that supports them.
-
-    Raises:
-        BadParameter: the method does not support them.
-    """
-    asked = finish.model_dump(exclude_defaults=True)
-    if asked and not method.supports_finish():
-        raise BadParameter(
-            f"{method.id} does not take {', '.join(asked)}: its result is not a new version of the "
-            "input picture, so there is nothing to keep or to blend with; leave it out"
-        )
 
 
 _making = threading.Lock()

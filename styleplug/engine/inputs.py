@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from styleplug.core.array import Pixels
-from styleplug.core.errors import UsageError
+from styleplug.core.errors import BadParameter, UsageError
 from styleplug.core.method import Images, Method, Slot
 from styleplug.core.params import Params
-from styleplug.core.recipe import LARGEST
+from styleplug.core.recipe import LARGEST, Finish
 from styleplug.imaging.picture import Picture, fit, fitted, reduce, resize, scale
 
 MIN_SIDE = 16
@@ -28,13 +28,21 @@ def check_slots(method: Method[Any], images: Mapping[str, Sequence[Picture]]) ->
         UsageError: a slot is unknown, has too few or too many pictures, or a mask has another
             shape than its picture.
     """
+    check_counts(method, {name: len(some) for name, some in images.items()})
+    for slot in method.inputs:
+        if slot.drawn_on and images.get(slot.id):
+            _check_mask(slot, images[slot.id][0], images[slot.drawn_on][0])
+
+
+def check_counts(method: Method[Any], counts: Mapping[str, int]) -> None:
+    """Check numbers of pictures by slot; raises the errors of `check_slots`, except for masks."""
     slots = {slot.id: slot for slot in method.inputs}
-    for name in images:
+    for name in counts:
         if name not in slots:
             known = ", ".join(slots) or "none"
             raise UsageError(f"{method.id} takes no picture {name!r}; it takes: {known}")
     for name, slot in slots.items():
-        count = len(images.get(name, ()))
+        count = counts.get(name, 0)
         if count < slot.least:
             raise UsageError(
                 f"{method.id} needs a picture {name!r} ({slot.label}); got none"
@@ -45,8 +53,20 @@ def check_slots(method: Method[Any], images: Mapping[str, Sequence[Picture]]) ->
             raise UsageError(
                 f"{method.id} takes at most {slot.most} of the picture {name!r}; got {count}"
             )
-        if slot.drawn_on and count:
-            _check_mask(slot, images[name][0], images[slot.drawn_on][0])
+
+
+def check_finish(method: Method[Any], finish: Finish) -> None:
+    """Check that the finish options are only used with a method that supports them.
+
+    Raises:
+        BadParameter: the method does not support them.
+    """
+    asked = finish.model_dump(exclude_defaults=True)
+    if asked and not method.supports_finish():
+        raise BadParameter(
+            f"{method.id} does not take {', '.join(asked)}: its result is not a new version of the "
+            "input picture, so there is nothing to keep or to blend with; leave it out"
+        )
 
 
 def _check_mask(slot: Slot, mask: Picture, picture: Picture) -> None:

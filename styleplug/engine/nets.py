@@ -7,10 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from styleplug.core.array import Floats
+from styleplug.core.array import Arrays, Floats
 from styleplug.core.backend import Backend, Net
 from styleplug.core.errors import BackendError, OutOfMemory
 from styleplug.core.weight import WeightFile
+from styleplug.engine.memo import DESCRIBING, Descriptions, digest
 from styleplug.system.machine import MB
 
 LIMIT = 2**30  # bytes of weight files whose nets stay loaded when they are not in use
@@ -40,7 +41,12 @@ class NetCache:
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
 
     def borrow(
-        self, backend: Backend, file: WeightFile, function: str, check: Callable[[], None]
+        self,
+        backend: Backend,
+        file: WeightFile,
+        function: str,
+        check: Callable[[], None],
+        memo: Descriptions | None = None,
     ) -> BorrowedNet:
         """Get a net for a run; load it if necessary.
 
@@ -49,6 +55,7 @@ class NetCache:
             file: its weights.
             function: of the architecture `file.arch`.
             check: raises if the run is to stop; called before every call and while waiting.
+            memo: remembers what it says of pictures, if it describes them.
 
         Raises:
             BackendError: it cannot be loaded.
@@ -61,7 +68,7 @@ class NetCache:
                 entry = self._entries[key] = _Entry(_bytes_of(file))
             entry.users += 1
             self._entries.move_to_end(key)
-        net = BorrowedNet(self, entry, check)
+        net = BorrowedNet(self, entry, check, memo if function in DESCRIBING else None)
         try:
             with net.lock():
                 net.loaded = entry.net is None
@@ -116,8 +123,14 @@ class BorrowedNet(Net):
 
     loaded = False
 
-    def __init__(self, cache: NetCache, entry: _Entry, check: Callable[[], None]) -> None:
-        self._cache, self._check = cache, check
+    def __init__(
+        self,
+        cache: NetCache,
+        entry: _Entry,
+        check: Callable[[], None],
+        memo: Descriptions | None,
+    ) -> None:
+        self._cache, self._check, self._memo = cache, check, memo
         self._entry: _Entry | None = entry
 
     def __call__(self, **arrays: Floats) -> dict[str, Floats]:
@@ -125,6 +138,13 @@ class BorrowedNet(Net):
         if self._entry is None or self._entry.net is None:
             raise BackendError("this net was returned; get it from the context again")
         self._check()
+        if self._memo is None:
+            return self._compute(arrays)
+        key = (self.spec.provider, self.spec.weights.sha256, self.spec.function, digest(arrays))
+        return dict(self._memo.of(key, lambda: self._compute(arrays)))
+
+    def _compute(self, arrays: Arrays) -> dict[str, Floats]:
+        assert self._entry is not None and self._entry.net is not None
         with self.lock():
             return self._entry.net(**arrays)
 

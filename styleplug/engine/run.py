@@ -14,16 +14,19 @@ from styleplug.core.array import Pixels
 from styleplug.core.backend import Backend
 from styleplug.core.errors import Cancelled, MethodError, OutOfMemory
 from styleplug.core.frame import Frame, Report
-from styleplug.core.params import Params
+from styleplug.core.params import Params, shares_of
 from styleplug.core.recipe import Recipe
 from styleplug.core.weight import WeightFile, WeightSource
 from styleplug.engine import memory, plan, record
 from styleplug.engine.context import RunContext
 from styleplug.engine.inputs import base_shape, prepare, result_shape, workable
+from styleplug.engine.memo import Descriptions
 from styleplug.engine.need import Need, more_mb
 from styleplug.engine.nets import NetCache
+from styleplug.engine.scores import scores
 from styleplug.imaging import Picture, resize
 from styleplug.imaging.finish import finish
+from styleplug.methods.shared.transfer import CONTENT, ENCODER, STYLE
 from styleplug.plugins.guard import Guarded
 from styleplug.store import Store
 from styleplug.system import machine
@@ -53,6 +56,8 @@ class Run:
         kind: the kind of run, for the calibration.
         shared: objects that all runs share.
         cancel: set to stop the run.
+        scored: whether the report has scores.
+        memo: remembers what nets say of pictures; None to remember nothing.
     """
 
     def __init__(
@@ -66,11 +71,15 @@ class Run:
         kind: plan.Kind,
         shared: Shared,
         cancel: threading.Event,
+        *,
+        scored: bool = False,
+        memo: Descriptions | None = None,
     ) -> None:
         self.recipe, self.method, self.params, self.pictures = recipe, method, params, pictures
         self.backend, self.shared, self.cancel = backend, shared, cancel
         self.files: dict[str, WeightFile] = {}
         self._kind, self._sources = kind, sources
+        self._scored, self._memo = scored, memo
         self._started = time.perf_counter()
         self._size = recipe.size
         self._content: Picture | None = None  # for finishing, at the shape of the result
@@ -196,7 +205,13 @@ class Run:
         images, content = prepare(self.method, self.pictures, self._size)
         self._content = self._kept(content)
         context = RunContext(
-            self._size, self.recipe.seed, self.files, self.backend, self.shared.cache, self.cancel
+            self._size,
+            self.recipe.seed,
+            self.files,
+            self.backend,
+            self.shared.cache,
+            self.cancel,
+            self._memo,
         )
         frames = self.method.run(images, self.params, context)
         final: Frame | None = None
@@ -280,6 +295,7 @@ class Run:
             fps=frame.fps,
             steps=frame.step,
             metrics=dict(frame.metrics),
+            scores={} if cancelled else self._scores(images),
             weights=tuple(
                 {"file": file.display_name, "sha256": file.sha256, "source": file.source}
                 for file in files
@@ -289,6 +305,26 @@ class Run:
             recipe=recipe,
         )
         return replace(frame, images=images, final=True, report=report)
+
+    def _scores(self, images: Sequence[Pixels]) -> dict[str, float]:
+        """The scores, if they are asked for and there are a content, a style and one result."""
+        content, styles = (self.pictures.get(slot, ()) for slot in (CONTENT, STYLE))
+        if not (self._scored and content and styles and len(images) == 1):
+            return {}
+        file = WeightFile(ENCODER.arch, Path(ENCODER.file), "", self.backend.name)
+        if self.backend.needs_weights:
+            file = self.shared.store.file((ENCODER,))
+        describe = self.shared.cache.borrow(
+            self.backend, file, "describe", lambda: None, self._memo
+        )
+        try:
+            shares = shares_of(
+                "style_blend", getattr(self.params, "style_blend", ()), (STYLE,) * len(styles)
+            )
+            given = [style.pixels for style in styles]
+            return scores(describe, images[0][:, :, :3], content[0].pixels, given, shares)
+        finally:
+            describe.close()
 
     def _in_shape(self, image: Pixels) -> Pixels:
         """Resize a picture, which may be an early preview, to the result's shape; finish it."""

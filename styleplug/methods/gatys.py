@@ -29,9 +29,8 @@ from styleplug.core.weight import Embedded, Hub
 from styleplug.imaging.padding import crop_padding, pad_to_multiple
 from styleplug.imaging.picture import fit_pixels, fitted, resize
 from styleplug.methods.shared.one_pass import STYLE_SIDE, OnePass
-from styleplug.methods.shared.transfer import SLOTS, style_blend, style_scale
+from styleplug.methods.shared.transfer import ENCODER, SLOTS, style_blend, style_scale
 
-_OWN = Embedded("styleplug_encoder", "styleplug_encoder.safetensors")
 _PAINTER = Embedded("cnn", "cnn.safetensors")
 _VGG_LAYERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
 _VGG19 = Hub(
@@ -167,7 +166,7 @@ class Gatys(Method[GatysParams]):
     rank = 20
     params = GatysParams
     inputs = SLOTS
-    weights = {"styleplug": (_OWN,), "vgg19": (_VGG19, _OWN), "painter": (_PAINTER,)}  # noqa: RUF012
+    weights = {"styleplug": (ENCODER,), "vgg19": (_VGG19, ENCODER), "painter": (_PAINTER,)}  # noqa: RUF012
 
     def nets(self, params: GatysParams) -> tuple[str, ...]:
         """The chosen encoder, and the nets that paint the draft."""

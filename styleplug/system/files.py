@@ -111,8 +111,8 @@ def at_home(path: str | os.PathLike[str]) -> Path:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove partial files that a killed process left in a folder."""
-    for left in folder.glob("." + "[0-9a-f]" * 16 + ".part"):
+    """Remove partial files that a killed process left below a folder."""
+    for left in folder.rglob("." + "[0-9a-f]" * 16 + ".part"):
         with suppress(OSError):
             left.unlink()
 

@@ -10,12 +10,17 @@ import numpy as np
 from styleplug.core.array import Pixels
 from styleplug.core.method import Slot
 from styleplug.core.params import field
+from styleplug.core.weight import Embedded
 from styleplug.imaging.picture import resize
 
+CONTENT, STYLE = "content", "style"
+"""Ids of the slots."""
+ENCODER = Embedded("styleplug_encoder", "styleplug_encoder.safetensors")
+"""The embedded perceptual encoder."""
 SLOTS = (
-    Slot("content", "Content", "The photograph to paint."),
+    Slot(CONTENT, "Content", "The photograph to paint."),
     Slot(
-        "style",
+        STYLE,
         "Style",
         "One to four paintings or textures that give the style.",
         most=4,

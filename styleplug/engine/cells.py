@@ -1,0 +1,196 @@
+"""The cells of a grid: their recipes are checked at once, and a cell is made when asked for."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from styleplug.core.errors import BadParameter, OutputError, UsageError
+from styleplug.core.grid import Cell, Grid
+from styleplug.core.method import Method
+from styleplug.core.recipe import Recipe
+from styleplug.engine.inputs import check_counts, check_finish
+from styleplug.engine.request import recipe_of
+from styleplug.imaging import format_of
+from styleplug.methods import Catalogue
+
+MOST = 1_000_000
+"""Most cells of a grid, unless the caller insists."""
+METHOD = "method"
+_FIELD = re.compile(r"\{([^{}]*)\}")
+_UNSAFE = re.compile(r'[<>:"\\|?*\0-\x1f]')  # in file names of some systems
+_LONGEST = 255  # bytes of a file name
+
+
+class Cells:
+    """The cells of a grid.
+
+    Args:
+        grid: the grid.
+        catalogue: the methods.
+        names: template of file names, such as "{content}-{style}.png"; "" without files.
+        anyway: allow more than MOST cells.
+
+    Attributes:
+        recipes: one for each combination of values that are not pictures.
+
+    Raises:
+        UsageError: too many cells, an axis that is no parameter or picture of a method, wrong
+            pictures, or a template that gives two cells one name.
+        BadParameter: a value is wrong, or a method does not have the parameter.
+    """
+
+    def __init__(
+        self, grid: Grid, catalogue: Catalogue, names: str = "", *, anyway: bool = False
+    ) -> None:
+        self.grid, self._names = grid, names
+        _check_size(grid, anyway=anyway)
+        self._methods = _methods(grid, catalogue)
+        slots = {slot.id for method in self._methods.values() for slot in method.inputs}
+        self._pictured = [i for i, axis in enumerate(grid.axes) if axis.name in slots]
+        self._valued = [i for i, axis in enumerate(grid.axes) if axis.name not in slots]
+        counts = {slot: len(some) for slot, some in grid.pictures.items()}
+        counts |= {grid.axes[i].name: 1 for i in self._pictured}
+        for method in self._methods.values():
+            check_counts(method, counts)
+        places = itertools.product(*(range(grid.shape[i]) for i in self._valued))
+        self.recipes = {place: self._recipe(place) for place in places}
+        if names:
+            self._check_template()
+            self._check_names()
+
+    def __len__(self) -> int:
+        return self.grid.count
+
+    def __iter__(self) -> Iterator[Cell]:
+        return map(self.cell, range(len(self)))
+
+    def cell(self, number: int) -> Cell:
+        """The cell of a number."""
+        grid = self.grid
+        place = grid.place(number)
+        recipe = self.recipes[tuple(place[i] for i in self._valued)]
+        pictures = {axis.name: (axis.values[place[i]],)
+                    for i in self._pictured for axis in (grid.axes[i],)}  # fmt: skip
+        labels = {axis.name: axis.labels[at] for axis, at in zip(grid.axes, place, strict=True)}
+        file = self._file(number, recipe, labels) if self._names else ""
+        return Cell(number, place, recipe, {**grid.pictures, **pictures}, labels, file)
+
+    def method(self, recipe: Recipe) -> Method[Any]:
+        """The method of one of the recipes."""
+        return self._methods[recipe.method]
+
+    # Recipes ----------------------------------------------------------------------------
+
+    def _recipe(self, place: tuple[int, ...]) -> Recipe:
+        """The checked recipe of a combination of values."""
+        axes = [self.grid.axes[i] for i in self._valued]
+        values = {axis.name: axis.values[at] for axis, at in zip(axes, place, strict=True)}
+        method = self._methods[values.pop(METHOD, self.grid.base.method)]
+        base = self.grid.base.model_copy(update={METHOD: method.id})
+        try:
+            recipe = recipe_of(method, values, base)
+            check_finish(method, recipe.finish)
+        except BadParameter as error:
+            if len(self._methods) == 1:
+                raise
+            raise BadParameter(f"method {method.id}: {error}") from error
+        return recipe
+
+    # Names ------------------------------------------------------------------------------
+
+    def _fields(self, number: int, recipe: Recipe, labels: Mapping[str, str]) -> dict[str, str]:
+        """What a template may contain, and the texts of a cell."""
+        told = {name: _text(value) for name, value in recipe.parameters.items()}
+        told |= {"method": recipe.method, "size": str(recipe.size), "seed": str(recipe.seed)}
+        return {**told, **self.grid.names, **labels, "number": f"{number:0{len(str(len(self)))}}"}
+
+    def _file(self, number: int, recipe: Recipe, labels: Mapping[str, str]) -> str:
+        fields = self._fields(number, recipe, labels)
+        first = next((slot.id for slot in self._methods[recipe.method].inputs), "")
+
+        def text(hole: re.Match[str]) -> str:
+            value = _UNSAFE.sub("_", fields[hole[1]])
+            return value if hole[1] == first else value.replace("/", "_")
+
+        return _FIELD.sub(text, self._names)
+
+    def _check_template(self) -> None:
+        """Check that a template has known fields, a known ending, and stays in its folder."""
+        cell = self.grid.place(0)
+        recipe = self.recipes[tuple(cell[i] for i in self._valued)]
+        labels = {axis.name: axis.labels[0] for axis in self.grid.axes}
+        known = self._fields(0, recipe, labels)
+        for name in _FIELD.findall(self._names):
+            if name not in known:
+                raise UsageError(
+                    f"the name {self._names!r} has the unknown field {name!r}; known are: "
+                    f"{', '.join(known)}"
+                )
+        path = PurePosixPath(self._names)
+        if path.is_absolute() or ".." in path.parts:
+            raise UsageError(f"the name {self._names!r} leads out of the folder; give one below it")
+        for recipe in self.recipes.values():
+            method = self._methods[recipe.method]
+            try:
+                format_of(
+                    Path(self._names), animated=method.animated(method.params.of(recipe.parameters))
+                )
+            except OutputError as error:
+                raise UsageError(str(error)) from error
+
+    def _check_names(self) -> None:
+        """Check that no two cells have one name, also where capitals do not count."""
+        seen: dict[int, int] = {}
+        for number in range(len(self)):
+            name = self.cell(number).file
+            if len(PurePosixPath(name).name.encode()) > _LONGEST - len(".partial"):
+                raise UsageError(f"the name {name!r} is too long; choose a shorter template")
+            other = seen.setdefault(hash(name.casefold()), number)
+            if other != number:
+                raise UsageError(
+                    f"two results have the name {name!r}: {self._told(other)}, and "
+                    f"{self._told(number)}. Put what differs, or the number, into the "
+                    f"template {self._names!r}"
+                )
+
+    def _told(self, number: int) -> str:
+        """A cell in words."""
+        return ", ".join(f"{name} {label}" for name, label in self.cell(number).labels.items())
+
+
+def _check_size(grid: Grid, *, anyway: bool) -> None:
+    """Refuse an empty grid, and one that is too large by mistake."""
+    for axis in grid.axes:
+        if not axis.values:
+            raise UsageError(f"{axis.name} has no values; expected at least one")
+    names = [axis.name for axis in grid.axes]
+    if twice := {name for name in names if names.count(name) > 1 or name in grid.pictures}:
+        raise UsageError(f"{min(twice)} is given twice; expected each axis once")
+    if grid.count > MOST and not anyway:
+        sizes = " × ".join(f"{len(axis.values)} {axis.name}" for axis in grid.axes)
+        raise UsageError(
+            f"the grid has {grid.count:,} cells ({sizes}); at most {MOST:,} are run unless you "
+            "insist (--anyway): take fewer values"
+        )
+
+
+def _methods(grid: Grid, catalogue: Catalogue) -> dict[str, Method[Any]]:
+    """The methods of a grid, by id."""
+    axis = next((axis for axis in grid.axes if axis.name == METHOD), None)
+    ids = axis.values if axis else (grid.base.method,)
+    return {str(id): catalogue.get(str(id)) for id in ids}
+
+
+def _text(value: Any) -> str:
+    """The value of a parameter as a part of a file name.
+
+    >>> _text((1.0, 0.5)), _text(0.25), _text("gram")
+    ('1+0.5', '0.25', 'gram')
+    """
+    if isinstance(value, list | tuple):
+        return "+".join(map(_text, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,27 @@
+"""Where the cells of a grid are computed: in threads of this process, or on a Ray cluster."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Protocol
+
+from styleplug.engine.job import Job, Outcome
+
+
+class Executor(Protocol):
+    """Computes jobs."""
+
+    def run(self, jobs: Iterator[Job | Outcome], cancel: threading.Event) -> Iterator[Outcome]:
+        """Compute jobs, several at once, in any order.
+
+        Jobs are taken when there is room for them, so there may be millions.  Each job yields
+        outcomes, the last of which is "done", "failed" or "stopped".  An outcome among the jobs is
+        passed on.  After a fatal failure no further job is begun.  Closing the iterator stops all
+        jobs.
+
+        Args:
+            jobs: to compute.
+            cancel: set to stop all of them within a step.
+        """
+        ...

@@ -1,0 +1,162 @@
+"""What is asked of a grid, read once for the command line, Python, the page and HTTP alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from styleplug.core.errors import BadParameter, UsageError
+from styleplug.core.grid import Axis, Grid
+from styleplug.core.method import Method
+from styleplug.core.params import shortened
+from styleplug.core.recipe import Finish, Recipe, Settings
+from styleplug.engine.cells import METHOD, MOST
+from styleplug.imaging.folder import pictures_in
+from styleplug.methods import Catalogue
+from styleplug.methods.shared.transfer import CONTENT, STYLE
+
+ALL = "all"
+"""In place of methods: every one that takes a content and a style."""
+Labelled = Mapping[str, Any]
+
+
+def grid_of(
+    catalogue: Catalogue,
+    method: str,
+    pictures: Mapping[str, Labelled],
+    over: Mapping[str, Any],
+    values: Mapping[str, Any],
+    base: Recipe | None = None,
+) -> Grid:
+    """The grid that loose values describe.
+
+    Args:
+        catalogue: the methods.
+        method: of all cells, unless `over` has methods.
+        pictures: pictures by slot and by label; with several of them, the slot is an axis.
+        over: values by parameter or setting, or methods by "method".
+        values: parameters and settings of all cells.
+        base: a recipe whose values are used where none are given.
+
+    Raises:
+        UsageError: an axis has no values.
+        BadParameter: text that stands for a range cannot be read.
+    """
+    axes = [Axis(slot, tuple(some.values()), tuple(some))
+            for slot, some in pictures.items() if len(some) != 1]  # fmt: skip
+    fixed = {slot: tuple(some.values()) for slot, some in pictures.items() if len(some) == 1}
+    names = {slot: next(iter(some)) for slot, some in pictures.items() if len(some) == 1}
+    for name, wanted in over.items():
+        some = spread(name, wanted)
+        if name == METHOD and ALL in some:
+            some = transfers(catalogue)
+        axes.append(Axis(name, some, tuple(map(_label, some))))
+    methods = next((axis.values for axis in axes if axis.name == METHOD), (method,))
+    first = catalogue.get(str(methods[0])) if methods else catalogue.get(method)
+    return Grid(_base(first, values, base), tuple(axes), fixed, names)
+
+
+def _base(method: Method[Any], values: Mapping[str, Any], base: Recipe | None) -> Recipe:
+    """A recipe with loose values; each method checks its parameters when the cells are made."""
+    common = {name: values[name] for name in values if name in Settings.model_fields}
+    finish = {name: values[name] for name in values if name in Finish.model_fields}
+    rest = {name: values[name] for name in values if name not in common.keys() | finish.keys()}
+    base = base or Recipe(method=method.id)
+    settings = {name: getattr(base, name) for name in Settings.model_fields}
+    checked = Settings.of({**settings, **common}).model_dump()
+    finished = Finish.of({**base.finish.model_dump(), **finish})
+    parameters = {**base.parameters, **rest}
+    changes = {**checked, "method": method.id, "finish": finished, "parameters": parameters}
+    return base.model_copy(update=changes)
+
+
+def transfers(catalogue: Catalogue) -> tuple[str, ...]:
+    """Ids of the methods that take a content and a style, and need nothing else."""
+    return tuple(
+        id
+        for id, method in catalogue.methods.items()
+        if [slot.id for slot in method.inputs if slot.least] == [CONTENT, STYLE]
+    )
+
+
+def spread(name: str, wanted: Any) -> tuple[Any, ...]:
+    """The values of an axis.
+
+    Args:
+        name: of the parameter, for the error.
+        wanted: a sequence, or text: values between commas (between semicolons, if a value has
+            commas), or a range LOW:HIGH:COUNT.
+
+    >>> spread("size", "256,512"), spread("style_weight", "0.5:2:4")
+    (('256', '512'), (0.5, 1.0, 1.5, 2.0))
+
+    Raises:
+        BadParameter: a range cannot be read.
+    """
+    if not isinstance(wanted, str):
+        one = isinstance(wanted, int | float | bool) or not isinstance(wanted, Iterable)
+        return (wanted,) if one else tuple(wanted)
+    if wanted.count(":") == 2:
+        try:
+            low, high, count = (float(part) for part in wanted.split(":"))
+            if not (count == int(count) and 2 <= count <= MOST and low != high):
+                raise ValueError
+        except (ValueError, OverflowError):
+            raise BadParameter(
+                f"{name} = {shortened(wanted)}: expected a range LOW:HIGH:COUNT such as 0.5:2:4"
+            ) from None
+        step = (high - low) / (count - 1)
+        some = [float(f"{low + step * i:.6g}") for i in range(int(count))]
+        return tuple(int(one) if one == int(one) and step == int(step) else one for one in some)
+    mark = ";" if ";" in wanted else ","
+    return tuple(part.strip() for part in wanted.split(mark) if part.strip())
+
+
+def _label(value: Any) -> str:
+    """What a value is called."""
+    if isinstance(value, list | tuple):
+        return "+".join(map(_label, value))
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.replace(", ", "+").replace(",", "+").replace(" ", "+")
+
+
+def files_in(
+    paths: Sequence[Path], pattern: str = "", leave_out: Sequence[Path] = ()
+) -> dict[str, Path]:
+    """Picture files by their labels: paths below the named folders, without endings.
+
+    Files of one label, such as a.jpg and a.png, keep their endings.
+
+    Args:
+        paths: files, and folders of files.
+        pattern: of the names in folders.
+        leave_out: folders that are not searched.
+
+    Raises:
+        UsageError: a folder without pictures, or the same label twice.
+    """
+    found: list[tuple[str, Path]] = []
+    for path in dict.fromkeys(paths):
+        if path.is_dir():
+            found += [(one.relative_to(path).as_posix(), one)
+                      for one in pictures_in(path, pattern, leave_out)]  # fmt: skip
+        else:
+            found.append((path.name, path))
+    stems = Counter(_stem(name).casefold() for name, _ in found)
+    labelled: dict[str, Path] = {}
+    for name, path in found:
+        label = name if stems[_stem(name).casefold()] > 1 else _stem(name)
+        if label in labelled:
+            raise UsageError(
+                f"two pictures are called {label!r}: {labelled[label]} and {path}; rename one, or "
+                "give the folder above both"
+            )
+        labelled[label] = path
+    return labelled
+
+
+def _stem(name: str) -> str:
+    """The name without its ending."""
+    return name[: -len(Path(name).suffix)] if Path(name).suffix else name

@@ -1,0 +1,241 @@
+"""The ledger of a folder of results: one line of JSON for each cell that ended.
+
+It stands beside the results as `ledger.jsonl`.  A cell is finished if the newest line of its file
+says so, and recipe, inputs and result are the same as then.  One process at a time writes into a
+folder.  A line that was cut off when a process was killed is ignored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from styleplug.core.errors import StyleplugError, UsageError
+from styleplug.core.frame import Report
+from styleplug.core.grid import Cell
+from styleplug.core.recipe import Recipe
+from styleplug.engine.memo import Memo
+from styleplug.system.files import not_written, remove_unfinished
+from styleplug.system.jsontext import to_json
+
+FILE, LOCK = "ledger.jsonl", ".ledger.lock"
+VERSION = 1
+_HEAD = "styleplug_ledger"  # key of the first line, whose value is the version
+_DONE, _FAILED = b"d", b"f"
+_DIGITS = 32  # of a digest in a line
+Known = Literal["done", "failed"]
+
+
+class Ledger:
+    """The ledger of a folder.  It locks the folder until `close`.
+
+    In memory it keeps about 200 bytes for each line.
+
+    Args:
+        folder: the folder; it is created.
+
+    Raises:
+        UsageError: another process writes there, or the ledger is of a later version.
+        OutputError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._digests: Memo[str] = Memo(len, 2**24)
+        self._known: dict[bytes, bytes] = {}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
+            self._lock.acquire()
+        except Timeout:
+            raise UsageError(
+                f"another styleplug is writing to {str(folder)!r}: wait for its end, or choose "
+                "another folder"
+            ) from None
+        except OSError as error:
+            raise not_written(folder / FILE, error) from error
+        try:
+            self._read()
+            self._file = self._opened()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / FILE
+
+    def count(self, state: Known) -> int:
+        """Number of cells in a state, whether they belong to the present grid or not."""
+        mark = _DONE if state == "done" else _FAILED
+        return sum(value[:1] == mark for value in self._known.values())
+
+    def state(self, cell: Cell) -> Known | None:
+        """How a cell ended before; None if it has to be made (again)."""
+        value = self._known.get(_short(cell.file))
+        if value is None:
+            return None
+        done = value[:1] == _DONE
+        if done and not (self.folder / cell.file).exists():
+            return None
+        mark, recipe, stamp, digest = value[:1], value[1:17], value[17:33], value[33:]
+        if recipe != _short(recipe_digest(cell.recipe)):
+            return None
+        try:
+            seen = _short(_stamp(cell))
+            if seen != stamp:
+                if _short(self._inputs(cell)) != digest:
+                    return None
+                self._known[_short(cell.file)] = mark + recipe + seen + digest
+        except OSError:
+            return None  # the run will report what is wrong with it
+        return "done" if done else "failed"
+
+    def add(
+        self, cell: Cell, report: Report | None = None, error: StyleplugError | None = None
+    ) -> None:
+        """Add how a cell ended.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        try:
+            inputs, stamp = self._inputs(cell), _stamp(cell)
+        except OSError:  # a missing input: it is tried again when it is there
+            inputs, stamp = {}, ""
+        row: dict[str, Any] = {
+            "file": cell.file,
+            "state": "failed" if report is None else "done",
+            "recipe": recipe_digest(cell.recipe),
+            "inputs": inputs,
+            "stamp": stamp,
+            "labels": cell.labels,
+        }
+        if report is not None:
+            row |= {"seconds": round(report.seconds, 3), "width": report.width,
+                    "height": report.height, "scores": report.scores}  # fmt: skip
+        if error is not None:
+            row |= {"error": str(error), "kind": type(error).__name__}
+        try:
+            self._file.write(to_json(row).encode() + b"\n")
+            self._file.flush()
+        except OSError as failed:
+            raise not_written(self.path, failed) from failed
+        self._note(row)
+
+    def close(self) -> None:
+        """Unlock the folder."""
+        with suppress(OSError):
+            self._file.close()
+        self._lock.release()
+
+    # Reading and writing ----------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Read the lines of earlier runs."""
+        try:
+            with self.path.open("rb") as lines:
+                remove_unfinished(self.folder)
+                for line in lines:
+                    with suppress(ValueError, TypeError, KeyError, AttributeError):
+                        row = json.loads(line)
+                        if _HEAD in row:
+                            _check_version(row[_HEAD], self.path)
+                        else:
+                            self._note(row)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise not_written(self.path, error) from error
+
+    def _note(self, row: Mapping[str, Any]) -> None:
+        """Remember a line in few bytes."""
+        mark = {"done": _DONE, "failed": _FAILED}[row["state"]]
+        parts = (row["recipe"], row["stamp"], row["inputs"])
+        self._known[_short(row["file"])] = mark + b"".join(map(_short, parts))
+
+    def _opened(self) -> IO[bytes]:
+        """The file, ready for the next line; a line that was cut off is ended."""
+        try:
+            file = self.path.open("ab+")
+            size = file.seek(0, os.SEEK_END)
+            if size == 0:
+                file.write(to_json({_HEAD: VERSION}).encode() + b"\n")
+            else:
+                file.seek(size - 1)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.flush()
+        except OSError as error:
+            raise not_written(self.path, error) from error
+        return file
+
+    # Digests ----------------------------------------------------------------------------
+
+    def _inputs(self, cell: Cell) -> dict[str, Any]:
+        """Digests of the pictures of a cell by slot; a single one without a list."""
+        found = {slot: [self._digest(one) for one in some] for slot, some in cell.pictures.items()}
+        return {slot: some if len(some) > 1 else some[0] for slot, some in found.items() if some}
+
+    def _digest(self, source: Any) -> str:
+        """The digest of a picture; that of a file is computed again only after a change."""
+        return self._digests.of(_key(source), lambda: _sha256(source))
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """A digest of what was asked for."""
+    return hashlib.sha256(recipe.to_json().encode()).hexdigest()[:_DIGITS]
+
+
+def _short(value: Any) -> bytes:
+    """16 bytes that stand for a value of a line."""
+    text = value if isinstance(value, str) else to_json(value)
+    return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=16).digest()
+
+
+def _key(source: Any) -> tuple[Any, ...]:
+    """What changes with a picture: of a file, its path, size and time."""
+    if isinstance(source, str | Path):
+        seen = os.stat(source)
+        return str(source), seen.st_size, seen.st_mtime_ns
+    return (id(source),)
+
+
+def _stamp(cell: Cell) -> str:
+    """What changes with the pictures of a cell."""
+    kept = [_key(one)[1:] if isinstance(one, str | Path) else _sha256(one)
+            for some in cell.pictures.values() for one in some]  # fmt: skip
+    return hashlib.sha256(repr(kept).encode()).hexdigest()[:_DIGITS]
+
+
+def _sha256(source: Any) -> str:
+    """The digest of a picture."""
+    if isinstance(source, str | Path):
+        with open(source, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:_DIGITS]
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()[:_DIGITS]
+    array = np.asarray(getattr(source, "pixels", source))
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()[:_DIGITS]
+
+
+def _check_version(version: object, path: Path) -> None:
+    """Refuse a ledger that this version cannot read.
+
+    Raises:
+        UsageError: it is of another version.
+    """
+    if version != VERSION:
+        raise UsageError(
+            f"{str(path)!r} is a ledger of version {version!r}, this styleplug reads version "
+            f"{VERSION}: use the styleplug that wrote it, or choose another folder"
+        )
