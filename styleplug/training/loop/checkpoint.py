@@ -65,8 +65,9 @@ def load_checkpoint(
             optimiser.load_state_dict({"state": state, "param_groups": groups})
             _match_memory_layout(optimiser)
     except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
+        why = " ".join(str(error).split())  # torch uses several lines
         raise WeightError(
-            f"{file} is not a checkpoint of this run, or is damaged ({error}); "
+            f"{file} is not a checkpoint of this run, or is damaged ({why}); "
             "start a new run in another folder"
         ) from error
     return _with_prefix(tensors, f"{EXTRA}."), metadata
