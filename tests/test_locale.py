@@ -7,7 +7,6 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -20,13 +19,13 @@ from styleplug.core import errors
 from styleplug.core.frame import Frame
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
-from styleplug.locale import ENGLISH, Catalogue, catalogue, languages
+from styleplug.locale import Catalogue, catalogue, languages
 from styleplug.methods import Catalogue as Methods
 from styleplug.methods import discover
 from styleplug.training import load_task, task_ids
 from styleplug.ui import page, render
 from styleplug.ui.errors import sentence
-from styleplug.ui.i18n import WORDS, Texts, language, say
+from styleplug.ui.i18n import WORDS, Texts
 from styleplug.ui.live import Moment
 from styleplug.ui.train import TrainTab, notes, title
 from styleplug.ui.trainer import Trainer
@@ -250,54 +249,6 @@ def test_notes_translated() -> None:
     assert "正在下载 vgg19：41 / 80 MB" in render.progress(Moment(frame, None, {}, None), "zh")
     assert "x.txt 不是图片" in notes(["x.txt is not a picture"], "zh")
     assert "x.txt is not a picture" in notes(["x.txt is not a picture"], "en")
-
-
-# Another language -----------------------------------------------------------------------------
-
-ESPERANTO = """
-[page]
-run = "Ek"
-
-[method.gatys]
-title = "Laŭ Gatys"
-
-[shared]
-"Style weight" = "Pezo de stilo"
-
-[message]
-"{name} is odd" = "{name} estas stranga"
-"""
-
-
-@pytest.fixture
-def esperanto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A catalogue beside ours: all that another language takes."""
-    for to in OTHERS:
-        text = (locale.FOLDER / f"{to}.toml").read_text(encoding="utf-8")
-        (tmp_path / f"{to}.toml").write_text(text, encoding="utf-8")
-    (tmp_path / "eo.toml").write_text(ESPERANTO, encoding="utf-8")
-    monkeypatch.setattr(locale, "FOLDER", tmp_path)
-    for cached in (languages, catalogue):
-        cached.cache_clear()
-    yield "eo"
-    for cached in (languages, catalogue):
-        cached.cache_clear()
-
-
-def test_stranger_adds_language_with_one_file(esperanto: str) -> None:
-    assert set(languages()) == {ENGLISH, esperanto, *OTHERS}
-    request: Any = SimpleNamespace(headers={"accept-language": "eo-XX,en;q=0.5"})
-    assert language(request) == esperanto
-    texts = Texts()
-    texts.own("run")
-    texts.add("method.gatys.title", "Gatys optimisation")
-    texts.add("method.gatys.parameter.style_weight.label", "Style weight")
-    texts.add("method.gatys.summary", "Paints the content.")
-    shown = texts.table().translations[esperanto]
-    assert list(shown.values()) == ["Ek", "Laŭ Gatys", "Pezo de stilo", "Paints the content."]
-    assert sentence(errors.BadImage("'a.png' is odd"), esperanto) == "'a.png' estas stranga"
-    assert sentence(errors.BadImage("'a.png' is new"), esperanto) == "'a.png' is new"
-    assert say("stop", esperanto) == "Stop"
 
 
 # A stranger's plug-in -------------------------------------------------------------------------
