@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from styleplug.core.frame import Frame, Report
     from styleplug.core.method import Method
     from styleplug.core.recipe import Recipe
+    from styleplug.engine.collect import BatchResult, GridResult
 
 telemetry.switch_off()  # here, because this runs before any library is imported
 
@@ -61,7 +62,9 @@ __all__ = [
     "UsageError",
     "WeightError",
     "__version__",
+    "batch",
     "generate",
+    "grid",
     "methods",
     "run",
     "stylize",
@@ -195,6 +198,7 @@ def run(
     *,
     recipe: Recipe | str | Path | None = None,
     weights: str | Path | None = None,
+    scores: bool = False,
     **values: Any,
 ) -> Iterator[Frame]:
     """Run a method step by step.
@@ -204,6 +208,7 @@ def run(
         recipe: a Recipe, or the path of a picture or JSON file that contains one.  Other arguments
             take precedence over it.
         weights: folder of a result of `styleplug train`, used instead of the method's own weights.
+        scores: report style gain and content kept, if there are a content and a style.
         **values: pictures by the name of their slot (path, PIL image, array, bytes, or a list
             of them), settings (size, seed, backend, device, strength, keep_colours), and the
             method's own parameters.
@@ -227,7 +232,91 @@ def run(
     several = {
         name: one if isinstance(one, list | tuple) else [one] for name, one in pictures.items()
     }
-    return engine.run(wanted, pictures_of(found, wanted.size, several))
+    return engine.run(wanted, pictures_of(found, wanted.size, several), scored=scores)
+
+
+def grid(
+    content: Any,
+    style: Any = None,
+    *,
+    over: Mapping[str, Any],
+    method: str = "cnn",
+    cells: str | Path | None = None,
+    best: str = "",
+    scores: bool = False,
+    recipe: Recipe | str | Path | None = None,
+    **values: Any,
+) -> GridResult:
+    """Run every combination of values, and put the results on a labelled contact sheet.
+
+        over = {"method": ["cnn", "gatys"], "size": [256, 512]}
+        styleplug.grid("photo.jpg", "painting.jpg", over=over).save("sheet.png")
+
+    Args:
+        content: a picture (path, PIL image, array, bytes), a folder, or a list of them.
+        style: the same; also the name of a built-in style, or "all" of these.
+        over: values by name of a parameter, a setting, or "method"; also text as on the command
+            line ("0.5:2:4").
+        method: its id, if `over` has no methods; "all" for all that take a content and a style.
+        cells: a folder that gets every result and a ledger; a second call then resumes.
+        best: "style_gain" or "content_kept": find the best result by this score.
+        scores: compute the scores of every result.
+        recipe: settings that are used where nothing else is given.
+        **values: parameters and settings of all results.
+
+    Raises:
+        StyleplugError: a wrong value, or a folder that cannot be written; a result that fails is
+            only reported.
+    """
+    from styleplug.engine.collect import compare, grid_from
+    from styleplug.engine.request import recipe_in
+
+    base = None if recipe is None else recipe_in(recipe)
+    asked = grid_from(content, style, method, over, values, base)
+    return compare(asked, best=best, folder=Path(cells) if cells else None, scored=scores)
+
+
+def batch(
+    photos: Any,
+    style: Any = None,
+    out: str | Path = "painted",
+    *,
+    method: str = "cnn",
+    over: Mapping[str, Any] | None = None,
+    names: str | None = None,
+    pattern: str = "",
+    retry_failed: bool = False,
+    scores: bool = False,
+    recipe: Recipe | str | Path | None = None,
+    **values: Any,
+) -> BatchResult:
+    """Paint many pictures into a folder; call it again to resume.
+
+    Args:
+        photos: a folder with sub-folders, a file, or a list of them.
+        style: as for `grid`; each style makes a result of its own.
+        out: folder of the results and of the ledger; it is created.
+        method: its id; "all" for all that take a content and a style.
+        over: as for `grid`.
+        names: template of file names, such as "{content}-{style}-{method}.png".
+        pattern: only files of folders with such names, such as "*.jpg".
+        retry_failed: try again what failed before.
+        scores: compute the scores of every result.
+        recipe: settings that are used where nothing else is given.
+        **values: parameters and settings of all results.
+
+    Raises:
+        StyleplugError: a wrong value, or a folder that cannot be written; a picture that fails is
+            only reported.
+    """
+    from styleplug.engine.collect import batch as run_batch
+    from styleplug.engine.collect import grid_from
+    from styleplug.engine.request import recipe_in
+
+    base = None if recipe is None else recipe_in(recipe)
+    where = {"pattern": pattern, "leave_out": [Path(out)]}
+    asked = grid_from(photos, style, method, over or {}, values, base, **where)
+    return run_batch(asked, Path(out), names=names, retry_failed=retry_failed, scored=scores)
 
 
 if TYPE_CHECKING:

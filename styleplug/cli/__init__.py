@@ -1,4 +1,4 @@
-"""The command line: `styleplug methods | run | train | publish | weights | app`.
+"""The command line: `styleplug methods | run | batch | grid | sheet | train | weights | app`.
 
 Results go to standard output, all other text to standard error.  Exit status: 0 for success, 1 for
 a failed or stopped command, 2 for a usage error.  A command imports what it needs when it runs, so
@@ -27,6 +27,7 @@ from styleplug.cli.console import (
     say_note,
     say_result,
 )
+from styleplug.cli.grid import batch_command, grid_command, sheet_command
 from styleplug.cli.options import Json
 from styleplug.cli.publish import publish_command
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
@@ -136,6 +137,9 @@ weights = _group("List, check and download weight files.")
 app.add_typer(run, name="run")
 app.add_typer(train, name="train")
 app.add_typer(weights, name="weights")
+app.command("batch")(batch_command)
+app.command("grid")(grid_command)
+app.command("sheet")(sheet_command)
 app.command("publish")(publish_command)
 
 

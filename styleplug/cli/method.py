@@ -40,6 +40,7 @@ class ResultOptions:
     no_recipe: bool
     keep_metadata: bool
     overwrite: bool
+    scores: bool
     json: bool
 
 
@@ -81,7 +82,7 @@ def _run(
     sizes = {slot: [(p.width, p.height) for p in many] for slot, many in images.items()}
     first = next((many[0] for many in images.values()), None)
     with cancel_on_signals() as cancel:
-        frames = engine.run(recipe, images, cancel)
+        frames = engine.run(recipe, images, cancel, scored=asked.scores)
         say_note(_planned(engine.plan(recipe, sizes)))
         last = _show(frames)
         report = last.report
@@ -157,7 +158,8 @@ def _summarise(report: Report, out: Path, *, as_json: bool) -> None:
         return
     if not piped:
         say_result(str(out))
-    scores = "".join(f", {name} {value:.4g}" for name, value in report.metrics.items())
+    told = {**report.metrics, **report.scores}
+    scores = "".join(f", {name} {value:.4g}" for name, value in told.items())
     many = f"{report.count} pictures of " if report.count > 1 else ""
     say_note(
         f"{many}{report.width}×{report.height} px in {report.seconds:.1f} s, "

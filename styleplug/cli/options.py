@@ -62,6 +62,14 @@ _KeepMetadata = Annotated[
         "default no metadata is copied; position (GPS) and thumbnail are never copied.",
     ),
 ]
+_Scores = Annotated[
+    bool,
+    typer.Option(
+        "--scores",
+        rich_help_panel="Result",
+        help="Score the result, if there are a content and a style: style gain and content kept.",
+    ),
+]
 _Overwrite = Annotated[
     bool,
     typer.Option(
@@ -82,6 +90,7 @@ RESULT_OPTIONS = (
     keyword("keep_metadata", _KeepMetadata, False),
     keyword("overwrite", _Overwrite, False),
     keyword("weights", _Weights, None),
+    keyword("scores", _Scores, False),
     keyword("json", Json, False),
 )
 """The options of every run, besides those of its method."""

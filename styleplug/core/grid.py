@@ -108,7 +108,7 @@ class CellEvent:
         report: of a cell that is done.
         error: why it failed.
         path: the file of its result, if there is a folder.
-        earlier: whether it failed in an earlier run and was not tried again.
+        row: its line of the ledger, if it ended in an earlier run and was not made again.
     """
 
     cell: Cell
@@ -117,7 +117,7 @@ class CellEvent:
     report: Report | None = None
     error: StyleplugError | None = None
     path: Path | None = None
-    earlier: bool = False
+    row: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

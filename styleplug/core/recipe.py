@@ -18,6 +18,7 @@ OPTIONS = (
     "keep_metadata",
     "overwrite",
     "weights",
+    "scores",
     "json",
     "help",
 )

@@ -14,13 +14,13 @@ from styleplug.core.grid import Cell, CellEvent, Grid, GridPlan
 from styleplug.engine.cells import Cells
 from styleplug.engine.executors import Executor
 from styleplug.engine.executors.local import Local
+from styleplug.engine.grid_request import template
 from styleplug.engine.host import CONCURRENCY, Engine, shared
 from styleplug.engine.job import Job, Outcome
 from styleplug.engine.ledger import Ledger
 from styleplug.imaging import measure
 from styleplug.system import machine
 
-NAMES = "{content}-{style}-{method}.png"
 LONGEST = 7 * 24 * 3600
 """Most seconds of a grid, by its plan, unless the caller insists."""
 _PREVIEW = 0.4  # seconds between two previews of one cell
@@ -113,10 +113,13 @@ class GridRun:
         report = outcome.frame.report if outcome.frame else None
         earlier = outcome.step == "failed" and outcome.error is None
         ended = outcome.step in ("done", "failed") and not earlier
+        if outcome.step in ("started", "running"):
+            return CellEvent(cell, outcome.step, outcome.frame)
         if self._ledger is not None and ended and not outcome.fatal:
             self._ledger.add(cell, report, outcome.error)
         path = self._path(cell) if outcome.step in ("done", "skipped") else None
-        return CellEvent(cell, outcome.step, outcome.frame, report, outcome.error, path, earlier)
+        row = self._ledger.row(cell) if self._ledger and not ended else {}
+        return CellEvent(cell, outcome.step, outcome.frame, report, outcome.error, path, row)
 
     def _path(self, cell: Cell) -> Path | None:
         return self._ledger.folder / cell.file if self._ledger else None
@@ -127,7 +130,7 @@ def run_grid(
     engine: Engine | None = None,
     *,
     folder: Path | None = None,
-    names: str = NAMES,
+    names: str | None = None,
     retry_failed: bool = False,
     scored: bool = False,
     anyway: bool = False,
@@ -141,7 +144,7 @@ def run_grid(
         engine: runs the cells; by default that of the process.
         folder: gets the results and a ledger.  Cells that are finished there are skipped, so
             starting again resumes.  None keeps nothing: results are in the events.
-        names: template of file names.
+        names: template of file names; by default pictures, method, and what else differs.
         retry_failed: make cells again that failed in an earlier run.
         scored: compute scores for every result.
         anyway: allow very many cells, and a plan of more than a week.
@@ -157,7 +160,8 @@ def run_grid(
         OutputError: the folder cannot be written; while iterating: the disk is full …
     """
     engine = engine or shared()
-    cells = Cells(grid, engine.catalogue, names if folder else "", anyway=anyway)
+    names = (names or template(grid, engine.catalogue)) if folder else ""
+    cells = Cells(grid, engine.catalogue, names, anyway=anyway)
     ledger = Ledger(folder) if folder else None
     try:
         return GridRun(

@@ -13,6 +13,7 @@ from styleplug.core.method import Method
 from styleplug.core.params import shortened
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine.cells import METHOD, MOST
+from styleplug.engine.styles import BUILT_IN, built_in
 from styleplug.imaging.folder import pictures_in
 from styleplug.methods import Catalogue
 from styleplug.methods.shared.transfer import CONTENT, STYLE
@@ -155,6 +156,53 @@ def files_in(
             )
         labelled[label] = path
     return labelled
+
+
+def styles_in(wanted: Sequence[str | Path], pattern: str = "") -> dict[str, Path]:
+    """Style files by their labels: files, folders, and names of built-in styles.
+
+    Args:
+        wanted: paths or names; "all" stands for all built-in styles.
+        pattern: of the names in folders.
+
+    Raises:
+        UsageError: as of `files_in`; what is neither a path nor a name.
+    """
+    found: dict[str, Path] = {}
+    paths = []
+    for one in wanted:
+        if str(one) == ALL and not Path(one).exists():
+            found |= {name: built_in(name) for name in BUILT_IN}
+        elif str(one) in BUILT_IN and not Path(one).exists():
+            found[str(one)] = built_in(str(one))
+        elif not Path(one).exists():
+            raise UsageError(
+                f"there is no style {str(one)!r}; expected a picture, a folder of pictures, or "
+                f"one of the built-in styles: {', '.join(BUILT_IN)}"
+            )
+        else:
+            paths.append(Path(one))
+    return found | files_in(paths, pattern)
+
+
+def template(grid: Grid, catalogue: Catalogue) -> str:
+    """The usual template of file names: pictures, method, and what else differs."""
+    ids = next((axis.values for axis in grid.axes if axis.name == METHOD), (grid.base.method,))
+    methods = [catalogue.get(str(id)) for id in ids]
+    slots = [name for name in (CONTENT, STYLE) if name in grid.names
+             or name in {axis.name for axis in grid.axes}]  # fmt: skip
+    more = [axis.name for axis in grid.axes if axis.name not in {*slots, METHOD}]
+    moving = any(method.animated(_params(method, grid)) for method in methods)
+    return "-".join(f"{{{name}}}" for name in (*slots, METHOD, *more)) + (
+        ".webp" if moving else ".png"
+    )
+
+
+def _params(method: Method[Any], grid: Grid) -> Any:
+    """The parameters of a method with what the base says of them."""
+    known = method.params.model_fields
+    given = {name: value for name, value in grid.base.parameters.items() if name in known}
+    return method.params.of(given)
 
 
 def _stem(name: str) -> str:

@@ -37,7 +37,7 @@ Known = Literal["done", "failed"]
 class Ledger:
     """The ledger of a folder.  It locks the folder until `close`.
 
-    In memory it keeps about 200 bytes for each line.
+    In memory it keeps about 250 bytes for each line.
 
     Args:
         folder: the folder; it is created.
@@ -87,7 +87,7 @@ class Ledger:
         done = value[:1] == _DONE
         if done and not (self.folder / cell.file).exists():
             return None
-        mark, recipe, stamp, digest = value[:1], value[1:17], value[17:33], value[33:]
+        mark, recipe, stamp, digest = value[:1], value[1:17], value[17:33], value[33:49]
         if recipe != _short(recipe_digest(cell.recipe)):
             return None
         try:
@@ -95,10 +95,20 @@ class Ledger:
             if seen != stamp:
                 if _short(self._inputs(cell)) != digest:
                     return None
-                self._known[_short(cell.file)] = mark + recipe + seen + digest
+                self._known[_short(cell.file)] = mark + recipe + seen + value[33:]
         except OSError:
             return None  # the run will report what is wrong with it
         return "done" if done else "failed"
+
+    def row(self, cell: Cell) -> dict[str, Any]:
+        """The newest line of a cell; empty if there is none."""
+        value = self._known.get(_short(cell.file))
+        if value is None:
+            return {}
+        with self.path.open("rb") as file:
+            file.seek(int.from_bytes(value[49:], "big"))
+            row: dict[str, Any] = json.loads(file.readline())
+            return row
 
     def add(
         self, cell: Cell, report: Report | None = None, error: StyleplugError | None = None
@@ -126,11 +136,12 @@ class Ledger:
         if error is not None:
             row |= {"error": str(error), "kind": type(error).__name__}
         try:
+            at = self._file.seek(0, os.SEEK_END)
             self._file.write(to_json(row).encode() + b"\n")
             self._file.flush()
         except OSError as failed:
             raise not_written(self.path, failed) from failed
-        self._note(row)
+        self._note(row, at)
 
     def close(self) -> None:
         """Unlock the folder."""
@@ -145,23 +156,27 @@ class Ledger:
         try:
             with self.path.open("rb") as lines:
                 remove_unfinished(self.folder)
+                at = 0
                 for line in lines:
                     with suppress(ValueError, TypeError, KeyError, AttributeError):
                         row = json.loads(line)
                         if _HEAD in row:
                             _check_version(row[_HEAD], self.path)
                         else:
-                            self._note(row)
+                            self._note(row, at)
+                    at += len(line)
         except FileNotFoundError:
             pass
         except OSError as error:
             raise not_written(self.path, error) from error
 
-    def _note(self, row: Mapping[str, Any]) -> None:
-        """Remember a line in few bytes."""
+    def _note(self, row: Mapping[str, Any], at: int) -> None:
+        """Remember a line in few bytes; it begins at a byte of the file."""
         mark = {"done": _DONE, "failed": _FAILED}[row["state"]]
         parts = (row["recipe"], row["stamp"], row["inputs"])
-        self._known[_short(row["file"])] = mark + b"".join(map(_short, parts))
+        self._known[_short(row["file"])] = b"".join(
+            (mark, *map(_short, parts), at.to_bytes(8, "big"))
+        )
 
     def _opened(self) -> IO[bytes]:
         """The file, ready for the next line; a line that was cut off is ended."""

@@ -30,6 +30,7 @@ def contact_sheet(
     columns: Sequence[str],
     rows: Sequence[str],
     *,
+    labels: Mapping[Place, str] | None = None,
     captions: Mapping[Place, str] | None = None,
     title: str = "",
     best: Place | None = None,
@@ -42,7 +43,8 @@ def contact_sheet(
         pictures: (h, w, 3) or (h, w, 4) float32 in [0, 1], by row and column; others stay empty.
         columns: labels above the columns.
         rows: labels left of the rows.
-        captions: texts below pictures, such as scores or an error.
+        labels: names below pictures.
+        captions: small texts below these, such as scores or an error.
         title: a line above all.
         best: the picture with a frame around it.
         side: longest side of a picture on the sheet; less if the sheet would be too large.
@@ -51,10 +53,9 @@ def contact_sheet(
     Returns:
         (H, W, 3) float32 in [0, 1].
     """
-    captions = captions or {}
-    layout = _Layout(
-        list(pictures.values()), columns, rows, bool(captions), bool(title), side, most
-    )
+    labels, captions = labels or {}, captions or {}
+    below = bool(labels) + bool(captions)
+    layout = _Layout(list(pictures.values()), columns, rows, below, bool(title), side, most)
     sheet = Image.new("RGB", (layout.across, layout.down), _PAPER)
     draw = ImageDraw.Draw(sheet)
     font, small = layout.font, layout.small
@@ -68,14 +69,17 @@ def contact_sheet(
         draw.text((_MARGIN, y + layout.height / 2), label, _INK, font, anchor="lm")
         for column in range(len(columns)):
             x, y = layout.corner(row, column)
-            shown = pictures.get((row, column))
-            if shown is None:
+            place = (row, column)
+            if place in pictures:
+                _paste(sheet, pictures[place], (x, y), layout, framed=place == best)
+            elif place in captions:
                 edge = (x, y, x + layout.width - 1, y + layout.height - 1)
                 draw.rectangle(edge, fill=_EMPTY)
-            else:
-                _paste(sheet, shown, (x, y), layout, framed=(row, column) == best)
-            caption = _cut(captions.get((row, column), ""), small, layout.width)
-            draw.text((x, y + layout.height + 4), caption, _FAINT, small)
+            y += layout.height + 4
+            for texts, letters, ink in ((labels, font, _INK), (captions, small, _FAINT)):
+                if place in texts:
+                    draw.text((x, y), _cut(texts[place], letters, layout.width), ink, letters)
+                    y += layout.line
     return np.asarray(sheet, np.float32) / np.float32(255)
 
 
@@ -87,19 +91,21 @@ class _Layout:
         pictures: Sequence[Pixels],
         columns: Sequence[str],
         rows: Sequence[str],
-        captioned: bool,
+        below: int,
         titled: bool,
         side: int,
         most: int,
     ) -> None:
-        side = max(32, min(side, (most - 2 * _MARGIN) // max(len(columns), len(rows), 1) - _GAP))
+        largest = max((max(one.shape[:2]) for one in pictures), default=side)
+        room = (most - 2 * _MARGIN) // max(len(columns), len(rows), 1) - _GAP
+        side = max(32, min(side, largest, room))  # nothing is enlarged without need
         letters = max(11, min(20, side // 15))
         self.font, self.small = _font(letters), _font(max(10, round(letters * 0.82)))
         self.line = round(letters * _LINE)
         shapes = [fitted(one.shape[1], one.shape[0], side) for one in pictures]
         self.width = max([shape[0] for shape in shapes], default=side)
         self.height = max([shape[1] for shape in shapes], default=side)
-        self._step = (self.width + _GAP, self.height + _GAP + (self.line if captioned else 0))
+        self._step = (self.width + _GAP, self.height + _GAP + below * self.line)
         self._left = _MARGIN
         if any(rows):
             self._left += max(_wide(row, self.font) for row in rows) + _GAP

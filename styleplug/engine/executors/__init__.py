@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from styleplug.core.errors import UsageError
 from styleplug.engine.job import Job, Outcome
+
+if TYPE_CHECKING:
+    from styleplug.engine.host import Engine
+
+
+ENGINES = ("local",)
+"""Names of executors."""
 
 
 class Executor(Protocol):
@@ -25,3 +33,18 @@ class Executor(Protocol):
             cancel: set to stop all of them within a step.
         """
         ...
+
+
+def executor_of(name: str, engine: Engine) -> Executor | None:
+    """The executor of a name; None for the usual one.
+
+    Args:
+        name: "local".
+        engine: runs cells in this process.
+
+    Raises:
+        UsageError: unknown name.
+    """
+    if name == "local":
+        return None
+    raise UsageError(f"unknown engine {name!r}; known are: {', '.join(ENGINES)}")
