@@ -314,9 +314,11 @@ def batch(
     from styleplug.engine.request import recipe_in
 
     base = None if recipe is None else recipe_in(recipe)
-    where = {"pattern": pattern, "leave_out": [Path(out)]}
-    asked = grid_from(photos, style, method, over or {}, values, base, **where)
-    return run_batch(asked, Path(out), names=names, retry_failed=retry_failed, scored=scores)
+    folder = Path(out)
+    asked = grid_from(
+        photos, style, method, over or {}, values, base, pattern=pattern, leave_out=[folder]
+    )
+    return run_batch(asked, folder, names=names, retry_failed=retry_failed, scored=scores)
 
 
 if TYPE_CHECKING:
