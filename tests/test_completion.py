@@ -70,6 +70,7 @@ def test_net_size_within_limit(net):
 def test_net_ignores_masked_pixels(net):
     (fill,) = completion.functions(net).values()
     picture, mask, noise, grain = fill.examples()
+    mask = mask.round()
     other = picture + mask * (0.5 - picture)
     torch.testing.assert_close(fill(picture, mask, noise, grain), fill(other, mask, noise, grain))
     seen = picture + (1 - mask) * (0.5 - picture)
@@ -79,6 +80,7 @@ def test_net_ignores_masked_pixels(net):
 def test_net_uses_both_noises(net):
     (fill,) = completion.functions(net).values()
     picture, mask, noise, grain = fill.examples()
+    mask = mask.round()
     first = fill(picture, mask, noise, grain)[0]
     assert first.shape == picture.shape and 0 <= float(first.min()) <= float(first.max()) <= 1
     for other in (fill(picture, mask, -noise, grain), fill(picture, mask, noise, 1 - grain)):

@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from styleplug.backends.choose import choose
+from styleplug.core.backend import axes
 from styleplug.core.weight import Embedded, WeightFile
 from styleplug.nets import ARCHITECTURES, architecture, graph_file
 from styleplug.nets.function import Function
-from styleplug.nets.shapes import free
 from styleplug.store import Store, weights_folder
 from styleplug.store.graphs import graph, read_graphs
 from styleplug.store.manifest import read_manifest
@@ -27,30 +27,18 @@ LISTED = [
 UNUSUAL = {"b": 3, "h": 5, "w": 13}  # in units of each argument's own
 
 
-def resized(value, axes):
-    """An example at another size: repeated or cut along its free axes."""
-    for axis, dim in (axes or {}).items():
-        root = getattr(dim, "root", dim)
-        length = dim.fn(UNUSUAL[root.__name__]) if root is not dim else UNUSUAL[dim.__name__]
-        value = value.index_select(axis, torch.arange(length) % value.shape[axis])
-    return value
-
-
 @pytest.mark.parametrize(("arch", "file", "function"), LISTED)
 def test_graph_equals_torch_at_other_size(arch, file, function):
     weights = Store().file((Embedded(arch, file),))
     torch.manual_seed(5)
     net = architecture(arch).build().requires_grad_(False)
     module = architecture(arch).functions(net)[function]
-    shapes = module.shapes()
-    given = [resized(*one) for one in zip(module.examples(), shapes, strict=True)]
+    given = module.examples(UNUSUAL)
     found = []
     for name in ("torch", "onnx"):
         net = choose(name, "cpu").load(weights, function)
         arrays = dict(zip(net.spec.inputs, (v.numpy() for v in given), strict=True))
-        assert net.spec.inputs == tuple(module.inputs)
-        assert net.spec.outputs == tuple(module.outputs)
-        for fact in ("multiple", "margin", "noises"):
+        for fact in ("inputs", "outputs", "multiple", "margin", "noises"):
             assert getattr(net.spec, fact) == getattr(module, fact)
         assert set(net.spec.noises) <= set(net.spec.inputs)
         found.append(net(**arrays))
@@ -82,17 +70,11 @@ class Toy(nn.Module):
 
 
 class ToyFunction(Function):
-    inputs, outputs, multiple = ("picture", "scale"), ("mean", "painted"), 2
+    inputs, outputs, multiple = {"picture": axes(3, 2), "scale": axes(4)}, ("mean", "painted"), 2
 
     def __init__(self, net):
         super().__init__()
         self.strangely_named = net
-
-    def examples(self):
-        return torch.rand(2, 3, 8, 12), torch.rand(2, 4)
-
-    def shapes(self):
-        return free(1, multiple=self.multiple), free()
 
     def forward(self, picture, scale):
         net = self.strangely_named

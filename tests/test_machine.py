@@ -127,7 +127,9 @@ def torch_net(act):
             return x
 
     weights = WeightFile("any", Path("x"), "", "test")
-    return _TorchNet(Acting(), NetSpec("any", "f", ("x",), ("y",), "cpu", weights), "cpu")
+    return _TorchNet(
+        Acting(), NetSpec("any", "f", {"x": (1, 3, "h", "w")}, ("y",), "cpu", weights), "cpu"
+    )
 
 
 def test_cudnn_deterministic_until_last_net_done():

@@ -87,7 +87,7 @@ def test_net_size_within_limit():
 def test_decoder_wraps_around(functions):
     """So there is no border: a texture rolled is the texture of the noise rolled."""
     latent, *draw_noises = (part.numpy()[:1] for part in functions["decode"].module.examples())
-    names = functions["decode"].module.inputs[1:]
+    _, *names = functions["decode"].module.inputs
     whole = functions["decode"](latent=latent, **dict(zip(names, draw_noises, strict=True)))
     rolled = [
         np.roll(noise, (32 // stride, 48 // stride), (2, 3))

@@ -14,8 +14,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from styleplug.core.array import Doubles, Floats
-from styleplug.core.backend import Backend, Net, NetSpec
+from styleplug.core.array import Arrays, Doubles, Floats
+from styleplug.core.backend import Axes, Backend, Net, NetSpec
 from styleplug.core.errors import BackendError
 from styleplug.core.weight import WeightFile
 
@@ -24,6 +24,7 @@ CONTENT_LAYERS = ("coarse",)
 STYLE_LAYERS = ("fine", "coarse")
 _TINY = 1e-6  # added to variances, so that square roots have a finite derivative
 
+Shapes = dict[str, Axes]
 Numbers = Mapping[str, Doubles]  # inside, so that gradients are exact
 # (features c×n, their target Gram matrix, target mean) -> loss, and its gradient by the features
 StyleLoss = Callable[[Doubles, Doubles, Doubles], tuple[float, Doubles]]
@@ -76,24 +77,14 @@ class FakeNet(Net):
         )
         self._closed = False
 
-    def __call__(self, **arrays: Floats) -> dict[str, Floats]:
-        """Compute; shapes as in `styleplug.nets`.
+    def compute(self, arrays: Arrays) -> dict[str, Floats]:
+        """See `Net`; shapes as in `styleplug.nets`.
 
         Raises:
-            BackendError: names or shapes are wrong, or the net is closed.
+            BackendError: the net is closed.
         """
         if self._closed:
             raise BackendError("this net is closed; load it again")
-        if set(arrays) != set(self.spec.inputs):
-            raise BackendError(
-                f"got the arrays {sorted(arrays)}, expected exactly {sorted(self.spec.inputs)}"
-            )
-        shape = arrays["picture"].shape if "picture" in arrays else (1, 3, 0, 0)
-        if len(shape) != 4 or shape[:2] != (1, 3) or shape[2] % BLOCK or shape[3] % BLOCK:
-            raise BackendError(
-                f"got a picture of shape {shape}, expected (1, 3, h, w) with h and w "
-                f"multiples of {BLOCK}"
-            )
         exact = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
         return {name: np.asarray(one, np.float32) for name, one in self._compute(exact).items()}
 
@@ -158,11 +149,6 @@ def _describe(arrays: Numbers) -> Numbers:
 
 def _content(features: Doubles, wanted: Doubles, l1: Doubles) -> tuple[float, Doubles]:
     """Squared error (l1 = 0), absolute error (1), or a mix; loss and gradient."""
-    if features.shape != wanted.shape:
-        raise BackendError(
-            f"got content features of shape {wanted.shape}, expected {features.shape}: "
-            "compute the content features at the size of the picture"
-        )
     error = features - wanted
     loss = (1 - l1) * np.mean(error**2) + l1 * np.mean(np.abs(error))
     return float(loss), ((1 - l1) * 2 * error + l1 * np.sign(error)) / error.size
@@ -246,24 +232,34 @@ def _paint(arrays: Numbers) -> Numbers:
     return {"painted": np.clip(painted, 0, 1)}
 
 
-_STATISTICS = tuple(f"{kind}_{layer}" for layer in STYLE_LAYERS for kind in ("gram", "mean"))
-_TARGETS = (*(f"content_{layer}" for layer in CONTENT_LAYERS), *_STATISTICS)
-_KNOBS = ("content_weights", "style_weights", "content_l1", "variation_weight")
+_PICTURE: Shapes = {"picture": (1, 3, f"{BLOCK}*h", f"{BLOCK}*w")}
+_STATISTICS: Shapes = {
+    f"{kind}_{layer}": axes
+    for layer in STYLE_LAYERS
+    for kind, axes in {"gram": (3, 3), "mean": (3,)}.items()
+}
+_TARGETS = {f"content_{layer}": (1, 3, "h", "w") for layer in CONTENT_LAYERS} | _STATISTICS
+_KNOBS: Shapes = {
+    "content_weights": (len(CONTENT_LAYERS),),
+    "style_weights": (len(STYLE_LAYERS),),
+    "content_l1": (),
+    "variation_weight": (),
+}
 _LOSSES = ("gradient", "content_losses", "style_losses", "variation_loss")
-_MEASURES = ("content_mean", "content_deviation")
+_MEASURES: Shapes = {"content_mean": (1, 3), "content_deviation": (1, 3)}
 _STYLE_LOSSES: dict[str, StyleLoss] = {
     "gram": _gram,
     "moments": _moments,
     "wasserstein": _wasserstein,
 }
-FUNCTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], Callable[[Numbers], Numbers]]] = {
-    "describe": (("picture",), _TARGETS, _describe),
+FUNCTIONS: dict[str, tuple[Shapes, tuple[str, ...], Callable[[Numbers], Numbers]]] = {
+    "describe": (_PICTURE, tuple(_TARGETS), _describe),
     **{
-        name: (("picture", *_TARGETS, *_KNOBS), _LOSSES, partial(_losses, loss))
+        name: (_PICTURE | _TARGETS | _KNOBS, _LOSSES, partial(_losses, loss))
         for name, loss in _STYLE_LOSSES.items()
     },
     "code": (_STATISTICS, ("code",), _code),
-    "measure": (("picture",), _MEASURES, _measure),
-    "paint": (("picture", *_MEASURES, "code"), ("painted",), _paint),
+    "measure": (_PICTURE, tuple(_MEASURES), _measure),
+    "paint": (_PICTURE | _MEASURES | {"code": (1, 6)}, ("painted",), _paint),
 }
-"""Each function: names of inputs, names of outputs, and the computation."""
+"""Each function: inputs and their axes, names of outputs, and the computation."""

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from styleplug.backends.choose import has_cuda_driver
-from styleplug.core.array import Floats
+from styleplug.core.array import Arrays, Floats
 from styleplug.core.backend import Backend, Net, NetSpec, Noise
 from styleplug.core.errors import BackendError, OutOfMemory, WeightError
 from styleplug.core.weight import WeightFile
@@ -152,7 +152,7 @@ class OnnxBackend(Backend):
         spec = NetSpec(
             arch=file.arch,
             function=function,
-            inputs=tuple(value.name for value in session.get_inputs()),
+            inputs={value.name: tuple(value.shape) for value in session.get_inputs()},
             outputs=tuple(value.name for value in session.get_outputs()),
             provider=used,
             weights=file,
@@ -180,11 +180,11 @@ class _OnnxNet(Net):
         self.spec = spec
         self._session: ort.InferenceSession | None = session
 
-    def __call__(self, **arrays: Floats) -> dict[str, Floats]:
-        """Compute; see `Net`."""
+    def compute(self, arrays: Arrays) -> dict[str, Floats]:
+        """See `Net`."""
         if self._session is None:
             raise BackendError(f"{self.spec.arch} was closed; load it again")
-        given = {k: np.ascontiguousarray(v, dtype=np.float32) for k, v in arrays.items()}
+        given = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         try:
             found = self._session.run(list(self.spec.outputs), given)
         except Exception as error:

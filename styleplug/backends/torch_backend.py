@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from styleplug.core.array import Floats
+from styleplug.core.array import Arrays, Floats
 from styleplug.core.backend import Backend, Net, NetSpec
 from styleplug.core.errors import BackendError, OutOfMemory
 from styleplug.core.weight import WeightFile
@@ -113,15 +113,10 @@ class _TorchNet(Net):
             module.to(device, memory_format=torch.channels_last)
         self._module: torch.nn.Module | None = module
 
-    def __call__(self, **arrays: Floats) -> dict[str, Floats]:
-        """Compute; see `Net`."""
+    def compute(self, arrays: Arrays) -> dict[str, Floats]:
+        """See `Net`."""
         if self._module is None:
             raise BackendError(f"{self.spec.arch} was closed; load it again")
-        if set(arrays) != set(self.spec.inputs):
-            raise BackendError(
-                f"{self.spec.arch}.{self.spec.function} got the arrays {sorted(arrays)}, "
-                f"expected {sorted(self.spec.inputs)}"
-            )
         with _failures(self.spec), torch.inference_mode(), _DETERMINISTIC:
             given = [self._tensor(arrays[name]) for name in self.spec.inputs]
             found = self._module(*given)
@@ -132,7 +127,7 @@ class _TorchNet(Net):
             }
 
     def _tensor(self, array: Floats) -> torch.Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(self._device)
+        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
     def close(self) -> None:

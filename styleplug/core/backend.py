@@ -9,9 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from styleplug.core.array import Floats
+from styleplug.core.array import Arrays, Floats
+from styleplug.core.errors import BackendError
 from styleplug.core.weight import WeightFile
 
+Axes = tuple[int | str, ...]
+"""The axes of an array: a length, or for a free one its name, in multiples ("8*h")."""
 MOST_CLASSES = 16
 """Classes that a net can know at most: an array of shares has a place for each."""
 
@@ -48,7 +51,7 @@ class NetSpec:
     Args:
         arch: architecture id.
         function: function id.
-        inputs: names of the arrays it takes.
+        inputs: the arrays it takes: names and axes.
         outputs: names of the arrays it returns.
         provider: the device or library that computes it ("cpu", "cuda …", "CPUExecutionProvider").
         weights: the file its weights were read from.
@@ -61,7 +64,7 @@ class NetSpec:
 
     arch: str
     function: str
-    inputs: tuple[str, ...]
+    inputs: Mapping[str, Axes]
     outputs: tuple[str, ...]
     provider: str
     weights: WeightFile
@@ -70,20 +73,81 @@ class NetSpec:
     noises: Mapping[str, Noise] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
 
+    def check(self, arrays: Arrays) -> None:
+        """Check the arguments of a call.
+
+        Raises:
+            BackendError: a name, a type or a shape is not as expected.
+        """
+        if set(arrays) != set(self.inputs):
+            raise BackendError(
+                f"{self.arch}.{self.function} got the arrays {sorted(arrays)}, expected "
+                f"{sorted(self.inputs)}"
+            )
+        known: dict[str, int] = {}  # lengths of the free axes
+        for name, axes in self.inputs.items():
+            array, expected = arrays[name], tuple(_resolved(axis, known) for axis in axes)
+            if array.dtype != np.float32 or not _fits(array.shape, expected, known):
+                shape = f"({', '.join(map(str, expected))})"
+                raise BackendError(
+                    f"{self.arch}.{self.function} got {name} as {array.dtype} of shape "
+                    f"{array.shape}, expected float32 of shape {shape}"
+                )
+
+
+def axes(channels: int, unit: int = 0) -> Axes:
+    """Axes of a batch (b channels), or with a unit (b channels unit*h unit*w)."""
+    times = f"{unit}*" if unit > 1 else ""
+    return ("b", channels, f"{times}h", f"{times}w") if unit else ("b", channels)
+
+
+def factor(axis: str) -> tuple[int, str]:
+    """The factor and the name of a free axis.
+
+    >>> factor("8*h"), factor("b")
+    ((8, 'h'), (1, 'b'))
+    """
+    times, _, name = axis.rpartition("*")
+    return int(times or 1), name
+
+
+def _resolved(axis: int | str, known: Mapping[str, int]) -> int | str:
+    """The length of an axis; the axis itself if it is still free."""
+    times, name = factor(str(axis))
+    return times * known[name] if name in known else axis
+
+
+def _fits(shape: tuple[int, ...], axes: Axes, known: dict[str, int]) -> bool:
+    """Whether a shape has these axes; adds the lengths of those that are free."""
+    if len(shape) != len(axes):
+        return False
+    for length, axis in zip(shape, axes, strict=True):
+        times, name = factor(axis) if isinstance(axis, str) else (axis, "")
+        if name:
+            known[name] = length // times
+        if length != times * known.get(name, 1):
+            return False
+    return True
+
 
 class Net(ABC):
     """A loaded function: float32 arrays in, float32 arrays out, by name."""
 
     spec: NetSpec
 
-    @abstractmethod
     def __call__(self, **arrays: Floats) -> dict[str, Floats]:
-        """Compute.
+        """Check the arguments, and compute.
 
         Raises:
-            BackendError: wrong names or shapes, or the backend failed.
+            BackendError: a name, a type or a shape is not as expected, or the backend failed.
             OutOfMemory: the device has not enough memory for these shapes.
         """
+        self.spec.check(arrays)
+        return self.compute(arrays)
+
+    @abstractmethod
+    def compute(self, arrays: Arrays) -> dict[str, Floats]:
+        """What each backend does with checked arguments; see `__call__`."""
 
     @abstractmethod
     def close(self) -> None:

@@ -133,7 +133,7 @@ class BorrowedNet(Net):
         self._cache, self._check, self._memo = cache, check, memo
         self._entry: _Entry | None = entry
 
-    def __call__(self, **arrays: Floats) -> dict[str, Floats]:
+    def compute(self, arrays: Arrays) -> dict[str, Floats]:
         """Compute as soon as no other run computes with this net."""
         if self._entry is None or self._entry.net is None:
             raise BackendError("this net was returned; get it from the context again")
@@ -146,7 +146,7 @@ class BorrowedNet(Net):
     def _compute(self, arrays: Arrays) -> dict[str, Floats]:
         assert self._entry is not None and self._entry.net is not None
         with self.lock():
-            return self._entry.net(**arrays)
+            return self._entry.net.compute(arrays)
 
     @property
     def mb(self) -> float:

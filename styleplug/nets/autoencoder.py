@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.backend import axes
 from styleplug.nets import styleplug_encoder
 from styleplug.nets.chain import Conv, Pool
 from styleplug.nets.function import Function
 from styleplug.nets.layers import upsample
-from styleplug.nets.shapes import EXAMPLE, free
 
 DEPTHS = ("fine", "stroke2", "grain3", "motif3")  # the layers of the features of each level
 CHANNELS = (16, 64, 144, 208)  # of these features
@@ -155,49 +155,34 @@ class Autoencoder(nn.Module):
 class Encode(Function):
     """A picture to the features of one level."""
 
-    inputs, outputs = ("picture",), ("features",)
+    outputs = ("features",)
 
     def __init__(self, net: Autoencoder, level: int):
         super().__init__()
         self.net, self.level = net, level
         self.multiple = 2 ** (level - 1)
+        self.inputs = {"picture": axes(3, self.multiple)}
         self.margin = _ENCODE_MARGINS[level - 1]
 
     def forward(self, picture: Tensor) -> Tensor:
         """(b 3 h w) in [0, 1] to (b c h/s w/s)."""
         return self.net.encode(picture, self.level)[-1]
 
-    def examples(self) -> tuple[Tensor, ...]:
-        """Pictures."""
-        return (torch.rand(2, 3, *EXAMPLE),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Batch, height and width are free, the sides in multiples of the stride."""
-        return (free(1, multiple=self.multiple),)
-
 
 class Decode(Function):
     """Features of one level to a picture."""
 
-    inputs, outputs = ("features",), ("picture",)
+    outputs = ("picture",)
 
     def __init__(self, net: Autoencoder, level: int):
         super().__init__()
         self.net, self.level = net, level
+        self.inputs = {"features": axes(CHANNELS[level - 1], 1)}
         self.margin = _DECODE_MARGINS[level - 1]
 
     def forward(self, features: Tensor) -> Tensor:
         """(b c h/s w/s) to (b 3 h w) in [0, 1]."""
         return self.net.decode(features, self.level).clamp(0, 1)
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """Features of pictures."""
-        sides = (side // self.net.decoders[self.level - 1].stride for side in EXAMPLE)
-        return (torch.rand(2, CHANNELS[self.level - 1], *sides),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Batch, height and width are free."""
-        return (free(1),)
 
 
 def build() -> Autoencoder:

@@ -59,7 +59,8 @@ class Chain(nn.Module):
         self.features = nn.ModuleDict()
         self.maps = nn.ModuleDict()
         self.channels: dict[str, int] = {}  # of each tap
-        current = 3
+        self.strides: dict[str, int] = {}
+        current, stride = 3, 1
         for layer in self.layers:
             if isinstance(layer, Conv):
                 padding = layer.kernel // 2
@@ -67,7 +68,10 @@ class Chain(nn.Module):
                     layer.inputs, layer.outputs, layer.kernel, padding=padding
                 )
                 current = layer.outputs
-            elif isinstance(layer, Tap):
+            elif isinstance(layer, Pool):
+                stride *= 2
+            else:
+                self.strides[layer.name] = stride
                 self.channels[layer.name] = layer.mapped or current
                 if layer.mapped:
                     self.maps[layer.name] = nn.Conv2d(current, layer.mapped, 1)

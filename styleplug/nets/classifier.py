@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from styleplug.core.backend import MOST_CLASSES
 from styleplug.nets import styleplug_encoder
 from styleplug.nets.function import Function
-from styleplug.nets.shapes import free
 
 SIDE = 64  # pixels; the size that `cgan` makes
 NUMBERS = 934  # feature statistics of a picture
@@ -62,7 +61,7 @@ class Classifier(nn.Module):
 class Classify(Function):
     """Function "classify"."""
 
-    inputs = ("picture",)
+    inputs = {"picture": ("b", 3, SIDE, SIDE)}
     outputs = ("logits",)
     multiple = SIDE
 
@@ -73,14 +72,6 @@ class Classify(Function):
     def forward(self, picture: Tensor) -> tuple[Tensor]:
         """Logits (b MOST_CLASSES) of pictures (b 3 SIDE SIDE) in [0, 1]."""
         return (self.net.logits(self.net.statistics(picture)),)
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of pictures."""
-        return (torch.rand(2, 3, SIDE, SIDE),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """The batch is free."""
-        return (free(),)
 
 
 def build() -> Classifier:

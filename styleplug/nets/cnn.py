@@ -13,20 +13,20 @@ Trained by `styleplug train cnn`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.backend import axes
 from styleplug.nets import styleplug_encoder
 from styleplug.nets.function import Function
 from styleplug.nets.layers import upsample
-from styleplug.nets.shapes import EXAMPLE, free
 
 LEADING = 10  # first principal components of a tap, whose correlations are in the code
 CODE = 64
 HIDDEN = 64
+MEASURED = (64, 96)  # content features at a quarter and at an eighth of the sides
 _TINY = 1e-5
 
 
@@ -160,8 +160,10 @@ class Painter(nn.Module):
         """
         wide_entry, fine_entry, *given = self.modulate(code).split(self.sizes, dim=1)
         fine, wide = self.encode(picture)
-        fine_mean, wide_mean = mean[:, :, None, None].split([64, 96], dim=1)
-        fine_deviation, wide_deviation = deviation[:, :, None, None].split([64, 96], dim=1)
+        fine_mean, wide_mean = mean[:, :, None, None].split_with_sizes(MEASURED, dim=1)
+        fine_deviation, wide_deviation = deviation[:, :, None, None].split_with_sizes(
+            MEASURED, dim=1
+        )
         x = self.wide_entry((wide - wide_mean) / wide_deviation, wide_entry)
         for unit in self.wide:
             x = unit(x, given.pop(0))
@@ -181,8 +183,6 @@ class Painter(nn.Module):
 class _Function(Function):
     """A part of the painter that backends load; any batch, height and width."""
 
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
     multiple = Painter.stride
 
     def __init__(self, net: Painter):
@@ -193,19 +193,12 @@ class _Function(Function):
 class Measure(_Function):
     """Statistics of the content."""
 
-    inputs, outputs = ("picture",), ("content_mean", "content_deviation")
+    inputs = {"picture": axes(3, Painter.stride)}
+    outputs = ("content_mean", "content_deviation")
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """(b 3 h w) in [0, 1] to (b 160) and (b 160)."""
         return self.net.measure(picture)
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """Arguments to trace."""
-        return (torch.rand(2, 3, *EXAMPLE),)
-
-    def shapes(self) -> tuple[dict[int, Any] | None, ...]:
-        """Their free axes."""
-        return (free(1, multiple=self.multiple),)
 
 
 class Code(_Function):
@@ -216,42 +209,31 @@ class Code(_Function):
 
     def __init__(self, net: Painter):
         super().__init__(net)
-        self.inputs = tuple(
-            f"{kind}_{tap}" for kind in ("gram", "mean") for tap in net.coder.channels
-        )
+        sizes = net.coder.channels.items()
+        self.inputs = {f"gram_{tap}": (c, c) for tap, c in sizes} | {
+            f"mean_{tap}": (c,) for tap, c in sizes
+        }
 
     def forward(self, *described: Tensor) -> Tensor:
         """Gram matrices (c c) of every tap, then means (c), to a code (1 64)."""
         return self.net.coder(*(part[None] for part in described))
 
-    def examples(self) -> tuple[Tensor, ...]:
-        """Arguments to trace."""
-        sizes = self.net.coder.channels.values()
-        return (*(torch.eye(c) for c in sizes), *(torch.zeros(c) for c in sizes))
-
-    def shapes(self) -> tuple[dict[int, Any] | None, ...]:
-        """Their free axes: none."""
-        return (None,) * len(self.inputs)
-
 
 class Paint(_Function):
     """The picture in the style of a code."""
 
-    inputs, outputs = ("picture", "content_mean", "content_deviation", "code"), ("painted",)
+    inputs = {
+        **Measure.inputs,
+        "content_mean": axes(sum(MEASURED)),
+        "content_deviation": axes(sum(MEASURED)),
+        "code": axes(CODE),
+    }
+    outputs = ("painted",)
     margin = 32  # it sees 64 pixels far, but the outer ones hardly count
 
     def forward(self, picture: Tensor, mean: Tensor, deviation: Tensor, code: Tensor) -> Tensor:
         """(b 3 h w) in [0, 1], (b 160), (b 160) and (b 64) to (b 3 h w) in [0, 1]."""
         return self.net.paint(picture, mean, deviation, code)
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """Arguments to trace."""
-        picture = torch.rand(2, 3, *EXAMPLE)
-        return picture, *self.net.measure(picture), torch.zeros(2, CODE)
-
-    def shapes(self) -> tuple[dict[int, Any] | None, ...]:
-        """Their free axes."""
-        return free(1, multiple=self.multiple), free(), free(), free()
 
 
 def build() -> Painter:

@@ -19,10 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import Noise
+from styleplug.core.backend import Noise, axes
 from styleplug.nets.function import Function
 from styleplug.nets.layers import upsample
-from styleplug.nets.shapes import EXAMPLE, free
 
 MULTIPLE = 16  # of the picture's sides
 NOISE = 64  # numbers in a code of noise
@@ -162,10 +161,15 @@ class Completion(nn.Module):
 class Fill(Function):
     """Function "fill"."""
 
-    inputs = ("picture", "mask", "noise", "grain")
+    inputs = {
+        "picture": axes(3, MULTIPLE),
+        "mask": axes(1, MULTIPLE),
+        "noise": axes(NOISE),
+        "grain": axes(1, MULTIPLE),
+    }
     outputs = ("filled",)
     multiple = MULTIPLE
-    noises = {"noise": Noise(NOISE), "grain": Noise(1, stride=1)}  # noqa: RUF012
+    noises = {"noise": Noise(NOISE), "grain": Noise(1, stride=1)}
 
     def __init__(self, net: Completion):
         super().__init__()
@@ -174,16 +178,6 @@ class Fill(Function):
     def forward(self, picture: Tensor, mask: Tensor, noise: Tensor, grain: Tensor) -> tuple[Tensor]:
         """A picture (b 3 h w) in [0, 1]; where nothing is masked it is close to the input."""
         return (self.net(picture, mask, noise, grain).clamp(0, 1),)
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of half-masked pictures."""
-        plane = torch.rand(2, 1, *EXAMPLE)
-        return torch.rand(2, 3, *EXAMPLE), plane.round(), torch.randn(2, NOISE), plane
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Batch, height and width are free."""
-        plane = free(1, multiple=MULTIPLE)
-        return plane, plane, free(), plane
 
 
 def build() -> Completion:

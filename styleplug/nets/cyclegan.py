@@ -23,10 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import Noise
+from styleplug.core.backend import Noise, axes
 from styleplug.nets.function import Function
 from styleplug.nets.layers import upsample
-from styleplug.nets.shapes import EXAMPLE, free
 
 PAINT, PHOTOGRAPH = "paint", "photograph"
 DIRECTIONS = (PAINT, PHOTOGRAPH)
@@ -127,11 +126,11 @@ class CycleGan(nn.Module):
 class Repaint(Function):
     """One of the two generators as a function of a backend; any batch, height and width."""
 
-    inputs = ("picture", "grain")
+    inputs = {"picture": axes(3, STRIDE), "grain": axes(1, STRIDE)}
     outputs = ("repainted",)
     multiple = STRIDE
     margin = 56
-    noises = {"grain": Noise(1, stride=1)}  # noqa: RUF012
+    noises = {"grain": Noise(1, stride=1)}
 
     def __init__(self, generator: Generator):
         super().__init__()
@@ -140,14 +139,6 @@ class Repaint(Function):
     def forward(self, picture: Tensor, grain: Tensor) -> tuple[Tensor]:
         """(b 3 h w) in [0, 1] and noise (b 1 h w) to (b 3 h w) in [0, 1]."""
         return (self.generator(picture, grain).clamp(0, 1),)
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of pictures, and noise."""
-        return torch.rand(2, 3, *EXAMPLE), torch.randn(2, 1, *EXAMPLE)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Batch, height and width are free."""
-        return (free(1, multiple=STRIDE),) * 2
 
 
 def build() -> CycleGan:

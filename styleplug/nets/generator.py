@@ -21,9 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import MOST_CLASSES, Noise
+from styleplug.core.backend import MOST_CLASSES, Noise, axes
 from styleplug.nets.function import Function
-from styleplug.nets.shapes import free
 from styleplug.nets.vae import CHANNELS, STRIDE
 
 NOISE = 128  # numbers that a style is made of
@@ -132,8 +131,8 @@ _NOISES = {"noise": Noise(NOISE)}
 class Map(Function):
     """Function "map" of a net without classes."""
 
-    inputs: tuple[str, ...] = ("noise",)
-    outputs: tuple[str, ...] = ("style", "mean")
+    inputs = {"noise": axes(NOISE)}
+    outputs = ("style", "mean")
     noises = _NOISES
 
     def __init__(self, net: Generator):
@@ -144,19 +143,11 @@ class Map(Function):
         """Styles (b s) of noise (b n), and their mean (1 s)."""
         return self.net.map(noise), self.net.centre * 1.0
 
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of noise."""
-        return (torch.randn(2, NOISE),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """The batch is free."""
-        return (free(),)
-
 
 class MapClasses(Function):
     """Function "map" of a net with classes."""
 
-    inputs = ("noise", "shares")
+    inputs = {"noise": axes(NOISE), "shares": axes(MOST_CLASSES)}
     outputs = ("style", "mean")
     noises = _NOISES
 
@@ -168,19 +159,11 @@ class MapClasses(Function):
         """Styles (b s) of noise (b n) and shares of classes (b k); their means (b s)."""
         return self.net.map(noise, shares), shares @ self.net.centre
 
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of noise, and of shares."""
-        return torch.randn(2, NOISE), torch.softmax(torch.randn(2, MOST_CLASSES), 1)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """The batch is free."""
-        return free(), free()
-
 
 class Paint(Function):
     """Function "paint"."""
 
-    inputs = ("style",)
+    inputs = {"style": axes(STYLE)}
     outputs = ("latent",)
 
     def __init__(self, net: Generator):
@@ -190,11 +173,3 @@ class Paint(Function):
     def forward(self, style: Tensor) -> tuple[Tensor]:
         """Latents (b c SIDE/4 SIDE/4) of styles (b s)."""
         return (self.net.paint(style),)
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of styles."""
-        return (torch.randn(2, STYLE),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """The batch is free."""
-        return (free(),)

@@ -10,16 +10,16 @@ layer and encoder.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from styleplug.core.backend import Axes, axes
 from styleplug.nets.chain import Chain
-from styleplug.nets.function import Function
-from styleplug.nets.shapes import EXAMPLE, free
+from styleplug.nets.function import EXAMPLE, Function
 
 _TINY = 1e-8
 _RIDGE = 1e-2  # of the mean variance of a channel
@@ -45,34 +45,22 @@ def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
     return flat.mean(1), flat @ flat.T / flat.shape[1]
 
 
-class _Perceptual(Function, ABC):
-    """An encoder, its content and style taps, and the names of inputs and outputs.
-
-    `forward` takes the arrays of `inputs` in order and returns those of `outputs` in order.
-    """
-
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+class _Perceptual(Function):
+    """An encoder, its content and style taps, and the axes of a picture and of its targets."""
 
     def __init__(self, encoder: Chain, content: Sequence[str], style: Mapping[str, float]):
         super().__init__()
         self.encoder = encoder
         self.content, self.style = tuple(content), dict(style)
         self.multiple = encoder.stride
-        self.targets = (
-            *(f"content_{tap}" for tap in self.content),
-            *(f"gram_{tap}" for tap in self.style),
-            *(f"mean_{tap}" for tap in self.style),
-        )
-
-    @abstractmethod
-    def examples(self) -> tuple[Tensor, ...]:
-        """Arguments of `forward`, for tracing."""
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Height and width are free, in multiples of the encoder's stride; the batch is one."""
-        strides = [value.ndim == 4 and EXAMPLE[0] // value.shape[2] for value in self.examples()]
-        return tuple(free(n, multiple=self.multiple, batch=False) for n in strides)
+        sizes = encoder.channels
+        self.picture = {"picture": (1, *axes(3, self.multiple)[1:])}
+        self.targets: dict[str, Axes] = {
+            f"content_{tap}": (1, *axes(sizes[tap], self.multiple // encoder.strides[tap])[1:])
+            for tap in self.content
+        }
+        self.targets |= {f"gram_{tap}": (sizes[tap], sizes[tap]) for tap in self.style}
+        self.targets |= {f"mean_{tap}": (sizes[tap],) for tap in self.style}
 
 
 class Describe(_Perceptual):
@@ -80,11 +68,7 @@ class Describe(_Perceptual):
 
     def __init__(self, encoder: Chain, content: Sequence[str], style: Mapping[str, float]):
         super().__init__(encoder, content, style)
-        self.inputs, self.outputs = ("picture",), self.targets
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """A picture."""
-        return (torch.rand(1, 3, *EXAMPLE),)
+        self.inputs, self.outputs = self.picture, tuple(self.targets)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
         """Content features (1 c h/s w/s), Gram matrices (c c) and means (c) of a picture."""
@@ -104,22 +88,21 @@ class _Loss(_Perceptual):
 
     def __init__(self, encoder: Chain, content: Sequence[str], style: Mapping[str, float]):
         super().__init__(encoder, content, style)
-        self.inputs = (
-            "picture",
-            *self.targets,
-            "content_weights",
-            "style_weights",
-            "content_l1",
-            "variation_weight",
-        )
+        self.inputs = {
+            **self.picture,
+            **self.targets,
+            "content_weights": (len(self.content),),
+            "style_weights": (len(self.style),),
+            "content_l1": (),
+            "variation_weight": (),
+        }
         self.outputs = ("gradient", "content_losses", "style_losses", "variation_loss")
 
-    def examples(self) -> tuple[Tensor, ...]:
+    def examples(self, lengths: Mapping[str, int] = EXAMPLE) -> tuple[Tensor, ...]:
         """A picture that is its own target, and weights."""
-        describe = Describe(self.encoder, self.content, self.style)
-        (picture,) = describe.examples()
-        weights = (torch.ones(len(self.content)), torch.ones(len(self.style)))
-        return (picture, *describe(picture), *weights, torch.tensor(0.0), torch.tensor(0.0))
+        picture, *rest = super().examples(lengths)
+        targets = Describe(self.encoder, self.content, self.style)(picture)
+        return (picture, *targets, *rest[len(targets) :])
 
     @abstractmethod
     def style_loss(

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.backend import axes
 from styleplug.nets.function import Function
-from styleplug.nets.shapes import EXAMPLE, free
 
 CHANNELS, WIDTH, STRIDE = 4, 64, 8
 LIMIT = 3.0  # soft bound of the latent
@@ -81,7 +81,7 @@ class Taesd(nn.Module):
 class Encode(Function):
     """Function "encode"."""
 
-    inputs = ("picture",)
+    inputs = {"picture": axes(3, STRIDE)}
     outputs = ("mean",)
     multiple = STRIDE
     margin = 64  # it sees 145 pixels far, but the outer ones hardly count
@@ -94,19 +94,11 @@ class Encode(Function):
         """Latent (b 4 h/8 w/8) of a picture (b 3 h w) in [0, 1]."""
         return (self.encoder(picture),)
 
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of pictures."""
-        return (torch.rand(2, 3, *EXAMPLE),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Batch, height and width are free."""
-        return (free(1, multiple=STRIDE),)
-
 
 class Decode(Function):
     """Function "decode"."""
 
-    inputs = ("latent",)
+    inputs = {"latent": axes(CHANNELS, 1)}
     outputs = ("picture",)
     margin = 8  # of the latent; it sees 19 far, but the outer ones hardly count
 
@@ -117,14 +109,6 @@ class Decode(Function):
     def forward(self, latent: Tensor) -> tuple[Tensor]:
         """A picture (b 3 8h 8w) in [0, 1] of a latent (b 4 h w)."""
         return (self.decoder(latent).clamp(0, 1),)
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of latents."""
-        return (torch.randn(2, CHANNELS, *(side // STRIDE for side in EXAMPLE)),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Batch, height and width are free."""
-        return (free(STRIDE, multiple=STRIDE),)
 
 
 def build() -> Taesd:

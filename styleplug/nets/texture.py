@@ -18,10 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import Noise
+from styleplug.core.backend import Noise, axes
 from styleplug.nets.function import Function
 from styleplug.nets.layers import upsample
-from styleplug.nets.shapes import EXAMPLE, free
 
 LATENT = 128
 STRIDES = (16, 8, 4, 2, 1)  # of the levels of the decoder, and of their noise
@@ -160,7 +159,7 @@ class Texture(nn.Module):
 class Encode(Function):
     """Function "encode"."""
 
-    inputs = ("picture",)
+    inputs = {"picture": axes(3, MULTIPLE)}
     outputs = ("mean", "log_variance")
     multiple = MULTIPLE
 
@@ -172,14 +171,6 @@ class Encode(Function):
         """Mean and log-variance (b 128) of a picture (b 3 h w) in [0, 1]."""
         return self.encoder(picture)
 
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of pictures."""
-        return (torch.rand(2, 3, *EXAMPLE),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Batch, height and width are free."""
-        return (free(1, multiple=MULTIPLE),)
-
 
 class Decode(Function):
     """Function "decode"."""
@@ -187,11 +178,14 @@ class Decode(Function):
     outputs = ("picture",)
     multiple = MULTIPLE  # of the picture that it makes
     margin = 64  # of this picture: a pixel sees 62 around it, here in multiples
-    noises = {  # noqa: RUF012
+    noises = {
         f"noise{stride}": Noise(grains, stride)
         for grains, stride in zip(GRAINS, STRIDES, strict=True)
     }
-    inputs = ("latent", *noises)
+    inputs = {"latent": axes(LATENT)} | {
+        f"noise{stride}": axes(grains, MULTIPLE // stride)
+        for grains, stride in zip(GRAINS, STRIDES, strict=True)
+    }
 
     def __init__(self, net: Texture):
         super().__init__()
@@ -201,19 +195,6 @@ class Decode(Function):
         """A texture (b 3 h w) in [0, 1] of a latent (b 128) and noises (b g h/s w/s)."""
         return (self.decoder(latent, *noises),)
 
-    def examples(self) -> tuple[Tensor, ...]:
-        """Latents and noises."""
-        height, width = EXAMPLE
-        noises = (
-            torch.randn(2, grains, height // stride, width // stride)
-            for grains, stride in zip(GRAINS, STRIDES, strict=True)
-        )
-        return (torch.randn(2, LATENT), *noises)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Batch, height and width are free."""
-        return (free(), *(free(stride, multiple=MULTIPLE) for stride in STRIDES))
-
 
 class Sample(Function):
     """Function "sample": latents distributed like those of pictures.
@@ -222,9 +203,9 @@ class Sample(Function):
     the latents are far from N(0, 1).
     """
 
-    inputs = ("chance",)
+    inputs = {"chance": axes(LATENT)}
     outputs = ("latent",)
-    noises = {"chance": Noise(LATENT)}  # noqa: RUF012
+    noises = {"chance": Noise(LATENT)}
 
     def __init__(self, net: Texture):
         super().__init__()
@@ -233,14 +214,6 @@ class Sample(Function):
     def forward(self, chance: Tensor) -> tuple[Tensor]:
         """Latents (b 128) from standard normal numbers (b 128)."""
         return (self.net.centre + chance @ self.net.spread,)  # the matrix is symmetric
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """Standard normal numbers."""
-        return (torch.randn(2, LATENT),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """The batch is free."""
-        return (free(),)
 
 
 def build() -> Texture:

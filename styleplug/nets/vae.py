@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from styleplug.core.backend import axes
 from styleplug.nets.function import Function
 from styleplug.nets.layers import upsample
-from styleplug.nets.shapes import EXAMPLE, free
 
 CHANNELS = 16
 LINEAR = 12  # channels initialised from principal components; the others are free
@@ -148,7 +148,7 @@ class Vae(nn.Module):
 class Encode(Function):
     """Function "encode"."""
 
-    inputs = ("picture",)
+    inputs = {"picture": axes(3, MULTIPLE)}
     outputs = ("mean", "log_variance")
     multiple = MULTIPLE
     margin = 44
@@ -161,19 +161,11 @@ class Encode(Function):
         """Mean and log-variance (b c h/4 w/4) of a picture (b 3 h w) in [0, 1]."""
         return self.encoder(picture)
 
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of pictures."""
-        return (torch.rand(2, 3, *EXAMPLE),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Batch, height and width are free."""
-        return (free(1, multiple=MULTIPLE),)
-
 
 class Decode(Function):
     """Function "decode"."""
 
-    inputs = ("latent",)
+    inputs = {"latent": axes(CHANNELS, MULTIPLE // STRIDE)}
     outputs = ("picture",)
     multiple = MULTIPLE // STRIDE  # of the sides of the latent
     margin = 14  # of the latent
@@ -185,14 +177,6 @@ class Decode(Function):
     def forward(self, latent: Tensor) -> tuple[Tensor]:
         """A picture (b 3 4h 4w) in [0, 1] of a latent (b c h w), h and w even."""
         return (self.decoder(latent).clamp(0, 1),)
-
-    def examples(self) -> tuple[Tensor, ...]:
-        """A batch of latents."""
-        return (torch.randn(2, CHANNELS, *(side // STRIDE for side in EXAMPLE)),)
-
-    def shapes(self) -> tuple[dict | None, ...]:
-        """Batch, height and width are free."""
-        return (free(STRIDE, multiple=MULTIPLE),)
 
 
 def build() -> Vae:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import logging
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +24,9 @@ from safetensors.numpy import load_file
 from torch import nn
 
 from styleplug.core.array import Floats
+from styleplug.core.backend import factor
 from styleplug.nets import ARCHITECTURES, architecture, graph_file
+from styleplug.nets.function import Function
 from styleplug.store import graph, weights_folder
 from styleplug.store.files import Digests
 from styleplug.store.graphs import GRAPHS, Graph, read_graphs
@@ -34,6 +37,7 @@ from styleplug.system.tomltext import to_toml
 log = logging.getLogger(__name__)
 OPSET = 20
 _HEAD = "# Every graph and its weights, written by: python -m styleplug.training.export\n"
+_LARGEST = 8192  # sides in pixels; an assumption of the tracer only
 _OUTPUT_PREFIX = "promised."  # prefix of output names; part of the stored graphs
 
 
@@ -42,7 +46,7 @@ def export(arch: str, name: str, folder: Path) -> tuple[Path, list[str]]:
 
     Args:
         arch: id of the architecture.
-        name: one of its functions, which declares `examples()` and `shapes()`.
+        name: one of its functions.
         folder: folder of weights; the graph is written to `graphs/` in it.
     """
     net = architecture(arch).build().eval().requires_grad_(False)
@@ -76,14 +80,28 @@ def export(arch: str, name: str, folder: Path) -> tuple[Path, list[str]]:
     return file, needed
 
 
-def _specification(function: nn.Module) -> tuple[Any, ...]:
+def _specification(function: Function) -> tuple[Any, ...]:
     """The dynamic axes as the exporter wants them: variadic arguments in a tuple of their own."""
-    shapes = tuple(function.shapes())
+    every = [axis for axes in function.inputs.values() for axis in axes if isinstance(axis, str)]
+    largest = _LARGEST // max((factor(axis)[0] for axis in every), default=1)
+    dims = {name: torch.export.Dim(name, min=2, max=largest) for name in ("h", "w")}
+    dims["b"] = torch.export.Dim("b", min=1, max=64)
+    shapes = tuple(
+        {place: _times(dims, axis) for place, axis in enumerate(axes) if isinstance(axis, str)}
+        or None
+        for axes in function.inputs.values()
+    )
     kinds = [one.kind for one in inspect.signature(function.forward).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
         return shapes
     named = kinds.index(inspect.Parameter.VAR_POSITIONAL)
     return (*shapes[:named], shapes[named:])
+
+
+def _times(dims: Mapping[str, Any], axis: str) -> Any:
+    """The dimension of a free axis."""
+    times, name = factor(axis)
+    return times * dims[name] if times > 1 else dims[name]
 
 
 def _keys(function: nn.Module, net: nn.Module) -> dict[str, str]:

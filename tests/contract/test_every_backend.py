@@ -125,13 +125,31 @@ def test_net_loss_least_at_target(function, nets):
         assert near[name].sum() < 0.05 * far[name].sum()
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda picture: {"nonsense": picture}, r"got the arrays \[.*'nonsense'.*\], expected"),
+        (lambda picture: {"picture": picture[0]}, r"picture as float32 of shape \(3, \d+, \d+\)"),
+        (
+            lambda picture: {"picture": picture[:, :2]},
+            r"\(1, 2, .* expected .*\(1, 3, \d\*h",
+        ),
+        (lambda picture: {"picture": picture[..., 1:]}, r"picture as .* expected .*\(1, 3, \d\*h"),
+        (lambda picture: {"picture": picture.astype(float)}, "float64 .*expected float32"),
+        (lambda picture: {"picture": np.tile(picture, 2)}, r"content_\w+ as .* expected .*, \d+\)"),
+        (lambda picture: {"content_l1": np.zeros(2, np.float32)}, r"\(2,\), expected .* \(\)"),
+    ],
+)
+def test_net_wrong_arguments_refused(change, says, nets):
+    """Every backend refuses them alike, before it computes."""
+    arrays = arguments(nets)
+    with pytest.raises(BackendError, match=says):
+        nets["gram"](**arrays | change(arrays["picture"]))
+
+
 def test_net_wrong_use_refused(backend, nets, file):
     with pytest.raises(BackendError, match="nonsense"):
         backend.load(file, "nonsense")
-    with pytest.raises(BackendError):
-        nets["describe"](nonsense=canvas(nets))
-    with pytest.raises(BackendError):
-        nets["describe"](picture=canvas(nets)[:, :2])
     net = backend.load(file, "describe")
     net.close()
     with pytest.raises(BackendError, match="close"):
