@@ -164,6 +164,13 @@ def test_telemetry_unstoppable_is_reported() -> None:
         assert done.stdout == f"{told}\n", done.stderr
 
 
+def test_telemetry_of_hub_client_off() -> None:
+    code = "import styleplug, huggingface_hub.constants as c; print(c.HF_HUB_DISABLE_TELEMETRY)"
+    env = os.environ | {"HF_HUB_DISABLE_TELEMETRY": "", "PYTHONPATH": str(HOUSE)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
+
+
 @pytest.mark.slow
 def test_page_left_alone_opens_no_connection(
     lonely: tuple[IO[str], Path, float],

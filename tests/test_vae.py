@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+
 import huggingface_hub.constants
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from styleplug import stylize
 from styleplug.algorithms import latents as arithmetic
 from styleplug.algorithms.feature_statistics import moments, transport
 from styleplug.imaging import resize, tiles
+from styleplug.methods.vae import METHOD
 from styleplug.nets import taesd, vae
 from styleplug.store import hub as hub_module
 from styleplug.swatches import SWATCHES
@@ -336,7 +340,11 @@ def test_taesd_fetched_from_hub(content, style, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with LoopbackHub() as hub:
-        hub.put("madebyollin/taesd", "diffusion_pytorch_model.safetensors", save(state))
+        data = save(state)
+        commit = hub.put("madebyollin/taesd", "diffusion_pytorch_model.safetensors", data)
+        declared, own = METHOD.weights["taesd"]
+        pinned = replace(declared, revision=commit, sha256=hashlib.sha256(data).hexdigest())
+        monkeypatch.setitem(METHOD.weights, "taesd", (pinned, own))
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         given = {"method": "vae", "encoder": "taesd", "backend": "torch", "size": 64}
         found = stylize(content, style, **given)

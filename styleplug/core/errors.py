@@ -17,6 +17,8 @@
 Messages say what was given, what was expected and what to do.  Users see them unchanged.
 """
 
+from pydantic import ValidationError
+
 
 class StyleplugError(Exception):
     """The root of the tree: catch it to catch every error of styleplug."""
@@ -76,3 +78,11 @@ class MethodError(StyleplugError):
 
 class Cancelled(StyleplugError):
     """The user stopped the run."""
+
+
+def first_problem(error: Exception) -> str:
+    """The first problem that pydantic found, with its place; the text of any other error."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"]))[:80], first["msg"])))

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from styleplug.core.errors import BadRecipe
+from styleplug.core.errors import BadRecipe, first_problem
 from styleplug.core.params import Params, field
 
 LARGEST = 8192
@@ -126,9 +126,7 @@ class Recipe(Settings):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the text"
             raise BadRecipe(
-                f"this is not a styleplug recipe: {where}: {first['msg']}; "
+                f"this is not a styleplug recipe: {first_problem(error)}; "
                 "expected the JSON that styleplug writes into its pictures"
             ) from None

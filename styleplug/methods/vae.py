@@ -30,6 +30,8 @@ _TAESD = Hub(
     repo="madebyollin/taesd",
     file="diffusion_pytorch_model.safetensors",
     licence="MIT",
+    revision="614f76814bbe30edbe2e627ace1c2234c81a2c0e",
+    sha256="db169d69145ec4ff064e49d99c95fa05d3eb04ee453de35824a6d0f325513549",
 )
 _BORDER = 32  # width of the mirrored border that a picture gets before it is encoded, in pixels
 _LARGEST_STYLE = 2048  # pixels of a style's long side, where only its statistics count

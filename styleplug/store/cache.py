@@ -1,7 +1,8 @@
-"""Files of the Hub stored on this machine, each with a pin: its first commit and digest.
+"""Files of the Hub on this machine, each with a pin: the commit and the digest of its download.
 
 A pinned file never changes, even if a branch or a mirror changes later.  Beside `NAME.safetensors`
-are `NAME.json` (the pin), `NAME.part` (an unfinished download) and `NAME.lock`.
+are `NAME.json` (the pin), `NAME.part` (an unfinished download) and `NAME.lock`.  The cache of
+huggingface_hub cannot hold some tensors of a file, and records no digest.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from styleplug.store.hub import Origin, failures, open_origin
 from styleplug.store.watch import Watch
 
 RECONNECTS = 3
-"""How often a download that was cut, but brought something, is taken up again at once."""
+"""How often a download is continued at once if the connection was cut after some data."""
 
 
 class Pin(BaseModel):
-    """What a cached file was when it came; `sha256` is None until it has come wholly."""
+    """What was downloaded; `sha256` is None until the download is complete."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     arch: str
@@ -47,10 +48,10 @@ class Pin(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Pin | None:
-        """The pin in a file, None where there is no file.
+        """The pin in a file; None if there is no file.
 
         Raises:
-            WeightError: the file is no pin.
+            WeightError: the file does not contain a pin.
         """
         try:
             return cls.model_validate_json(path.read_bytes())
@@ -63,7 +64,7 @@ class Pin(BaseModel):
             ) from None
 
     def write(self, path: Path) -> None:
-        """Write it, at once or not at all."""
+        """Write it completely, or not at all."""
         fresh = path.with_suffix(".json.new")
         fresh.write_text(self.model_dump_json(indent=1) + "\n", "utf-8")
         os.replace(fresh, path)
@@ -71,7 +72,7 @@ class Pin(BaseModel):
 
 @dataclass(frozen=True)
 class _Assembly:
-    """How a stored file is put together: bytes made here, then byte ranges of the origin."""
+    """The parts of the file to store: bytes made here, then byte ranges of the origin."""
 
     head: bytes
     ranges: tuple[tuple[int, int], ...]
@@ -113,7 +114,7 @@ class Entry:
         self._lock = self._folder / f"{stem}.lock"
 
     def ready(self) -> WeightFile | None:
-        """The cached file, verified; None where it has not come yet.
+        """The cached file, verified; None if it is not complete yet.
 
         Raises:
             DigestMismatch: it is damaged.
@@ -127,10 +128,12 @@ class Entry:
         return self._file(pin)
 
     def fetch(self, watch: Watch) -> WeightFile:
-        """Download what is missing, verify, pin; what another process has fetched is taken.
+        """Download what is missing, verify it, and pin it.
+
+        A file that another process downloads meanwhile is used.
 
         Raises:
-            HubUnavailable: the Hub cannot be reached, or does not give the file.
+            HubUnavailable: the Hub cannot be reached, or refuses the file.
             DigestMismatch: the file is not the pinned or declared one.
             WeightError: the file is not a safetensors file, or cannot be stored.
         """
@@ -144,8 +147,8 @@ class Entry:
                 try:
                     return self._download(watch)
                 except WeightError as error:
-                    if not watch.stopped.is_set():  # else this is news of long ago
-                        failures.note(self.source, error)  # before the next gets the lock
+                    if not watch.stopped.is_set():  # nobody waits for it any more
+                        failures.note(self.source, error)  # before another one gets the lock
                     raise
 
     def _file(self, pin: Pin) -> WeightFile:
@@ -153,13 +156,13 @@ class Entry:
         return WeightFile(self.source.arch, self._path, pin.sha256 or "", where)
 
     def _download(self, watch: Watch) -> WeightFile:
-        """Fetch under the lock."""
+        """Download; the caller has the lock."""
         source = self.source
         pin = self._trusted_pin()
         origin = open_origin(source, pin.commit if pin else source.revision, watch)
         plan = self._plan(origin)
         if pin is None:
-            # Kept from now on, so that a download cut off goes on with the same commit.
+            # Stored now, so that an interrupted download continues with the same commit.
             self._part.unlink(missing_ok=True)
             pin = Pin(
                 arch=source.arch,
@@ -176,17 +179,17 @@ class Entry:
         watch.note = f"checking {source.arch}"
         self._verify(pin, None if source.tensors else origin.sha256)
         pin = pin.model_copy(update={"sha256": self._digests.of(self._part), "size": plan.size})
-        # The pin first: if the power fails between the two, the part is still there, and whole.
+        # The pin first: after a power failure between the two, the complete part is still there.
         pin.write(self._pin)
         os.replace(self._part, self._path)
         return self._file(pin)
 
     def _plan(self, origin: Origin) -> _Assembly:
-        """What to fetch, from the origin's header."""
+        """What to download, by the header of the file."""
         name = self._name
         head = b"".join(origin.read(0, min(origin.size, 2**12)))
-        need = header.length(head, origin.size, name)
-        head += b"".join(origin.read(len(head), max(need, len(head))))
+        begin = header.length(head, origin.size, name)
+        head += b"".join(origin.read(len(head), max(begin, len(head))))
         there = header.parse(head, origin.size, name)
         if not self.source.tensors:
             refuse_large(name, origin.size)
@@ -196,8 +199,8 @@ class Entry:
         wanted = {key: there[key] for key in self.source.tensors}
         ranges: list[tuple[int, int]] = []
         for key in header.order(wanted):
-            start, end = wanted[key].start, wanted[key].end
-            if ranges and ranges[-1][1] == start:  # neighbours are asked for at once
+            start, end = (begin + offset for offset in wanted[key].data_offsets)
+            if ranges and ranges[-1][1] == start:  # neighbours are one range
                 start = ranges.pop()[0]
             ranges.append((start, end))
         plan = _Assembly(header.render(wanted), tuple(ranges))
@@ -205,7 +208,7 @@ class Entry:
         return plan
 
     def _fill(self, plan: _Assembly, origin: Origin, watch: Watch) -> None:
-        """Bring the part to its full size, going on where it ends."""
+        """Complete the part; continue where it ends."""
         with self._part.open("a+b") as part:
             done = _kept(part, plan)
             if shutil.disk_usage(self._folder).free < plan.size - done:
@@ -225,7 +228,7 @@ class Entry:
             os.fsync(part.fileno())
 
     def _verify(self, pin: Pin, etag: str | None) -> None:
-        """Check the whole part; a wrong one is thrown away, it cannot be taken up again."""
+        """Check the complete part; delete it if it is wrong."""
         expected = self.source.sha256 or pin.sha256 or etag
         try:
             if expected:
@@ -242,7 +245,7 @@ class Entry:
             raise
 
     def _trusted_pin(self) -> Pin | None:
-        """The pin, unless the source now declares another digest."""
+        """The pin; None if the source now declares another digest."""
         pin = Pin.read(self._pin)
         declared = self.source.sha256
         if pin and pin.sha256 and declared and declared.lower() != pin.sha256:
@@ -251,11 +254,11 @@ class Entry:
 
     @contextmanager
     def _locked(self, watch: Watch) -> Iterator[None]:
-        """Alone with these files, among threads and processes."""
+        """Lock these files against other threads and processes."""
         lock = FileLock(self._lock)
         seen = -1
         while not _acquired(lock):
-            failures.recall(self.source)  # whoever has the lock may have found the Hub down
+            failures.recall(self.source)  # the owner of the lock may have found the Hub down
             watch.note = f"waiting for another download of {self.source.arch}"
             watch.check()
             size = 0
@@ -272,7 +275,7 @@ class Entry:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Say in words what the disk refuses."""
+        """Convert errors of the disk to sentences."""
         try:
             yield
         except OSError as error:
@@ -282,14 +285,14 @@ class Entry:
                     "set HF_HOME to a folder that can"
                 ) from error
             with suppress(OSError):
-                self._part.unlink(missing_ok=True)  # it only takes room from others
+                self._part.unlink(missing_ok=True)  # make room
             raise WeightError(
                 f"the disk of {self._folder} is full; make room, or set HF_HOME to another disk"
             ) from error
 
 
 def listed(folder: Path) -> list[tuple[Path, Pin]]:
-    """The files of a cache that have come wholly, with their pins; none of one not to be read."""
+    """The complete files of a cache, with their pins; [] if the folder cannot be read."""
     if not os.access(folder, os.R_OK | os.X_OK):
         return []
     pins = ((path, Pin.read(path)) for path in sorted(folder.glob("*/*.json")))
@@ -297,7 +300,7 @@ def listed(folder: Path) -> list[tuple[Path, Pin]]:
 
 
 def _kept(part: BinaryIO, plan: _Assembly) -> int:
-    """Bytes of an earlier part that can be kept: all, or none if it was begun otherwise."""
+    """Bytes of an earlier part that can be kept: all, or none if it is of another download."""
     done = part.seek(0, os.SEEK_END)
     part.seek(0)
     begun = part.read(min(done, len(plan.head)))
@@ -308,7 +311,7 @@ def _kept(part: BinaryIO, plan: _Assembly) -> int:
 
 
 def _acquired(lock: FileLock) -> bool:
-    """Try for a moment."""
+    """Try to get the lock for a moment."""
     try:
         lock.acquire(timeout=0.2)
         return True

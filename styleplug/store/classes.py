@@ -21,15 +21,15 @@ T = TypeVar("T")
 
 
 def classes_as_metadata(names: Sequence[str]) -> dict[str, str]:
-    """What to write into a safetensors file beside its tensors."""
+    """The metadata of a safetensors file with these names."""
     return {KEY: to_json(list(names))} if names else {}
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
-    """The names that a safetensors file holds; () where it names none.
+    """The names in a safetensors file; () if it has none.
 
     Raises:
-        WeightError: what it holds are not names, or too many.
+        WeightError: the metadata are not names, or there are too many.
     """
     with safe_open(path, "np") as file:
         text = (file.metadata() or {}).get(KEY)

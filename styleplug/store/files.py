@@ -1,4 +1,4 @@
-"""Local files: regular, not too large, and with the digest they should have."""
+"""Checks of local files: kind, size and digest."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from styleplug.core.errors import DigestMismatch, WeightError
 
 LARGEST = 2 * 10**9
-"""Bytes of the largest weight file taken, from anywhere."""
+"""Bytes of the largest weight file that is accepted."""
 
 
 class Digests:
-    """Sha256 of files, remembered for this process while path, time and size stay the same."""
+    """Sha256 of files; not computed again while path, time and size stay the same."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Path, int, int, int], str] = {}
@@ -25,11 +25,11 @@ class Digests:
         """Sha256 of a file, in hexadecimal.
 
         Args:
-            path: a regular file.
+            path: of the file.
             anew: read it even if it seems unchanged.
 
         Raises:
-            WeightError: missing, unreadable, no regular file, or larger than `LARGEST`.
+            WeightError: missing, unreadable, not a regular file, or larger than `LARGEST`.
         """
         size_of(path)
         try:
@@ -40,7 +40,7 @@ class Digests:
                 if known and not anew:
                     return known
                 found = hashlib.file_digest(file, "sha256").hexdigest()
-                if _key(path, file.fileno()) == key:  # else it was written to meanwhile
+                if _key(path, file.fileno()) == key:  # it was not changed meanwhile
                     with self._lock:
                         self._known[key] = found
                 return found
@@ -51,13 +51,13 @@ class Digests:
         """Check a digest.
 
         Args:
-            path: a regular file.
-            sha256: what it should be.
-            remedy: what to do if it is not.
-            name: what to call the file in an error; else its own name.
+            path: of the file.
+            sha256: the expected digest.
+            remedy: what the user can do if it differs.
+            name: the name of the file in an error; by default its own.
 
         Raises:
-            DigestMismatch: names both digests and the remedy.
+            DigestMismatch: the digests differ.
         """
         found = self.of(path)
         if found != sha256.lower():
@@ -71,7 +71,7 @@ def size_of(path: Path) -> int:
     """Bytes of a file.
 
     Raises:
-        WeightError: missing, unreadable, no regular file, or larger than `LARGEST`.
+        WeightError: missing, unreadable, not a regular file, or larger than `LARGEST`.
     """
     try:
         status = path.stat()
@@ -84,7 +84,7 @@ def size_of(path: Path) -> int:
 
 
 def refuse_large(name: str, size: int) -> None:
-    """Refuse a size before anything of it is read.
+    """Refuse a size before the file is read.
 
     Raises:
         WeightError: larger than `LARGEST`.
@@ -96,6 +96,6 @@ def refuse_large(name: str, size: int) -> None:
 
 
 def _key(path: Path, handle: int) -> tuple[Path, int, int, int]:
-    """What tells one state of a file from another."""
+    """Identifies a file and its state."""
     status = os.fstat(handle)
     return path, status.st_ino, status.st_mtime_ns, status.st_size

@@ -20,7 +20,7 @@ class Graph(BaseModel):
 
     Attributes:
         sha256: of the file.
-        weights: names of the tensors of a safetensors file that it is to be given.
+        weights: names of the tensors that it needs from a safetensors file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,7 +29,7 @@ class Graph(BaseModel):
 
 
 def read_graphs(folder: Path) -> dict[str, Graph]:
-    """Path inside the weights folder -> graph; {} where there is no list.
+    """Path inside the weights folder -> graph; {} if there is no list.
 
     Raises:
         WeightError: the list is damaged.

@@ -1,7 +1,8 @@
-"""Read the header of a safetensors file; everything in it is checked.
+"""The header of a safetensors file: read and checked, or written for some tensors of another file.
 
-A safetensors file has the length of its header (8 bytes, little-endian), the header (JSON: name ->
-dtype, shape, offsets) and the bytes of the tensors, without gap or overlap.
+A safetensors file begins with the length of its header (8 bytes, little-endian) and the header
+(JSON: name -> dtype, shape, offsets).  The bytes of the tensors follow, without gap or overlap.
+The safetensors library reads a whole file only; here the first bytes of a remote file are enough.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import json
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from styleplug.core.errors import WeightError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import from_json
+
+from styleplug.core.errors import WeightError, first_problem
 
 LONGEST = 16 * 2**20
-"""Bytes of the longest header read; that of VGG-19 has 4 thousand."""
+"""Bytes of the longest header that is read; that of VGG-19 has 4 thousand."""
 
 _SIZES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2}
 _SIZES |= {"I16": 2, "U16": 2, "F8_E5M2": 1, "F8_E4M3": 1, "I8": 1, "U8": 1, "BOOL": 1}
@@ -30,37 +33,40 @@ _IMPOSTORS = {
 }
 
 
-@dataclass(frozen=True)
-class Tensor:
-    """Where a tensor lies.
+_Natural = Annotated[int, Field(strict=True, ge=0)]
 
-    Args:
-        dtype: "F32", "F16" …
-        shape: its lengths.
-        start: first byte in the file.
-        end: byte after the last.
-    """
 
-    dtype: str
-    shape: tuple[int, ...]
-    start: int
-    end: int
+class Tensor(BaseModel):
+    """An entry of the header; the offsets count from the end of the header."""
+
+    model_config = ConfigDict(frozen=True)
+    dtype: Annotated[str, Field(pattern=f"^({'|'.join(_SIZES)})$")]
+    shape: Annotated[tuple[_Natural, ...], Field(max_length=8)]
+    data_offsets: tuple[_Natural, _Natural]
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return math.prod(self.shape) * _SIZES[self.dtype]
+
+
+_TENSORS = TypeAdapter(dict[str, Tensor])
 
 
 def length(head: bytes, size: int, name: str) -> int:
-    """Bytes that length and header take together.
+    """Number of bytes before the first tensor.
 
     Args:
-        head: first bytes of the file, at least 9 where it has as many.
+        head: the first bytes of the file, at least 9 if it has as many.
         size: bytes of the whole file.
-        name: what to call the file in an error.
+        name: the name of the file in an error.
 
     Raises:
-        WeightError: this is no safetensors file.
+        WeightError: this is not a safetensors file.
     """
     for mark, what in _IMPOSTORS.items():
-        # A header shorter than 256 bytes may truly begin with the byte 0x80, "<" or "P":
-        # what tells is the brace that every header begins with.
+        # The length of a short header may be the byte 0x80, "<" or "P" too; then the brace that
+        # every header begins with follows.
         if head.startswith(mark) and head[8:9] != b"{":
             raise WeightError(f"{name} is {what}; expected a safetensors file")
     if size < 10 or len(head) < 9 or head[8:9] != b"{":
@@ -75,48 +81,49 @@ def length(head: bytes, size: int, name: str) -> int:
 
 
 def parse(head: bytes, size: int, name: str) -> dict[str, Tensor]:
-    """The tensors of a file, in the order they lie in.
+    """The tensors of a file, in their order in the file.
 
     Args:
         head: the first `length(…)` bytes of the file, or more.
         size: bytes of the whole file.
-        name: what to call the file in an error.
+        name: the name of the file in an error.
 
     Raises:
-        WeightError: this is no safetensors file, or its header contradicts itself.
+        WeightError: this is not a safetensors file, or its header contradicts itself.
     """
     begin = length(head, size, name)
     try:
-        listed = json.loads(head[8:begin].decode("utf-8"), object_pairs_hook=_no_repeats)
+        listed = from_json(head[8:begin])
         listed.pop("__metadata__", None)
-        tensors = {key: _tensor(value, begin) for key, value in listed.items()}
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise WeightError(f"the header of {name} cannot be used: {error}") from None
-    tensors = dict(sorted(tensors.items(), key=lambda item: (item[1].start, item[1].end)))
-    reached = begin
+        tensors = _TENSORS.validate_python(listed)
+    except (ValueError, AttributeError) as error:  # a ValidationError is a ValueError
+        raise WeightError(f"the header of {name} cannot be used: {first_problem(error)}") from None
+    tensors = dict(sorted(tensors.items(), key=lambda item: item[1].data_offsets))
+    reached = 0
     for key, tensor in tensors.items():
-        if tensor.start != reached:
+        if tensor.data_offsets != (reached, reached + tensor.size):
             raise WeightError(
-                f"the header of {name} cannot be used: {key[:80]!r} begins at byte "
-                f"{tensor.start}, expected {reached}"
+                f"the header of {name} cannot be used: {key[:80]!r} has the offsets "
+                f"{tensor.data_offsets}, expected {(reached, reached + tensor.size)}"
             )
-        reached = tensor.end
-    if reached != size:
+        reached += tensor.size
+    if begin + reached != size:
         raise WeightError(
-            f"{name} has {size} bytes, but its header says {reached}: it is damaged or incomplete"
+            f"{name} has {size} bytes, but its header says {begin + reached}: it is damaged or "
+            "incomplete"
         )
     return tensors
 
 
 def read(path: Path, name: str = "") -> dict[str, Tensor]:
-    """The tensors of a local file, from its header alone.
+    """The tensors of a local file; only its header is read.
 
     Args:
-        path: the file.
-        name: what to call the file in an error; else its own name.
+        path: of the file.
+        name: the name of the file in an error; by default its own.
 
     Raises:
-        WeightError: this is no safetensors file, or its header contradicts itself.
+        WeightError: this is not a safetensors file, or its header contradicts itself.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -126,50 +133,18 @@ def read(path: Path, name: str = "") -> dict[str, Tensor]:
 
 
 def order(tensors: Mapping[str, Tensor]) -> list[str]:
-    """Names in the order that the safetensors library writes: wide types first, then by name."""
+    """Names in the order of the safetensors library: wide types first, then by name."""
     return sorted(tensors, key=lambda key: (-_SIZES[tensors[key].dtype], key))
 
 
 def render(tensors: Mapping[str, Tensor]) -> bytes:
-    """Length and header of a new file of these tensors, byte for byte as the library writes it."""
+    """The bytes before the tensors of a new file of these, the same as the library writes."""
     listed: dict[str, dict[str, Any]] = {}
     reached = 0
     for key in order(tensors):
         tensor = tensors[key]
-        stop = reached + tensor.end - tensor.start
-        listed[key] = {
-            "dtype": tensor.dtype,
-            "shape": list(tensor.shape),
-            "data_offsets": [reached, stop],
-        }
-        reached = stop
+        offsets = (reached, reached := reached + tensor.size)
+        listed[key] = tensor.model_copy(update={"data_offsets": offsets}).model_dump()
     text = json.dumps(listed, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text
-
-
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose names differ."""
-    listed = dict(pairs)
-    if len(listed) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return listed
-
-
-def _tensor(value: Any, begin: int) -> Tensor:
-    """An entry of the header, checked by itself."""
-    dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
-    if not (isinstance(dtype, str) and dtype in _SIZES):
-        raise ValueError(f"unknown dtype {str(dtype)[:20]!r}; known are: {', '.join(_SIZES)}")
-    if not (_naturals(shape) and len(shape) <= 8):
-        raise ValueError(f"{str(shape)[:80]} is not a shape")
-    if not (_naturals(offsets) and len(offsets) == 2):
-        raise ValueError(f"{str(offsets)[:80]} are not offsets")
-    if offsets[1] - offsets[0] != math.prod(shape) * _SIZES[dtype]:
-        raise ValueError(f"{dtype} {str(shape)[:80]} does not fill bytes {offsets}")
-    return Tensor(dtype, tuple(shape), begin + offsets[0], begin + offsets[1])
-
-
-def _naturals(value: Any) -> bool:
-    """A list of whole numbers from 0 up (True and False are none)."""
-    return isinstance(value, list) and all(type(item) is int and item >= 0 for item in value)

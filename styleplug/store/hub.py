@@ -1,4 +1,4 @@
-"""The Hugging Face Hub as far as it is known without its client, which an extra installs.
+"""What is known of the Hugging Face Hub without huggingface_hub, which an extra installs.
 
 Environment variables are read at each call: HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE,
 HF_TOKEN.
@@ -20,51 +20,51 @@ from styleplug.system.extras import missing
 from styleplug.system.files import at_home
 
 FIRST_ANSWER = 2.0
-"""Seconds that the Hub has for its first answer."""
+"""Seconds until the Hub must have answered first."""
 STALL = 10.0
-"""Seconds without a byte after which a download is given up."""
+"""Seconds without data after which a download ends."""
 QUIET = 60.0
-"""Seconds for which a Hub that failed is not asked again."""
+"""Seconds during which a Hub that failed is not asked again."""
 
 
 class Offline(HubUnavailable):
-    """The Hub is not asked: HF_HUB_OFFLINE is set, or its client is not installed."""
+    """The Hub is not asked: HF_HUB_OFFLINE is set, or huggingface_hub is not installed."""
 
 
 class Refused(HubUnavailable):
-    """The Hub is there, but does not give this file."""
+    """The Hub answers, but refuses this file."""
 
 
 class Origin(Protocol):
-    """Where the bytes of a Hub file come from."""
+    """The source of the bytes of a file on the Hub."""
 
     commit: str
     size: int
-    sha256: str | None  # where the origin knows it
+    sha256: str | None  # if it is known
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from start up to end, exactly.
+        """Exactly the bytes from start up to end.
 
         Raises:
-            HubUnavailable: fewer came.
+            HubUnavailable: there were fewer.
         """
         ...
 
 
 def home() -> Path:
-    """HF_HOME: the folder of everything that comes from the Hub."""
+    """HF_HOME: the folder for files of the Hub."""
     caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     named = os.environ.get("HF_HOME") or f"{caches}/huggingface"
     return at_home(os.path.expandvars(named))
 
 
 def endpoint() -> str:
-    """Address of the Hub or of its mirror, HF_ENDPOINT."""
+    """HF_ENDPOINT: the address of the Hub or of a mirror."""
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
 def offline() -> bool:
-    """Whether HF_HUB_OFFLINE forbids to ask the Hub."""
+    """Whether HF_HUB_OFFLINE forbids requests to the Hub."""
     said = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return said.upper() in {"1", "ON", "YES", "TRUE"}
 
@@ -73,25 +73,25 @@ def open_origin(source: Hub, revision: str, watch: Watch) -> Origin:
     """Find a file: in the cache of huggingface_hub, else on the Hub.
 
     Args:
-        source: the file.
-        revision: its revision, or the commit it is pinned to.
-        watch: told by when an answer is due.
+        source: names the file.
+        revision: branch, tag or commit.
+        watch: gets the deadline of the answer.
 
     Raises:
         HubUnavailable: the Hub cannot be reached, or refuses.
-        WeightError: the source names no file that could be on a Hub.
+        WeightError: the names cannot be those of a file on a Hub.
     """
     if why := missing("hub", "a download from the Hub"):
         raise Offline(why)
-    from styleplug.store.remote import find  # only now: the client imports a lot
+    from styleplug.store.remote import find  # here, because the client imports a lot
 
     return find(source, revision, watch)
 
 
 class _Failures:
-    """What failed a short while ago, so that nobody waits for it again so soon.
+    """Failures of the last minute, so that no run waits for the same again.
 
-    One memory a process: what is unreachable is so for every visitor.
+    The process has one list: a Hub that cannot be reached is the same for all visitors.
     """
 
     def __init__(self) -> None:
@@ -99,9 +99,9 @@ class _Failures:
         self._lock = threading.Lock()
 
     def note(self, source: Hub, error: WeightError) -> None:
-        """Remember a failure: of one file where it was refused or wrong, else of the Hub."""
+        """Remember a failure: of this file if it was refused or wrong, else of the Hub."""
         if isinstance(error, Offline) or not isinstance(error, HubUnavailable | DigestMismatch):
-            return  # the network was not asked, or the fault is local and soon mended
+            return  # no request was sent, or the fault is on this machine
         alone = isinstance(error, Refused | DigestMismatch)
         with self._lock:
             key = (endpoint(), source if alone else None)
@@ -110,7 +110,7 @@ class _Failures:
                 self._failed[key] = (time.monotonic(), type(error), str(error))
 
     def recall(self, source: Hub) -> None:
-        """Raise what this file or its Hub raised within the last `QUIET` seconds."""
+        """Raise the error of this file or its Hub again, if it is younger than `QUIET` seconds."""
         with self._lock:
             for key in ((endpoint(), None), (endpoint(), source)):
                 if self._lasting(key):

@@ -1,19 +1,19 @@
-"""The embedded weights: their folder, and the manifest that says what each file is."""
+"""The embedded weights: their folder, and the manifest that describes each file."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from styleplug.core.errors import WeightError
+from styleplug.core.errors import WeightError, first_problem
 
 MANIFEST = "manifest.toml"
 
 
 class DataSet(BaseModel):
-    """Pictures that weights were trained on, and whom to thank for them."""
+    """Pictures that weights were trained on, and their authors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
@@ -22,7 +22,7 @@ class DataSet(BaseModel):
 
 
 class Weight(BaseModel):
-    """A `[[weight]]` of the manifest; what each line means is said at the top of that file."""
+    """A `[[weight]]` of the manifest; the comment at its top explains each line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     file: str = Field(pattern=r"^\w[\w.-]*\.(safetensors|onnx)$")
@@ -42,13 +42,13 @@ class _Manifest(BaseModel):
 
 
 def weights_folder() -> Path:
-    """Folder of the embedded weights: `styleplug/_weights` of a wheel, `weights/` of a checkout.
+    """The folder of the embedded weights: `styleplug/_weights` in a wheel, else `weights/`.
 
     Raises:
-        WeightError: neither is there.
+        WeightError: there is neither.
     """
     package = Path(__file__).resolve().parents[1]
-    # The wheel's comes first: beside an installed package, `weights` may be anybody's.
+    # That of the wheel comes first: beside an installed package, `weights` may be another folder.
     for folder in (package / "_weights", package.parent / "weights"):
         if (folder / MANIFEST).is_file():
             return folder
@@ -65,16 +65,10 @@ def read_manifest(folder: Path) -> dict[str, Weight]:
     try:
         listed = _Manifest.model_validate(tomllib.loads(path.read_text("utf-8"))).weight
     except (OSError, ValueError) as error:  # TOML and validation errors are ValueErrors
-        raise WeightError(f"{path} cannot be used: {_first(error)}; install it again") from None
+        raise WeightError(
+            f"{path} cannot be used: {first_problem(error)}; install it again"
+        ) from None
     named = {weight.file: weight for weight in listed}
     if len(named) != len(listed):
         raise WeightError(f"{path} lists a file twice")
     return named
-
-
-def _first(error: Exception) -> str:
-    """The first problem, in a few words."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    problem = error.errors()[0]
-    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg'].lower()}"

@@ -1,4 +1,4 @@
-"""Send a training result to the Hugging Face Hub: its finished files and no other."""
+"""Send the finished files of a training result to the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _REPO = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
 
 
 def publishable(folder: Path) -> dict[str, Path]:
-    """What is sent of a result: path in the repository -> file.
+    """The files to send: path in the repository -> file.
 
     Raises:
-        UsageError: the folder holds no result.
-        WeightError: its weights are not what `model.toml` says.
+        UsageError: the folder contains no result.
+        WeightError: the weights do not have the digest in `model.toml`.
     """
     trained = read_trained(folder)
     Digests().expect(trained.path, trained.model.sha256, "train again, or put the right file back")
@@ -35,20 +35,20 @@ def publishable(folder: Path) -> dict[str, Path]:
 
 
 def publish(folder: Path, repo: str, *, private: bool = False, message: str = "") -> str:
-    """Send a result to a repository, made if need be.
+    """Send a result to a repository, which is created if there is none.
 
     Args:
         folder: of the result.
-        repo: "owner/name", or "name" for one's own.
-        private: whether a new repository is to be seen by its owner only.
+        repo: "owner/name", or "name" for one of your own.
+        private: whether a new repository is private.
         message: of the commit.
 
     Returns:
         The address of the repository.
 
     Raises:
-        UsageError: `repo` is not a repository name, there is no token, or no Hub client.
-        WeightError: the folder holds no result, or a damaged one.
+        UsageError: `repo` is not a repository name, there is no token, or no huggingface_hub.
+        WeightError: the folder contains no result, or a damaged one.
         HubUnavailable: the Hub cannot be reached, or refuses.
     """
     if why := missing("hub", "publishing"):
@@ -67,7 +67,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
             "the Hub wants to know who publishes: run `hf auth login`, or set HF_TOKEN to a token "
             "that may write (huggingface.co/settings/tokens)"
         )
-    disable_progress_bars()  # whoever calls has a way of their own to show that it goes on
+    disable_progress_bars()  # the command shows its own
     api = HfApi(endpoint=hub.endpoint(), token=token, library_name="styleplug")
     try:
         made = api.create_repo(repo, private=private, exist_ok=True)
@@ -78,7 +78,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
         )
     except HfHubHTTPError as error:
         raise hub.Refused(_refusal(repo, error.response.status_code)) from error
-    except Exception as error:  # the client lets through whatever it is built on
+    except Exception as error:  # the client does not convert errors of its libraries
         raise HubUnavailable(
             f"{repo} could not be published ({type(error).__name__}: {error}): "
             "try again once the Hub can be reached"
@@ -87,7 +87,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
 
 
 def _refusal(repo: str, status: int) -> str:
-    """Why the Hub does not take it, for whoever holds the token."""
+    """Explain the refusal to the owner of the token."""
     why = {
         401: "it does not know this token: run `hf auth login` again",
         403: "this token may not write there: make one that may, or name a repository of your own",

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from styleplug.core.errors import UsageError, WeightError
+from styleplug.core.errors import UsageError, WeightError, first_problem
 from styleplug.store import header
 from styleplug.store.classes import without_table
 from styleplug.system.files import at_home
@@ -82,12 +82,8 @@ def read_trained(folder: Path) -> Trained:
             f"{folder} holds no training result ({MODEL} is missing): "
             "expected the folder that `styleplug train` was given as --out, once it has ended"
         ) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise WeightError(f"{path} cannot be used: {where}: {first['msg']}") from None
-    except (OSError, ValueError) as error:
-        raise WeightError(f"{path} cannot be used: {error}") from None
+    except (OSError, ValueError) as error:  # TOML and validation errors are ValueErrors
+        raise WeightError(f"{path} cannot be used: {first_problem(error)}") from None
     return Trained(folder.name, folder, model)
 
 

@@ -3,7 +3,11 @@
 import os
 import sys
 
-_OFF = {"ORT_DISABLE_TELEMETRY": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
+_OFF = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",  # else each request waits up to 3 s for a list of agents
+}
 
 too_late = "onnxruntime" in sys.modules and os.environ.get("ORT_DISABLE_TELEMETRY") != "1"
 """Whether ONNX Runtime was imported before this module, so its telemetry cannot be stopped."""
