@@ -41,7 +41,7 @@ def draw(log: Path, out: Path) -> None:
     Raises:
         OutputError: the picture cannot be written.
     """
-    entries = [_normalised(entry) for entry in read_log(log)]
+    entries = read_log(log)
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     _lines(left, entries, "losses", "Losses while training")
@@ -49,18 +49,6 @@ def draw(log: Path, out: Path) -> None:
     data = io.BytesIO()
     figure.savefig(data, dpi=90, format="png")
     write_file(out, data.getvalue())
-
-
-def _normalised(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry in the format of the loop; logs of the encoder once had another one."""
-    if "taps" not in entry:
-        return entry
-    held = {tap: parts[0] for tap, parts in entry.get("held_out", {}).items()}
-    return {
-        "step": entry["step"],
-        "losses": {"loss": entry["loss"]},
-        "scores": {f"{tap}, unexplained variance": value for tap, value in held.items()},
-    }
 
 
 def _lines(axes: Axes, entries: list[dict[str, Any]], part: str, title: str) -> None:
