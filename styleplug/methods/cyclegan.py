@@ -24,9 +24,6 @@ from styleplug.imaging.tiles import by_tiles
 _FUNCTIONS = {"painting": "paint", "photograph": "photograph"}  # direction -> function of the net
 _BACK = {"painting": "photograph", "photograph": "painting"}
 
-PAINTERS = {"ukiyoe": "Ukiyo-e", "impressionism": "Monet"}
-"""Labels of the pairs of nets."""
-
 
 class CycleGanParams(Params):
     """Parameters."""
@@ -35,7 +32,7 @@ class CycleGanParams(Params):
         "ukiyoe",
         label="Painter",
         help="The pair of networks: trained on Monet's paintings, or on Japanese woodcuts.",
-        words=PAINTERS,
+        words={"ukiyoe": "Ukiyo-e", "impressionism": "Monet"},
     )
     direction: Literal["painting", "photograph"] = field(
         "painting",

@@ -17,11 +17,7 @@ from styleplug.methods.shared.style_generator import (
 )
 
 
-class DcganParams(StyleGeneratorParams):
-    """Parameters."""
-
-
-class Dcgan(StyleGenerator[DcganParams]):
+class Dcgan(StyleGenerator[StyleGeneratorParams]):
     """Convolutions."""
 
     id = "dcgan"
@@ -32,7 +28,7 @@ class Dcgan(StyleGenerator[DcganParams]):
         "Convolutional Generative Adversarial Networks"
     )
     rank = 61
-    params = DcganParams
+    params = StyleGeneratorParams
     weights = {  # noqa: RUF012
         KEY: (Embedded("dcgan", "dcgan.safetensors"),),
         DECODER: (VAE,),

@@ -16,11 +16,7 @@ from styleplug.methods.shared.style_generator import (
 )
 
 
-class GanParams(StyleGeneratorParams):
-    """Parameters."""
-
-
-class Gan(StyleGenerator[GanParams]):
+class Gan(StyleGenerator[StyleGeneratorParams]):
     """Dense layers."""
 
     id = "gan"
@@ -28,7 +24,7 @@ class Gan(StyleGenerator[GanParams]):
     summary = "Makes small faces (64 × 64 pixels) in the style of Japanese scrolls, from noise."
     paper = "Goodfellow et al. 2014, Generative Adversarial Nets"
     rank = 60
-    params = GanParams
+    params = StyleGeneratorParams
     weights = {  # noqa: RUF012
         KEY: (Embedded("gan", "gan.safetensors"),),
         DECODER: (VAE,),

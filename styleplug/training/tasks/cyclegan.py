@@ -30,7 +30,6 @@ from torch import Tensor, nn
 
 from styleplug.core.array import Indices, Pixels
 from styleplug.core.params import Params, field
-from styleplug.methods.cyclegan import PAINTERS
 from styleplug.nets import cyclegan
 from styleplug.nets.cyclegan import (
     DIRECTIONS,
@@ -75,7 +74,7 @@ class CycleGanParams(Params):
         "scratch",
         label="Start from",
         help="A random network, or one of the pairs that come with styleplug.",
-        words={"scratch": SCRATCH, **PAINTERS},
+        words={"scratch": SCRATCH, "impressionism": "Monet", "ukiyoe": "Ukiyo-e"},
     )
     ways: Literal["both", "paint", "photograph"] = field(
         "both",

@@ -8,16 +8,11 @@ from styleplug.nets import dcgan
 from styleplug.training.loop.task import TaskSpec
 from styleplug.training.tasks.shared.generator import GeneratorParams, GeneratorTask
 
-
-class DcganParams(GeneratorParams):
-    """Parameters of the task."""
-
-
 TASK = TaskSpec(
     id="dcgan",
     least=2,
     title="DCGAN",
     summary="Learns to make pictures of 64 × 64 pixels like the given ones, with convolutions.",
-    params=DcganParams,
+    params=GeneratorParams,
     factory=partial(GeneratorTask, dcgan),
 )
