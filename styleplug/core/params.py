@@ -171,11 +171,6 @@ def _range(params: type[Params], name: str) -> str:
 def narrowed(params: type[_P], name: str, most: float) -> type[_P]:
     """A subclass of parameters in which one number has a lower upper bound.
 
-    Args:
-        params: the class.
-        name: the field.
-        most: the new largest allowed value.
-
     Raises:
         BadParameter: `most` is outside the present bounds.
     """

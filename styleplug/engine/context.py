@@ -16,17 +16,7 @@ from styleplug.engine.nets import BorrowedNet, NetCache
 
 
 class RunContext:
-    """The `Context` of `styleplug.core.method`.
-
-    Args:
-        size: long side of the result in pixels.
-        seed: of the random numbers.
-        files: weight files by the keys of the method.
-        backend: loads them.
-        cache: of nets shared with other runs.
-        cancel: set when the run is to stop.
-        memo: remembers what nets say of pictures; None to remember nothing.
-    """
+    """The `Context` of `styleplug.core.method`."""
 
     def __init__(
         self,

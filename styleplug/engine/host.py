@@ -38,11 +38,6 @@ class Engine:
     """Turns a recipe and pictures into frames.
 
     It can be used from many threads: a run has its own state, and shares only nets.
-
-    Args:
-        catalogue: the methods; by default all that are installed.
-        store: the source of weights.
-        calibration: time and memory of earlier runs.
     """
 
     def __init__(

@@ -122,11 +122,6 @@ def prepare(
 ) -> tuple[Images, Picture | None]:
     """Prepare the pictures for a method at a size.
 
-    Args:
-        method: the method.
-        pictures: pictures by slot; optional slots may be missing.
-        size: long side of the first slot's pictures.
-
     Returns:
         The pictures by slot, and the first picture at its size.  Pictures of the first slot have
         the long side `size`; those of other slots are only reduced.  Masks have the size of their

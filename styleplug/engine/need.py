@@ -31,11 +31,7 @@ MORE_MB = 40.0
 class Need:
     """The memory that a run adds to the process, by size.
 
-    Args:
-        method: the method.
-        params: of the run.
-        sizes: width and height of the pictures by slot, before they are resized.
-        seen: earlier runs of this kind.
+    `sizes` are width and height of the pictures by slot, before they are resized.
     """
 
     def __init__(
@@ -91,11 +87,6 @@ def added_mb(seen: Sequence[Observation], megapixels: float, *, tiled: bool) -> 
     It is the lower median of the earlier runs and a first guess.  So a single run that needed much
     more than the guess, maybe because of other work at the same time, has no effect until another
     run confirms it.
-
-    Args:
-        seen: earlier runs.
-        megapixels: size of one picture of the result.
-        tiled: whether the method works on parts of bounded size.
     """
     slope = TILED_MB_PER_MEGAPIXEL if tiled else MB_PER_MEGAPIXEL
     most = TILE_MEGAPIXELS if tiled else math.inf

@@ -89,14 +89,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Kind:
-    """The kind of a run; runs of one kind can be compared.
-
-    Args:
-        backend: its name.
-        device: where it computes.
-        method: its id.
-        nets: keys of the weights used.
-    """
+    """The kind of a run; runs of one kind can be compared."""
 
     backend: str
     device: str
@@ -123,13 +116,7 @@ class Calibration:
         self._known: tuple[int, ...] = ()  # stamp of the file that was read or written last
 
     def observe(self, kind: Kind, digest: str, observation: Observation) -> None:
-        """Store a run; runs of this kind with other weights are removed.
-
-        Args:
-            kind: of run.
-            digest: of the weights it used.
-            observation: what it took.
-        """
+        """Store a run; runs of this kind with other weights are removed."""
         with self._lock:
             runs = self._load()
             before = runs.get(str(kind), ("", []))

@@ -32,15 +32,7 @@ def versions(backend: str) -> dict[str, str]:
 def completed(
     recipe: Recipe, params: Params, size: int, backend: str, files: Iterable[WeightFile]
 ) -> Recipe:
-    """The complete recipe: on this backend, it gives the same picture again.
-
-    Args:
-        recipe: the given recipe.
-        params: all parameters of the method, with defaults.
-        size: the size that was used, which may be smaller than requested.
-        backend: the backend that was used.
-        files: the weights that were used.
-    """
+    """The complete recipe: on this backend, it gives the same picture again."""
     return recipe.model_copy(
         update={
             "parameters": params.model_dump(mode="json"),

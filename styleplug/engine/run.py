@@ -44,21 +44,7 @@ class Shared:
 
 
 class Run:
-    """One run.
-
-    Args:
-        recipe: the recipe.
-        method: the method of the recipe.
-        params: the validated parameters of the recipe.
-        pictures: pictures by slot.
-        sources: sources of the weights of every net.
-        backend: the backend that computes.
-        kind: the kind of run, for the calibration.
-        shared: objects that all runs share.
-        cancel: set to stop the run.
-        scored: whether the report has scores.
-        memo: remembers what nets say of pictures; None to remember nothing.
-    """
+    """One run."""
 
     def __init__(
         self,

@@ -58,10 +58,6 @@ def origin_in(image: Image.Image) -> Origin:
 def recipe_in(image: Image.Image, file: IO[bytes]) -> str | None:
     """The recipe stored in a picture, or None; no pixel is decoded.
 
-    Args:
-        image: the picture, opened by Pillow.
-        file: the file that it was opened from.
-
     Raises:
         BadRecipe: the recipe is damaged or too long.
     """
@@ -77,11 +73,6 @@ def recipe_in(image: Image.Image, file: IO[bytes]) -> str | None:
 
 def notes(kind: str, recipe: str | None, origin: Origin | None) -> dict[str, Any]:
     """The arguments of Pillow's `save` that write the metadata.
-
-    Args:
-        kind: Pillow's name of the format.
-        recipe: the recipe to store, if any.
-        origin: the origin to store, if any.
 
     Raises:
         OutputError: the recipe is too long.

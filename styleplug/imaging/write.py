@@ -51,10 +51,6 @@ _SAVING: dict[
 def format_of(path: Path, *, animated: bool = False) -> str:
     """The format ("PNG", "JPEG", "WEBP") for the ending of a file name.
 
-    Args:
-        path: the file.
-        animated: whether it is an animation.
-
     Raises:
         OutputError: this ending cannot be written.
     """
@@ -127,12 +123,6 @@ def write(
     origin: Origin | None = None,
 ) -> None:
     """Write a picture file, completely or not at all; the ending decides the format.
-
-    Args:
-        picture: as for `encode`.
-        path: the file; it is replaced if it exists.
-        recipe: as for `encode`.
-        origin: as for `encode`.
 
     Raises:
         OutputError: unknown ending, missing or read-only folder, full disk …

@@ -42,11 +42,7 @@ _WORD = re.compile(r"[^\W\d_]{2}")
 
 
 class Catalogue:
-    """The texts of a language.
-
-    Args:
-        table: the content of its file.
-    """
+    """The texts of a language."""
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         self._table = table

@@ -27,9 +27,6 @@ class Guarded(Method[Any]):
     """A method wrapped so that its errors and wrong results become a MethodError with its name.
 
     Errors of styleplug pass unchanged, and so does MemoryError, which the engine handles.
-
-    Args:
-        method: the method.
     """
 
     def __init__(self, method: Method[Any]) -> None:

@@ -24,10 +24,6 @@ def processors(root: Path = _ROOT, own: Path = _OWN) -> int:
 
     The fewest of: processors that the process may run on, the quota of its control groups
     (rounded up), and `OMP_NUM_THREADS`.  More threads than that wait for each other.
-
-    Args:
-        root: where control groups are mounted.
-        own: the list of the groups that this process is in.
     """
     if hasattr(os, "sched_getaffinity"):
         counts = [float(len(os.sched_getaffinity(0)))]
@@ -58,23 +54,13 @@ def available_mb() -> float:
 
 
 def cgroup_limit_mb(root: Path = _ROOT, own: Path = _OWN) -> float:
-    """The lowest memory limit of the control groups around this process; infinite without one.
-
-    Args:
-        root: where control groups are mounted.
-        own: the list of the groups that this process is in.
-    """
+    """The lowest memory limit of the control groups around this process; infinite without one."""
     limits = (_memory(version, group)[0] for version, group in _groups("memory", root, own))
     return min(limits, default=math.inf)
 
 
 def cgroup_room_mb(root: Path = _ROOT, own: Path = _OWN) -> float:
-    """What the tightest control group around this process leaves; infinite without a limit.
-
-    Args:
-        root: where control groups are mounted.
-        own: the list of the groups that this process is in.
-    """
+    """What the tightest control group around this process leaves; infinite without a limit."""
     groups = (_memory(version, group) for version, group in _groups("memory", root, own))
     return min((max(0.0, limit - used) for limit, used in groups), default=math.inf)
 

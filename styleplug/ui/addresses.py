@@ -48,11 +48,7 @@ class Page(gr.Blocks):
 
 
 class NoAddresses:
-    """Refuses requests whose path contains a web address, such as `file=https://…`.
-
-    Args:
-        app: answers all other requests.
-    """
+    """Refuses requests whose path contains a web address, such as `file=https://…`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -23,9 +23,6 @@ class Drawing:
     """A component to draw on the picture of another component; hidden while there is none.
 
     It has no change listener: with one, it would send strokes in another form (`id`).
-
-    Args:
-        element: its id.
     """
 
     def __init__(self, element: str) -> None:

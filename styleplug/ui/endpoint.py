@@ -24,11 +24,6 @@ def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
     It returns (image, report).  During the run, there is no image, and the report is the progress.
     At the end, the image is a PNG with its recipe (a sheet of several pictures; a WebP for an
     animation), and the report is that of the run.
-
-    Args:
-        form: the controls of the method, already made.
-        engine: runs it.
-        line: the queue, shared with the page.
     """
     method = form.method
     picture = gr.Image(label="image", format="png", visible=False)

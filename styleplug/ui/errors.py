@@ -28,10 +28,7 @@ def sentence(error: Exception, to: Language) -> str:
 def shown(error: Exception, to: Language, *, said: bool = False) -> gr.Error:
     """The error as a message on the page and over HTTP; errors of others are also logged.
 
-    Args:
-        error: the error.
-        to: language.
-        said: whether the page already shows it in another place.
+    With `said`, the page shows the error in another place, and no message appears.
     """
     ours, title = isinstance(error, StyleplugError), say("failed", to)
     return gr.Error(sentence(error, to), title=title, visible=not said, print_exception=not ours)

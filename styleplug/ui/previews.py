@@ -17,11 +17,7 @@ SIDE = 1024  # long side of a preview
 
 
 class Previews:
-    """Serves a preview if a browser asks for an upload that it cannot show.
-
-    Args:
-        app: answers all requests, and checks access to files.
-    """
+    """Serves a preview if a browser asks for an upload that it cannot show."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -46,15 +46,7 @@ KEPT_BACK = {PICTURES, STYLES, FILE, CHECKPOINT}  # not in the ZIP: large, or wi
 
 @dataclass(frozen=True)
 class View:
-    """The state of a run to show.
-
-    Args:
-        progress: the newest progress.
-        history: losses by name, reduced to few points.
-        notes: notes, for example on skipped files.
-        ended: whether this is the last view.
-        error: the error that ended it.
-    """
+    """The state of a run to show."""
 
     progress: Progress = field(default_factory=Progress)
     history: History = field(default_factory=dict)

@@ -97,11 +97,6 @@ def wanted(params: GeneratorParams, rng: np.random.Generator, size: int) -> Floa
 
     Truncation moves them towards the mean.  A method whose net normalises its latent must truncate
     a later quantity instead, and pass `params` with a truncation of 1.
-
-    Args:
-        params: the parameters of the run.
-        rng: the random numbers of the run.
-        size: length of a latent.
     """
     places = walk(params.walk) if params.walk else [params.position] * params.count
     near = latents(rng, params.count, size)

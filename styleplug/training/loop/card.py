@@ -41,12 +41,7 @@ def relicensed(folder: Path, licence: str) -> Model:
 
 
 def card(model: Model, *, sheet: bool) -> str:
-    """The model card, with the front matter that the Hub reads.
-
-    Args:
-        model: the described result.
-        sheet: whether there is a sheet of samples.
-    """
+    """The model card, with the front matter that the Hub reads."""
     front = {
         "library_name": "styleplug",
         "pipeline_tag": "image-to-image",

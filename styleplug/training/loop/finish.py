@@ -23,13 +23,6 @@ from styleplug.training.loop.setup import Setup
 def finish(folder: Path, setup: Setup, report: Report, weights: str, sheet: Path | None) -> Model:
     """Complete the folder of a run; files of an earlier call are replaced.
 
-    Args:
-        folder: of the run.
-        setup: of the run.
-        report: of the run.
-        weights: name of the weight file to use.
-        sheet: the newest sheet of samples.
-
     Raises:
         OutputError: a file cannot be written.
         WeightError: a graph of the project is damaged.

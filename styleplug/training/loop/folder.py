@@ -30,12 +30,7 @@ LOG, CURVE, REPORT, SAMPLES = "log.jsonl", "curve.png", "report.json", "samples"
 
 
 class Folder:
-    """The files of a run; of several processes only one writes them.
-
-    Args:
-        setup: of the run.
-        writes: whether this process writes.
-    """
+    """The files of a run; of several processes only one writes them."""
 
     def __init__(self, setup: Setup, writes: bool):
         self.setup, self.path, self.writes = setup, setup.out, writes

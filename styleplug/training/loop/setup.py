@@ -137,15 +137,7 @@ class Setup:
         teacher: Path | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> Setup:
-        """A new run.
-
-        Args:
-            task: what is trained.
-            data: folders of pictures.
-            out: folder of the run.
-            styles: folders of styles.
-            teacher: file with the weights of a perceptual loss.
-            options: parameters of the loop and of the task by name, as text or as values.
+        """A new run; `options` has parameters of the loop and of the task, as text or as values.
 
         Raises:
             UsageError: an option is missing or wrong.

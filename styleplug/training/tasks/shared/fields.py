@@ -11,12 +11,7 @@ SCRATCH = "Nothing"
 
 
 def crop(default: int, *, step: int = 8) -> Any:
-    """Side of the training crops.
-
-    Args:
-        default: in pixels.
-        step: the side is a multiple of it.
-    """
+    """Side of the training crops."""
     return field(
         default,
         label="Crop",
@@ -35,13 +30,5 @@ def batch(
     most: int = 64,
     step: int | None = None,
 ) -> Any:
-    """Size of a batch.
-
-    Args:
-        default: of the parameter.
-        help: what is counted.
-        least: smallest value.
-        most: largest value.
-        step: the size is a multiple of it.
-    """
+    """Size of a batch."""
     return field(default, label="Batch", help=help, ge=least, le=most, step=step)
