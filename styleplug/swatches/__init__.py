@@ -1,14 +1,14 @@
 """Style pictures painted by code, in twelve styles.
 
-Each painter is one module with one function `paint() -> (512, 512, 3) float32 in [0, 1]`,
-the same picture at every call; `canvas` holds what they share.
+Each module has a function `paint`, which gives the same picture at every call.  `canvas` has what
+the modules share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 from styleplug.core.array import Pixels
 from styleplug.swatches import (
@@ -27,32 +27,27 @@ from styleplug.swatches import (
 )
 
 
-@dataclass(frozen=True)
-class Swatch:
-    """A style picture.
+class Swatch(Protocol):
+    """A module that paints one style picture."""
 
-    Args:
-        id: its name in code and files.
-        paint: makes it: (512, 512, 3) float32 in [0, 1], sRGB, in about a second.
-    """
-
-    id: str
-    paint: Callable[[], Pixels]
+    def paint(self) -> Pixels:
+        """The picture: (512, 512, 3) float32 in [0, 1], sRGB; it takes about a second."""
 
 
-_ALL = (
-    Swatch("night", night.paint),
-    Swatch("lilies", lilies.paint),
-    Swatch("glass", glass.paint),
-    Swatch("waves", waves.paint),
-    Swatch("mosaic", mosaic.paint),
-    Swatch("watercolour", watercolour.paint),
-    Swatch("halftone", halftone.paint),
-    Swatch("points", points.paint),
-    Swatch("cubist", cubist.paint),
-    Swatch("woodcut", woodcut.paint),
-    Swatch("marbling", marbling.paint),
-    Swatch("hatching", hatching.paint),
+SWATCHES: Mapping[str, Swatch] = MappingProxyType(
+    {
+        "night": night,
+        "lilies": lilies,
+        "glass": glass,
+        "waves": waves,
+        "mosaic": mosaic,
+        "watercolour": watercolour,
+        "halftone": halftone,
+        "points": points,
+        "cubist": cubist,
+        "woodcut": woodcut,
+        "marbling": marbling,
+        "hatching": hatching,
+    }
 )
-SWATCHES: Mapping[str, Swatch] = MappingProxyType({swatch.id: swatch for swatch in _ALL})
-"""Every swatch by its id, the showiest first."""
+"""All swatches by id, the most striking ones first."""

@@ -1,6 +1,6 @@
-"""What the painters share: coordinates, noise, palettes, brushes.
+"""Tools of the painters: coordinates, noise, palettes, brushes.
 
-Everything is (SIZE, SIZE) or (SIZE, SIZE, 3) float32; lengths are pixels; y points down.
+Arrays are (SIZE, SIZE) or (SIZE, SIZE, 3) float32; lengths are in pixels; y points down.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def ramp(t: Array, codes: str) -> Array:
 
 
 def step(low: float | Array, high: float | Array, t: Array) -> Array:
-    """0 below `low`, 1 above `high`, smooth between (falling where low > high)."""
+    """0 below `low`, 1 above `high`, smooth between; it falls if low > high."""
     s = np.clip((t - low) / (high - low), 0, 1)
     smooth: Array = s * s * (3 - 2 * s)
     return smooth
@@ -63,17 +63,17 @@ def noise(
     """Fractal noise in about [0, 1], (size, size).
 
     Args:
-        rng: the source of chance.
-        cells: bumps across and down, of the coarsest octave.
-        octaves: each twice as fine and half as strong as the one before.
-        size: of the result.
+        rng: random numbers.
+        cells: number of bumps across and down in the coarsest octave.
+        octaves: number of octaves; each is twice as fine and half as strong as the one before.
+        size: side of the result.
     """
     across, down = cells if isinstance(cells, tuple) else (cells, cells)
     total, weight = np.zeros((size, size), np.float32), 0.0
     for octave in range(octaves):
         shape = [max(2, min(size, round(n * 2**octave))) + 3 for n in (down, across)]
         coarse = Image.fromarray(rng.random(shape, np.float32))
-        # One cell of margin is cut away: at the rim the interpolation has nothing to look at.
+        # A margin of one cell is cut away, because interpolation is not exact at the border.
         box = (1.0, 1.0, shape[1] - 1.0, shape[0] - 1.0)
         fine = coarse.resize((size, size), Image.Resampling.BICUBIC, box=box)
         total += np.asarray(fine) * 0.5**octave
@@ -83,7 +83,7 @@ def noise(
 
 
 def sample(image: Array, x: Array, y: Array) -> Array:
-    """Bilinear look-up at pixel positions; beyond the rim the rim goes on."""
+    """Bilinear sampling at pixel positions; outside, the border is repeated."""
     limit = image.shape[0] - 1.001
     x, y = np.clip(x - 0.5, 0, limit), np.clip(y - 0.5, 0, limit)
     left, top = x.astype(np.intp), y.astype(np.intp)
@@ -105,17 +105,17 @@ def shade(picture: Array, height: Array, strength: float) -> Array:
 
 
 def finished(picture: Array) -> Array:
-    """What `paint` gives: clipped, float32, and reduced to SIZE where it was painted larger."""
+    """The result of `paint`: clipped, float32, and reduced to SIZE if it was painted larger."""
     return resize(np.clip(picture, 0, 1).astype(np.float32), SIZE, SIZE)
 
 
 class Easel:
-    """A canvas that takes brush strokes, and remembers how thick the paint lies.
+    """A canvas for brush strokes, with the thickness of the paint.
 
     Args:
         ground: (SIZE, SIZE, 3) colour to start from.
-        rng: the source of chance.
-        bristles: how strongly single bristles show, 0 … 1.
+        rng: random numbers.
+        bristles: how visible single bristles are, 0 … 1.
     """
 
     def __init__(self, ground: Array, rng: np.random.Generator, bristles: float = 0.5) -> None:
@@ -135,7 +135,7 @@ class Easel:
         paint: Array,
         bend: float = 0.0,
     ) -> None:
-        """Lay one stroke: centre, direction in radians, full length and width, colour (3,)."""
+        """Paint a stroke: centre, direction in radians, full length and width, colour (3,)."""
         cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
         wide = width * (1 + abs(bend))
         reach_x = (abs(cos) * length + abs(sin) * wide) / 2 + 1
@@ -152,7 +152,7 @@ class Easel:
         rows = ((v + 1) * (width * 2)).astype(np.int32) + row & 255
         columns = ((u + 1) * 40).astype(np.int32) + column & 255
         streak = self._streaks[rows, columns]
-        # The end of a stroke frays: its bristles leave the canvas one by one.
+        # The end of a stroke is ragged, because the bristles leave the canvas one by one.
         rim = 1 - u * u * u * u - v * v + streak * (1.2 + u)
         mask = np.clip(rim * 3, 0, 1)
         area = (slice(top, bottom), slice(left, right))
@@ -161,12 +161,12 @@ class Easel:
         self.height[area] += mask * (0.6 + streak * 2 - v * v * 0.3 - self.height[area] * 0.7)
 
     def dry(self, relief: float = 0.25) -> Array:
-        """The painting, its thick paint lit from the upper left."""
+        """The painting, with the relief of the paint lit from the upper left."""
         return finished(shade(self.picture, self.height, relief))
 
 
 def scatter(rng: np.random.Generator, spacing: float) -> Array:
-    """(n, 2) points x, y about `spacing` apart, evenly but not regularly, in random order."""
+    """(n, 2) points x, y about `spacing` apart, even but irregular, in random order."""
     count = int(np.ceil(SIZE / spacing)) + 1
     cells = np.stack(np.meshgrid(np.arange(count), np.arange(count)), axis=-1).reshape(-1, 2)
     points = (cells + rng.random(cells.shape) - 0.25) * spacing

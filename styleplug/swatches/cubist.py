@@ -26,7 +26,7 @@ _PLANES = palette(
 
 
 def paint() -> Array:
-    """Cuts shatter the scene: every facet shows it shifted, turned, and in a key of its own."""
+    """Cuts divide the scene into facets; each shows it shifted, rotated, and in other colours."""
     rng = np.random.default_rng(21)
     x, y = grid()
     scene = _still_life(x, y, rng)
@@ -42,7 +42,7 @@ def paint() -> Array:
         along = (y - py) * np.cos(angle) - (x - px) * np.sin(angle)
         here = np.abs(along - rng.normal(0, 60)) < rng.uniform(
             110, 330
-        )  # a cut does not go all the way
+        )  # a cut has a limited length
         side = (across > 0) & here
         code += side * (1 << index)
         depth += np.where(here, np.where(side, 1, -0.6) * np.exp(-np.abs(across) / 34), 0)
@@ -59,7 +59,7 @@ def paint() -> Array:
     share = 0.06 + 0.62 * chance[..., 5] ** 2
     picture = seen + share[..., None] * (key - seen)
     picture = picture * (1 + 0.42 * np.clip(depth, -1.4, 1.2))[..., None]
-    # Dabs of a flat brush, each facet in a direction of its own.
+    # Dabs of a flat brush, with one direction per facet.
     easel = Easel(picture, rng, 0.5)
     spots = scatter(rng, 8.5)
     rows, columns = np.clip(spots[:, ::-1], 0, SIZE - 1).astype(int).T
@@ -67,14 +67,14 @@ def paint() -> Array:
     leans = chance[rows, columns, 0] * np.pi
     for (px, py), tone, lean in zip(spots, tones, leans, strict=True):
         easel.stroke(px, py, lean, 17, 8, tone)
-    picture = 0.45 * picture + 0.55 * easel.dry(0.3)  # drawn with a fine brush before, too
+    picture = 0.45 * picture + 0.55 * easel.dry(0.3)  # keeps fine lines
     line = step(2.3, 0.7, edge + 1.3 * noise(rng, 24, 2) - 0.4) * step(0.2, 0.45, noise(rng, 7, 2))
     picture = over(picture, colour("1d1712"), line * 0.9)
     return finished(picture)
 
 
 def _still_life(x: Array, y: Array, rng: np.random.Generator) -> Array:
-    """The scene before it is shattered."""
+    """The scene before it is cut."""
     scene = ramp(
         np.clip(y / 300 + 0.3 * (noise(rng, 4, 2) - 0.5), 0, 1), "3c4c5a 5f7480 8fa09c c9b98c"
     )

@@ -16,7 +16,7 @@ _FLOWERS = palette("c4182c e23a5c 8c1460 f07a24 b82090")
 
 
 def paint() -> Array:
-    """Panes are Voronoi cells of points laid out by the picture; lead lies on their borders."""
+    """Panes are Voronoi cells of points that follow the picture; lead covers their borders."""
     rng = np.random.default_rng(3)
     points, colours = _panes(rng)
     x, y = grid()
@@ -36,7 +36,7 @@ def paint() -> Array:
     gap = np.hypot(*(points[owner] - points[rival]).transpose(2, 0, 1))
     edge = (second - first) / (2 * gap + 1e-3)  # distance to the border
 
-    # Hand-blown glass: streaks in a direction of its own in each pane, seeds, uneven thickness.
+    # Hand-blown glass: streaks with one direction per pane, bubbles, uneven thickness.
     turn = (owner * 2.4) % np.pi
     along = x * np.cos(turn) + y * np.sin(turn)
     across = y * np.cos(turn) - x * np.sin(turn)

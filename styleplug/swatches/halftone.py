@@ -12,7 +12,7 @@ _PITCH = 7.0
 
 
 def paint() -> Array:
-    """Each ink is a screen of dots at its own angle, as large as its share of the colour."""
+    """Each ink is a screen of dots at its own angle; the dots grow with its share of the colour."""
     rng = np.random.default_rng(2)
     x, y = grid(_SIZE)
     scene, ink = _still_life(x, y)
@@ -35,7 +35,7 @@ def paint() -> Array:
 
 
 def _still_life(x: Array, y: Array) -> tuple[Array, Array]:
-    """The colours, and where the black line goes."""
+    """The colours, and the mask of the black lines."""
     angle = np.arctan2(y - 215, x - 262)
     rays = step(-0.1, 0.1, np.sin(angle * 14))
     scene = over(np.ones((*x.shape, 3), np.float32) * colour("ffd42a"),
@@ -84,7 +84,7 @@ def _still_life(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _shaded(code: str, light: Array) -> Array:
-    """A colour from its shadow over itself to white."""
+    """A colour, shaded from dark to white."""
     tone = colour(code)
     t = light[..., None]
     return np.where(t < 0.5, tone * (0.3 + 1.4 * t), tone + (1 - tone) * (t - 0.5) * 1.1)

@@ -13,7 +13,7 @@ _GROWTH = 0.165  # of the logarithmic spiral, per radian
 
 
 def paint() -> Array:
-    """Every tone is lines: along the form first, then across it, then straight over the dark."""
+    """Every tone consists of lines: along the form, then across it, then straight in the dark."""
     rng = np.random.default_rng(17)
     x, y = grid(_SIZE)
     paper = colour("d9c4a0") * (0.93 + 0.12 * noise(rng, 6, 5, _SIZE))[..., None]
@@ -37,7 +37,7 @@ def paint() -> Array:
     light = 0.5 + 0.5 * (np.cos(angle + 2.3) * (across - 0.45) * 1.6 + round_ * 0.45)
     light = np.where(chambered, light * (0.35 + 0.75 * room), light)
     light = np.where(shell, light, 0.9)
-    # Around it: its shadow on the table, and a dusk that gathers towards the corners.
+    # Around it: its shadow on the table, and darker corners.
     shadow = step(1.05, 0.3, np.hypot((x - 250) / 270, (y - 418) / 52))
     dusk = step(0.55, 1.25, np.hypot((x - 230) / 330, (y - 190) / 330))
     light = np.where(outer, 0.69 - 0.5 * shadow - 0.4 * dusk, light)
@@ -71,7 +71,7 @@ def paint() -> Array:
 
 
 def _hatch(picture: Array, line: Array, tone: Array, tooth: Array, ink: Array) -> Array:
-    """Lines at whole numbers of `line`, as wide and as heavy as the tone (0 … 1) asks."""
+    """Lines at whole numbers of `line`, wider and heavier with the tone (0 … 1)."""
     off = np.abs(line - np.round(line)) * 2  # 0 on a line, 1 between two
     wide = 0.12 + 0.5 * tone
     body = step(wide + 0.16, wide - 0.16, off) * step(0.02, 0.2, tone)

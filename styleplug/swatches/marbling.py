@@ -13,10 +13,10 @@ _INKS = palette(
 
 
 def paint() -> Array:
-    """Looks up backwards, pixel by pixel, where the ink came from: last move first.
+    """Trace each pixel back to the place that its ink came from, starting with the last move.
 
     A drop of radius r at c pushes a point p outward to c + (p - c) √(1 + r² / |p - c|²), so
-    areas are kept; a tooth of the comb drags along its line, less with distance.
+    areas stay the same.  A tooth of the comb drags the ink along its line, less with distance.
     """
     rng = np.random.default_rng(6)
     x, y = grid(_SIZE)
@@ -55,11 +55,11 @@ def paint() -> Array:
 def _comb(x: Array, y: Array, pitch: float, pull: float, soft: float, *, vertical: bool) -> tuple[
     Array, Array
 ]:  # fmt: skip
-    """Undo a stroke of a comb whose teeth stand `pitch` apart and drag by `pull`."""
+    """Undo a stroke of a comb with teeth `pitch` apart that drag by `pull`."""
     across = x if vertical else y
     tooth = np.floor(across / pitch)
     away = np.abs(across - (tooth + 0.5) * pitch)
-    # Nothing is left of the drag half-way to the next tooth, which goes the other way.
+    # The drag is zero half-way to the next tooth, which moves in the opposite direction.
     drag = pull * (np.exp(-away / soft) - np.exp(-pitch / 2 / soft))
     drag = np.where(tooth % 2 == 0, drag, -drag)
     return (x, y - drag) if vertical else (x - drag, y)

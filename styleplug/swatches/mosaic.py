@@ -27,10 +27,10 @@ _DARK = palette("1c2a3c 27384a 142030")
 
 
 def paint() -> Array:
-    """Tiles lie in rings around the rosettes' hearts, and in scallops between."""
+    """Tiles are in rings around the centres of the rosettes, and in scallops between them."""
     rng = np.random.default_rng(4)
     x, y = grid(_SIZE)
-    x = x + 3 * (noise(rng, 9, 2, _SIZE) - 0.5)  # no ring is quite round
+    x = x + 3 * (noise(rng, 9, 2, _SIZE) - 0.5)  # so that rings are not exactly round
     y = y + 3 * (noise(rng, 9, 2, _SIZE) - 0.5)
     reach = np.stack([np.hypot(x - cx, y - cy) / r for cx, cy, r, _ in _ROSES])
     owner = reach.argmin(axis=0)
@@ -47,14 +47,14 @@ def paint() -> Array:
     middle = (ring + 0.5) * _TILE / centres[..., 2]
     at = (place + 0.5) / count - 0.37 * ring
     glass = _coloured(middle, at * 2 * np.pi, owner, centres[..., 3], chance)
-    # Position inside the tile, -1 … 1; each is cut a little askew.
+    # Position inside the tile, -1 … 1; each is cut a little obliquely.
     u = ((radius / _TILE) % 1) * 2 - 1
     v = (turn % 1) * 2 - 1
     u, v = u + 0.2 * (chance[..., 0] - 0.5) * v, v + 0.25 * (chance[..., 1] - 0.5) * u
     wide = np.pi * (ring + 0.5) * 2 / count * _TILE / 2
     rim = np.minimum((0.93 - np.abs(u)) * _TILE / 2, (0.95 - np.abs(v)) * wide)
     body = step(-0.3, 0.7, rim)
-    # Every tile is tilted its own way and catches the light differently.
+    # Every tile is tilted differently, so that it reflects other light.
     tilt = (chance[..., 2] - 0.5) * (u * np.cos(angle) - v * np.sin(angle)) + 0.35 * chance[..., 3]
     light = 0.78 + 0.42 * tilt + 0.14 * noise(rng, 110, 2, _SIZE) + 0.1 * step(0, 2, rim)
     grout = (0.3 + 0.22 * noise(rng, 150, 2, _SIZE))[..., None] * np.array([1, 0.93, 0.84])
@@ -65,7 +65,7 @@ def paint() -> Array:
 
 
 def _coloured(middle: Array, angle: Array, owner: Array, petals: Array, chance: Array) -> Array:
-    """The colour of the tile whose centre lies there: (…, 3)."""
+    """The colour of the tile with this centre: (…, 3)."""
     petal = np.abs(np.cos(angle * petals / 2))
     pick = (chance[..., 0] * 64).astype(int)
     result: Array = _GOLD[pick % len(_GOLD)]

@@ -23,7 +23,7 @@ _EDDIES = ((212, 150, 92, 1.0), (330, 196, 62, -1.0), (92, 96, 60, 0.8), (432, 9
 
 
 def paint() -> Array:
-    """Strokes follow the wind: a drift to the right, wound up around eddies, stars and moon."""
+    """Strokes follow the wind: to the right, and around eddies, stars and moon."""
     rng = np.random.default_rng(11)
     x, y = grid()
     flow_x, flow_y = np.full_like(x, 0.55), 0.28 * np.sin(x / 60 + 1)

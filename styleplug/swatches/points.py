@@ -6,12 +6,12 @@ import numpy as np
 
 from styleplug.swatches.canvas import Array, colour, finished, grid, noise, over, ramp, sample, step
 
-# spacing of the dots, their radius, how far hues may stray
+# spacing of the dots, their radius, variation of the hue
 _LAYERS = ((9.0, 5.0, 0.10), (7.5, 3.6, 0.16), (6.4, 2.7, 0.2), (5.6, 2.2, 0.26), (5.6, 1.9, 0.26))
 
 
 def paint() -> Array:
-    """Layers of dots, each dot one colour drawn from near the scene's, or from its opposite."""
+    """Layers of dots; each has a random colour near that of the scene, or near its opposite."""
     rng = np.random.default_rng(9)
     x, y = grid()
     scene = _scene(x, y, rng)
@@ -33,7 +33,7 @@ def paint() -> Array:
         hue = (chance[..., 2:5] - 0.5) * 2 * stray
         tone = tone + hue - hue.mean(axis=-1, keepdims=True)
         strong = tone.mean(axis=-1, keepdims=True)
-        tone = strong + (tone - strong) * 1.25  # purer than what they mix to
+        tone = strong + (tone - strong) * 1.25  # more saturated than their mixture
         opposite = chance[..., 5] > 0.93
         tone = np.where(opposite[..., None], np.clip(strong * 2 - tone, 0, 1), tone)
         away = np.hypot(x - cx, y - cy) - radius * (0.8 + 0.2 * chance[..., 4])

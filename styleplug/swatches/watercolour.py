@@ -28,7 +28,7 @@ _TWIGS = ((-10, 150, 120, 210, 7.0), (120, 210, 210, 196, 4.0), (60, 182, 120, 1
 
 
 class _Sheet:
-    """Paper that pigment sinks into: washes multiply, pool at their rims, settle in the grain."""
+    """Paper: washes multiply, and are darker at their borders and in the grain."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -55,10 +55,10 @@ class _Sheet:
         share = np.clip(strength * body * self.pools[area] * grain + 0.5 * strength * rim, 0, 1.35)
         pigment = np.broadcast_to(pigment, (SIZE, SIZE, 3))[area]
         self.picture[area] *= np.exp(np.log(np.clip(pigment, 0.02, 1)) * share[..., None])
-        self.pools = np.roll(self.pools, 171, 1)[::-1]  # the next wash pools elsewhere
+        self.pools = np.roll(self.pools, 171, 1)[::-1]  # the next wash is darker in other places
 
     def bloom(self, x: float, y: float, radius: float, rng: np.random.Generator) -> None:
-        """A drop of clean water that drove the pigment away into a ragged ring."""
+        """A drop of clean water that has pushed the pigment into a ragged ring."""
         gx, gy = grid()
         away = np.hypot(gx - x, gy - y) / radius + 0.7 * (self.wet - 0.5) + 0.5 * (self.tooth - 0.5)
         lift = 0.5 * step(1, 0.2, away)
@@ -68,7 +68,7 @@ class _Sheet:
 
 
 def paint() -> Array:
-    """From far and pale to near and strong, wet in wet above, wet on dry below."""
+    """From far and pale to near and strong; wet in wet above, wet on dry below."""
     rng = np.random.default_rng(14)
     x, y = grid()
     sheet = _Sheet(rng)

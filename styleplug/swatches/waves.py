@@ -9,13 +9,13 @@ from styleplug.swatches.canvas import Array, colour, finished, grid, noise, over
 _SIZE = 768
 _INK = colour("14264a")
 _FOAM = colour("f4eedd")
-# crest: x of the peak, height, width of the hump, how far it leans; y of the trough
+# of each wave: x of the peak, height, width, lean; y of the trough
 _WAVES = ((140, 150, 120, 60, 330), (420, 105, 110, 50, 372), (250, 120, 150, 70, 420),
           (60, 105, 110, 60, 470), (430, 120, 140, 60, 492), (210, 70, 130, 50, 520))  # fmt: skip
 
 
 def paint() -> Array:
-    """From the sky forward: mountain, then wave before wave, each inked along its crest."""
+    """From back to front: sky, mountain, and the waves, each with ink along its crest."""
     rng = np.random.default_rng(8)
     x, y = grid(_SIZE)
     wood = noise(rng, (2, 70), 2, _SIZE) * 0.6 + noise(rng, (4, 220), 1, _SIZE) * 0.4
@@ -47,13 +47,13 @@ def _mountain(picture: Array, x: Array, y: Array, rng: np.random.Generator) -> A
 def _wave(picture: Array, x: Array, y: Array, rng: np.random.Generator, index: int,
           peak: float, tall: float, wide: float, lean: float, trough: float) -> Array:  # fmt: skip
     """One wave: a leaning hump with striped flanks, a scalloped rim of foam and spray."""
-    # Leaning: look the hump up further left the higher we are.
+    # The higher a place, the further left it is looked up, so that the wave leans.
     lift = np.clip((trough - y) / tall, 0, 1.3)
     at = x - peak - lean * lift * lift
     crest = trough - tall * np.exp(-((at / wide) ** 2)) - 9 * np.sin(x / 38 + index * 2)
     depth = y - crest
     body = step(-0.5, 0.8, depth)
-    # Stripes run with the crest and widen downwards.
+    # Stripes follow the crest and get wider downwards.
     stripes = np.sin(2.9 * np.sqrt(np.clip(depth, 0, None) + 4) + at / 42 + index)
     blues = ("16336b 23549a 5c93bd b9d2cf", "1a3d74 2f6cab 86b4c8 d8e2d2")[index % 2]
     water = ramp(np.clip(0.5 + 0.62 * stripes, 0, 1) * 0.85 + 0.1 * noise(rng, 8, 2, _SIZE), blues)

@@ -14,7 +14,7 @@ _CUSHIONS = ((120, 84, 96, 34), (214, 138, 66, 24), (44, 164, 70, 26), (196, 214
 
 
 def paint() -> Array:
-    """A gouge leaves a light line; where the tone is dark the lines are thin and far apart."""
+    """A gouge makes a light line; in dark tones, the lines are thin and far apart."""
     rng = np.random.default_rng(19)
     x, y = grid(_SIZE)
     wood = noise(rng, (150, 3), 3, _SIZE)
