@@ -18,7 +18,7 @@ from styleplug.core.backend import axes
 from styleplug.nets import styleplug_encoder
 from styleplug.nets.chain import Conv, Pool
 from styleplug.nets.function import Function
-from styleplug.nets.layers import upsample
+from styleplug.nets.layers import set_bias, unbiased, upsample, zeroed
 
 DEPTHS = ("fine", "stroke2", "grain3", "motif3")  # the layers of the features of each level
 CHANNELS = (16, 64, 144, 208)  # of these features
@@ -48,20 +48,17 @@ class Decoder(nn.Module):
         self.linear = nn.Conv2d(channels, 3 * self.side**2, 3, padding=1, padding_mode="replicate")
         *groups, last = DECODERS[level - 1]
         self.groups = nn.ModuleList()
+        convs: list[nn.Conv2d] = []
         for group in groups:
-            convs = nn.ModuleList()
             for outputs in group:
                 convs.append(nn.Conv2d(channels, outputs, 3, padding=1))
                 channels = outputs
-            self.groups.append(convs)
+            self.groups.append(nn.ModuleList(convs[-len(group) :]))
         self.last = nn.Conv2d(channels, last[0], 3, padding=1)
         self.base = nn.Conv2d(3, last[0], 3, padding=1)
-        self.picture = nn.Conv2d(last[0], 3, 3, padding=1)
-        for conv in (*(conv for convs in self.groups for conv in convs), self.last):
-            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-            nn.init.zeros_(conv.bias)
-        nn.init.zeros_(self.picture.weight)
-        nn.init.zeros_(self.picture.bias)
+        self.picture = zeroed(nn.Conv2d(last[0], 3, 3, padding=1))
+        for conv in (*convs, self.last):
+            nn.init.kaiming_normal_(unbiased(conv).weight, nonlinearity="relu")
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (b c h/s w/s) to a picture (b 3 h w), not yet clamped to [0, 1]."""
@@ -69,7 +66,7 @@ class Decoder(nn.Module):
         x = features
         for number, convs in enumerate(self.groups):
             x = upsample(x) if number else x
-            for conv in convs:
+            for conv in convs.children():
                 x = F.relu(conv(x))
         x = upsample(x) if self.stride > 1 else x
         x = F.relu(self.last(x) + self.base(base - 0.5))
@@ -96,7 +93,8 @@ class Decoder(nn.Module):
         gram = torch.zeros(count + 1, count + 1, dtype=torch.float64)
         products = torch.zeros(count + 1, self.linear.out_channels, dtype=torch.float64)
         pictures = F.avg_pool2d(pictures, self.stride // self.side)
-        for some, picture_batch in zip(features.split(8), pictures.split(8), strict=True):
+        batches = (torch.split(part, 8) for part in (features, pictures))
+        for some, picture_batch in zip(*batches, strict=True):
             windows = (
                 F.unfold(some, 3).transpose(0, 1).flatten(1)
             )  # without the border, whose padding is arbitrary
@@ -107,10 +105,10 @@ class Decoder(nn.Module):
         gram += _RIDGE * gram.diagonal().mean() * torch.eye(count + 1, dtype=torch.float64)
         solution = torch.linalg.solve(gram, products).T.to(self.linear.weight)
         self.linear.weight.copy_(solution[:, :-1].reshape(self.linear.weight.shape))
-        self.linear.bias.copy_(solution[:, -1])
+        set_bias(self.linear, solution[:, -1])
         scale = features.square().mean().sqrt()
-        first = self.groups[0][0]
-        first.weight /= scale  # so that its activations have the usual magnitude
+        # Then its activations have the usual magnitude.
+        self.get_parameter("groups.0.0.weight").div_(scale)
 
 
 _RIDGE = 1e-5  # of the mean square of a feature
@@ -120,6 +118,9 @@ class Autoencoder(nn.Module):
     """One encoder, and a decoder for each of its four levels (1 is the finest)."""
 
     levels = len(DEPTHS)
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self) -> None:
         super().__init__()

@@ -53,6 +53,9 @@ class Chain(nn.Module):
         std: the normalised picture is (picture - mean) / std.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, layers: Sequence[Layer], mean: Sequence[float], std: Sequence[float]):
         super().__init__()
         self.layers = tuple(layers)
@@ -119,17 +122,18 @@ class Chain(nn.Module):
                     g = own if g is None else g + own
             elif g is not None and isinstance(layer, Conv):
                 g = _correlate(g * (y > 0).to(g.dtype), self.features[layer.name])
-            elif g is not None:
+            elif g is not None and isinstance(layer, Pool):
                 g = _unpool(g, x, y, layer.kind)
         assert g is not None, "no tap has a cotangent"
         return g / self.std
 
 
-def _correlate(g: Tensor, conv: nn.Conv2d) -> Tensor:
+def _correlate(g: Tensor, conv: nn.Module) -> Tensor:
     """Adjoint of a convolution of stride 1: a convolution with flipped kernels.
 
     A transposed convolution gives the same, at half the speed in ONNX Runtime.
     """
+    assert isinstance(conv, nn.Conv2d)
     weight = conv.weight.transpose(0, 1)
     if conv.kernel_size != (1, 1):
         weight = weight.flip(2, 3)

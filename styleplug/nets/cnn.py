@@ -61,6 +61,9 @@ class Unit(nn.Module):
 class Coder(nn.Module):
     """Means and Gram matrices of the style taps to a style code."""
 
+    centre: Tensor
+    spread: Tensor
+
     def __init__(self, channels: Mapping[str, int]):
         super().__init__()
         self.channels = dict(channels)
@@ -115,14 +118,9 @@ class Painter(nn.Module):
         self.wide = nn.ModuleList([Unit(96, 40) for _ in range(5)])
         self.narrow = nn.Conv2d(96, 64, 1)
         self.fine = nn.ModuleList([Unit(64, 32) for _ in range(2)])
-        self.rise = nn.ModuleList(
-            [
-                nn.Conv2d(64, 32, 3, padding=1),
-                nn.Conv2d(32, 24, 3, padding=1),
-                nn.Conv2d(24, 12, 3, padding=1),
-            ]
-        )
-        self.risen = nn.ModuleList([Modulated(conv.out_channels) for conv in self.rise])
+        sizes = ((64, 32), (32, 24), (24, 12))
+        self.rise = nn.ModuleList([nn.Conv2d(*pair, 3, padding=1) for pair in sizes])
+        self.risen = nn.ModuleList([Modulated(outputs) for _, outputs in sizes])
         self.picture = nn.Conv2d(12, 3, 3, padding=1)
         units = [unit.modulated for unit in (*self.wide, *self.fine)]
         order = (self.wide_entry, self.fine_entry, *units, *self.risen)

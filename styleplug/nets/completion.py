@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from styleplug.core.backend import Noise, axes
 from styleplug.nets.function import Function
-from styleplug.nets.layers import upsample
+from styleplug.nets.layers import unbiased, upsample
 
 MULTIPLE = 16  # of the picture's sides
 NOISE = 64  # numbers in a code of noise
@@ -127,8 +127,7 @@ class Completion(nn.Module):
         self.gather = Attention(deepest)
         self.up = nn.ModuleList(Rise(many, few) for few, many in reversed(steps))
         self.last = Gated(_CHANNELS[0], _CHANNELS[0])
-        self.picture = nn.Conv2d(_CHANNELS[0], 3, 3, padding=1)
-        nn.init.constant_(self.picture.bias, 0.5)
+        self.picture = unbiased(nn.Conv2d(_CHANNELS[0], 3, 3, padding=1), 0.5)
 
     def forward(self, picture: Tensor, mask: Tensor, noise: Tensor, grain: Tensor) -> Tensor:
         """A picture (b 3 h w) that continues the known part; it may slightly exceed [0, 1].

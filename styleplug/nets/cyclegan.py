@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from styleplug.core.backend import Noise, axes
 from styleplug.nets.function import Function
-from styleplug.nets.layers import upsample
+from styleplug.nets.layers import unbiased, upsample, zeroed
 
 PAINT, PHOTOGRAPH = "paint", "photograph"
 DIRECTIONS = (PAINT, PHOTOGRAPH)
@@ -63,9 +63,7 @@ class Unit(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        self.second = zeroed(nn.Conv2d(channels, channels, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(b c h w) to the same shape."""
@@ -91,12 +89,11 @@ class Generator(nn.Module):
                 nn.Conv2d(_MIDDLE, _FINE, 3, padding=1),
             ]
         )
-        self.picture = nn.Conv2d(_FINE, 3, 3, padding=1)
+        self.picture = unbiased(nn.Conv2d(_FINE, 3, 3, padding=1))
         for conv in (self.entry, *self.rise):
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
             nn.init.zeros_(conv.bias)
         nn.init.normal_(self.picture.weight, std=0.001)
-        nn.init.zeros_(self.picture.bias)
 
     def forward(self, picture: Tensor, grain: Tensor) -> Tensor:
         """A picture (b 3 h w) that may slightly exceed [0, 1].
@@ -148,4 +145,4 @@ def build() -> CycleGan:
 
 def functions(net: CycleGan) -> dict[str, nn.Module]:
     """What backends can load."""
-    return {name: Repaint(net.get_submodule(name)) for name in DIRECTIONS}
+    return {PAINT: Repaint(net.paint), PHOTOGRAPH: Repaint(net.photograph)}

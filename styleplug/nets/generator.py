@@ -107,7 +107,7 @@ class Generator(nn.Module):
 
     def map(self, noise: Tensor, shares: Tensor | None = None) -> Tensor:
         """Styles (b s) of noise (b n) and of class shares (b CLASSES) with sum 1."""
-        embedded = () if shares is None else (shares @ self.embedding,)
+        embedded = () if shares is None or self.embedding is None else (shares @ self.embedding,)
         return self.mapping(torch.cat((noise, *embedded), dim=1))
 
     def layout(self, style: Tensor) -> Tensor:

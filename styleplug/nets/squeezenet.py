@@ -28,21 +28,34 @@ _FIRES = {  # name: inputs, squeeze, expand
 _BORDER = 4
 
 
+class _Fire(nn.Module):
+    """Squeeze by 1×1, expand by 1×1 and 3×3."""
+
+    def __init__(self, inputs: int, squeeze: int, expand: int):
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeeze, 1)
+        self.expand1x1 = nn.Conv2d(squeeze, expand, 1)
+        self.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b inputs h w) to (b 2·expand h w)."""
+        x = F.relu(self.squeeze(x))
+        return torch.cat((F.relu(self.expand1x1(x)), F.relu(self.expand3x3(x))), dim=1)
+
+
 class SqueezeNet(nn.Module):
     """Features up to fire7 of a picture (b 3 h w) in [0, 1], h and w multiples of 8.
 
     conv1 has half the sides, fire2 to fire4 a quarter, fire5 to fire7 an eighth.
     """
 
+    mean: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 96, 7, stride=2)
         for name, (inputs, squeeze, expand) in _FIRES.items():
-            fire = nn.Module()
-            fire.squeeze = nn.Conv2d(inputs, squeeze, 1)
-            fire.expand1x1 = nn.Conv2d(squeeze, expand, 1)
-            fire.expand3x3 = nn.Conv2d(squeeze, expand, 3, padding=1)
-            self.add_module(name, fire)
+            self.add_module(name, _Fire(inputs, squeeze, expand))
         mean = torch.tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1)
         self.register_buffer("mean", mean, persistent=False)
 
@@ -54,9 +67,7 @@ class SqueezeNet(nn.Module):
         features = {"conv1": x[..., 1 : 1 + height // 2, 1 : 1 + width // 2]}
         x = F.max_pool2d(x, 3, 2, ceil_mode=True)
         for name in _FIRES:
-            fire = self.get_submodule(name)
-            x = F.relu(fire.squeeze(x))
-            x = torch.cat((F.relu(fire.expand1x1(x)), F.relu(fire.expand3x3(x))), dim=1)
+            x = self.get_submodule(name)(x)
             stride = 4 if name in ("fire2", "fire3", "fire4") else 8
             features[name] = x[..., : height // stride, : width // stride]
             if name == "fire4":

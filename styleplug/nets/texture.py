@@ -140,6 +140,9 @@ class Decoder(nn.Module):
 class Texture(nn.Module):
     """Encoder, decoder, and the Gaussian of the latents of all pictures."""
 
+    centre: Tensor
+    spread: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.encoder, self.decoder = Encoder(), Decoder()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from styleplug.core.backend import axes
 from styleplug.nets.function import Function
-from styleplug.nets.layers import upsample
+from styleplug.nets.layers import set_bias, unbiased, upsample, zeroed
 
 CHANNELS = 16
 LINEAR = 12  # channels initialised from principal components; the others are free
@@ -33,9 +33,7 @@ class Unit(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.squeeze = nn.Conv2d(channels, channels // 2, 1)
-        self.expand = nn.Conv2d(channels // 2, channels, 3, padding=1)
-        nn.init.zeros_(self.expand.weight)
-        nn.init.zeros_(self.expand.bias)
+        self.expand = zeroed(nn.Conv2d(channels // 2, channels, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(b c h w) to the same shape."""
@@ -68,12 +66,10 @@ class Encoder(nn.Module):
         self.linear = nn.Conv2d(3, CHANNELS, STRIDE, STRIDE)
         self.entry = nn.Conv2d(3, _FINE, STRIDE, STRIDE)
         self.body = Body(2, 3, 1)
-        self.mean = nn.Conv2d(_FINE, CHANNELS, 3, padding=1)
-        self.log_variance = nn.Conv2d(_FINE, CHANNELS, 3, padding=1)
+        self.mean = unbiased(nn.Conv2d(_FINE, CHANNELS, 3, padding=1))
         nn.init.zeros_(self.mean.weight[:LINEAR])
-        nn.init.zeros_(self.mean.bias)
-        nn.init.zeros_(self.log_variance.weight)
-        nn.init.constant_(self.log_variance.bias, -5.0)
+        log_variance = nn.Conv2d(_FINE, CHANNELS, 3, padding=1)
+        self.log_variance = unbiased(zeroed(log_variance), -5.0)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance (b c h/4 w/4) of a picture (b 3 h w) in [0, 1]."""
@@ -94,9 +90,7 @@ class Decoder(nn.Module):
         self.rise = nn.Conv2d(_FINE, 32, 3, padding=1)
         self.last = nn.Conv2d(32, 16, 3, padding=1)
         self.base = nn.Conv2d(3, 16, 3, padding=1)  # shows the linear picture to the last layers
-        self.picture = nn.Conv2d(16, 3, 3, padding=1)
-        nn.init.zeros_(self.picture.weight)
-        nn.init.zeros_(self.picture.bias)
+        self.picture = zeroed(nn.Conv2d(16, 3, 3, padding=1))
 
     def forward(self, latent: Tensor) -> Tensor:
         """A latent (b c h w) to a picture (b 3 4h 4w) that may slightly exceed [0, 1]."""
@@ -127,12 +121,9 @@ class Vae(nn.Module):
         mean = flat.mean(1)
         values, vectors = torch.linalg.eigh((flat - mean[:, None]).cov())
         basis = (vectors / values.sqrt())[:, -LINEAR:].flip(1).T  # largest first
-        for linear in (self.encoder.linear, self.decoder.linear):
-            nn.init.zeros_(linear.weight)
-            nn.init.zeros_(linear.bias)
-        linear = self.encoder.linear
+        linear = zeroed(self.encoder.linear)
         linear.weight[:LINEAR] = basis.reshape(LINEAR, *linear.weight.shape[1:]).float()
-        linear.bias[:LINEAR] = (-basis @ mean).float()
+        set_bias(linear, -basis @ mean)
         latent = linear(pictures * 4 - 2)[:, :LINEAR]
         rows = F.unfold(F.pad(latent, (1,) * 4, mode="replicate"), 3)
         inputs = torch.cat((rows, torch.ones_like(rows[:, :1])), dim=1)
@@ -140,9 +131,9 @@ class Vae(nn.Module):
         targets = patches.transpose(0, 1).flatten(1).double()
         gram = inputs @ inputs.T + 1e-4 * inputs.shape[1] * torch.eye(len(inputs)).to(inputs)
         solution = torch.linalg.solve(gram, inputs @ targets.T).T
-        linear = self.decoder.linear
+        linear = zeroed(self.decoder.linear)
         linear.weight[:, :LINEAR] = solution[:, :-1].reshape(-1, LINEAR, 3, 3).float()
-        linear.bias.copy_(solution[:, -1])
+        set_bias(linear, solution[:, -1])
 
 
 class Encode(Function):

@@ -63,6 +63,7 @@ def export(arch: str, name: str, folder: Path) -> tuple[Path, list[str]]:
             optimize=False,  # constant folding would store identity matrices of megabytes
             verbose=False,
         )
+    assert program is not None
     model = program.model_proto
     needed = _detach_weights(model, _keys(function, net))
     _name_outputs(model)

@@ -35,7 +35,7 @@ class Domain:
         self.standardised = self.standardise(colours)
         self.style: Style = {}
         if perception is not None:
-            parts = [perception.style(perception(some)) for some in crops.split(CHUNK)]
+            parts = [perception.style(perception(some)) for some in torch.split(crops, CHUNK)]
             self.style = concatenated(parts)
 
     def standardise(self, colours: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class Domain:
         before = _colours(pictures)
         after = self.mean + self.deviation * own.standardise(before)
         (mean, deviation), (new_mean, new_deviation) = (
-            part[:, :, None, None].split(3, dim=1) for part in (before, after)
+            torch.split(part[:, :, None, None], 3, dim=1) for part in (before, after)
         )
         recoloured = (pictures - mean) * (
             new_deviation.clamp_min(0) / (deviation + 1e-3)

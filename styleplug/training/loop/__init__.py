@@ -172,7 +172,7 @@ class Run:
                 raise self._diverged(f"the loss {name!r} became {value}")
             self.sums.setdefault(name, []).append(value)
         optimiser.zero_grad()
-        loss.total().backward()
+        torch.autograd.backward(loss.total())
         self.hardware.average_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, self.task.max_grad_norm)
         if not math.isfinite(norm):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from styleplug.core.array import Pixels
 from styleplug.core.params import Params
 from styleplug.training.data.pictures import Pictures
+
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Loss:
         return torch.stack(list(self.terms.values())).sum()
 
 
-class TrainingTask(ABC):
+class TrainingTask(ABC, Generic[N]):
     """One run of a task.  All randomness comes from the generators that it is given.
 
     The loop reads `betas` and `rate_factors` after each loss, so a step may change them.
@@ -72,7 +74,7 @@ class TrainingTask(ABC):
         ema_decay: decay of the exponential moving average.
     """
 
-    net: nn.Module
+    net: N
     classes: tuple[str, ...] = ()
     discriminators: Mapping[str, nn.Module] = {}
     betas: tuple[float, float] = (0.9, 0.99)
@@ -99,14 +101,14 @@ class TrainingTask(ABC):
         """
 
     @abstractmethod
-    def score(self, net: nn.Module) -> dict[str, float]:
+    def score(self, net: N) -> dict[str, float]:
         """Scores of averaged weights on held-out pictures.  Lower is better.
 
         The first score decides which weights are the best.  Called under `torch.no_grad`.
         """
 
     @abstractmethod
-    def sample(self, net: nn.Module) -> Pixels:
+    def sample(self, net: N) -> Pixels:
         """A sheet of held-out results (h w 3) in [0, 1].  Called under `torch.no_grad`."""
 
 
@@ -132,7 +134,7 @@ class TaskSpec:
     title: str
     summary: str
     params: type[Params]
-    factory: Callable[[Datasets, Any, torch.device, int], TrainingTask]
+    factory: Callable[[Datasets, Any, torch.device, int], TrainingTask[Any]]
     takes_styles: bool = False
     needs_teacher: bool = False
     learns_classes: bool = False

@@ -48,10 +48,10 @@ class Teacher(nn.Module):
         self, net: nn.Module, components: Mapping[str, int], pictures: Tensor, whole: str = ""
     ):
         super().__init__()
-        self.net = net.to(pictures.device, memory_format=torch.channels_last)
+        self.net = net.to(pictures.device).to(memory_format=torch.channels_last)
         self.layers, self.whole = tuple(components), whole
         sums = dict.fromkeys(components, torch.zeros(()))
-        for some in pictures.split(8):
+        for some in torch.split(pictures, 8):
             features = self._features(some)
             for layer in components:
                 sums[layer] = sums[layer] + gram(features[layer].float()).sum(0).cpu()

@@ -21,7 +21,7 @@ TINY = 1e-6
 def descriptor(perception: Perception, pictures: Tensor) -> Tensor:
     """Means and deviations (b d) of all features of pictures (b 3 h w) in [0, 1]."""
     parts = []
-    for chunk in pictures.split(CHUNK):
+    for chunk in torch.split(pictures, CHUNK):
         features = perception(chunk)
         taps = [tap for tap in features if tap != COLOUR]
         each = [torch.cat(style_statistics(features[tap])[1:], dim=1) for tap in taps]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from styleplug.algorithms import feature_statistics as transforms
 from styleplug.core.array import Pixels
@@ -52,7 +52,7 @@ class AutoencoderParams(Params):
     )
 
 
-class AutoencoderTask(TrainingTask):
+class AutoencoderTask(TrainingTask[autoencoder.Autoencoder]):
     """Crops that every level reconstructs, and crops with the statistics of another."""
 
     def __init__(
@@ -65,7 +65,7 @@ class AutoencoderTask(TrainingTask):
             {k.removeprefix("features."): v.float() for k, v in known.items() if "features." in k}
         )
         net.features.requires_grad_(False)
-        self.net = net.to(device, memory_format=torch.channels_last)
+        self.net = net.to(device).to(memory_format=torch.channels_last)
         self.held = datasets.held_out_pictures.batch(HELD, 256, seed, 2)
         self._start(datasets.pictures.batch(START_PICTURES, params.size, seed, 1))
 
@@ -73,9 +73,11 @@ class AutoencoderTask(TrainingTask):
     def _start(self, pictures: Tensor) -> None:
         """Start with the best linear decoders, so that training learns only the rest."""
         parts = [
-            self.net.encode(some, self.net.levels) for some in self._to_device(pictures).split(8)
+            self.net.encode(some, self.net.levels)
+            for some in torch.split(self._to_device(pictures), 8)
         ]
         for decoder, features in zip(self.net.decoders, zip(*parts, strict=True), strict=True):
+            assert isinstance(decoder, autoencoder.Decoder)
             count = min(START_PICTURES, 24 * decoder.stride)  # each position gives stride² pixels
             decoder.start_linear(torch.cat(features)[:count], self._to_device(pictures)[:count])
             decoder.linear.requires_grad_(
@@ -133,7 +135,7 @@ class AutoencoderTask(TrainingTask):
             yield relative_error(self._encode(painted, level), changed.clamp_min(0))
             pictures = painted.detach().clamp(0, 1)
 
-    def score(self, net: nn.Module) -> dict[str, float]:
+    def score(self, net: autoencoder.Autoencoder) -> dict[str, float]:
         """Error of pixels, summed over levels, and the PSNR of each level, on held-out pictures."""
         given = self._to_device(self.held)
         encoded = net.encode(given, net.levels)
@@ -147,7 +149,7 @@ class AutoencoderTask(TrainingTask):
         }
         return {"loss": float(torch.stack(errors).mean(1).sum()), **decibels}
 
-    def sample(self, net: nn.Module) -> Pixels:
+    def sample(self, net: autoencoder.Autoencoder) -> Pixels:
         """Pictures, reconstructions by level, and each picture in the style of the next."""
         given = self._to_device(self.held)
         rows = [given]

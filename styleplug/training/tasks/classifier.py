@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from styleplug.core.array import Pixels
 from styleplug.core.params import Params, field
@@ -43,7 +43,7 @@ class ClassifierParams(Params):
     )
 
 
-class ClassifierTask(TrainingTask):
+class ClassifierTask(TrainingTask[classifier.Classifier]):
     """Pictures with their classes."""
 
     def __init__(
@@ -80,7 +80,7 @@ class ClassifierTask(TrainingTask):
         self.net.centre.copy_(self.statistics.mean(0))
         self.net.spread.copy_(self.statistics.std(0) + 1e-3)
         self.held_statistics = torch.cat(
-            [self.net.statistics(part) for part in self.held.split(CHUNK)]
+            [self.net.statistics(part) for part in torch.split(self.held, CHUNK)]
         )
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
@@ -94,20 +94,20 @@ class ClassifierTask(TrainingTask):
             {"error": F.cross_entropy(logits, self.labels[numbers], label_smoothing=SMOOTHING)}
         )
 
-    def score(self, net: nn.Module) -> dict[str, float]:
+    def score(self, net: classifier.Classifier) -> dict[str, float]:
         """Error rate on held-out pictures, each class with the same weight."""
         wrong = (self._predicted(net) != self.held_labels).float()
         each = [
             float(wrong[self.held_labels == number].mean())
-            for number in self.held_labels.unique().tolist()
+            for number in torch.unique(self.held_labels).tolist()
         ]
         return {"error": sum(each) / len(each), "error of all": float(wrong.mean())}
 
-    def _predicted(self, net: nn.Module) -> Tensor:
+    def _predicted(self, net: classifier.Classifier) -> Tensor:
         """Predicted class (n) of each held-out picture."""
         return net.logits(self.held_statistics)[:, : len(self.members)].argmax(1)
 
-    def sample(self, net: nn.Module) -> Pixels:
+    def sample(self, net: classifier.Classifier) -> Pixels:
         """Held-out pictures; below each, a picture of its predicted class."""
         shown = np.arange(SHOWN) * len(self.held) // SHOWN
         predicted = self._predicted(net)[torch.from_numpy(shown)].tolist()

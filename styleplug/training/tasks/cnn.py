@@ -123,12 +123,12 @@ def describe(encoder: nn.Module, pictures: Tensor) -> tuple[Tensor, ...]:
     return (*map(gram, features), *(part.mean((2, 3)) for part in features))
 
 
-class CnnTask(TrainingTask):
+class CnnTask(TrainingTask[cnn.Painter]):
     """Pairs of a photograph and a painting, and a picture with itself."""
 
     def __init__(self, datasets: Datasets, params: CnnParams, device: torch.device, seed: int):
         self.datasets, self.params, self.device, self.seed = datasets, params, device, seed
-        self.net = cnn.Painter().to(device, memory_format=torch.channels_last)
+        self.net = cnn.Painter().to(device).to(memory_format=torch.channels_last)
         self.perception = Perception(datasets.teacher, datasets.styles, seed).to(device)
         coder = self.net.coder
         self.bank = StyleBank(self.perception, coder, datasets.styles, params.size)
@@ -147,7 +147,7 @@ class CnnTask(TrainingTask):
     @torch.no_grad()
     def _normalise(self, crops: Tensor) -> None:
         """Give the features of the coder unit variance."""
-        parts = [describe(self.perception.encoder, some) for some in crops.split(CHUNK)]
+        parts = [describe(self.perception.encoder, some) for some in torch.split(crops, CHUNK)]
         coder = self.net.coder
         code_features = torch.cat([coder.features(*part) for part in parts])
         coder.centre.copy_(code_features.mean(0))
@@ -201,13 +201,13 @@ class CnnTask(TrainingTask):
         others = relative_error(before[CONTENT].roll(1, 0), before[CONTENT])
         return error / (others + FLOOR)
 
-    def _paint(self, net: nn.Module, pictures: Tensor, code_features: Tensor) -> Tensor:
+    def _paint(self, net: cnn.Painter, pictures: Tensor, code_features: Tensor) -> Tensor:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
             painted = net.paint(pictures, *net.measure(pictures), net.coder.encode(code_features))
         return painted.float()
 
-    def score(self, net: nn.Module) -> dict[str, float]:
+    def score(self, net: cnn.Painter) -> dict[str, float]:
         """Style and content losses of held-out pairs."""
         content, style = self.held
         described = describe(self.perception.encoder, style)
@@ -221,7 +221,7 @@ class CnnTask(TrainingTask):
         style_part = parts["style"] + MOMENTS * parts["moments"]
         return {"loss": parts["content"] + self.params.style_weight * style_part, **parts}
 
-    def sample(self, net: nn.Module) -> Pixels:
+    def sample(self, net: cnn.Painter) -> Pixels:
         """Contents above styles above results."""
         content, style = self.held
         described = describe(self.perception.encoder, style)

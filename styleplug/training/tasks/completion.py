@@ -125,7 +125,7 @@ def _strokes(count: int, size: int, device: torch.device | str) -> Tensor:
     along = ((off * way).sum(2) / (way.square().sum(2) + 1e-8)).clamp(0, 1)
     distance = (off - along[:, :, None] * way).square().sum(2).sqrt()
     breadth = torch.empty(count, WALKS, 1, 1, 1, device=device).uniform_(0.3, 1.0)
-    return (distance.unflatten(1, (WALKS, POINTS - 1)) / breadth).amin((1, 2))
+    return (torch.unflatten(distance, 1, (WALKS, POINTS - 1)) / breadth).amin((1, 2))
 
 
 def _boxes(count: int, size: int, device: torch.device | str) -> Tensor:
@@ -153,7 +153,7 @@ def composite(made: Tensor, picture: Tensor, mask: Tensor) -> Tensor:
     return picture + mask * (made - picture)
 
 
-class CompletionTask(TrainingTask):
+class CompletionTask(TrainingTask[completion.Completion]):
     """Masked pictures, completed."""
 
     betas = (0.5, 0.99)
@@ -164,7 +164,7 @@ class CompletionTask(TrainingTask):
         self, datasets: Datasets, params: CompletionParams, device: torch.device, seed: int
     ):
         self.params, self.device = params, device
-        self.net = completion.build().to(device, memory_format=torch.channels_last)
+        self.net = completion.build().to(device).to(memory_format=torch.channels_last)
         self.perception = Perception(datasets.teacher, datasets.pictures, seed).to(device)
         discriminators = {
             "patches": Discriminator(PATCH, channels=24, max_channels=192, patches=True),
@@ -236,7 +236,7 @@ class CompletionTask(TrainingTask):
         }
         if params.diversity:
             one, two = output[CONTENT][-2 * twice : -twice], output[CONTENT][-twice:]
-            hole = F.adaptive_avg_pool2d(mask[-twice:], one.shape[2:])
+            hole = F.adaptive_avg_pool2d(mask[-twice:], (one.shape[2], one.shape[3]))
             distance = (hole * (one - two).square()).sum((1, 2, 3))
             size = (hole * (one.square() + two.square()) / 2).sum((1, 2, 3))
             terms["likeness"] = (
@@ -253,14 +253,14 @@ class CompletionTask(TrainingTask):
         errors.append(relative_error(output[CONTENT], target[CONTENT]).mean())
         return torch.stack(errors).mean()
 
-    def _complete(self, net: nn.Module, pictures: Tensor, mask: Tensor) -> Tensor:
+    def _complete(self, net: completion.Completion, pictures: Tensor, mask: Tensor) -> Tensor:
         """Output for pictures (b 3 h w) and masks, with noise from the global generator."""
         noise = torch.randn(len(pictures), completion.NOISE, device=self.device)
         given = pictures.contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
             return net(given, mask, noise, torch.randn_like(mask)).float()
 
-    def score(self, net: nn.Module) -> dict[str, float]:
+    def score(self, net: completion.Completion) -> dict[str, float]:
         """Scores of completed held-out pictures."""
         outs = [self._completions(net, self.held, self.held_masks) for _ in range(2)]
         target, output, other = (descriptor(self.perception, x) for x in (self.held, *outs))
@@ -274,12 +274,12 @@ class CompletionTask(TrainingTask):
             "variety": float((output - other).norm(dim=1).mean() / target.norm(dim=1).mean()),
         }
 
-    def _completions(self, net: nn.Module, pictures: Tensor, mask: Tensor) -> Tensor:
+    def _completions(self, net: completion.Completion, pictures: Tensor, mask: Tensor) -> Tensor:
         """Completed pictures (b 3 h w) in [0, 1], in chunks."""
-        parts = zip(pictures.split(CHUNK), mask.split(CHUNK), strict=True)
+        parts = zip(torch.split(pictures, CHUNK), torch.split(mask, CHUNK), strict=True)
         return torch.cat([composite(self._complete(net, *p).clamp(0, 1), *p) for p in parts])
 
-    def sample(self, net: nn.Module) -> Pixels:
+    def sample(self, net: completion.Completion) -> Pixels:
         """Held-out pictures, their known parts, and three completions."""
         torch.manual_seed(0)
         few = self.held[:: max(1, len(self.held) // SHOWN)][:SHOWN]

@@ -150,7 +150,7 @@ class CycleGanParams(Params):
     )
 
 
-class CycleGanTask(TrainingTask):
+class CycleGanTask(TrainingTask[cyclegan.CycleGan]):
     """Both directions, or one of them; photographs are `--data`, paintings are `--styles`.
 
     Dictionaries are keyed by direction.  Under "paint" are photographs, the paintings made from
@@ -164,18 +164,18 @@ class CycleGanTask(TrainingTask):
 
     def __init__(self, datasets: Datasets, params: CycleGanParams, device: torch.device, seed: int):
         self.params, self.device = params, device
-        self.net = cyclegan.build().to(device, memory_format=torch.channels_last)
+        self.net = cyclegan.build().to(device).to(memory_format=torch.channels_last)
         if params.start != "scratch":
             load_embedded(self.net, f"cyclegan_{params.start}")
         self.directions = DIRECTIONS if params.ways == "both" else (params.ways,)
         for d in {*DIRECTIONS} - {*self.directions}:
             self.net.get_submodule(d).requires_grad_(False)
         self.perception = Perception(datasets.teacher, datasets.styles, seed).to(device)
-        discriminators = {
+        self.critics = {
             direction: PatchDiscriminators(self.perception, params.size).to(device)
             for direction in self.directions
         }
-        self.discriminators = {"critic": nn.ModuleDict(discriminators)}
+        self.discriminators = {"critic": nn.ModuleDict(self.critics)}
         pictures = dict(zip(DIRECTIONS, (datasets.pictures, datasets.styles), strict=True))
         held = dict(
             zip(DIRECTIONS, (datasets.held_out_pictures, datasets.held_out_styles), strict=True)
@@ -240,17 +240,17 @@ class CycleGanTask(TrainingTask):
             sharp, before = self._features(real), self._features(seen)
         made = {d: self._repaint(self.net, d, given[d]) for d in self.directions}
         after = self._features(made)
-        discriminators = self.discriminators["critic"].requires_grad_(True)
+        self.discriminators["critic"].requires_grad_(True)
         real_logits = {
-            d: discriminators[d](real[REVERSE[d]], sharp[REVERSE[d]]) for d in self.directions
+            d: self.critics[d](real[REVERSE[d]], sharp[REVERSE[d]]) for d in self.directions
         }
         yield Loss(self._discriminator_terms(real, real_logits, made, after, step), trains="critic")
-        discriminators.requires_grad_(False)  # these gradients are not needed
+        self.discriminators["critic"].requires_grad_(False)  # these gradients are not needed
         adversarial = [
             relativistic_loss(expected.detach(), logits)
             for d in self.directions
             for half in zip(made[d].chunk(2), _split_features(after[d]), strict=True)
-            for expected, logits in zip(real_logits[d], discriminators[d](*half), strict=True)
+            for expected, logits in zip(real_logits[d], self.critics[d](*half), strict=True)
         ]
         some = (count + 1) // 2  # half of the batch is enough for this loss
         back = {d: self._repaint(self.net, REVERSE[d], made[d][:some]) for d in self.directions}
@@ -265,7 +265,7 @@ class CycleGanTask(TrainingTask):
             "content": params.content * content,
         }
         yield Loss(terms)
-        discriminators.requires_grad_(True)
+        self.discriminators["critic"].requires_grad_(True)
 
     def _style_and_content_losses(
         self,
@@ -299,7 +299,7 @@ class CycleGanTask(TrainingTask):
         """Pictures that a direction should make (b 3 h w), in the colours of its inputs."""
         return self.domains[direction].recolour(pictures, self.domains[REVERSE[direction]])
 
-    def _repaint(self, net: nn.Module, direction: str, pictures: Tensor) -> Tensor:
+    def _repaint(self, net: cyclegan.CycleGan, direction: str, pictures: Tensor) -> Tensor:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
             return net.get_submodule(direction)(pictures, torch.randn_like(pictures[:, :1])).float()
@@ -324,7 +324,7 @@ class CycleGanTask(TrainingTask):
     ) -> dict[str, Tensor]:
         """Loss of the discriminators; in some steps also R1."""
         losses, penalties = [], []
-        for direction, discriminator in self.discriminators["critic"].items():
+        for direction, discriminator in self.critics.items():
             seen = {tap: part.detach() for tap, part in after[direction].items()}
             for half in zip(made[direction].detach().chunk(2), _split_features(seen), strict=True):
                 losses += [
@@ -338,7 +338,7 @@ class CycleGanTask(TrainingTask):
             {"r1": self.params.r1 * R1_EVERY * torch.stack(penalties).sum()} if penalties else {}
         )
 
-    def score(self, net: nn.Module) -> dict[str, float]:
+    def score(self, net: cyclegan.CycleGan) -> dict[str, float]:
         """Remaining share of the distance to the other domain, and the cycle error."""
         scores, cycles = {}, []
         for direction in DIRECTIONS:
@@ -352,7 +352,7 @@ class CycleGanTask(TrainingTask):
         cycle = sum(cycles) / 2
         return {"loss": sum(scores.values()) + 4 * cycle, **scores, "cycle": cycle}
 
-    def sample(self, net: nn.Module) -> Pixels:
+    def sample(self, net: cyclegan.CycleGan) -> Pixels:
         """For each direction the inputs, the results, and the results turned back."""
         rows = []
         for direction in DIRECTIONS:

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from styleplug.core.array import Pixels
 from styleplug.core.params import Params
 from styleplug.nets import encoder, vgg19
+from styleplug.nets.chain import Chain
+from styleplug.nets.layers import unbiased
 from styleplug.training.data.pictures import sheet
 from styleplug.training.loop.precision import autocast
 from styleplug.training.loop.task import Datasets, Loss, TaskSpec, TrainingTask
@@ -185,7 +187,7 @@ def degrade(picture: Tensor, rng: np.random.Generator) -> Tensor:
     return picture.clamp(0, 1)
 
 
-class EncoderTask(TrainingTask):
+class EncoderTask(TrainingTask[Chain]):
     """New pictures, pictures of the pool, and their paintings."""
 
     def __init__(self, datasets: Datasets, params: EncoderParams, device: torch.device, seed: int):
@@ -193,9 +195,9 @@ class EncoderTask(TrainingTask):
         self.datasets, self.params, self.device, self.seed = datasets, params, device, seed
         self.net = encoder.build()
         for conv in self.net.features.values():
-            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-            nn.init.zeros_(conv.bias)
-        self.net.to(device, memory_format=torch.channels_last)
+            assert isinstance(conv, nn.Conv2d)
+            nn.init.kaiming_normal_(unbiased(conv).weight, nonlinearity="relu")
+        self.net.to(device).to(memory_format=torch.channels_last)
         half = COMPONENT_CROPS // 2
         sources = (datasets.pictures, datasets.styles)
         crops = [source.batch(half, params.size, seed, 3) for source in sources]
@@ -257,7 +259,7 @@ class EncoderTask(TrainingTask):
             terms[f"gram_{tap}"] = GRAM_WEIGHT * error.mean()
         return terms
 
-    def score(self, net: nn.Module) -> dict[str, float]:
+    def score(self, net: Chain) -> dict[str, float]:
         """Remaining style and content error after an optimisation, measured by VGG-19."""
         content, style = (held[:SCORED_PAIRS] for held in self.held)
         out = self._stylise(net, content, style)
@@ -272,7 +274,7 @@ class EncoderTask(TrainingTask):
         return {"loss": sum(found.values()), **found} | {k: float(v) for k, v in terms.items()}
 
     @torch.enable_grad()
-    def _stylise(self, net: nn.Module, content: Tensor, style: Tensor) -> Tensor:
+    def _stylise(self, net: Chain, content: Tensor, style: Tensor) -> Tensor:
         """Contents (b 3 h w) optimised towards styles by Adam, through an encoder."""
         with torch.no_grad():
             contents, styles = predict(net, content), predict(net, style)
@@ -286,7 +288,7 @@ class EncoderTask(TrainingTask):
             picture.data.clamp_(0, 1)
         return picture.detach()
 
-    def sample(self, net: nn.Module) -> Pixels:
+    def sample(self, net: Chain) -> Pixels:
         """Contents above styles above results of an optimisation through the encoder."""
         content, style = (held[:SCORED_PAIRS] for held in self.held)
         return sheet(content, style, self._stylise(net, content, style))

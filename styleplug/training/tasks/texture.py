@@ -120,7 +120,7 @@ class Patches:
             tried = [_patches(one, side, rng) for one in pictures.arrays[start : start + CHUNK]]
             patches = torch.from_numpy(np.concatenate(tried)).to(device)
             first = 0
-            for part_scores in texture_score(patches).split([len(part) for part in tried]):
+            for part_scores in torch.split(texture_score(patches), [len(part) for part in tried]):
                 best = part_scores.topk(max(1, round(KEPT * len(part_scores))))
                 scores.append(best.values)
                 kept.append(patches[first + best.indices])
@@ -215,7 +215,7 @@ def statistics_loss(output: Tensor, target: Tensor) -> dict[str, Tensor]:
     }
 
 
-class TextureTask(TrainingTask):
+class TextureTask(TrainingTask[texture.Texture]):
     """Patches that are reconstructed as textures, and samples of the prior."""
 
     betas = (0.5, 0.99)
@@ -223,7 +223,7 @@ class TextureTask(TrainingTask):
 
     def __init__(self, datasets: Datasets, params: TextureParams, device: torch.device, seed: int):
         self.params, self.device, self.seed = params, device, seed
-        self.net = texture.build().to(device, memory_format=torch.channels_last)
+        self.net = texture.build().to(device).to(memory_format=torch.channels_last)
         self.perception = Perception(datasets.teacher, datasets.pictures, seed).to(device)
         taps = tuple(dict.fromkeys((COLOUR, *self.perception.style_taps)))
         self.taps = taps[:2] + taps[2::2]  # neighbouring taps are much alike
@@ -231,8 +231,8 @@ class TextureTask(TrainingTask):
         features = FeatureDiscriminator(self.perception)
         heads = {tap: head for tap, head in features.heads.items() if tap in self.taps}
         features.heads = nn.ModuleDict(heads)
-        discriminator = nn.ModuleDict({"pixels": pixels, "features": features}).to(device)
-        self.discriminators = {"critic": discriminator}
+        self.critic = nn.ModuleDict({"pixels": pixels, "features": features}).to(device)
+        self.discriminators = {"critic": self.critic}
         self.patches = Patches(datasets.pictures, params.size, device, seed)
         held = Patches(datasets.held_out_pictures, params.size, device, seed + 1)
         self.held = held.draw(np.random.default_rng((seed, 2)), JUDGED)
@@ -254,16 +254,16 @@ class TextureTask(TrainingTask):
         with torch.autocast(self.device.type, enabled=False):
             parts = [statistics_loss(back[tap], target[tap]) for tap in self.taps]
         weight = self.params.texture_weight / len(parts)
-        terms = {name: weight * sum(part[name] for part in parts) for name in parts[0]}
+        zero = torch.zeros(())
+        terms = {name: weight * sum((part[name] for part in parts), zero) for name in parts[0]}
         terms["kl"] = self.params.beta * kl(mean, log_variance).mean()
         terms["reading"] = self.params.reading_weight * self._latent_error(made[count:], prior)
-        discriminator = self.discriminators["critic"]
-        with frozen(discriminator), autocast(self.device):
+        with frozen(self.critic), autocast(self.device):
             logits = (
-                discriminator["pixels"](made).float(),
-                discriminator["features"](output).float(),
+                self.critic["pixels"](made).float(),
+                self.critic["features"](output).float(),
             )
-        for name, logit in zip(discriminator, logits, strict=True):
+        for name, logit in zip(self.critic, logits, strict=True):
             terms[name] = self.params.critic_weight * generator_loss(logit)
         yield Loss(terms)
 
@@ -271,45 +271,44 @@ class TextureTask(TrainingTask):
         self, step: int, real: Tensor, target: Features, made: Tensor, output: Features
     ) -> dict[str, Tensor]:
         """Losses of the discriminators."""
-        discriminator = self.discriminators["critic"]
         with autocast(self.device):
-            pixels = discriminator["pixels"](torch.cat((real, made.detach()))).float()
+            pixels = self.critic["pixels"](torch.cat((real, made.detach()))).float()
             both = {tap: torch.cat((part, output[tap].detach())) for tap, part in target.items()}
-            features = discriminator["features"](both).float()
-        counts = (len(real), len(made))
+            features = self.critic["features"](both).float()
+        counts = [len(real), len(made)]
         terms = {
-            "pixel critic": discriminator_loss(*pixels.split(counts)),
-            "feature critic": discriminator_loss(*features.split(counts)),
+            "pixel critic": discriminator_loss(*torch.split(pixels, counts)),
+            "feature critic": discriminator_loss(*torch.split(features, counts)),
         }
         if step % R1_EVERY == 0:
-            terms["slope"] = R1_WEIGHT * R1_EVERY * r1(discriminator["pixels"], real)
+            terms["slope"] = R1_WEIGHT * R1_EVERY * r1(self.critic["pixels"], real)
         return terms
 
     def _latent_error(self, made: Tensor, prior: Tensor) -> Tensor:
         """Squared error () of latents (b k) that the encoder reads from samples (b 3 h w)."""
         return (self._encode(self.net, made)[0] - prior).square().mean()
 
-    def _encode(self, net: nn.Module, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def _encode(self, net: texture.Texture, pictures: Tensor) -> tuple[Tensor, Tensor]:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
             mean, log_variance = net.encoder(pictures)
         return mean.float(), log_variance.float()
 
-    def _decode(self, net: nn.Module, latents: Tensor) -> Tensor:
+    def _decode(self, net: texture.Texture, latents: Tensor) -> Tensor:
         size = self.params.size
         start = draw_noises(len(latents), size, size, self.device)
         with autocast(self.device):
             return net.decoder(latents, *start).float()
 
-    def score(self, net: nn.Module) -> dict[str, float]:
+    def score(self, net: texture.Texture) -> dict[str, float]:
         """Scores of samples against held-out patches, and of their reconstructions."""
         patches = self.patches.draw(np.random.default_rng(self.seed), FITTED)
-        fitted = [self._encode(net, part) for part in patches.split(CHUNK)]
+        fitted = [self._encode(net, part) for part in torch.split(patches, CHUNK)]
         for one in (net, self.net):  # the average takes over the buffers
             one.fit(*(torch.cat(part) for part in zip(*fitted, strict=True)))
         noise = torch.randn(len(self.held), texture.LATENT, device=self.device)
         prior = net.centre + noise @ net.spread
-        samples = torch.cat([self._decode(net, part) for part in prior.split(32)])
+        samples = torch.cat([self._decode(net, part) for part in torch.split(prior, 32)])
         descriptors = descriptor(self.perception, samples)
         mean, log_variance = self._encode(net, self.held)
         part = slice(0, 64)
@@ -325,7 +324,7 @@ class TextureTask(TrainingTask):
             "misread": float(self._latent_error(samples[part], prior[part])),
         }
 
-    def sample(self, net: nn.Module) -> Pixels:
+    def sample(self, net: texture.Texture) -> Pixels:
         """Held-out patches, two reconstructions, two rows of samples, and an interpolation."""
         held = self.held[:10]
         mean, _ = self._encode(net, held)
@@ -334,7 +333,7 @@ class TextureTask(TrainingTask):
         share = torch.linspace(0, 1, len(held), device=self.device)[:, None]
         interpolated = mean[:1] * (1 - share) + mean[1:2] * share
         rows = torch.cat((mean, mean, prior, interpolated))
-        return sheet(held, *self._decode(net, rows).split(len(held)))
+        return sheet(held, *torch.split(self._decode(net, rows), len(held)))
 
 
 TASK = TaskSpec(

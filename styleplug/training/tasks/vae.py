@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from styleplug.core.array import Pixels
 from styleplug.core.params import Params, field
@@ -122,14 +122,14 @@ def _roots(matrices: Tensor) -> tuple[Tensor, Tensor]:
     return (vectors * values) @ back, (vectors / values) @ back
 
 
-class VaeTask(TrainingTask):
+class VaeTask(TrainingTask[vae.Vae]):
     """Pictures that are reconstructed, and some that are painted in the style of another."""
 
     def __init__(self, datasets: Datasets, params: VaeParams, device: torch.device, seed: int):
         self.datasets, self.params, self.device = datasets, params, device
         self.net = vae.build()
         self.net.start_linear(datasets.pictures.batch(START_CROPS, params.size, seed, 1))
-        self.net.to(device, memory_format=torch.channels_last)
+        self.net.to(device).to(memory_format=torch.channels_last)
         self.perception = Perception(datasets.teacher, datasets.pictures, seed).to(device)
         self.held = torch.cat(
             [
@@ -190,18 +190,18 @@ class VaeTask(TrainingTask):
             "moments": MOMENTS * self.params.style_weight * moments.mean(),
         }
 
-    def _encode(self, net: nn.Module, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def _encode(self, net: vae.Vae, pictures: Tensor) -> tuple[Tensor, Tensor]:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
             mean, log_variance = net.encoder(pictures)
         return mean.float(), log_variance.float()
 
-    def _decode(self, net: nn.Module, latents: Tensor) -> Tensor:
+    def _decode(self, net: vae.Vae, latents: Tensor) -> Tensor:
         latents = latents.contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
             return net.decoder(latents).float()
 
-    def score(self, net: nn.Module) -> dict[str, float]:
+    def score(self, net: vae.Vae) -> dict[str, float]:
         """Reconstruction and painting of held-out pictures."""
         mean, log_variance = self._encode(net, self.held)
         out = self._decode(net, mean).clamp(0, 1)
@@ -224,7 +224,7 @@ class VaeTask(TrainingTask):
             "deviation": float(mean.std()),
         }
 
-    def sample(self, net: nn.Module) -> Pixels:
+    def sample(self, net: vae.Vae) -> Pixels:
         """Contents, their reconstructions, styles, and contents painted in these styles."""
         mean, _ = self._encode(net, self.held)
         back = self._decode(net, mean[:8])

@@ -21,13 +21,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from styleplug.core.array import Indices, Pixels
 from styleplug.core.backend import MOST_CLASSES
 from styleplug.core.errors import UsageError
 from styleplug.core.params import Params, field
-from styleplug.nets.generator import NOISE, STYLE
+from styleplug.nets.generator import NOISE, STYLE, Generator
 from styleplug.training.data.bank import MARGIN, Bank
 from styleplug.training.data.pictures import sheet
 from styleplug.training.loop.task import Datasets, Loss, TrainingTask
@@ -102,7 +102,7 @@ class GeneratorParams(Params):
     whole: bool = whole(True)
 
 
-class GeneratorTask(TrainingTask):
+class GeneratorTask(TrainingTask[Generator]):
     """Pictures from noise.
 
     Args:
@@ -134,7 +134,7 @@ class GeneratorTask(TrainingTask):
         self.net = arch.build()
         if params.start == "embedded":
             load_embedded(self.net, arch.__name__.rpartition(".")[2])
-        self.net.to(device, memory_format=torch.channels_last)
+        self.net.to(device).to(memory_format=torch.channels_last)
         margin = WHOLE_MARGIN if params.whole else MARGIN
         self.bank = Bank(datasets.pictures, self.net.side, device, margin=margin)
         if self.net.embedding is not None:
@@ -155,13 +155,10 @@ class GeneratorTask(TrainingTask):
         self.net.basis.copy_(basis)
         self.net.plain.copy_(plain)
         self.perception = Perception(datasets.teacher, datasets.pictures, seed).to(device)
-        discriminators = {
-            "styles": LayoutDiscriminator(self.net, styles, classes=len(self.classes)),
-            "canvases": FeatureDiscriminator(self.perception, classes=len(self.classes)),
-        }
-        self.discriminators = {
-            name: discriminator.to(device) for name, discriminator in discriminators.items()
-        }
+        count = len(self.classes)
+        layout_critic = LayoutDiscriminator(self.net, styles, classes=count).to(device)
+        self.latent_critic = FeatureDiscriminator(self.perception, classes=count).to(device)
+        self.discriminators = {"styles": layout_critic, "canvases": self.latent_critic}
         self._prepare_scores(datasets, seed)
 
     def _prepare_scores(self, datasets: Datasets, seed: int) -> None:
@@ -206,7 +203,7 @@ class GeneratorTask(TrainingTask):
         net, latent_space, discriminator = (
             self.net,
             self.latent_space,
-            self.discriminators["canvases"],
+            self.latent_critic,
         )
         count = self.params.batch
         with torch.no_grad():
@@ -265,7 +262,7 @@ class GeneratorTask(TrainingTask):
             return torch.ones(len(labels), 1, device=self.device)
         return F.one_hot(labels, MOST_CLASSES).float()
 
-    def _map(self, net: nn.Module, noise: Tensor, labels: Tensor) -> Tensor:
+    def _map(self, net: Generator, noise: Tensor, labels: Tensor) -> Tensor:
         """Styles (b s)."""
         return net.map(noise, self._one_hot(labels)) if self.classes else net.map(noise)
 
@@ -277,24 +274,24 @@ class GeneratorTask(TrainingTask):
             difference = shares.T @ (style.float() - shares @ mean)
         mean += CENTRE_RATE * difference / shares.sum(0)[:, None].clamp_min(1)
 
-    def _generate(self, net: nn.Module, labels: Tensor) -> Tensor:
+    def _generate(self, net: Generator, labels: Tensor) -> Tensor:
         """Random pictures (b 3 h w)."""
         return self.latent_space.decode(net.paint(self._map(net, self._noise(len(labels)), labels)))
 
-    def score(self, net: nn.Module) -> dict[str, float]:
+    def score(self, net: Generator) -> dict[str, float]:
         """Distance of generated pictures to held-out ones, and their relative diversity."""
-        parts = self.scored_labels.split(32)
+        parts = torch.split(self.scored_labels, 32)
         found = torch.cat([descriptor(self.perception, self._generate(net, p)) for p in parts])
         return {
             "distance": float(kernel_distance(found, self.held)),
             "diversity": float(diversity(found) / diversity(self.held)),
         }
 
-    def sample(self, net: nn.Module) -> Pixels:
+    def sample(self, net: Generator) -> Pixels:
         """Rows of generated pictures; with classes, one row for each class."""
         rows = len(self.classes) or ROWS
         labels = torch.arange(rows, device=self.device).repeat_interleave(COLUMNS)
-        return sheet(*self._generate(net, labels).split(COLUMNS))
+        return sheet(*torch.split(self._generate(net, labels), COLUMNS))
 
 
 def several(classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ class LatentSpace:
     def __init__(self, net: Generator, pictures: Tensor):
         self.vae = vae.build().eval().requires_grad_(False)
         load_embedded(self.vae, "vae")
-        self.vae.to(pictures.device, memory_format=torch.channels_last)
+        self.vae.to(pictures.device).to(memory_format=torch.channels_last)
         self.mean, self.scale = torch.zeros_like(net.mean), torch.ones_like(net.scale)
         latents = self.encode(pictures)
         deviation = latents.std((0, 2, 3))
@@ -53,12 +53,14 @@ class LatentSpace:
     @torch.no_grad()
     def encode(self, pictures: Tensor) -> Tensor:
         """Pictures (b 3 h w) to scaled latents (b c h/4 w/4), the means of the encoder."""
-        latents = torch.cat([self.vae.encoder(part)[0] for part in pictures.split(CHUNK)])
+        latents = torch.cat([self.vae.encoder(part)[0] for part in torch.split(pictures, CHUNK)])
         return (latents - self.mean) / self.scale
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (b c h/4 w/4), not scaled, to pictures (b 3 h w)."""
-        return torch.cat([self.vae.decoder(part).clamp(0, 1) for part in latents.split(CHUNK)])
+        return torch.cat(
+            [self.vae.decoder(part).clamp(0, 1) for part in torch.split(latents, CHUNK)]
+        )
 
     def decode_scaled(self, latents: Tensor) -> Tensor:
         """Scaled latents (b c h/4 w/4) to pictures (b 3 h w).
@@ -92,6 +94,9 @@ class LayoutDiscriminator(nn.Module):
         styles: of real pictures (n s); they decide the scale of the channels.
         classes: number of classes; 0: no classes.
     """
+
+    basis: Tensor
+    plain: Tensor
 
     def __init__(self, net: Generator, styles: Tensor, *, classes: int = 0):
         super().__init__()

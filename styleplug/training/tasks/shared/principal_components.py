@@ -69,6 +69,6 @@ def change_basis(net: Generator, basis: Tensor, intercept: Tensor) -> None:
     last = net.mapping.exit
     last.weight.copy_(rotation.T @ last.weight)
     last.bias.copy_(last.bias @ rotation + shift[0])
-    style_layer = net.painter.style
-    style_layer.weight.copy_(style_layer.weight @ (new @ torch.linalg.pinv(old, rtol=RIDGE)).T)
-    style_layer.bias.sub_(style_layer.weight @ shift[0])
+    weight = net.painter.get_parameter("style.weight")
+    weight.copy_(weight @ (new @ torch.linalg.pinv(old, rtol=RIDGE)).T)
+    net.painter.get_parameter("style.bias").sub_(weight @ shift[0])
