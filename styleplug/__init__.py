@@ -1,9 +1,8 @@
 """styleplug: image methods as plug-ins, on a page, on the command line and in Python.
 
-    import styleplug
-
-    result = styleplug.stylize("photo.jpg", "painting.jpg", size=512)
-    result.save("out.png")
+    >>> import styleplug
+    >>> result = styleplug.stylize("photo.jpg", "painting.jpg", "cnn", size=512)
+    >>> result.save("out.png")
 
 Importing this is fast: torch or ONNX Runtime are imported at the first run, gradio never.
 """
@@ -143,6 +142,10 @@ def stylize(
 ) -> Result:
     """Give a picture the style of other pictures.
 
+    >>> result = styleplug.stylize("photo.jpg", "painting.jpg", "cnn", size=64, strength=0.8)
+    >>> result.image.size, result.report.backend in ("torch", "onnx")
+    ((64, 48), True)
+
     Args:
         content: the picture to change: path, PIL image, array or bytes.
         style: the same, or a list of them.
@@ -179,7 +182,7 @@ def stylize(
 def generate(method: str, **values: Any) -> Result:
     """Run any method to its end.
 
-        styleplug.generate("dcgan", seed=7, count=16).save("sheet.png")
+    >>> styleplug.generate("dcgan", seed=7, count=16).save("sheet.png")
 
     Args:
         method: id of the method; see `methods`.
@@ -202,6 +205,11 @@ def run(
     **values: Any,
 ) -> Iterator[Frame]:
     """Run a method step by step.
+
+    >>> for frame in styleplug.run("cnn", content="photo.jpg", style="painting.jpg", size=64):
+    ...     share = frame.step / frame.steps if frame.steps else 0
+    >>> share, frame.final, frame.report.recipe.method
+    (1.0, True, 'cnn')
 
     Args:
         method: id of the method; see `methods`.

@@ -34,6 +34,9 @@ class Noise:
     def draw(self, rng: np.random.Generator, height: int = 0, width: int = 0) -> Floats:
         """Noise for one picture of a height and width.
 
+        >>> Noise(2, stride=8).draw(np.random.default_rng(0), 16, 24).shape
+        (1, 2, 2, 3)
+
         Returns:
             (1 channels), or (1 channels height/stride width/stride); float32.
         """

@@ -192,6 +192,9 @@ def narrowed(params: type[_P], name: str, most: float) -> type[_P]:
 def shares_of(name: str, given: Sequence[float], things: Sequence[str]) -> list[float]:
     """Normalise shares so that they add up to 1; use equal shares if none are given.
 
+    >>> shares_of("style_blend", (1, 3), ("night", "waves"))
+    [0.25, 0.75]
+
     Args:
         name: the parameter, for the error.
         given: the shares; () for equal ones.

@@ -90,13 +90,21 @@ def bands(height: int, width: int, pixels: int = 2**20) -> Iterator[slice]:
 
 
 def fitted(width: int, height: int, size: float) -> tuple[int, int]:
-    """Width and height for a long side of `size`, with the same proportions."""
+    """Width and height for a long side of `size`, with the same proportions.
+
+    >>> fitted(400, 300, 1000)
+    (1000, 750)
+    """
     factor = size / max(width, height)
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 def within(width: int, height: int, longest: float) -> tuple[int, int]:
-    """The same size, or, if a side is longer than `longest`, the size `fitted` to it."""
+    """The same size, or, if a side is longer than `longest`, the size `fitted` to it.
+
+    >>> within(400, 300, 1000), within(4000, 3000, 1000)
+    ((400, 300), (1000, 750))
+    """
     return fitted(width, height, min(longest, max(width, height)))
 
 
