@@ -1,4 +1,4 @@
-"""Follow a grid on standard error, and tell what became of it."""
+"""Show a grid on standard error, and print a summary at its end."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from styleplug.engine.request import recipe_in
 from styleplug.engine.tally import Tally
 from styleplug.imaging import write
 
-_TOLD = 20  # failures that are told one by one
+_SHOWN = 20  # failures that are shown one by one
 
 
 class Follower:
-    """A grid that is followed on standard error.
+    """Shows a grid on standard error.
 
     Args:
         grid: the grid.
-        as_json: tell the end as a line of JSON.
-        overview: gets the results, if there is to be a sheet.
+        as_json: whether the summary is a line of JSON.
+        overview: collects the results for a sheet, if there is one.
     """
 
     def __init__(self, grid: Grid, as_json: bool, overview: Overview | None = None) -> None:
@@ -71,7 +71,7 @@ class Follower:
                 self._tally.add(event)
                 if self._overview is not None:
                     self._overview.add(event)
-                if event.state == "failed" and self._tally.failed <= _TOLD:
+                if event.state == "failed" and self._tally.failed <= _SHOWN:
                     say_note(_failed(event))
                 if event.state in ("started", "running"):
                     continue
@@ -90,10 +90,10 @@ class Follower:
             write(self._overview.picture(title), out)
 
     def tell(self, out: Path) -> None:
-        """Say what happened.
+        """Print a summary.
 
         Raises:
-            Cancelled: it was stopped.
+            Cancelled: the grid was stopped.
             StyleplugError: some cells failed.
         """
         tally = self._tally
@@ -149,7 +149,7 @@ def grid_asked(
 
 
 def styles_asked(wanted: Sequence[str] | None) -> dict[str, dict[str, Path]]:
-    """The pictures of the slot "style"; no slot where none are given."""
+    """The pictures of the slot "style"; no slot if there are none."""
     return {"style": styles_in(wanted)} if wanted else {}
 
 
@@ -162,7 +162,11 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 
 
 def check_apart(out: Path, photos: Sequence[Path]) -> None:
-    """Refuse to write into a folder of inputs, whose results would be inputs the next time."""
+    """Check that results are not written to a folder of inputs, where they would become inputs.
+
+    Raises:
+        UsageError: they are.
+    """
     if any(photo.is_dir() and photo.resolve() == out.resolve() for photo in photos):
         raise UsageError(
             f"--out {out} is a folder of inputs: choose another one, such as {out / 'painted'}"
@@ -170,7 +174,7 @@ def check_apart(out: Path, photos: Sequence[Path]) -> None:
 
 
 def _planned(plan: GridPlan) -> str:
-    """What a grid will take, for a person."""
+    """The estimate for a grid, as text."""
     known = [f"{plan.cells:,} results"]
     if plan.finished:
         known.append(f"{plan.finished:,} finished before")
@@ -182,7 +186,7 @@ def _planned(plan: GridPlan) -> str:
 
 
 def _time(seconds: float) -> str:
-    """A time for a person.
+    """A duration as text.
 
     >>> _time(40), _time(600), _time(90000)
     ('40 s', '10 min', '25.0 h')
@@ -193,12 +197,12 @@ def _time(seconds: float) -> str:
 
 
 def _called(event: CellEvent) -> str:
-    """What a cell is called."""
+    """The name of a cell."""
     return event.cell.file or ", ".join(event.cell.labels.values()) or event.cell.recipe.method
 
 
 def _why(event: CellEvent) -> str:
-    """Why a cell failed, now or before."""
+    """The error of a cell, now or in an earlier run."""
     return str(event.error or event.row.get("error", "unknown"))
 
 

@@ -1,4 +1,4 @@
-"""A grid: a base recipe and named axes.  A cell of it is one complete recipe and its pictures.
+"""A grid: a base recipe and named axes.  Each cell is a complete recipe with its pictures.
 
 Comparing methods, sweeping a parameter and painting a folder of photographs are all grids.
 """
@@ -24,7 +24,7 @@ class Axis:
     Args:
         name: "method", a setting, a parameter, or a slot of the methods ("content", "style").
         values: one for each position; for a slot, one picture each.
-        labels: what the values are called in file names, ledgers and sheets.
+        labels: names of the values in file names, ledgers and sheets.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Grid:
     """Many runs.
 
     Args:
-        base: the recipe that axes change.
-        axes: the last one changes fastest.
-        pictures: pictures by slot that all cells have.
-        names: what the single pictures of `pictures` are called, by slot, for file names.
+        base: the recipe; axes change its values.
+        axes: the axes; the last one changes fastest.
+        pictures: pictures of all cells, by slot.
+        names: names of single pictures in `pictures`, by slot, for file names.
     """
 
     base: Recipe
@@ -81,7 +81,7 @@ class Cell:
         place: its position on every axis.
         recipe: everything about the run except the pictures.
         pictures: pictures by slot: paths, or anything else that can be read.
-        labels: what its values are called, by axis.
+        labels: labels of its values, by axis.
         file: name of its file in the folder of the grid; "" without a folder.
     """
 
@@ -98,7 +98,7 @@ State = Literal["started", "running", "done", "skipped", "failed"]
 
 @dataclass(frozen=True)
 class CellEvent:
-    """Something that happened to a cell.
+    """A change of the state of a cell.
 
     Args:
         cell: the cell.

@@ -1,4 +1,4 @@
-"""The cells of a grid: their recipes are checked at once, and a cell is made when asked for."""
+"""The cells of a grid.  All recipes are checked at the start; a cell is created when needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from styleplug.imaging import format_of
 from styleplug.methods import Catalogue
 
 MOST = 1_000_000
-"""Most cells of a grid, unless the caller insists."""
+"""Largest number of cells of a grid, unless `anyway` is set."""
 METHOD = "method"
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _UNSAFE = re.compile(r'[<>:"\\|?*\0-\x1f]')  # in file names of some systems
@@ -69,7 +69,7 @@ class Cells:
         return map(self.cell, range(len(self)))
 
     def cell(self, number: int) -> Cell:
-        """The cell of a number."""
+        """The cell with this number."""
         grid = self.grid
         place = grid.place(number)
         recipe = self.recipes[tuple(place[i] for i in self._valued)]
@@ -103,10 +103,10 @@ class Cells:
     # Names ------------------------------------------------------------------------------
 
     def _fields(self, number: int, recipe: Recipe, labels: Mapping[str, str]) -> dict[str, str]:
-        """What a template may contain, and the texts of a cell."""
-        told = {name: _text(value) for name, value in recipe.parameters.items()}
-        told |= {"method": recipe.method, "size": str(recipe.size), "seed": str(recipe.seed)}
-        return {**told, **self.grid.names, **labels, "number": f"{number:0{len(str(len(self)))}}"}
+        """The fields that a template may contain, with their texts for a cell."""
+        texts = {name: _text(value) for name, value in recipe.parameters.items()}
+        texts |= {"method": recipe.method, "size": str(recipe.size), "seed": str(recipe.seed)}
+        return {**texts, **self.grid.names, **labels, "number": f"{number:0{len(str(len(self)))}}"}
 
     def _file(self, number: int, recipe: Recipe, labels: Mapping[str, str]) -> str:
         fields = self._fields(number, recipe, labels)
@@ -119,7 +119,7 @@ class Cells:
         return _FIELD.sub(text, self._names)
 
     def _check_template(self) -> None:
-        """Check that a template has known fields, a known ending, and stays in its folder."""
+        """Check that a template has known fields and endings, and stays in its folder."""
         cell = self.grid.place(0)
         recipe = self.recipes[tuple(cell[i] for i in self._valued)]
         labels = {axis.name: axis.labels[0] for axis in self.grid.axes}
@@ -143,7 +143,7 @@ class Cells:
                 raise UsageError(str(error)) from error
 
     def _check_names(self) -> None:
-        """Check that no two cells have one name, also where capitals do not count."""
+        """Check that no two cells have the same name, even if case is ignored."""
         seen: dict[int, int] = {}
         for number in range(len(self)):
             name = self.cell(number).file
@@ -152,18 +152,22 @@ class Cells:
             other = seen.setdefault(hash(name.casefold()), number)
             if other != number:
                 raise UsageError(
-                    f"two results have the name {name!r}: {self._told(other)}, and "
-                    f"{self._told(number)}. Put what differs, or the number, into the "
+                    f"two results have the name {name!r}: {self._described(other)}, and "
+                    f"{self._described(number)}. Put what differs, or the number, into the "
                     f"template {self._names!r}"
                 )
 
-    def _told(self, number: int) -> str:
-        """A cell in words."""
+    def _described(self, number: int) -> str:
+        """A cell, described by its labels."""
         return ", ".join(f"{name} {label}" for name, label in self.cell(number).labels.items())
 
 
 def _check_size(grid: Grid, *, anyway: bool) -> None:
-    """Refuse an empty grid, and one that is too large by mistake."""
+    """Check that a grid is not empty, and not too large by mistake.
+
+    Raises:
+        UsageError: it is.
+    """
     for axis in grid.axes:
         if not axis.values:
             raise UsageError(f"{axis.name} has no values; expected at least one")

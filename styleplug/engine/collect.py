@@ -1,4 +1,4 @@
-"""Run a grid to its end and collect what became of its cells, for Python and HTTP."""
+"""Run a grid to its end and collect the results, for Python and HTTP."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from styleplug.methods.shared.transfer import CONTENT, STYLE
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of a batch.
+    """The result of a batch.
 
     Args:
         done: number of results that were made.
         skipped: number of results that were finished before.
-        failures: what failed, each with `cell` and `error`, or `row` where it failed before.
-        seconds: time it took.
+        failures: the failed cells, each with its `error`, or with `row` if it failed before.
+        seconds: time of the batch.
     """
 
     done: int
@@ -44,7 +44,7 @@ class GridResult:
     Args:
         cells: the last event of each cell, in the order of the grid.
         sheet: a labelled contact sheet (h, w, 3), float32 in [0, 1].
-        best: the cell with the best score, if one was asked for.
+        best: the cell with the best score, if a score was given.
     """
 
     cells: tuple[CellEvent, ...]
@@ -86,14 +86,9 @@ def compare(
     cancel: threading.Event | None = None,
     **options: Any,
 ) -> GridResult:
-    """Run a grid and keep its results: in memory, or with a folder as files.
+    """Run a grid and keep its results in memory, or as files if there is a folder.
 
-    Args:
-        grid: the grid.
-        best: the score by which the best cell is found.
-        engine: as for `run_grid`.
-        cancel: as for `run_grid`.
-        **options: as for `run_grid`.
+    `best` is the score that decides which cell is the best; for all others, see `run_grid`.
     """
     overview = Overview(grid, best=best)
     options["scored"] = options.get("scored") or bool(best)
@@ -118,18 +113,18 @@ def grid_from(
     pattern: str = "",
     leave_out: Iterable[Path] = (),
 ) -> Grid:
-    """The grid of contents, styles and loose values as Python programs give them.
+    """The grid of a request in Python.
 
     Args:
         content: a picture in any form that can be read, a folder, or a list of them; None for
-            methods without.
-        style: the same; also names of built-in styles.
-        method: id; "all" for all methods that take both.
+            methods without content.
+        style: the same, or names of built-in styles.
+        method: id of the method; "all" for all methods that take both.
         over: as for `grid_of`.
         values: as for `grid_of`.
         base: as for `grid_of`.
-        pattern: of the names in folders.
-        leave_out: folders that are not searched.
+        pattern: as for `files_in`.
+        leave_out: as for `files_in`.
     """
     pictures: dict[str, Mapping[str, Any]] = {}
     if content is not None:
@@ -145,7 +140,7 @@ def grid_from(
 
 
 def _parted(given: Any, what: str) -> tuple[list[str | Path], dict[str, Any]]:
-    """Paths and names; and pictures in memory, by labels made up for them."""
+    """Paths and names, and pictures in memory by generated labels."""
     some = list(given) if isinstance(given, list | tuple) else [given]
     paths = [one for one in some if isinstance(one, str | Path)]
     others = [one for one in some if not isinstance(one, str | Path)]

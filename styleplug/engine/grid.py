@@ -22,7 +22,7 @@ from styleplug.imaging import measure
 from styleplug.system import machine
 
 LONGEST = 7 * 24 * 3600
-"""Most seconds of a grid, by its plan, unless the caller insists."""
+"""Largest planned time of a grid in seconds, unless `anyway` is set."""
 _PREVIEW = 0.4  # seconds between two previews of one cell
 _SAMPLES = 24  # cells that a plan looks at
 _UNMEASURED = (1024, 768)  # a picture whose header cannot be read
@@ -96,7 +96,7 @@ class GridRun:
                 self._ledger.close()
 
     def _jobs(self, running: dict[int, Cell]) -> Iterator[Job | Outcome]:
-        """What is to be done for every cell; cells that ended earlier are outcomes."""
+        """A job for every cell, or its outcome if it ended in an earlier run."""
         for cell in self.cells:
             running[cell.number] = cell
             known = self._ledger.state(cell) if self._ledger else None
@@ -142,10 +142,10 @@ def run_grid(
     Args:
         grid: the grid.
         engine: runs the cells; by default that of the process.
-        folder: gets the results and a ledger.  Cells that are finished there are skipped, so
-            starting again resumes.  None keeps nothing: results are in the events.
-        names: template of file names; by default pictures, method, and what else differs.
-        retry_failed: make cells again that failed in an earlier run.
+        folder: folder for the results and a ledger.  Cells that are finished there are skipped, so
+            starting again resumes.  Without a folder, results are only in the events.
+        names: template of file names; by default pictures, method, and all other axes.
+        retry_failed: retry cells that failed in an earlier run.
         scored: compute scores for every result.
         anyway: allow very many cells, and a plan of more than a week.
         cancel: set it from any thread to stop within a step.

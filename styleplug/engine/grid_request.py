@@ -1,4 +1,4 @@
-"""What is asked of a grid, read once for the command line, Python, the page and HTTP alike."""
+"""Convert a request of the command line, Python, the page or HTTP to a grid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from styleplug.methods import Catalogue
 from styleplug.methods.shared.transfer import CONTENT, STYLE
 
 ALL = "all"
-"""In place of methods: every one that takes a content and a style."""
+"""Stands for every method that takes a content and a style, and for every built-in style."""
 Labelled = Mapping[str, Any]
 
 
@@ -31,19 +31,19 @@ def grid_of(
     values: Mapping[str, Any],
     base: Recipe | None = None,
 ) -> Grid:
-    """The grid that loose values describe.
+    """The grid of these pictures and values.
 
     Args:
         catalogue: the methods.
-        method: of all cells, unless `over` has methods.
-        pictures: pictures by slot and by label; with several of them, the slot is an axis.
-        over: values by parameter or setting, or methods by "method".
+        method: the method of all cells, unless `over` has methods.
+        pictures: pictures by slot and by label; a slot with several of them is an axis.
+        over: the axes: values by parameter or setting, or methods by "method".
         values: parameters and settings of all cells.
-        base: a recipe whose values are used where none are given.
+        base: a recipe that gives all other values.
 
     Raises:
         UsageError: an axis has no values.
-        BadParameter: text that stands for a range cannot be read.
+        BadParameter: the text of a range cannot be read.
     """
     axes = [Axis(slot, tuple(some.values()), tuple(some))
             for slot, some in pictures.items() if len(some) != 1]  # fmt: skip
@@ -60,7 +60,7 @@ def grid_of(
 
 
 def _base(method: Method[Any], values: Mapping[str, Any], base: Recipe | None) -> Recipe:
-    """A recipe with loose values; each method checks its parameters when the cells are made."""
+    """The recipe with these values; parameters are checked later, for each method."""
     common = {name: values[name] for name in values if name in Settings.model_fields}
     finish = {name: values[name] for name in values if name in Finish.model_fields}
     rest = {name: values[name] for name in values if name not in common.keys() | finish.keys()}
@@ -86,8 +86,8 @@ def spread(name: str, wanted: Any) -> tuple[Any, ...]:
     """The values of an axis.
 
     Args:
-        name: of the parameter, for the error.
-        wanted: a sequence, or text: values between commas (between semicolons, if a value has
+        name: name of the parameter, for the error.
+        wanted: a sequence, or text: values with commas between them (semicolons, if a value has
             commas), or a range LOW:HIGH:COUNT.
 
     >>> spread("size", "256,512"), spread("style_weight", "0.5:2:4")
@@ -116,7 +116,7 @@ def spread(name: str, wanted: Any) -> tuple[Any, ...]:
 
 
 def _label(value: Any) -> str:
-    """What a value is called."""
+    """The label of a value."""
     if isinstance(value, list | tuple):
         return "+".join(map(_label, value))
     text = f"{value:g}" if isinstance(value, float) else str(value)
@@ -126,17 +126,17 @@ def _label(value: Any) -> str:
 def files_in(
     paths: Sequence[Path], pattern: str = "", leave_out: Sequence[Path] = ()
 ) -> dict[str, Path]:
-    """Picture files by their labels: paths below the named folders, without endings.
+    """Picture files by label: their path below the given folder, without the ending.
 
-    Files of one label, such as a.jpg and a.png, keep their endings.
+    Files with the same label, such as a.jpg and a.png, keep their endings.
 
     Args:
         paths: files, and folders of files.
-        pattern: of the names in folders.
+        pattern: pattern of the names in folders.
         leave_out: folders that are not searched.
 
     Raises:
-        UsageError: a folder without pictures, or the same label twice.
+        UsageError: a folder has no pictures, or two files have the same label.
     """
     found: list[tuple[str, Path]] = []
     for path in dict.fromkeys(paths):
@@ -159,14 +159,14 @@ def files_in(
 
 
 def styles_in(wanted: Sequence[str | Path], pattern: str = "") -> dict[str, Path]:
-    """Style files by their labels: files, folders, and names of built-in styles.
+    """Style files by label.
 
     Args:
-        wanted: paths or names; "all" stands for all built-in styles.
-        pattern: of the names in folders.
+        wanted: paths, or names of built-in styles; "all" stands for all built-in styles.
+        pattern: pattern of the names in folders.
 
     Raises:
-        UsageError: as of `files_in`; what is neither a path nor a name.
+        UsageError: as for `files_in`; or it is neither a path nor a name.
     """
     found: dict[str, Path] = {}
     paths = []
@@ -186,7 +186,7 @@ def styles_in(wanted: Sequence[str | Path], pattern: str = "") -> dict[str, Path
 
 
 def template(grid: Grid, catalogue: Catalogue) -> str:
-    """The usual template of file names: pictures, method, and what else differs."""
+    """The default template of file names: pictures, method, and all other axes."""
     ids = next((axis.values for axis in grid.axes if axis.name == METHOD), (grid.base.method,))
     methods = [catalogue.get(str(id)) for id in ids]
     slots = [name for name in (CONTENT, STYLE) if name in grid.names
@@ -199,7 +199,7 @@ def template(grid: Grid, catalogue: Catalogue) -> str:
 
 
 def _params(method: Method[Any], grid: Grid) -> Any:
-    """The parameters of a method with what the base says of them."""
+    """The parameters of a method, with values of the base."""
     known = method.params.model_fields
     given = {name: value for name, value in grid.base.parameters.items() if name in known}
     return method.params.of(given)

@@ -1,6 +1,6 @@
 """Make one cell of a grid: read its pictures, run its recipe, write its file.
 
-A `Job` and its `Outcome` are plain data, so that they can travel to another process.
+A `Job` and its `Outcome` are plain data, so that they can be sent to another process.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Outcome:
 
 
 class Maker:
-    """Makes cells; it remembers pictures and what nets say of them.
+    """Makes cells; it caches pictures and the results of nets.
 
     Args:
         engine: runs the recipes.
@@ -113,7 +113,7 @@ class Maker:
                 seen = Path(source).stat()
                 key = (str(source), seen.st_size, seen.st_mtime_ns, most)
             except (OSError, ValueError):
-                return read(source, longest=most)  # says what is wrong
+                return read(source, longest=most)  # raises the right error
             return self._pictures.of(key, lambda: read(source, longest=most))
         return read(source, longest=most)
 
@@ -134,7 +134,7 @@ class Maker:
 
 
 def without_pixels(outcome: Outcome) -> Outcome:
-    """The outcome of a cell whose file is written, small enough to travel."""
+    """The outcome without its pixels, for a cell whose file is written."""
     frame = outcome.frame and replace(outcome.frame, images=())
     return replace(outcome, frame=frame)
 

@@ -1,8 +1,8 @@
 """The ledger of a folder of results: one line of JSON for each cell that ended.
 
-It stands beside the results as `ledger.jsonl`.  A cell is finished if the newest line of its file
-says so, and recipe, inputs and result are the same as then.  One process at a time writes into a
-folder.  A line that was cut off when a process was killed is ignored.
+It is `ledger.jsonl` in the folder of the results.  A cell is finished if its newest line says so,
+its recipe and inputs are the same as before, and its file exists.  Only one process at a time
+writes to a folder.  A truncated line of a killed process is ignored.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Ledger:
         return self.folder / FILE
 
     def count(self, state: Known) -> int:
-        """Number of cells in a state, whether they belong to the present grid or not."""
+        """Number of cells in a state, including those of other grids."""
         mark = _DONE if state == "done" else _FAILED
         return sum(value[:1] == mark for value in self._known.values())
 
@@ -120,7 +120,7 @@ class Ledger:
         """
         try:
             inputs, stamp = self._inputs(cell), _stamp(cell)
-        except OSError:  # a missing input: it is tried again when it is there
+        except OSError:  # an input is missing; the cell is tried again when it exists
             inputs, stamp = {}, ""
         row: dict[str, Any] = {
             "file": cell.file,
@@ -171,7 +171,7 @@ class Ledger:
             raise not_written(self.path, error) from error
 
     def _note(self, row: Mapping[str, Any], at: int) -> None:
-        """Remember a line in few bytes; it begins at a byte of the file."""
+        """Store the digests of a line that starts at this byte of the file."""
         mark = {"done": _DONE, "failed": _FAILED}[row["state"]]
         parts = (row["recipe"], row["stamp"], row["inputs"])
         self._known[_short(row["file"])] = b"".join(
@@ -179,7 +179,7 @@ class Ledger:
         )
 
     def _opened(self) -> IO[bytes]:
-        """The file, ready for the next line; a line that was cut off is ended."""
+        """The file, ready for the next line; a truncated line is ended."""
         try:
             file = self.path.open("ab+")
             size = file.seek(0, os.SEEK_END)
@@ -207,18 +207,18 @@ class Ledger:
 
 
 def recipe_digest(recipe: Recipe) -> str:
-    """A digest of what was asked for."""
+    """The digest of a recipe."""
     return hashlib.sha256(recipe.to_json().encode()).hexdigest()[:_DIGITS]
 
 
 def _short(value: Any) -> bytes:
-    """16 bytes that stand for a value of a line."""
+    """A digest of 16 bytes of a value in a line."""
     text = value if isinstance(value, str) else to_json(value)
     return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=16).digest()
 
 
 def _key(source: Any) -> tuple[Any, ...]:
-    """What changes with a picture: of a file, its path, size and time."""
+    """A key that changes with a picture; for a file: path, size and time."""
     if isinstance(source, str | Path):
         seen = os.stat(source)
         return str(source), seen.st_size, seen.st_mtime_ns
@@ -226,7 +226,7 @@ def _key(source: Any) -> tuple[Any, ...]:
 
 
 def _stamp(cell: Cell) -> str:
-    """What changes with the pictures of a cell."""
+    """A digest that changes with the pictures of a cell."""
     kept = [_key(one)[1:] if isinstance(one, str | Path) else _sha256(one)
             for some in cell.pictures.values() for one in some]  # fmt: skip
     return hashlib.sha256(repr(kept).encode()).hexdigest()[:_DIGITS]
@@ -244,10 +244,10 @@ def _sha256(source: Any) -> str:
 
 
 def _check_version(version: object, path: Path) -> None:
-    """Refuse a ledger that this version cannot read.
+    """Check that this version can read a ledger.
 
     Raises:
-        UsageError: it is of another version.
+        UsageError: it cannot.
     """
     if version != VERSION:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Remember what networks say of pictures, so that a grid describes each picture once."""
+"""A cache for the results of nets, so that a grid computes them once for each picture."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from styleplug.core.array import Arrays, Floats
 from styleplug.system.machine import MB
 
 DESCRIBING = {"describe", "code", "measure"}
-"""Functions of nets whose result describes a picture and is much smaller than it."""
+"""Functions of nets whose results are cached: they are much smaller than the picture."""
 T = TypeVar("T")
 
 
 class Memo(Generic[T]):
-    """Results by key; those used longest ago are forgotten.  It can be used from many threads.
+    """A cache of results by key, for many threads; the least recently used ones are dropped.
 
     Args:
         size: gives the bytes of a result.
-        limit: bytes of all results that are remembered.
+        limit: largest number of bytes of all results.
     """
 
     def __init__(self, size: Callable[[T], int], limit: int = 256 * MB) -> None:
@@ -33,7 +33,7 @@ class Memo(Generic[T]):
         self._bytes = 0
 
     def of(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """The result for a key; it is computed if it is not known."""
+        """The result for a key; it is computed if it is not in the cache."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -49,11 +49,11 @@ class Memo(Generic[T]):
 
 
 Descriptions = Memo[dict[str, Floats]]
-"""What nets say of pictures."""
+"""A cache of results of nets."""
 
 
 def descriptions() -> Descriptions:
-    """A memo for results of nets."""
+    """An empty cache for results of nets."""
     return Memo(lambda arrays: sum(array.nbytes for array in arrays.values()), 64 * MB)
 
 

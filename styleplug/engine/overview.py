@@ -22,7 +22,7 @@ MOST = 1000
 SIDE = 320
 """Longest side of a picture on a sheet."""
 SCORES = {"style_gain": "style", "content_kept": "content"}
-"""Scores, and what they are called in captions."""
+"""Scores, and their names in captions."""
 
 
 class Overview:
@@ -51,21 +51,21 @@ class Overview:
         self._scores: dict[int, Mapping[str, float]] = {}
 
     def add(self, event: CellEvent) -> None:
-        """Take the result of a cell: a small copy, and its caption."""
+        """Add the result of a cell: a small copy, and its caption."""
         number = event.cell.number
         if event.state == "failed":
             self._captions[number] = "failed"
         elif event.state == "skipped" and event.path is not None:
             self._pictures[number] = read(event.path, longest=self._side).pixels
-            self._tell(number, event.row.get("seconds", 0.0), event.row.get("scores", {}))
+            self._describe(number, event.row.get("seconds", 0.0), event.row.get("scores", {}))
         elif event.state == "done" and event.frame is not None and event.report is not None:
             images = event.frame.images[:1] if event.frame.fps else event.frame.images
             if images:
                 self._pictures[number] = reduce_pixels(joined(images), self._side).copy()
-            self._tell(number, event.report.seconds, event.report.scores)
+            self._describe(number, event.report.seconds, event.report.scores)
 
-    def _tell(self, number: int, seconds: float, scores: Mapping[str, float]) -> None:
-        """Keep time and scores of a result."""
+    def _describe(self, number: int, seconds: float, scores: Mapping[str, float]) -> None:
+        """Store time and scores of a result."""
         self._captions[number] = caption(seconds, scores)
         self._scores[number] = scores
 
@@ -78,10 +78,8 @@ class Overview:
     def picture(self, title: str = "") -> Pixels:
         """The sheet: (h, w, 3) float32 in [0, 1].
 
-        The last axis goes across, all others down.  The pictures of a single axis are wrapped.
-
-        Args:
-            title: a line above all.
+        The last axis gives the columns, all others the rows.  The pictures of a single axis are
+        wrapped.  The title is above them.
         """
         grid, framed = self._grid, self.best
         axes = [axis for axis in grid.axes if len(axis.values) > 1]
@@ -109,12 +107,12 @@ class Overview:
     def _row(self, number: int) -> str:
         """The label of the row of a cell: its values on all axes but the last."""
         place = list(zip(self._grid.axes, self._grid.place(number), strict=True))
-        told = [said(axis, at) for axis, at in place if len(axis.values) > 1]
-        return ", ".join(told[:-1])
+        texts = [said(axis, at) for axis, at in place if len(axis.values) > 1]
+        return ", ".join(texts[:-1])
 
 
 def said(axis: Axis, position: int) -> str:
-    """A value of an axis as people read it.
+    """A value of an axis as text for people.
 
     >>> said(Axis("style_weight", (0.5,), ("0.5",)), 0)
     'style weight 0.5'
@@ -126,6 +124,5 @@ def said(axis: Axis, position: int) -> str:
 
 def caption(seconds: float, scores: Mapping[str, float]) -> str:
     """Time and scores of a result."""
-    told = [f"{seconds:.1f} s"]
-    told += [f"{SCORES.get(name, name)} {value:.2f}" for name, value in scores.items()]
-    return " · ".join(told)
+    texts = [f"{SCORES.get(name, name)} {value:.2f}" for name, value in scores.items()]
+    return " · ".join((f"{seconds:.1f} s", *texts))

@@ -7,8 +7,8 @@ content_kept  1 - D(result, content) / D(style, content), where D is the relativ
               the content features: 1 for the unchanged content, 0 for a result that is as different
               from the content as the style is.
 
-They are for comparing results of one pair.  `cnn` and `gatys` were made with the same encoder, so
-they judge these methods mildly; `benchmarks/judge.py` has other judges.
+Use them to compare results of one pair.  `cnn` and `gatys` use the same encoder, so their scores
+are too good; `benchmarks/judge.py` has other measures.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from styleplug.core.array import Arrays, Pixels
 from styleplug.core.backend import Net
 from styleplug.imaging.padding import pad_to_multiple
-from styleplug.imaging.picture import fitted, resize
+from styleplug.imaging.picture import fit_pixels, resize, within
 
 SIDE = 512
 """Longest side at which pictures are compared."""
@@ -41,20 +41,15 @@ def scores(
         result: (h, w, 3) float32 in [0, 1].
         content: (h, w, 3), of any size.
         styles: (h, w, 3) each.
-        shares: of the styles; they add up to 1.
+        shares: shares of the styles; they add up to 1.
     """
-    height, width = result.shape[:2]
-    across, down = fitted(width, height, min(SIDE, max(width, height)))
+    across, down = within(result.shape[1], result.shape[0], SIDE)
 
     def seen(picture: Pixels) -> Arrays:
         return describe(picture=pad_to_multiple(picture, describe.spec.multiple))
 
-    def in_style(picture: Pixels) -> Arrays:
-        sides = fitted(picture.shape[1], picture.shape[0], max(across, down))
-        return seen(resize(picture, *sides))
-
     painted, given = (seen(resize(one, across, down)) for one in (result, content))
-    described = [in_style(style) for style in styles]
+    described = [seen(fit_pixels(style, max(across, down))) for style in styles]
     grams = [name for name in describe.spec.outputs if name.startswith("gram_")]
     wanted = {
         name: np.tensordot(np.array(shares, np.float32), [one[name] for one in described], 1)

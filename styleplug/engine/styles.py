@@ -1,4 +1,4 @@
-"""The styles that come with styleplug, as files: painted by code when first wanted, then kept."""
+"""The built-in styles as files: painted by code at first use, then kept."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def built_in(name: str) -> Path:
 
 
 def _painted(name: str, folder: Path) -> Path:
-    """The file in a folder, painted if it is not there."""
+    """The file in a folder; it is painted if it does not exist."""
     path = folder / f"{name}.png"
     if not path.exists():
         write(SWATCHES[name].paint(), path)

@@ -1,4 +1,4 @@
-"""Count what becomes of the cells of a grid."""
+"""Count the results of a grid."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """Cells made a second."""
+        """Cells made per second."""
         return self.done / max(1e-6, self.seconds)

@@ -20,8 +20,8 @@ def pictures_in(folder: Path, pattern: str = "", leave_out: Sequence[Path] = ())
 
     Args:
         folder: the folder.
-        pattern: only names like this, such as "*.jpg", or paths below the folder, such as "a/*".
-        leave_out: folders that are not searched, such as that of the results.
+        pattern: pattern of names, such as "*.jpg", or of paths below the folder, such as "a/*".
+        leave_out: folders that are not searched, such as the one for the results.
 
     Raises:
         UsageError: no such folder, or no picture in it.

@@ -23,27 +23,19 @@ class Executor(Protocol):
     def run(self, jobs: Iterator[Job | Outcome], cancel: threading.Event) -> Iterator[Outcome]:
         """Compute jobs, several at once, in any order.
 
-        Jobs are taken when there is room for them, so there may be millions.  Each job yields
-        outcomes, the last of which is "done", "failed" or "stopped".  An outcome among the jobs is
-        passed on.  After a fatal failure no further job is begun.  Closing the iterator stops all
-        jobs.
-
-        Args:
-            jobs: to compute.
-            cancel: set to stop all of them within a step.
+        Jobs are taken one by one, so there may be millions.  Each job yields outcomes, the last of
+        which is "done", "failed" or "stopped".  An outcome among the jobs is passed on.  After a
+        fatal failure, no further job is started.  Closing the iterator, or setting `cancel`, stops
+        all jobs within a step.
         """
         ...
 
 
 def executor_of(name: str, engine: Engine) -> Executor | None:
-    """The executor of a name; None for the usual one.
-
-    Args:
-        name: "local".
-        engine: runs cells in this process.
+    """The executor with this name; None for the default one.
 
     Raises:
-        UsageError: unknown name.
+        UsageError: the name is unknown.
     """
     if name == "local":
         return None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from styleplug.engine.host import CONCURRENCY, Engine
 from styleplug.engine.job import Job, Maker, Outcome
 
-_WAITING = 4  # outcomes that wait to be taken; then threads pause
+_WAITING = 4  # outcomes in the queue; if it is full, threads wait
 
 
 class Local:
@@ -78,7 +78,7 @@ class _Either(threading.Event):
     """An event that is also set while another one is.
 
     Attributes:
-        left: whether nobody takes outcomes any more.
+        left: whether outcomes are no longer consumed.
     """
 
     def __init__(self, other: threading.Event) -> None:
