@@ -35,7 +35,6 @@ class Follower:
     """Shows a grid on standard error.
 
     Args:
-        grid: the grid.
         as_json: whether the summary is a line of JSON.
         overview: collects the results for a sheet, if there is one.
     """

@@ -52,8 +52,6 @@ class NetSpec:
     "describe" (features of a picture) and "gram" (style loss and its gradient).
 
     Args:
-        arch: architecture id.
-        function: function id.
         inputs: the arrays it takes: names and axes.
         outputs: names of the arrays it returns.
         provider: the device or library that computes it ("cpu", "cuda …", "CPUExecutionProvider").

@@ -40,7 +40,6 @@ class Frame:
     Only the last frame of a run is final.  Methods do not set `report`.
 
     Args:
-        step: steps done.
         steps: number of all steps; 0 if unknown.
         images: previews, or the results in the final frame: (h, w, 3) float32 in [0, 1], or
             (h, w, 4) from the engine if the content has transparency.  All have one size.

@@ -101,7 +101,6 @@ class CellEvent:
     """A change of the state of a cell.
 
     Args:
-        cell: the cell.
         state: "started", "running" (a preview), "done", "skipped" (it was finished before), or
             "failed".
         frame: the preview, or the result; None for other states.

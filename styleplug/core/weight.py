@@ -49,7 +49,6 @@ class Local:
 
     Args:
         arch: the architecture it belongs to.
-        path: of the file.
         sha256: its digest, if known.
         name: its name in recipes and reports; by default the name of the file.
     """

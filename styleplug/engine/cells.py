@@ -29,8 +29,6 @@ class Cells:
     """The cells of a grid.
 
     Args:
-        grid: the grid.
-        catalogue: the methods.
         names: template of file names, such as "{content}-{style}.png"; "" without files.
         anyway: allow more than MOST cells.
 

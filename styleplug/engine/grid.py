@@ -140,7 +140,6 @@ def run_grid(
     """Run a grid.  It is checked in this call; cells are made while iterating.
 
     Args:
-        grid: the grid.
         engine: runs the cells; by default that of the process.
         folder: folder for the results and a ledger.  Cells that are finished there are skipped, so
             starting again resumes.  Without a folder, results are only in the events.

@@ -34,7 +34,6 @@ def grid_of(
     """The grid of these pictures and values.
 
     Args:
-        catalogue: the methods.
         method: the method of all cells, unless `over` has methods.
         pictures: pictures by slot and by label; a slot with several of them is an axis.
         over: the axes: values by parameter or setting, or methods by "method".

@@ -61,7 +61,6 @@ class Engine:
         """Run a recipe.  Recipe and pictures are checked in this call, the rest while iterating.
 
         Args:
-            recipe: the recipe.
             images: pictures by slot.
             cancel: set it from any thread to stop the run.  The final frame follows within one
                 step, with the picture so far and `report.cancelled`.
@@ -102,7 +101,6 @@ class Engine:
         """Estimate time and memory of a run; this is fast and loads nothing.
 
         Args:
-            recipe: the recipe.
             sizes: width and height of the pictures by slot, before they are resized.
 
         Raises:

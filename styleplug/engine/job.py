@@ -30,7 +30,6 @@ class Job:
 
     Args:
         number: of the cell.
-        recipe: its recipe.
         pictures: sources of its pictures by slot.
         path: the file to write; None to write none.
         scored: whether the report has scores.
@@ -63,11 +62,7 @@ class Outcome:
 
 
 class Maker:
-    """Makes cells; it caches pictures and the results of nets.
-
-    Args:
-        engine: runs the recipes.
-    """
+    """Makes cells; it caches pictures and the results of nets."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

@@ -52,8 +52,6 @@ class NetCache:
 
         Args:
             backend: the backend that loads it.
-            file: its weights.
-            function: of the architecture `file.arch`.
             check: raises if the run is to stop; called before every call and while waiting.
             memo: remembers what it says of pictures, if it describes them.
 

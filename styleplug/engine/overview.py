@@ -29,7 +29,6 @@ class Overview:
     """The sheet.
 
     Args:
-        grid: the grid.
         side: longest side of a picture on the sheet.
         best: the score by which the best cell gets a frame; "" for none.
 

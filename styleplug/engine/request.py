@@ -39,7 +39,6 @@ def recipe_of(
     """The recipe of a run, from values by name: settings, finish and parameters of the method.
 
     Args:
-        method: the method to run.
         values: values by name; text is converted.
         base: a recipe that gives all other values; by default, they have their defaults.
         settings: the allowed settings, if they are restricted.

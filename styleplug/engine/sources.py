@@ -27,7 +27,6 @@ def sources_of(
     Args:
         recipe: names a training result in `trained`, or none.  If it records the digest of an
             earlier run, only that file is accepted.
-        method: of the recipe.
         params: of the method.
         known: training results by name.
 

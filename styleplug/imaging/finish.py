@@ -18,7 +18,6 @@ def finish(result: Pixels, content: Picture | None, settings: Finish) -> Pixels:
         result: (h, w, 3) float32 in [0, 1], from a method.
         content: the input picture, of any size; None if the method does not support finishing
             (`Method.supports_finish`).
-        settings: the finish settings.
 
     Returns:
         (h, w, 3) float32 in [0, 1], or (h, w, 4) if the content has transparency.

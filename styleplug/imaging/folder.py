@@ -19,7 +19,6 @@ def pictures_in(folder: Path, pattern: str = "", leave_out: Sequence[Path] = ())
     No file is opened, so there may be very many.  Hidden files and folders are left out.
 
     Args:
-        folder: the folder.
         pattern: pattern of names, such as "*.jpg", or of paths below the folder, such as "a/*".
         leave_out: folders that are not searched, such as the one for the results.
 

@@ -22,8 +22,6 @@ def loaded(
     missing.
 
     Args:
-        image: the opened picture.
-        file: its file.
         size: the size that is needed; the decoder may reduce the picture to not less than this.
         notes: a note is added to this list if the end mark is missing.
 

@@ -44,8 +44,6 @@ def resize(pixels: Pixels, width: int, height: int) -> Pixels:
 
     Args:
         pixels: (h, w) or (h, w, c) float32 in [0, 1].
-        width: of the result.
-        height: of the result.
 
     Returns:
         (height, width) or (height, width, c) float32 in [0, 1]; `pixels` itself if it has the size.

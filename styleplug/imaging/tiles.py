@@ -84,7 +84,6 @@ def cores(length: int, side: int, multiple: int) -> range:
     """Start positions of the cores along a side; the step is their length.
 
     Args:
-        length: length of the side.
         side: largest length of a core.
         multiple: the length of a core is a multiple of this.
     """

@@ -25,7 +25,6 @@ class Digests:
         """Sha256 of a file, in hexadecimal.
 
         Args:
-            path: of the file.
             anew: read it even if it seems unchanged.
 
         Raises:
@@ -51,7 +50,6 @@ class Digests:
         """Check a digest.
 
         Args:
-            path: of the file.
             sha256: the expected digest.
             remedy: what the user can do if it differs.
             name: the name of the file in an error; by default its own.

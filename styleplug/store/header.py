@@ -119,7 +119,6 @@ def read(path: Path, name: str = "") -> dict[str, Tensor]:
     """The tensors of a local file; only its header is read.
 
     Args:
-        path: of the file.
         name: the name of the file in an error; by default its own.
 
     Raises:

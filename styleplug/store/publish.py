@@ -38,7 +38,6 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
     """Send a result to a repository, which is created if there is none.
 
     Args:
-        folder: of the result.
         repo: "owner/name", or "name" for one of your own.
         private: whether a new repository is private.
         message: of the commit.

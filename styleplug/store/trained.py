@@ -52,8 +52,6 @@ class Trained:
 
     Args:
         name: the name of its folder.
-        folder: its folder.
-        model: its description.
     """
 
     name: str

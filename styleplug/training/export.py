@@ -45,7 +45,6 @@ def export(arch: str, name: str, folder: Path) -> tuple[Path, list[str]]:
     """Write one graph; its weights have the names of the safetensors file.
 
     Args:
-        arch: id of the architecture.
         name: one of its functions.
         folder: folder of weights; the graph is written to `graphs/` in it.
     """

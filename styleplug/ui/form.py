@@ -36,7 +36,6 @@ class Form:
     it is sent together with a run.
 
     Args:
-        method: the method.
         texts: collects the texts of the controls.
         settings: the settings that visitors may change.
         trained: titles, by name, of trained weights that visitors may choose.

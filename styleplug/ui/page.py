@@ -202,7 +202,6 @@ def mount(app: FastAPI, path: str, engine: Engine | None = None) -> FastAPI:
     """Serve the page as a part of another application.
 
     Args:
-        app: the application.
         path: the path of the page, for example "/styleplug".
         engine: as for `build`.
 

@@ -36,7 +36,6 @@ def preview(path: str, accepted: str = "") -> Path | None:
     """A PNG beside an upload that a browser cannot show.
 
     Args:
-        path: path of the upload.
         accepted: the formats that the browser accepts.
 
     Returns:

@@ -33,7 +33,6 @@ class Stage:
     """The right half of a tab.  Build it at its place on the page.
 
     Args:
-        method: the method.
         takers: the methods that can use the result as a style.
         texts: collects its texts.
         idle: key of the text before the first run.

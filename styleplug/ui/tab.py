@@ -37,8 +37,6 @@ class Tab:
     """One method on the page.  Build it inside a `gr.Tab`.
 
     Args:
-        method: the method.
-        engine: runs it.
         texts: collects its texts.
         page: the page that it is built on.
         concurrency: most simultaneous runs in all tabs.

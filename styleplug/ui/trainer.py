@@ -200,7 +200,6 @@ class Trainer:
         """Start a run.
 
         Args:
-            task: the task.
             pictures: the value of the upload component.
             styles: the same for styles; ignored if the task takes none.
             options: options of the loop and of the task, by name.

@@ -16,7 +16,6 @@ class Local:
     """Threads that share one engine.  While one computes, others read and write pictures.
 
     Args:
-        engine: runs the recipes.
         workers: number of threads.
     """
 

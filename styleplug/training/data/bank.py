@@ -57,7 +57,6 @@ class Bank:
 
         Args:
             rng: decides which pictures, and how they are cropped and mirrored.
-            count: number of pictures.
             indices: the pictures to take, instead of random ones.
         """
         if indices is None:

@@ -12,7 +12,6 @@ class Report:
     """The result of a run; `report.json` in its folder holds the same.
 
     Args:
-        task: id of the task.
         command: the command that makes the same run.
         step: finished steps, over all resumed parts.
         seconds: training time, over all resumed parts.
@@ -24,7 +23,6 @@ class Report:
         styles: number of styles; 0 where the task takes none.
         held_out: number of pictures and styles for the scores.
         skipped: a sentence for each file that could not be used.
-        device: device of the computation.
     """
 
     task: str
@@ -47,7 +45,6 @@ class Progress:
     """The state of a run.  While pictures are read there are no losses yet.
 
     Args:
-        step: finished steps.
         steps: planned steps; None where only time decides.
         share: finished share of the run, 0 to 1.
         seconds: training time, over all resumed parts.

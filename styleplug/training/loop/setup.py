@@ -107,9 +107,6 @@ class Setup:
     """A run.  Make it with `of`, or from the folder of an earlier run with `resumed`.
 
     Args:
-        task: what is trained.
-        params: parameters of the task.
-        loop: parameters of every task.
         data: folders of pictures.
         out: folder of the run.
         styles: folders of styles.

@@ -162,7 +162,6 @@ def transfer_gradient(
     """Gradient (n 3 h w) of the loss of Gatys' method.
 
     Args:
-        net: the encoder.
         pictures: current state (n 3 h w).
         style: features of the styles.
         content: features of the contents.

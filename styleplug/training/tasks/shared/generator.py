@@ -108,9 +108,6 @@ class GeneratorTask(TrainingTask[Generator]):
     Args:
         arch: module of `styleplug.nets` whose `build()` gives a `nets.generator.Generator`; if that
             has an `embedding`, the classes are learned too.
-        datasets: pictures to learn from.
-        params: parameters of the task.
-        device: device of the training.
         seed: of the choices made once.
 
     Raises:
