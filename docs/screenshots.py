@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gradio.media import get_image
 from playwright.sync_api import sync_playwright
 
 from styleplug.engine import shared
@@ -64,6 +65,21 @@ def shoot(page: Any, name: str, example: int, size: int) -> None:
     keep("running")
 
 
+def compare(page: Any) -> None:
+    """Keep what the visitor sees when methods were compared on two styles."""
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#compare-content input[type=file]").set_input_files(get_image("lion.jpg"))
+    page.wait_for_selector("#compare-content img")
+    page.locator("#compare-thumbs .thumbnail-item").nth(3).click()
+    page.wait_for_timeout(1_000)
+    page.click("#compare-run")
+    page.wait_for_timeout(2_000)
+    page.wait_for_selector("#compare-run:visible")
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(1_000)
+    page.screenshot(path=FOLDER / "page-compare.jpg", type="jpeg", quality=85)
+
+
 def main(size: int = 512) -> None:
     """Take them all."""
     FOLDER.mkdir(exist_ok=True)
@@ -83,6 +99,10 @@ def main(size: int = 512) -> None:
             page.goto(url)
             shoot(page, name, example, size)
             context.close()
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        page.goto(url)
+        compare(page)
         browser.close()
 
 

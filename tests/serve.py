@@ -19,6 +19,7 @@ from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Numbers, Params, field
 from styleplug.engine import Engine
 from styleplug.engine.plan import Calibration
+from styleplug.engine.styles import BUILT_IN
 from styleplug.imaging import resize
 from styleplug.methods import Catalogue, admit
 
@@ -76,6 +77,7 @@ class Blend(Method[BlendParams]):
     def __init__(self) -> None:
         self.running = 0
         self.steps = 0
+        self.pause = 0.0  # seconds a step, besides that of the parameter
 
     def work(self, params: BlendParams, pixels: int) -> float:
         return params.steps * pixels / 1e6
@@ -88,7 +90,7 @@ class Blend(Method[BlendParams]):
         try:
             for step in range(1, params.steps + 1):
                 ctx.check()
-                time.sleep(params.pause)
+                time.sleep(params.pause + self.pause)
                 self.steps += 1
                 part = np.float32(step / params.steps / 2)
                 picture = content + part * (style - content)
@@ -149,10 +151,11 @@ def served(folder: Path, *more: Method[Any]) -> Iterator[Site]:
     """Serve the page while the block runs; what takes time, examples and drawing, is small."""
     import gradio as gr
 
-    from styleplug.ui import drawing, examples
+    from styleplug.ui import drawing, examples, grid_form
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(examples, "MOST", 2)
+        patch.setattr(grid_form, "OFFERED", BUILT_IN[:2])
         patch.setattr(drawing, "SIDE", 160)
         site = Site(folder, *more)
         try:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from gradio.utils import get_upload_folder
@@ -457,3 +458,80 @@ def test_page_fits_phone(visit: Any, photo_file: Path, style_file: Path, tmp_pat
     expect(guest.at("slider")).to_be_in_viewport()
     guest.page.screenshot(path=tmp_path / "phone.png")
     assert (tmp_path / "phone.png").stat().st_size > 10_000
+
+
+# Compare, Sweep, Batch ------------------------------------------------------------------------
+
+
+def tiles(visitor: Visitor) -> Any:
+    return visitor.at("gallery").locator(".thumbnail-item")
+
+
+def test_compare_shows_methods_and_opens_one(visit: Any, photo_file: Path) -> None:
+    """One method fails and the other one is shown; a click opens it in its tab with its recipe."""
+    guest = visit()
+    guest.open("Compare")
+    guest.give("content", photo_file)
+    guest.at("thumbs").locator(".thumbnail-item").nth(1).click()
+    expect(guest.at("built-in")).to_contain_text("lilies")
+    guest.set("settings-size", 80)
+    guest.at("run").click()
+    guest.say("2 results in")
+    guest.say("2 could not be made")
+    expect(tiles(guest)).to_have_count(2)
+    expect(guest.at("gallery")).to_contain_text("lilies · Blend")
+    expect(guest.at("gallery")).to_contain_text("style")
+    expect(guest.at("table")).to_contain_text("night · Crash")
+    with guest.page.expect_download():
+        guest.at("sheet").click()
+    tiles(guest).nth(1).click()
+    guest.method = "blend"
+    expect(guest.at("run")).to_be_visible()
+    expect(guest.at("preview").locator("img")).to_be_visible()
+    assert guest.value("settings-size") == "80"
+    expect(guest.at("style").locator("img")).to_be_visible()
+    expect(guest.at("badge")).to_contain_text("style_gain")
+    assert not guest.errors
+
+
+def test_sweep_marks_best_in_chinese_on_a_phone(visit: Any, photo_file: Path) -> None:
+    guest = visit(locale="zh-CN", width=390)
+    guest.page.get_by_role("tab", name="参数扫描").click()
+    guest.method = "sweep"
+    guest.give("content", photo_file)
+    guest.at("values-1").locator("input, textarea").fill("1:3:3")
+    guest.at("run").click()
+    guest.say("3 个结果")
+    guest.say("最佳：步数")
+    expect(tiles(guest)).to_have_count(3)
+    expect(guest.at("gallery")).to_contain_text("★ 步数")
+    wide = "document.documentElement.scrollWidth - innerWidth"
+    assert guest.page.evaluate(wide) <= 1 and not guest.errors
+
+
+def test_batch_stops_and_resumes(visit: Any, site: Site, tmp_path: Path) -> None:
+    guest = visit()
+    guest.open("Batch")
+    files = [picture(tmp_path, f"{name}.png", RED) for name in "abcd"]
+    (tmp_path / "e.png").write_bytes(b"no picture")
+    guest.at("content").locator("input[type=file]").set_input_files([*files, tmp_path / "e.png"])
+    expect(guest.at("content")).to_contain_text("10.0 B")
+    site.blend.pause = 0.2
+    try:
+        guest.at("run").click()
+        expect(guest.at("table").locator(".sp-ok")).not_to_have_count(0)
+        guest.at("stop").click()
+        guest.say("Stopped")
+    finally:
+        site.blend.pause = 0
+    before = guest.at("table").locator(".sp-ok").count()
+    steps = site.blend.steps
+    guest.at("run").click()
+    guest.say("4 results in")
+    assert 0 < before < 4 and site.blend.steps - steps == 4 * (4 - before)
+    expect(guest.at("table").locator(".sp-bad")).to_contain_text("'e.png' is not a picture")
+    with guest.page.expect_download() as waited:
+        guest.at("zip").click()
+    with ZipFile(waited.value.path()) as pack:
+        assert len(pack.namelist()) == 4
+    assert not guest.errors

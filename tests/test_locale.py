@@ -119,6 +119,9 @@ NO_MESSAGES = {
     "Failed to allocate memory", "bad allocation", "can't allocate memory", "not enough memory",
     "out of memory", "Value error,",  # what others say
     '`pip install "styleplug[{}]"`', "bytes 0-", "bytes {}-", "cuda ({})", "hub {}@", "{} at",
+    "no, yes",  # values that a sweep begins with
+    "Paint many pictures; a ZIP of the results",  # descriptions of endpoints
+    "Run every combination of values; a labelled contact sheet",
     "error of all", "feature critic", "pixel critic", "styles r1",  # scores and losses
 }  # fmt: skip
 DECLARES = {  # what has places

@@ -11,7 +11,7 @@ from typing import Any
 from styleplug.core.errors import BadParameter, OutputError, UsageError
 from styleplug.core.grid import Cell, Grid
 from styleplug.core.method import Method
-from styleplug.core.recipe import Recipe
+from styleplug.core.recipe import Recipe, Settings
 from styleplug.engine.inputs import check_counts, check_finish
 from styleplug.engine.request import recipe_of
 from styleplug.imaging import format_of
@@ -30,6 +30,7 @@ class Cells:
 
     Args:
         names: template of file names, such as "{content}-{style}.png"; "" without files.
+        settings: the settings that may be chosen, if these are fewer than usual.
         anyway: allow more than MOST cells.
 
     Attributes:
@@ -42,9 +43,15 @@ class Cells:
     """
 
     def __init__(
-        self, grid: Grid, catalogue: Catalogue, names: str = "", *, anyway: bool = False
+        self,
+        grid: Grid,
+        catalogue: Catalogue,
+        names: str = "",
+        settings: type[Settings] = Settings,
+        *,
+        anyway: bool = False,
     ) -> None:
-        self.grid, self._names = grid, names
+        self.grid, self._names, self._settings = grid, names, settings
         _check_size(grid, anyway=anyway)
         self._methods = _methods(grid, catalogue)
         slots = {slot.id for method in self._methods.values() for slot in method.inputs}
@@ -90,7 +97,7 @@ class Cells:
         method = self._methods[values.pop(METHOD, self.grid.base.method)]
         base = self.grid.base.model_copy(update={METHOD: method.id})
         try:
-            recipe = recipe_of(method, values, base)
+            recipe = recipe_of(method, values, base, self._settings)
             check_finish(method, recipe.finish)
         except BadParameter as error:
             if len(self._methods) == 1:

@@ -11,6 +11,7 @@ from typing import Any
 
 from styleplug.core.errors import StyleplugError, UsageError
 from styleplug.core.grid import Cell, CellEvent, Grid, GridPlan
+from styleplug.core.recipe import Settings
 from styleplug.engine.cells import Cells
 from styleplug.engine.executors import Executor
 from styleplug.engine.executors.local import Local
@@ -134,6 +135,7 @@ def run_grid(
     retry_failed: bool = False,
     scored: bool = False,
     anyway: bool = False,
+    settings: type[Settings] = Settings,
     cancel: threading.Event | None = None,
     executor: Executor | None = None,
 ) -> GridRun:
@@ -147,6 +149,7 @@ def run_grid(
         retry_failed: retry cells that failed in an earlier run.
         scored: compute scores for every result.
         anyway: allow very many cells, and a plan of more than a week.
+        settings: the settings that may be chosen, if these are fewer than usual.
         cancel: set it from any thread to stop within a step.
         executor: computes the cells; by default threads of this process.
 
@@ -160,7 +163,7 @@ def run_grid(
     """
     engine = engine or shared()
     names = (names or template(grid, engine.catalogue)) if folder else ""
-    cells = Cells(grid, engine.catalogue, names, anyway=anyway)
+    cells = Cells(grid, engine.catalogue, names, settings, anyway=anyway)
     ledger = Ledger(folder) if folder else None
     try:
         return GridRun(

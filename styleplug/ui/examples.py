@@ -18,7 +18,7 @@ from gradio.media import get_image
 from gradio.utils import get_upload_folder
 from PIL import Image, ImageOps
 
-from styleplug import imaging as image
+from styleplug.engine.styles import built_in
 from styleplug.swatches import SWATCHES
 
 PHOTOGRAPHS = ("tower.jpg", "lion.jpg", "cheetah1.jpg", "cheetah.jpg")
@@ -45,7 +45,7 @@ class Pair:
     def files(self) -> list[str]:
         """The pictures in full size, in the order of the slots."""
         first = [_photograph(self.photograph)] if self.photograph else []
-        return [str(path) for path in (*first, *map(_swatch, self.swatches))]
+        return [str(path) for path in (*first, *map(swatch, self.swatches))]
 
     def card(self, *, plain: bool = False) -> Path:
         """The pair as one small picture, with a swatch in its corner unless `plain`."""
@@ -54,7 +54,7 @@ class Pair:
         if not path.exists():
             card = ImageOps.fit(self._ground(shown), CARD, centering=(0.5, 0.25))
             for id in shown if self.photograph else ():
-                inset = ImageOps.fit(_open(_swatch(id)), (INSET, INSET))
+                inset = ImageOps.fit(_open(swatch(id)), (INSET, INSET))
                 framed = ImageOps.expand(inset, 4, "white")
                 card.paste(framed, (CARD[0] - framed.width, CARD[1] - framed.height))
             part = path.with_suffix(f".{secrets.token_hex(4)}")  # other tabs may write it too
@@ -66,7 +66,7 @@ class Pair:
         """The background of the card: the photograph, or else the swatch once it is painted."""
         if self.photograph:
             return _open(get_image(self.photograph))
-        return _open(_swatch(shown[0])) if shown else Image.new("RGB", CARD, "silver")
+        return _open(swatch(shown[0])) if shown else Image.new("RGB", CARD, "silver")
 
 
 def pairs(slots: Sequence[str]) -> list[Pair]:
@@ -115,11 +115,12 @@ def _photograph(name: str) -> Path:
     return path
 
 
-def _swatch(id: str) -> Path:
+def swatch(id: str) -> Path:
+    """A copy of a built-in style that the page may serve."""
     path = _file(id)
     with _painting[id]:
         if not path.exists():  # or gradio deleted it as an old upload
-            image.write(SWATCHES[id].paint(), path)
+            shutil.copyfile(built_in(id), path)
     return path
 
 

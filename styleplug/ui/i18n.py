@@ -72,6 +72,53 @@ WORDS = {
         "again."
     ),
     "restored": "Settings restored. Add the same pictures to get the same result.",
+    "grid_compare": "Compare",
+    "compare_summary": (
+        "Put methods side by side on one picture, in one or more styles. A click on a result opens "
+        "it in the tab of its method, with all its settings."
+    ),
+    "grid_sweep": "Sweep",
+    "sweep_summary": (
+        "Try several values of one or two parameters, and find the best. A click on a result opens "
+        "it in the tab of its method."
+    ),
+    "grid_batch": "Batch",
+    "batch_summary": (
+        "Paint many pictures and download them as a ZIP. After Stop, Run goes on where it stopped."
+    ),
+    "compare_idle": "Choose a picture and styles, then press Run.",
+    "sweep_idle": "Choose a picture, a style and a parameter, then press Run.",
+    "batch_idle": "Choose pictures and a style, then press Run.",
+    "grid_content": "Content",
+    "grid_photos": "Pictures to paint",
+    "grid_styles": "Styles: click on them",
+    "grid_built_in": "Built-in styles",
+    "grid_built_in_help": "Each style gives a result of its own.",
+    "grid_own_styles": "Your own styles",
+    "grid_methods": "Methods",
+    "grid_method": "Method",
+    "grid_axis_1": "Parameter",
+    "grid_axis_2": "Second parameter (optional)",
+    "grid_values": "Values",
+    "grid_values_help": "1, 2, 3 or from:to:how many",
+    "grid_best_by": "Mark the best by",
+    "grid_style_score": "Style",
+    "grid_content_score": "Content kept",
+    "score_style": "style",
+    "score_content": "content",
+    "grid_open_help": (
+        "Scores: style is 0 for the unchanged picture and 1 for the full style; content is 1 for "
+        "the unchanged picture. Click on a result to open it."
+    ),
+    "grid_sheet": "Contact sheet",
+    "grid_zip": "All as ZIP",
+    "grid_count": "{n} of {total}",
+    "grid_done": "{n} results in {time}",
+    "grid_stopped": "Stopped: {n} of {total} results are kept.",
+    "grid_failed": "{n} could not be made.",
+    "grid_best": "Best: {label} ({scores})",
+    "grid_running": "running",
+    "grid_waiting": "waiting",
     "train": "Train",
     "train_summary": (
         "Train a network on your own pictures: choose them, set the time, press Start. You may "
@@ -145,6 +192,10 @@ class Texts:
         }
         texts = {to: of.text(place, english) + behind[to] for to, of in self._catalogues.items()}
         return self._marker(place, texts)
+
+    def text(self, place: str, english: str, to: Language) -> str:
+        """A text from a declaration in one language, for what is written during a run."""
+        return self._catalogues[to].text(place, english)
 
     def message(self, name: str, english: str) -> str:
         """The marker of an error in the HTML of the page."""

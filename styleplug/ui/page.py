@@ -20,12 +20,17 @@ from styleplug.core.errors import BadParameter, StyleplugError, UsageError, Weig
 from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY, shared
+from styleplug.engine.grid_request import transfers
 from styleplug.system.files import at_home, reason
 from styleplug.training import load_task, task_ids
 from styleplug.ui.addresses import NoAddresses, Page
+from styleplug.ui.grid_endpoint import publish
+from styleplug.ui.grid_form import KINDS
+from styleplug.ui.grid_run import Limits
+from styleplug.ui.grid_tab import GridTab
 from styleplug.ui.i18n import Texts
 from styleplug.ui.previews import Previews
-from styleplug.ui.tab import Tab
+from styleplug.ui.tab import QUEUE, Tab
 from styleplug.ui.theme import CSS, theme
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ WAITING = 64  # most runs in the queue; further ones are refused
 MAX_SIZE = "STYLEPLUG_MAX_SIZE"
 PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE is set
 TRAIN = "STYLEPLUG_TRAIN"
+OWN_GRID, PUBLIC_GRID = Limits(1000, 12 * 3600), Limits(36, 600)
 LOCAL = {"127.0.0.1", "::1", "localhost"}  # addresses that only this machine reaches
 SWEEP = (600, 3600)  # seconds between two clean-ups, and the age of files that are deleted
 
@@ -66,6 +72,7 @@ def _compose(
             padding=False,
         )
         tabs = []
+        line = {"concurrency_limit": CONCURRENCY, "concurrency_id": QUEUE}
         with gr.Tabs(overflow_behavior="wrap") as shelf:
             for method in engine.catalogue.methods.values():
                 title = texts.add(f"method.{method.id}.title", method.title)
@@ -73,6 +80,11 @@ def _compose(
                     tabs.append(Tab(method, engine, texts, page, CONCURRENCY, settings))
             for tab in tabs:
                 tab.pass_on(tabs, shelf)
+            limits, kinds = _limits(share), KINDS if transfers(engine.catalogue) else ()
+            for kind in kinds:
+                with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
+                    many = GridTab(kind, engine, texts, page, CONCURRENCY, settings, limits)
+                    many.connect(tabs, shelf)
             for number, (name, why) in enumerate(engine.catalogue.broken.items()):
                 with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
                     gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
@@ -81,6 +93,8 @@ def _compose(
             if train is not None:
                 with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
                     _train(train, engine, tabs, texts, page)
+        if kinds:
+            publish(engine, settings, limits, line)
     return page, texts
 
 
@@ -132,6 +146,11 @@ def _training(
             f"password (--auth USER:PASSWORD), or leave out --train and {TRAIN}"
         )
     return at_home(folder)
+
+
+def _limits(share: bool) -> Limits:
+    """What one grid of a visitor may take; less where everybody can reach the page."""
+    return PUBLIC_GRID if share or "SPACE_ID" in os.environ else OWN_GRID
 
 
 def _settings(share: bool) -> type[Settings]:

@@ -39,6 +39,15 @@ class Folder:
         self._result: Path | None = None
         self._singles: list[Path] = []
 
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self._path
+
+    def adopt(self, result: Path) -> None:
+        """Take a file with its recipe as the result."""
+        self._result = result
+
     def preview(self, picture: Pixels) -> Path:
         """A preview as a file; older ones are deleted."""
         path = self._path / f"preview-{secrets.token_hex(4)}.png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -209,17 +210,42 @@ class Stage:
         folder = Folder(self._method.id)
         folder.keep(frame)
         drawn = _curves(moment)
+        told = report.scores | ({} if drawn else report.metrics)
         changes = self._at_rest(folder, frame, report, before)
         changes |= dict.fromkeys(self._passes.values(), gr.update(interactive=not frame.fps))
         return changes | {
             self.status: render.outcome(frame.step, report, to),
-            self._badge: render.badge(report, to, {} if drawn else report.metrics),
+            self._badge: render.badge(report, to, told),
             self._losses: gr.update(visible=bool(drawn)),
             self._plot: drawn,
             self._recipe: report.recipe.model_dump(mode="json"),
             self._download: gr.update(value=str(folder.file(signed)), interactive=True),
             self._folder: folder,
             self._picked: 0,
+        }
+
+    def reopened(self, result: Path, report: Report, to: Language) -> Updates:
+        """The updates that show a result made elsewhere on the page.
+
+        Args:
+            result: the file, with its recipe.
+            report: of its run.
+            to: language.
+        """
+        folder = Folder(self._method.id)
+        folder.adopt(result)
+        return {
+            self._slider: gr.update(visible=False),
+            self._gallery: gr.update(visible=False, value=None),
+            self._preview: gr.update(visible=True, value=str(result)),
+            self.status: render.outcome(report.steps, report, to),
+            self._badge: render.badge(report, to, report.metrics | report.scores),
+            self._losses: gr.update(visible=False),
+            self._recipe: report.recipe.model_dump(mode="json"),
+            self._download: gr.update(value=str(result), interactive=True),
+            self._folder: folder,
+            self._picked: 0,
+            **dict.fromkeys(self._passes.values(), gr.update(interactive=not report.fps)),
         }
 
     def _at_rest(

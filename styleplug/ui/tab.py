@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from styleplug.core.errors import BadRecipe, Cancelled, StyleplugError
+from styleplug.core.frame import Report
 from styleplug.core.method import Method
 from styleplug.core.recipe import Settings
 from styleplug.engine.request import recipe_in
@@ -180,6 +182,34 @@ class Tab:
         """
         forms = {tab.method.id: tab.form for tab in tabs}
         self.stage.pass_on(lambda id: forms[id].first_pictures["style"], shelf)
+
+    @property
+    def opening(self) -> list[Any]:
+        """All components that `opened` changes."""
+        return [
+            *self.form.first_pictures.values(),
+            *self.form.parameter_components,
+            *self.stage.changing,
+        ]
+
+    def opened(
+        self, pictures: Mapping[str, Path], result: Path, report: Report, to: Language
+    ) -> Updates:
+        """The updates that show a result made elsewhere on the page, with its settings.
+
+        Args:
+            pictures: its pictures, one for each slot.
+            result: its file, with its recipe.
+            report: of its run.
+            to: language.
+        """
+        values = self.form.fill(report.recipe)
+        places = self.form.first_pictures
+        return {
+            **{places[slot]: str(path) for slot, path in pictures.items() if slot in places},
+            **dict(zip(self.form.parameter_components, values, strict=True)),
+            **self.stage.reopened(result, report, to),
+        }
 
     # Handlers ---------------------------------------------------------------------------
 

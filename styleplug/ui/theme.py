@@ -75,6 +75,29 @@ CSS = """
 .sp-gallery .grid-wrap { max-height: none !important; }
 .sp-gallery .grid-container .thumbnail-item { aspect-ratio: auto; height: auto; }
 .sp-gallery .grid-container .thumbnail-item img { height: auto; }
+.sp-thumbs .grid-wrap { max-height: none !important; min-height: 0; padding: 1.9rem .3rem .3rem; }
+.sp-thumbs .grid-container { grid-template-columns: repeat(6, minmax(0, 1fr)) !important;
+  gap: .4rem; }
+.sp-thumbs .grid-container .thumbnail-item { border-radius: 8px; border: 0; height: auto;
+  aspect-ratio: auto; overflow: visible; background: none; }
+.sp-thumbs .thumbnail-item img { border-radius: 8px; height: auto; aspect-ratio: 1; }
+.sp-thumbs .caption-label { position: static; display: block; max-width: none; border: 0;
+  background: none; text-align: center; font-size: .68rem; padding: .1rem 0;
+  color: var(--body-text-color-subdued); }
+.sp-gallery .caption-label { white-space: pre-line; position: static; display: block;
+  max-width: none; border: 0; background: none; color: var(--body-text-color); text-align: left;
+  font-size: .8rem; line-height: 1.35; padding: .25rem .1rem; }
+.sp-states { max-height: 60vh; overflow: auto; }
+.sp-states table { width: 100%; border-collapse: collapse; font-size: .86rem; }
+.sp-states table, .sp-states tr, .sp-states td { border: 0 !important; }
+.sp-states td { padding: .3rem .5rem; overflow-wrap: anywhere; vertical-align: top;
+  box-shadow: 0 1px var(--border-color-primary); }
+.sp-states td:nth-child(1) { width: 1.6rem; padding-top: .6rem; }
+.sp-states td:nth-child(2) { width: 40%; }
+.sp-states td i { display: block; width: .6rem; height: .6rem; border-radius: 50%;
+  background: var(--ink, var(--border-color-primary)); }
+.sp-ok { --ink: #16a34a; } .sp-bad { --ink: #dc2626; }
+.sp-due td { color: var(--body-text-color-subdued); }
 .sp-drawing { overflow: hidden; }
 .sp-passes { align-items: center; gap: .4rem !important; flex-wrap: wrap; }
 .sp-passes > * { flex: 0 0 auto !important; width: auto !important; min-width: 0 !important; }

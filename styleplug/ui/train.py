@@ -16,7 +16,6 @@ from gradio.components import Component
 
 from styleplug.core.errors import Cancelled, StyleplugError, UsageError
 from styleplug.core.params import Params, hint_of
-from styleplug.imaging import FORMATS
 from styleplug.locale import catalogue
 from styleplug.system.machine import processors
 from styleplug.training.loop.device import card_name
@@ -28,6 +27,7 @@ from styleplug.ui.errors import sentence, shown
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Language, Texts, duration, language, message, say
 from styleplug.ui.trainer import Run, Trainer, View
+from styleplug.ui.uploads import uploads
 
 Updates = dict[Any, Any]  # component -> its update
 START = {"minutes": DEFAULT_MINUTES, "samples_every": 100}  # defaults here: more samples to watch
@@ -82,9 +82,9 @@ class TrainTab:
             with self._only(id):
                 gr.HTML(summary, elem_classes="sp-help", padding=False)
         gr.HTML(self._machine(), elem_classes="sp-help", padding=False)
-        self.pictures = _uploads(own("train_pictures"), "train-pictures")
+        self.pictures = uploads(own("train_pictures"), "train-pictures")
         with gr.Column(visible=self.tasks[first].takes_styles) as self._styles:
-            self.styles = _uploads(own("train_styles"), "train-styles")
+            self.styles = uploads(own("train_styles"), "train-styles")
         self._controls("", Loop, advanced=False)
         for id, task in self.tasks.items():
             with self._only(id):
@@ -243,18 +243,6 @@ class TrainTab:
         """The updates of the choices of weights in other tabs."""
         offers = (form.offer(known(), to) for form, known in self._forms.items())
         return {made: new for offer in offers for made, new in offer.items()}
-
-
-def _uploads(label: str, element: str) -> gr.File:
-    """A component to upload many pictures."""
-    return gr.File(
-        label=label,
-        file_count="multiple",
-        # Some systems do not know the endings of all our formats.
-        file_types=["image", *(ending for some in FORMATS.values() for ending in some)],
-        height=150,
-        elem_id=element,
-    )
 
 
 def _private(error: Exception, run: Run) -> Exception:

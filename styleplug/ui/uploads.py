@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 from gradio.utils import get_upload_folder
 
 from styleplug.core.errors import BadImage
+from styleplug.imaging import FORMATS
 
 
 def uploaded(payload: Any) -> Path:
@@ -28,3 +30,15 @@ def uploaded(payload: Any) -> Path:
     if not isinstance(path, str) or not Path(path).resolve().is_relative_to(folder):
         raise BadImage("this is not an uploaded picture; expected a file uploaded to this page")
     return Path(path).resolve()
+
+
+def uploads(label: str, element: str) -> gr.File:
+    """A component to upload many pictures."""
+    return gr.File(
+        label=label,
+        file_count="multiple",
+        # Some systems do not know the endings of all our formats.
+        file_types=["image", *(ending for some in FORMATS.values() for ending in some)],
+        height=150,
+        elem_id=element,
+    )

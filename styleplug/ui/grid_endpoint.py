@@ -1,0 +1,155 @@
+"""The endpoints `/grid` and `/batch`: many runs by one call over HTTP."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from styleplug.core.errors import BadParameter, UsageError
+from styleplug.core.grid import Grid
+from styleplug.core.params import shortened
+from styleplug.core.recipe import Settings
+from styleplug.engine import Engine
+from styleplug.engine.grid_request import ALL, grid_of, transfers
+from styleplug.engine.styles import BUILT_IN
+from styleplug.methods.shared.transfer import CONTENT, STYLE
+from styleplug.system.jsontext import plain
+from styleplug.ui import examples
+from styleplug.ui.errors import shown
+from styleplug.ui.grid_form import labelled
+from styleplug.ui.grid_run import GridRunner, Limits, Progress, called, packed
+from styleplug.ui.results import Folder
+
+Answer = tuple[str | None, list[dict[str, Any]]]
+DEFAULTS: dict[str, Any] = {
+    "content": None,
+    "style": None,
+    "styles": "",
+    "method": "cnn",
+    "over": "{}",
+    "values": "{}",
+    "best": "",
+}
+"""Inputs of both endpoints; `styles` are names of built-in ones, `over` and `values` are JSON."""
+
+
+def publish(
+    engine: Engine, settings: type[Settings], limits: Limits, line: Mapping[str, Any]
+) -> None:
+    """Add the endpoints to the page being built.
+
+    `/grid` returns (contact sheet, cells), `/batch` returns (ZIP, cells): one entry for each cell
+    with its labels, and its scores or error.
+
+    Args:
+        engine: runs the cells.
+        settings: the settings that visitors may change.
+        limits: what one call may take.
+        line: the queue, shared with the page.
+    """
+    for name, sheet, about in (
+        ("grid", True, "Run every combination of values; a labelled contact sheet"),
+        ("batch", False, "Paint many pictures; a ZIP of the results"),
+    ):
+        runner = GridRunner(engine, settings, limits, scored=sheet, sheet=sheet)
+        outputs: list[Component] = [
+            gr.File(label="sheet" if sheet else "zip", visible=False),
+            gr.JSON(label="cells", visible=False),
+        ]
+        inputs = [
+            gr.File(label=key, file_count="multiple", visible=False)
+            if key in (CONTENT, STYLE)
+            else gr.Textbox(value, label=key, visible=False)
+            for key, value in DEFAULTS.items()
+        ]
+        gr.on(
+            [],
+            _endpoint(engine, runner, name),
+            inputs,
+            outputs,
+            api_name=name,
+            api_description=about,
+            preprocess=False,
+            **line,
+        )
+
+
+def _endpoint(engine: Engine, runner: GridRunner, name: str) -> Callable[..., Iterator[Answer]]:
+    """The function of an endpoint, with the names and defaults of its inputs."""
+
+    def endpoint(*values: Any) -> Iterator[Answer]:
+        cancel = threading.Event()
+        try:
+            given = dict(zip(DEFAULTS, values, strict=True))
+            grid = _grid(engine, given)
+            folder = Folder(name)
+            runner.check(grid)
+            labels = {number: called(grid, number, {}) for number in range(grid.count)}
+            progress = Progress(grid.count)
+            for progress in runner.run(grid, labels, folder, cancel, str(given["best"]), "en"):
+                yield None, [{"done": progress.ended, "of": progress.total}]
+            path = progress.sheet if name == "grid" else packed(folder, None)
+            yield str(path) if path else None, _cells(grid, progress)
+        except Exception as error:
+            raise shown(error, "en") from error
+        finally:
+            cancel.set()
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(key, kind, default=value) for key, value in DEFAULTS.items()]
+    )
+    return endpoint
+
+
+def _grid(engine: Engine, given: Mapping[str, Any]) -> Grid:
+    """The grid that a call describes."""
+    names = [one.strip() for one in str(given["styles"] or "").split(",") if one.strip()]
+    if strangers := sorted({*names} - {*BUILT_IN, ALL}):
+        raise UsageError(f"there is no style {strangers[0]!r}; known are: {', '.join(BUILT_IN)}")
+    chosen = BUILT_IN if ALL in names else names
+    styles = {id: examples.swatch(id) for id in chosen} | labelled(given[STYLE])
+    pictures = {CONTENT: labelled(given[CONTENT]), STYLE: styles}
+    over, values = (_mapping(key, given[key]) for key in ("over", "values"))
+    method = str(given["method"])
+    if method == ALL:
+        over, method = {"method": transfers(engine.catalogue), **over}, ""
+    present = {slot: some for slot, some in pictures.items() if some}
+    return grid_of(engine.catalogue, method, present, over, values)
+
+
+def _mapping(name: str, value: Any) -> dict[str, Any]:
+    """A JSON object, as text or already read."""
+    try:
+        found = json.loads(value or "{}") if isinstance(value, str) else value or {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise BadParameter(
+            f'{name} = {shortened(value)}: expected a JSON object such as {{"size": [256, 512]}}'
+        )
+    return dict(found)
+
+
+def _cells(grid: Grid, progress: Progress) -> list[dict[str, Any]]:
+    """An entry for each cell that ended."""
+    told = []
+    for number in sorted({*progress.made, *progress.failed}):
+        labels = {axis.name: axis.labels[at]
+                  for axis, at in zip(grid.axes, grid.place(number), strict=True)}  # fmt: skip
+        entry: dict[str, Any] = {"labels": labels, "best": number == progress.best}
+        if number in progress.failed:
+            entry["error"] = progress.failed[number]
+        else:
+            made = progress.made[number]
+            entry["file"] = made.path.name
+            if made.report is not None:
+                entry["report"] = made.report.model_dump(mode="json")
+        told.append(plain(entry))
+    return told
