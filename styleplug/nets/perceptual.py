@@ -42,7 +42,12 @@ def perceptual_functions(
 def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (c) and Gram matrix (c c) of features (1 c h w), averaged over positions."""
     flat = features.flatten(2)[0]
-    return flat.mean(1), flat @ flat.T / flat.shape[1]
+    return flat.mean(1), gram_matrix(flat)
+
+
+def gram_matrix(flat: Tensor) -> Tensor:
+    """Gram matrices (… c c) of features (… c n), averaged over the n positions."""
+    return flat @ flat.mT / flat.shape[-1]
 
 
 class _Perceptual(Function):

@@ -11,6 +11,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from styleplug.nets import squeezenet, styleplug_encoder, vgg19
+from styleplug.nets.perceptual import gram_matrix
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.precision import autocast
 from styleplug.training.tasks.shared.embedded import load_embedded
@@ -124,8 +125,7 @@ class Perception(nn.Module):
 
 def gram(features: Tensor) -> Tensor:
     """Gram matrices (b c c) of features (b c h w), averaged over positions."""
-    flat = features.flatten(2)
-    return flat @ flat.transpose(1, 2) / flat.shape[2]
+    return gram_matrix(features.flatten(2))
 
 
 def style_statistics(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:

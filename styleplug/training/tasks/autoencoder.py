@@ -1,10 +1,10 @@
 """Train `autoencoder`: four decoders that turn features back into pictures.
 
-The encoder is the embedded perceptual one and stays fixed.  The decoders learn two things: to
-reconstruct pictures (mean squared error, and the error of features), and to obey.  To obey means:
-features get the statistics of another picture, from the coarsest level to the finest as in use, and
-the decoded picture must have these features.  Without this a decoder gives mud for features that it
-has never seen.
+The encoder is the embedded perceptual one and stays fixed.  The decoders learn two things.  They
+reconstruct pictures (mean squared error, and the error of features).  And they decode changed
+features ("obedience"): features get the statistics of another picture, from the coarsest level to
+the finest as in use, and the decoded picture must have these features.  Without this, a decoder
+gives blurred, grey pictures for features that are not those of a real picture.
 """
 
 from __future__ import annotations

@@ -96,10 +96,10 @@ class CompletionParams(Params):
 
 
 def masks(count: int, size: int, device: torch.device | str) -> Tensor:
-    """Random masks (count 1 size size), 1 where something is to be painted; by torch's generator.
+    """Random masks (count 1 size size), 1 in the part to fill, from torch's random numbers.
 
-    Each is what lies nearest to some strokes, boxes or sides, so much of it that it covers a
-    share that was drawn before.
+    A mask consists of the pixels nearest to some strokes, boxes or sides, as many as a random share
+    of the picture has.
     """
     fields = torch.stack([kind(count, size, device) for kind in (_strokes, _boxes, _sides)])
     kind = torch.multinomial(torch.tensor([0.45, 0.3, 0.25], device=device), count, True)
