@@ -36,7 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "values": "{}",
     "best": "",
 }
-"""Inputs of both endpoints; `styles` are names of built-in ones, `over` and `values` are JSON."""
+"""Inputs of both endpoints; `styles` are built-in styles, `over` and `values` are JSON."""
 
 
 def publish(
@@ -50,7 +50,7 @@ def publish(
     Args:
         engine: runs the cells.
         settings: the settings that visitors may change.
-        limits: what one call may take.
+        limits: limits of one call.
         line: the queue, shared with the page.
     """
     for name, sheet, about in (
@@ -109,7 +109,7 @@ def _endpoint(engine: Engine, runner: GridRunner, name: str) -> Callable[..., It
 
 
 def _grid(engine: Engine, given: Mapping[str, Any]) -> Grid:
-    """The grid that a call describes."""
+    """The grid of a call."""
     names = [one.strip() for one in str(given["styles"] or "").split(",") if one.strip()]
     if strangers := sorted({*names} - {*BUILT_IN, ALL}):
         raise UsageError(f"there is no style {strangers[0]!r}; known are: {', '.join(BUILT_IN)}")
@@ -125,7 +125,7 @@ def _grid(engine: Engine, given: Mapping[str, Any]) -> Grid:
 
 
 def _mapping(name: str, value: Any) -> dict[str, Any]:
-    """A JSON object, as text or already read."""
+    """A JSON object, from text or from a value that is already decoded."""
     try:
         found = json.loads(value or "{}") if isinstance(value, str) else value or {}
     except ValueError:
@@ -138,7 +138,7 @@ def _mapping(name: str, value: Any) -> dict[str, Any]:
 
 
 def _cells(grid: Grid, progress: Progress) -> list[dict[str, Any]]:
-    """An entry for each cell that ended."""
+    """An entry for each finished or failed cell."""
     told = []
     for number in sorted({*progress.made, *progress.failed}):
         labels = {axis.name: axis.labels[at]

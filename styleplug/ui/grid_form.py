@@ -1,4 +1,4 @@
-"""The controls of a tab that runs a grid, and the grid that they describe."""
+"""The controls of a tab that runs a grid; they give the grid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from styleplug.ui.uploads import uploaded, uploads
 
 Kind = Literal["compare", "sweep", "batch"]
 KINDS: tuple[Kind, ...] = ("compare", "sweep", "batch")
-QUICK = 256  # size at first where many results are made to be compared
+QUICK = 256  # initial size in the tabs that compare many results
 THUMB = 120  # side of the thumbnail of a built-in style
 FIRST = "night"
 OFFERED = BUILT_IN  # styles with a thumbnail
@@ -111,7 +111,7 @@ class GridForm:
             )
 
     def _styles(self) -> None:
-        """Built-in styles to click on, and a place for the visitor's own."""
+        """Built-in styles to click on, and a component to upload others."""
         own = self._texts.own
         self._thumbs = gr.Gallery(
             label=own("grid_styles"),
@@ -156,7 +156,7 @@ class GridForm:
                     elem_id=self._id(f"values-{number}"),
                 )
 
-    # What can be swept ------------------------------------------------------------------
+    # Parameters to sweep ----------------------------------------------------------------
 
     def _names(self, method: str) -> list[str]:
         """Parameters of a method that have bounds or choices."""
@@ -193,7 +193,7 @@ class GridForm:
         }
 
     def _suggested(self, method: str, name: str) -> str:
-        """Values that a sweep of a parameter may begin with."""
+        """Suggested values for the sweep of a parameter."""
         info = self.methods[method].params.model_fields.get(name)
         return "" if not name else "128, 256, 512" if info is None else self._spread(info)
 
@@ -236,12 +236,12 @@ class GridForm:
         return gr.update(value=some)
 
     def _add(self, event: gr.SelectData, chosen: Any) -> list[str]:
-        """Choose the style that was clicked on, or leave it out if it was chosen."""
+        """Select the style that was clicked on, or deselect it."""
         id, known = BUILT_IN[int(event.index)], list(chosen or [])
         return [one for one in known if one != id] if id in known else [*known, id]
 
     def _choose(self, request: gr.Request, method: str) -> list[Any]:
-        """The parameters of another method."""
+        """Offer the parameters of the chosen method."""
         labels = self._labels(self._method(method), language(request))
         first = self._names(self._method(method))[0]
         boxes = [gr.update(choices=self._choices(labels, empty=empty), value=value)
@@ -257,7 +257,7 @@ class GridForm:
         return str(id)
 
     def grid(self, given: Mapping[str, Any]) -> Grid:
-        """The grid that the controls describe."""
+        """The grid of these values of the controls."""
         styles = {id: examples.swatch(id) for id in given["built_in"] or [] if id in BUILT_IN}
         styles |= labelled(given["style"])
         pictures = {CONTENT: labelled(given["content"]), STYLE: styles}
@@ -277,13 +277,13 @@ class GridForm:
 
 
 def labelled(files: Any) -> dict[str, Path]:
-    """Uploads by their names, numbered where two have one name.
+    """Uploads by name, with a number if two have the same name.
 
     Args:
         files: the value of a component: one upload, a list of them, or nothing.
 
     Raises:
-        BadImage: one is not an upload.
+        BadImage: a value is not an upload.
     """
     found: dict[str, Path] = {}
     for one in files if isinstance(files, list) else [files] if files else []:

@@ -1,4 +1,4 @@
-"""A grid that a visitor runs: what it is at, its results, its ZIP."""
+"""The grid of a visitor: its progress, its results, its ZIP."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from styleplug.ui.i18n import Language, duration, message, say
 from styleplug.ui.live import overview as joined
 from styleplug.ui.results import Folder
 
-EVERY = 0.7  # seconds between two updates while nothing ends
+EVERY = 0.7  # seconds between two updates while no cell ends
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one grid of a visitor may take.
+    """The limits of one grid of a visitor.
 
     Args:
-        cells: most cells.
-        seconds: most seconds, by its plan.
+        cells: largest number of cells.
+        seconds: largest planned time.
     """
 
     cells: int
     seconds: float
 
     def check(self, cells: int, seconds: float | None) -> None:
-        """Refuse a grid that is too large.
+        """Check that a grid is not too large.
 
         Raises:
             UsageError: it is.
@@ -81,13 +81,13 @@ class Made:
 
 @dataclass
 class Progress:
-    """Where a grid is.
+    """The state of a grid.
 
     Args:
         total: number of cells.
         made: finished cells by number.
         failed: sentences on failed cells, by number.
-        labels: what cells are called, by number.
+        labels: labels of the cells, by number.
         running: number and preview of the cell that runs, if there is one.
         sheet: the contact sheet, at the end.
         best: number of the best cell.
@@ -110,12 +110,12 @@ class Progress:
 
 
 class GridRunner:
-    """Runs the grid of a visitor into a folder of theirs; again after a stop, it resumes.
+    """Runs the grid of a visitor into the visitor's folder; a stopped grid is resumed.
 
     Args:
         engine: the engine.
         settings: the settings that visitors may change.
-        limits: of a grid.
+        limits: limits of a grid.
         scored: whether results get scores.
         sheet: whether there is a contact sheet at the end.
     """
@@ -133,10 +133,10 @@ class GridRunner:
         self._scored, self._sheet = scored, sheet
 
     def check(self, grid: Grid) -> None:
-        """Refuse a grid of too many cells.
+        """Check that a grid has not too many cells.
 
         Raises:
-            UsageError: it has too many.
+            UsageError: it has.
         """
         self._limits.check(grid.count, None)
 
@@ -153,8 +153,8 @@ class GridRunner:
 
         Args:
             grid: the grid.
-            labels: what its cells are called.
-            folder: gets the results.
+            labels: labels of its cells.
+            folder: folder for the results.
             cancel: set to stop.
             best: the score that marks the best cell; "" for none.
             to: language of labels and errors.
@@ -205,7 +205,7 @@ class GridRunner:
         folder: Folder,
         to: Language,
     ) -> None:
-        """Take an event."""
+        """Update the progress after an event."""
         cell = event.cell
         label = labels[cell.number]
         if event.state in ("started", "running"):
@@ -229,7 +229,7 @@ class GridRunner:
 
 
 def called(grid: Grid, number: int, words: Mapping[str, str]) -> str:
-    """What a cell is called.
+    """The label of a cell.
 
     Args:
         grid: the grid.

@@ -36,12 +36,12 @@ from styleplug.ui.tab import QUEUE, TO_RESULT, Tab
 
 @dataclass
 class Session:
-    """What the page remembers of a visitor's grid.
+    """The data that the page keeps of a visitor's grid.
 
     Args:
         folder: its files.
         grid: the grid.
-        order: finished cells as the gallery shows them.
+        order: finished cells, in the order of the gallery.
     """
 
     folder: Folder
@@ -154,7 +154,7 @@ class GridTab:
         self.stop.click(self._stop, self._cancel, self.stop, queue=False, **UNSEEN)
 
     def connect(self, tabs: Sequence[Tab], shelf: gr.Tabs) -> None:
-        """Let a click on a result open it in the tab of its method, once all are built."""
+        """Connect the gallery to the tabs of methods, where a click opens a result."""
         known = {tab.method.id: tab for tab in tabs if tab.method.id in self.form.methods}
         places = list(dict.fromkeys(part for tab in known.values() for part in tab.opening))
 
@@ -184,7 +184,7 @@ class GridTab:
     # Handlers ---------------------------------------------------------------------------
 
     def _start(self, request: gr.Request) -> tuple[Any, ...]:
-        """What changes at once after a click."""
+        """The updates at once after a click."""
         return (
             threading.Event(),
             gr.update(visible=False),
@@ -193,7 +193,7 @@ class GridTab:
         )
 
     def _stop(self, cancel: threading.Event | None) -> Any:
-        """Stop; the run itself says when it has, so that no later answer hides that."""
+        """Stop the run; the run itself shows that it has stopped."""
         if cancel is not None:
             cancel.set()
         return gr.update(interactive=False)

@@ -194,7 +194,7 @@ class Texts:
         return self._marker(place, texts)
 
     def text(self, place: str, english: str, to: Language) -> str:
-        """A text from a declaration in one language, for what is written during a run."""
+        """A text from a declaration in one language, for messages during a run."""
         return self._catalogues[to].text(place, english)
 
     def message(self, name: str, english: str) -> str:
