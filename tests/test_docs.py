@@ -112,7 +112,7 @@ def test_commands_of_generators_run(
     hole = np.zeros((72, 96), np.uint8)
     hole[20:50, 30:60] = 255
     Image.fromarray(hole).save(folder / "mask.png")
-    part = section(USAGE, "Pictures from nothing")
+    part = section(USAGE, "Pictures from random numbers")
     for line in block(part, "bash").splitlines():
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", [*shlex.split(line), "--size", "64"])
