@@ -478,12 +478,6 @@ def test_folder_argument_wrong_refused(
     assert "nowhere holds no training result" in done.err or "photo.png is a file" in done.err
 
 
-def test_recipe_from_picture_without_one_refused(tinting: Command, photo: Path) -> None:
-    done = tinting("--recipe", photo)
-    assert done.status == 2
-    assert "no recipe" in done.err
-
-
 def test_version_option_prints_version(styleplug: Command) -> None:
     assert styleplug("--version").out == f"{__version__}\n"
 

@@ -95,14 +95,6 @@ def test_init_draft_alone_needs_painter():
     assert METHOD.nets(drafted) == ("vgg19", "styleplug", "painter")
 
 
-@pytest.mark.parametrize("kind", ["gram", "moments", "wasserstein"])
-@pytest.mark.parametrize("optimiser", ["adam", "lbfgs"])
-def test_loss_falls_for_every_kind_and_optimiser(content, style, kind, optimiser):
-    first = run(content, style, style_loss=kind, optimiser=optimiser, iterations=2, scales=1)
-    last = run(content, style, style_loss=kind, optimiser=optimiser, iterations=30, scales=1)
-    assert last.metrics["loss"] < 0.8 * first.metrics["loss"]
-
-
 def test_lbfgs_no_worse_than_adam(content, style):
     adam, lbfgs = (run(content, style, optimiser=name).metrics for name in ("adam", "lbfgs"))
     assert lbfgs["loss"] < 1.15 * adam["loss"]

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,43 +18,52 @@ SCRIPTS = sorted([*(HOUSE / "tests").rglob("*.py"), *(HOUSE / "benchmarks").rglo
 TALKS = {"cli", "__main__.py"}  # the only modules that may print and exit
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
-each_module = pytest.mark.parametrize(
-    "module", MODULES, ids=lambda path: str(path.relative_to(HOUSE))
-)
+
+@cache
+def nodes(module: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(module.read_text(encoding="utf-8"))))
 
 
-def nodes(module: Path) -> Iterator[ast.AST]:
-    return ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+@cache
+def calls(module: Path) -> set[str]:
+    """The dotted names that a module calls."""
+    return {ast.unparse(node.func) for node in nodes(module) if isinstance(node, ast.Call)}
 
 
-def called(node: ast.AST) -> str:
-    """The dotted name that a node calls, "" where it calls none."""
-    return ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+def imports(module: Path) -> Iterator[tuple[int, str, set[str]]]:
+    """Line, module and names of each import; no names where a whole module is imported."""
+    for node in nodes(module):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name, set()) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, node.module or "", {alias.name for alias in node.names}
 
 
-@each_module
-def test_module_is_short(module: Path) -> None:
-    lines = len(module.read_text(encoding="utf-8").splitlines())
-    most = 300 if module.parent.name == "methods" else 400
-    assert lines < most, f"{lines} lines; split it, {most} is too many to read at a sitting"
+def short(module: Path) -> str:
+    return module.relative_to(HOUSE).as_posix()
 
 
-@each_module
-def test_module_writes_json_in_one_place(module: Path) -> None:
+def test_modules_are_short() -> None:
+    """Below 300 lines for a method and 400 for others: more are too many to read at a sitting."""
+    for module in MODULES:
+        lines = len(module.read_text(encoding="utf-8").splitlines())
+        assert lines < (300 if module.parent.name == "methods" else 400), short(module)
+
+
+def test_json_is_written_in_one_place() -> None:
     """Where what is no finite number becomes null; the head of weights holds whole numbers."""
-    allowed = {
+    writers = {short(module) for module in MODULES if "json.dumps" in calls(module)}
+    assert writers <= {
         "styleplug/system/jsontext.py",
         "styleplug/store/header.py",
         "styleplug/store/cache.py",
     }
-    if module.relative_to(HOUSE).as_posix() not in allowed:
-        assert "json.dumps" not in [called(node) for node in nodes(module)]
 
 
-@each_module
-def test_module_functions_fit_on_screen(module: Path) -> None:
+def test_functions_fit_on_screen() -> None:
     long = {
-        node.name: node.end_lineno - node.lineno + 1
+        f"{short(module)}: {node.name}": node.end_lineno - node.lineno + 1
+        for module in MODULES
         for node in nodes(module)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.end_lineno - node.lineno >= 60
@@ -61,63 +71,57 @@ def test_module_functions_fit_on_screen(module: Path) -> None:
     assert not long, f"functions longer than 60 lines: {long}"
 
 
-@each_module
-def test_module_is_english_only(module: Path) -> None:
+def test_code_is_english_only() -> None:
     """Texts in other languages stand in the catalogues of styleplug/locale."""
-    text = module.read_text(encoding="utf-8")
-    found = re.findall("[\u3000-\u303f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]+", text)
-    assert not found, f"holds {found[:3]}"
+    foreign = "[\u3000-\u303f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]+"
+    found = {short(m): re.findall(foreign, m.read_text(encoding="utf-8"))[:3] for m in MODULES}
+    assert not {module: words for module, words in found.items() if words}
 
 
-@each_module
-def test_module_neither_prints_nor_exits(module: Path) -> None:
-    if TALKS & {module.name, module.parent.name}:
-        return
+def test_library_neither_prints_nor_exits() -> None:
+    """It yields a Frame or raises an error of core/errors.py."""
     loud = {"print", "exit", "quit", "sys.exit", "os._exit", "sys.stdout.write", "sys.stderr.write"}
-    found = sorted({called(node) for node in nodes(module)} & loud)
-    raised = [n for n in nodes(module) if isinstance(n, ast.Raise) and "SystemExit" in ast.dump(n)]
-    assert not found, f"calls {found}; yield a Frame or raise an error of core/errors.py"
-    assert not raised
-
-
-@each_module
-def test_module_unpickles_nothing(module: Path) -> None:
-    for node in nodes(module):
-        names = {
-            ast.Import: lambda n: {alias.name.split(".")[0] for alias in n.names},
-            ast.ImportFrom: lambda n: {(n.module or "").split(".")[0]},
-        }.get(type(node), lambda _: set())(node)
-        assert not names & UNPICKLERS, f"line {node.lineno}: imports {names & UNPICKLERS}"
-        assert called(node) != "torch.load", "weights are safetensors; torch.load unpickles"
-        if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
-            assert ast.unparse(node.value) == "False"
-
-
-@each_module
-def test_module_imports_no_private_name(module: Path) -> None:
-    """And what stands in the package root is for users: no module of ours imports it."""
-    for node in nodes(module):
-        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("styleplug"):
+    for module in MODULES:
+        if TALKS & {module.name, module.parent.name}:
             continue
-        names = {alias.name for alias in node.names}
-        private = {name for name in names if name.startswith("_")}
-        assert not private, f"line {node.lineno}: {private} of {node.module}"
-        if node.module == "styleplug":
-            top = {path.stem for path in (HOUSE / "styleplug").iterdir()}
-            assert names <= top, f"line {node.lineno}: {names - top} of the package root"
+        assert not calls(module) & loud, short(module)
+        raised = [node for node in nodes(module) if isinstance(node, ast.Raise)]
+        assert not any("SystemExit" in ast.dump(node) for node in raised), short(module)
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(HOUSE)))
-def test_script_names_no_machine_path(script: Path) -> None:
+def test_nothing_is_unpickled() -> None:
+    """Weights are safetensors; torch.load unpickles."""
+    for module in MODULES:
+        for line, name, _ in imports(module):
+            assert name.split(".")[0] not in UNPICKLERS, f"{short(module)}:{line}"
+        assert "torch.load" not in calls(module), short(module)
+        for node in nodes(module):
+            if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+                assert ast.unparse(node.value) == "False", short(module)
+
+
+def test_private_names_stay_in_their_module() -> None:
+    """And what stands in the package root is for users: no module of ours imports it."""
+    top = {path.stem for path in (HOUSE / "styleplug").iterdir()}
+    for module in MODULES:
+        for line, name, names in imports(module):
+            if not name.startswith("styleplug"):
+                continue
+            private = {one for one in names if one.startswith("_")}
+            assert not private, f"{short(module)}:{line} imports {private} of {name}"
+            if name == "styleplug":
+                assert names <= top, f"{short(module)}:{line} imports {names - top} of the root"
+
+
+def test_scripts_name_no_machine_path() -> None:
     """No test or benchmark reads a path that only one machine has (an option may name one)."""
-    text = script.read_text(encoding="utf-8")
     absent = ["/" + "work/", "/" + "home/", "/" + "Users/"]
-    assert not [path for path in absent if path in text]
+    for script in SCRIPTS:
+        text = script.read_text(encoding="utf-8")
+        assert not [path for path in absent if path in text], short(script)
 
 
-@pytest.mark.parametrize(
-    "imported", ["styleplug", "styleplug.methods", "styleplug.cli", "styleplug.engine"]
-)
+@pytest.mark.parametrize("imported", ["styleplug.methods", "styleplug.cli", "styleplug.engine"])
 def test_import_loads_nothing_heavy(imported: str) -> None:
     """A bare import, or `styleplug --help`, must not wait for what only a run needs."""
     code = (
@@ -132,11 +136,14 @@ def test_import_loads_nothing_heavy(imported: str) -> None:
 
 
 def test_training_modules_import_first() -> None:
-    """A cycle of imports shows only to the program that comes in by the wrong module."""
+    """A cycle of imports shows only to the program that comes in by the wrong module.
+
+    What training imports of other layers is kept: they do not import training.
+    """
     code = (
         "import importlib, sys\n"
         "for name in sys.argv[1:]:\n"
-        "    for known in [n for n in sys.modules if n.startswith('styleplug')]:\n"
+        "    for known in [n for n in sys.modules if n.startswith('styleplug.training')]:\n"
         "        del sys.modules[known]\n"
         "    importlib.import_module(name)\n"
     )

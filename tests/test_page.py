@@ -661,10 +661,3 @@ def test_follow_closed_stops_run() -> None:
     next(moments)
     moments.close()  # type: ignore[attr-defined]
     assert cancel.is_set() and closed == [True]
-
-
-def test_http_report_is_json(site: Site, content: Any, style: Any) -> None:
-    _, report = site.client().predict(
-        content=content, style=style, size=64, backend="fake", api_name="/blend"
-    )
-    assert json.loads(json.dumps(report))["recipe"]["method"] == "blend"

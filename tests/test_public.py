@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 from pathlib import Path
@@ -163,15 +162,3 @@ def test_stylize_mistakes_named(values, kind, words, array):
     given = {"content": array, "style": array, "method": "gatys", **QUICK, **values}
     with pytest.raises(kind, match=words):
         styleplug.stylize(**given)
-
-
-def test_recipe_of_other_method_refused(array):
-    with pytest.raises(styleplug.UsageError, match="for the method 'other', not for 'gatys'"):
-        styleplug.run("gatys", recipe=Recipe(method="other"), content=array, style=array)
-
-
-def test_result_image_saved_by_pillow(array):
-    image = styleplug.stylize(array, array, **QUICK).image
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    assert Image.open(io.BytesIO(buffer.getvalue())).size == image.size
