@@ -1,19 +1,30 @@
-# Two commands: `make run` starts the page, `make test` checks everything.
+# `make run` starts the page, `make quick` checks most within a minute, `make test` checks everything.
 # Stamp files remember what is installed, so that a second run does not install again.
 
 .DELETE_ON_ERROR:
-.PHONY: run test check docs
+.PHONY: run quick test check suite docs
 
 PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup \
+	--no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 run: .venv/.run-stamp
 	$(BIN)/python app.py
 
-test: check
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+quick: .venv/.test-stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(PYTEST) -m "not slow and not browser"
+
+# Side by side: tests that wait leave time for mypy.
+test: .venv/.test-stamp
+	$(MAKE) --jobs=2 check suite
+
+suite: .venv/.test-stamp
+	$(PYTEST)
 
 check: .venv/.test-stamp
 	$(BIN)/ruff check .

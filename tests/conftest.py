@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Generator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 if TYPE_CHECKING:  # imported by fixtures, once the environment is set
@@ -30,13 +30,28 @@ os.environ.update(
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side: threads would wait for threads
     os.environ["OMP_NUM_THREADS"] = "1"
 
+import numpy as np  # noqa: E402 it reads the number of threads once
+
+# What takes longest begins first, so that no process has much left when others are done.
+LONGEST = ("test_browser.py", "test_silence.py", "test_page.py", "test_written_before.py")
+LONGEST += ("test_store.py", "test_training_loop.py", "test_train_page.py", "test_every_method.py")
+LAST_OF_PAGE = "test_page_left_alone_opens_no_connection"  # it waits: others run meanwhile
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files go side by side; the contract, longer than all others, method by method."""
+    """Files go side by side; the contract, longer than most, method by method."""
+
+    def turn(item: pytest.Item) -> tuple[int, bool]:
+        name = "test_page.py" if item.name == LAST_OF_PAGE else item.path.name
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST), item.name == LAST_OF_PAGE
+
+    items.sort(key=turn)
     for item in items:
         group = item.path.name
         if group == "test_every_method.py":
             group += f" {item.callspec.params['method']}"  # type: ignore[attr-defined]
+        if group in ("test_silence.py", "test_page.py"):
+            group = LAST_OF_PAGE
         item.add_marker(pytest.mark.xdist_group(group))
 
 
@@ -61,6 +76,16 @@ def make_photo(width: int, height: int, seed: int = 0) -> Picture:
     shades[(x - 0.4) ** 2 + (y - 0.3) ** 2 < 0.04] *= 0.4
     grain = rng.normal(0, 0.02, shades.shape)
     return Picture(np.clip(shades + grain, 0, 1).astype(np.float32), None)
+
+
+@cache
+def swatch(id: str) -> np.ndarray:
+    """A style picture (512 512 3), painted once: it takes half a second."""
+    from styleplug.swatches import SWATCHES
+
+    picture = SWATCHES[id].paint()
+    picture.setflags(write=False)
+    return picture
 
 
 @pytest.fixture

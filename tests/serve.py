@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,8 +134,13 @@ class Site:
         )
         self.url = page.launch("127.0.0.1", port=free_port(), block=False, engine=self.engine)
 
+    @cached_property
     def client(self) -> Client:
-        """A new visitor over HTTP."""
+        """A visitor over HTTP."""
+        return self.visitor()
+
+    def visitor(self) -> Client:
+        """A new one."""
         return Client(self.url, verbose=False)
 
 

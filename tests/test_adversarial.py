@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from conftest import swatch
 
 from styleplug.swatches import SWATCHES
 from styleplug.training.data.bank import Bank
@@ -22,17 +23,15 @@ from styleplug.training.losses.adversarial import (
 from styleplug.training.losses.perception import Perception
 from styleplug.training.losses.quality import descriptor, diversity, kernel_distance, nearest
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def pictures():
-    arrays = [np.rint(swatch.paint()[:200, :260] * 255).astype("uint8") for swatch in _some(6)]
+    arrays = [np.rint(swatch(id)[:200, :260] * 255).astype("uint8") for id in list(SWATCHES)[:6]]
     return Pictures.of(arrays, ["b", "a", "b", "c", "a", "c"])
-
-
-def _some(count):
-    return list(SWATCHES.values())[:count]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import make_photo
+from conftest import make_photo, swatch
 from safetensors.torch import load_file
 
 from styleplug import BadParameter, stylize
@@ -16,10 +16,11 @@ from styleplug.methods import autoencoder as method
 from styleplug.methods.shared.transfer import covering
 from styleplug.nets import autoencoder, styleplug_encoder
 from styleplug.store import weights_folder
-from styleplug.swatches import SWATCHES
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import autoencoder as training
+
+pytestmark = pytest.mark.slow
 
 LEVELS = (1, 2, 3, 4)
 FILE = weights_folder() / "autoencoder.safetensors"
@@ -40,7 +41,7 @@ def content():
 
 @pytest.fixture(scope="module")
 def style():
-    return SWATCHES["waves"].paint()
+    return swatch("waves")
 
 
 def run(content, style, **parameters):
@@ -180,7 +181,7 @@ def test_weight_file_small_and_complete(trained):
 def test_trained_levels_reconstruct(trained):
     """Grainier ones than photographs are: each level gives less than the PSNR stated for it."""
     least = {1: 28, 2: 22, 3: 16, 4: 12}
-    for picture in (make_photo(160, 160, 5).pixels, resize(SWATCHES["waves"].paint(), 160, 160)):
+    for picture in (make_photo(160, 160, 5).pixels, resize(swatch("waves"), 160, 160)):
         given = torch.from_numpy(picture.transpose(2, 0, 1)[None].copy())
         for level, features in enumerate(trained.encode(given, 4), 1):
             back = trained.decode(features, level).clamp(0, 1)
@@ -192,7 +193,7 @@ def test_trained_levels_reconstruct(trained):
 
 
 def test_result_takes_palette_keeps_structure(style):
-    drawn = SWATCHES["cubist"].paint()
+    drawn = swatch("cubist")
     result, start = run(drawn, style), resize(drawn, 96, 96)
     apart = [np.abs(one.mean((0, 1)) - style.mean((0, 1))).mean() for one in (result, start)]
     assert apart[0] < 0.3 * apart[1]
@@ -250,7 +251,7 @@ def _middle(style):
 
 
 def test_style_blend_interpolates(content, style):
-    other = SWATCHES["woodcut"].paint()
+    other = swatch("woodcut")
     first = run(content, style)
     np.testing.assert_array_equal(run(content, [style, other], style_blend=(1, 0)), first)
     both = run(content, [style, other])

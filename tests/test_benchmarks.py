@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import devices
 
+pytestmark = pytest.mark.slow
+
 
 def test_device_check_compares_backends(
     capsys: pytest.CaptureFixture[str],

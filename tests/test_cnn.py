@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import make_photo
+from conftest import make_photo, swatch
 from safetensors.torch import load_file
 
 import styleplug
@@ -17,7 +17,6 @@ from styleplug.methods.shared import one_pass as onepass
 from styleplug.methods.shared.one_pass import OnePass
 from styleplug.nets import cnn
 from styleplug.store import Store
-from styleplug.swatches import SWATCHES
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.task import Datasets
 from styleplug.training.losses.perception import (
@@ -28,6 +27,8 @@ from styleplug.training.losses.perception import (
     style_statistics,
 )
 from styleplug.training.tasks import cnn as training
+
+pytestmark = pytest.mark.slow
 
 MOST_PARAMETERS = 1_000_000
 MOST_BYTES = 2 * 10**6
@@ -64,7 +65,7 @@ def photo():
 
 @pytest.fixture(scope="module")
 def styles():
-    return [SWATCHES[name].paint() for name in ("waves", "mosaic")]
+    return [swatch(name) for name in ("waves", "mosaic")]
 
 
 def painted(photo, styles, **values):
@@ -173,7 +174,7 @@ def datasets():
     pictures = Pictures.__new__(Pictures)
     pictures.arrays = [(make_photo(90, 70, i).pixels * 255).astype(np.uint8) for i in range(5)]
     painted = Pictures.__new__(Pictures)
-    painted.arrays = [(s.paint() * 255).astype(np.uint8) for s in (SWATCHES["waves"],)]
+    painted.arrays = [(swatch("waves") * 255).astype(np.uint8)]
     return Datasets(pictures, pictures, painted, painted)
 
 

@@ -27,6 +27,8 @@ from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import completion as training
 
+pytestmark = pytest.mark.slow
+
 trained = pytest.mark.skipif(
     not (weights_folder() / "completion.safetensors").is_file(), reason="not trained yet"
 )

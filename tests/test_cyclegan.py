@@ -21,6 +21,8 @@ from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import cyclegan as training
 
+pytestmark = pytest.mark.slow
+
 SIZE = 64
 MOST_PARAMETERS = 3_000_000
 

@@ -105,6 +105,7 @@ def test_commands_of_usage_run(
     assert served == [("0.0.0.0", 8000, False, ("user", "password"))]
 
 
+@pytest.mark.slow
 def test_commands_of_generators_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +146,7 @@ def test_python_example_of_usage_runs(folder: Path, capsys: pytest.CaptureFixtur
     assert "gatys" in capsys.readouterr().out.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_http_example_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gradio
 

@@ -19,6 +19,8 @@ from styleplug.store.graphs import graph, read_graphs
 from styleplug.store.manifest import read_manifest
 from styleplug.training import export
 
+pytestmark = pytest.mark.slow
+
 LISTED = [
     (weight.arch, weight.file, function)
     for weight in read_manifest(weights_folder()).values()

@@ -387,6 +387,7 @@ def test_notes_of_picture_reach_report(engine: Engine) -> None:
     assert final.report is not None and deep.notes[0] in final.report.notes
 
 
+@pytest.mark.slow
 def test_library_remarks_stay_off_terminal(tmp_path: Path) -> None:
     files = {
         "a.jpg": saved(quarters(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"),

@@ -37,6 +37,8 @@ from styleplug.training.tasks.shared import generator as training
 from styleplug.training.tasks.shared import principal_components
 from styleplug.training.tasks.shared.latent_space import LayoutDiscriminator
 
+pytestmark = pytest.mark.slow
+
 METHODS = {"gan": GAN, "dcgan": DCGAN, "cgan": CGAN}
 GOLDEN = Path(__file__).parent / "golden"
 KINDS = CGAN.params.model_fields["kind"].annotation.__args__

@@ -6,13 +6,14 @@ from functools import partial
 
 import numpy as np
 import pytest
-from conftest import make_photo
+from conftest import make_photo, swatch
 
 from styleplug import BadParameter, stylize
 from styleplug.algorithms.optimisers import Adam
 from styleplug.methods import gatys
 from styleplug.methods.gatys import METHOD
-from styleplug.swatches import SWATCHES
+
+pytestmark = pytest.mark.slow
 
 SIZE = 96
 
@@ -24,7 +25,7 @@ def content():
 
 @pytest.fixture(scope="module")
 def style():
-    return SWATCHES["waves"].paint()
+    return swatch("waves")
 
 
 def run(content, style, **parameters):
@@ -101,7 +102,7 @@ def test_lbfgs_no_worse_than_adam(content, style):
 
 
 def test_style_blend_interpolates(content, style):
-    other = SWATCHES["glass"].paint()
+    other = swatch("glass")
     mixed = {
         share: run(content, [style, other], style_blend=(share, 1 - share)).array
         for share in (0.0, 0.5, 1.0)

@@ -10,19 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_photo
+from conftest import make_photo, swatch
 
 from styleplug import generate
 from styleplug.imaging import read
 from styleplug.methods import discover
-from styleplug.swatches import SWATCHES
 
 FOLDER = Path(__file__).parent / "golden"
 SHORT = {"gatys": {"iterations": 25}, "texture": {"count": 1}}  # what makes a run quick
 # Levels of 255, on average.  Steps amplify rounding, so that another processor may be a few off
 # here and there; a net that is asked once does not.
 MOST, MOST_IN_STEPS = 0.5, 1.5
-GIVEN = {"content": lambda: make_photo(120, 90), "style": SWATCHES["waves"].paint}
+GIVEN = {"content": lambda: make_photo(120, 90), "style": lambda: swatch("waves")}
 TAKEN = {
     id: [slot.id for slot in method.inputs]
     for id, method in discover().methods.items()
@@ -36,7 +35,7 @@ def result(method, backend):
     return generate(method, backend=backend, size=96, **pictures, **SHORT.get(method, {}))
 
 
-@pytest.mark.parametrize("backend", ["onnx", "torch"])
+@pytest.mark.parametrize("backend", ["onnx", pytest.param("torch", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("method", METHODS)
 def test_golden_picture_unchanged(method, backend):
     """Another method, default or weight file moves it further than this."""

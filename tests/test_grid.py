@@ -201,6 +201,7 @@ def test_leaving_a_grid_stops_it(engine: Engine, photos: Path, tmp_path: Path) -
     Ledger(tmp_path / "out").close()  # it is not locked any more
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
 def test_killed_at_twenty_moments(tmp_path: Path, photos: Path) -> None:
     """The same files as without, no cell made twice, none lost."""

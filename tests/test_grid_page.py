@@ -41,7 +41,7 @@ def style(tmp_path: Path) -> Any:
 
 def test_http_grid_gives_sheet_and_cells(site: Site, photo: Any, style: Any) -> None:
     over = {"size": [64, 80], "method": ["blend", "crash"]}
-    sheet, cells = site.client().predict(
+    sheet, cells = site.client.predict(
         content=[photo], style=[style], over=json.dumps(over), best="style_gain", api_name="/grid"
     )
     assert measure(sheet)[0] > 100
@@ -57,7 +57,7 @@ def test_http_batch_gives_zip(site: Site, tmp_path: Path, style: Any) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     photos = [picture(tmp_path, f"{name}.png", (9, 99, 9)) for name in "ab"]
     files = [handle_file(path) for path in (*photos, tmp_path / "broken.png")]
-    zipped, cells = site.client().predict(
+    zipped, cells = site.client.predict(
         content=files, style=[style], method="blend", values='{"size": 64}', api_name="/batch"
     )
     with ZipFile(zipped) as pack:
@@ -81,7 +81,7 @@ def test_http_grid_says_what_is_wrong(
 ) -> None:
     given = {"content": [photo], "style": [style], "method": "blend", **values}
     with pytest.raises(Exception, match=why):
-        site.client().predict(**given, api_name="/grid")
+        site.client.predict(**given, api_name="/grid")
 
 
 def test_http_grid_takes_no_files_of_the_server(site: Site, tmp_path: Path) -> None:

@@ -135,6 +135,7 @@ def test_import_loads_nothing_heavy(imported: str) -> None:
     assert done.returncode == 0, f"import {imported} also imports: {done.stderr}"
 
 
+@pytest.mark.slow
 def test_training_modules_import_first() -> None:
     """A cycle of imports shows only to the program that comes in by the wrong module.
 

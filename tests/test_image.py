@@ -344,6 +344,7 @@ def test_read_unopenable_refused(tmp_path: Path) -> None:
         read(None)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_read_hundred_megapixels_in_bounded_memory(kind: str) -> None:
     # Bytes of a 12000 × 9000 picture, made without ever holding one.

@@ -48,7 +48,7 @@ def negative(catalogue, monkeypatch):
 
 @pytest.fixture
 def small_bands(monkeypatch):
-    monkeypatch.setattr(picture, "_BAND", 1000)
+    monkeypatch.setattr(picture.bands, "__defaults__", (1000,))
 
 
 # The engine
@@ -127,7 +127,7 @@ def test_bands_change_nothing(settings, alpha, monkeypatch):
         return finished, encoded(finished), encoded(finished, "jpeg")
 
     at_once = made()
-    monkeypatch.setattr(picture, "_BAND", 500)
+    monkeypatch.setattr(picture.bands, "__defaults__", (500,))
     by_bands = made()
     assert np.array_equal(at_once[0], by_bands[0]) and at_once[1:] == by_bands[1:]
 
@@ -151,7 +151,7 @@ def test_scale_by_bands_transparency_does_not_bleed(monkeypatch):
     hidden = Picture(np.ones((64, 64, 3), np.float32), np.zeros((64, 64), np.float32))
     hidden.pixels[:, 32:], hidden.alpha[:, 32:] = 0.25, 1.0
     at_once = scale(hidden, 32, 48)
-    monkeypatch.setattr(picture, "_BAND", 100)
+    monkeypatch.setattr(picture.bands, "__defaults__", (100,))
     by_bands = scale(hidden, 32, 48)
     assert np.array_equal(at_once.pixels, by_bands.pixels)
     seen = by_bands.alpha > 0.1

@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,13 @@ def skeleton(text: str) -> str:
     return re.sub(r"(:? ?\{\})+$", "", alike.removeprefix("{}")).removeprefix(";").strip(" :\n")
 
 
-def literals(module: Path) -> Iterator[str]:
+@cache
+def literals(module: Path) -> list[str]:
     """The texts of a module that people may be told, f-strings as skeletons."""
+    return list(_literals(module))
+
+
+def _literals(module: Path) -> Iterator[str]:
     tree = ast.parse(module.read_text(encoding="utf-8"))
     passed: set[ast.AST] = set()
     for node in ast.walk(tree):

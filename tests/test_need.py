@@ -131,6 +131,7 @@ def free(monkeypatch, mb):
     monkeypatch.setattr(machine, "available_mb", lambda: mb)
 
 
+@pytest.mark.slow
 def test_memory_short_smaller_size_tried(engine, photo, monkeypatch):
     free(monkeypatch, need.added_mb((), 400 * 267 / 1e6, tiled=False))
     assert "358 px will be tried" in engine.plan(recipe(), CONTENT).note

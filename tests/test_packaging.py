@@ -85,6 +85,7 @@ def test_packages_all_listed() -> None:
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == expected
 
 
+@pytest.mark.slow
 def test_wheel_carries_code_and_weights(installed: Path) -> None:
     assert files(HOUSE / "weights"), "there are weights to carry"
     assert files(installed / "styleplug" / "_weights") == files(HOUSE / "weights")
@@ -93,6 +94,7 @@ def test_wheel_carries_code_and_weights(installed: Path) -> None:
     assert (installed / "styleplug" / "py.typed").is_file()
 
 
+@pytest.mark.slow
 def test_installed_package_finds_weights(installed: Path) -> None:
     code = "import styleplug.store as s; print(s.__file__); print(s.weights_folder())"
     module, folder = run_installed(installed, "-c", code).split()
@@ -100,6 +102,7 @@ def test_installed_package_finds_weights(installed: Path) -> None:
     assert Path(folder) == installed / "styleplug" / "_weights"
 
 
+@pytest.mark.slow
 def test_installed_command_runs(installed: Path) -> None:
     assert "weights" in run_installed(installed, "-m", "styleplug", "--help")
 
@@ -152,6 +155,7 @@ def test_small_installation_paints_every_method(small: Python) -> None:
     assert set(done.stdout.split()) == methods
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "extra"),
     [
@@ -167,11 +171,13 @@ def test_small_installation_names_missing_extra(small: Python, arguments: str, e
     assert f'install with `pip install "styleplug[{extra}]"`' in done.stderr
 
 
+@pytest.mark.slow
 def test_small_installation_publish_names_extra(small: Python) -> None:
     done = small("-c", "import styleplug.store.publish as p; p.publish(p.Path('.'), 'a/b')")
     assert done.stderr.splitlines()[-1].endswith('`pip install "styleplug[hub]"`')
 
 
+@pytest.mark.slow
 def test_command_is_entry_point(installed: Path) -> None:
     text = next(installed.glob("*.dist-info/entry_points.txt")).read_text(encoding="utf-8")
     assert "styleplug = styleplug.cli:main" in text
@@ -256,12 +262,13 @@ def test_make_installs_once(tmp_path: Path) -> None:
     assert page == "python app.py"
     assert made("run") == [page]
     assert ".[dev]" in made("test")[0]
-    side_by_side = "--numprocesses logical --maxprocesses 4 --dist loadgroup"
-    checks = ["ruff check .", "ruff format --check .", "mypy", "lint-imports"]
-    assert made("test") == [*checks, f"python -m pytest {side_by_side}"]
+    side_by_side = "--numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder"
+    suite, checks = f"python -m pytest {side_by_side}", ["ruff check .", "ruff format --check ."]
+    assert sorted(made("test")) == sorted([*checks, "mypy", "lint-imports", suite])
+    assert made("quick") == [*checks, f"{suite} -m not slow and not browser"]
     assert made("run") == [page]
-    later = (tmp_path / ".venv" / ".test-stamp").stat().st_mtime + 10
-    os.utime(tmp_path / "requirements.txt", (later, later))
+    earlier = (tmp_path / "requirements.txt").stat().st_mtime - 10
+    os.utime(tmp_path / ".venv" / ".test-stamp", (earlier, earlier))
     again = [line for line in made("test") if " install " in line]
     assert len(again) == 1 and again[0].endswith("--editable .[dev]")
 

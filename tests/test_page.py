@@ -168,7 +168,7 @@ def test_form_method_id_equal_to_group() -> None:
 
 
 def test_endpoint_names_and_defaults_from_declaration(site: Site) -> None:
-    endpoints = site.client().view_api(return_format="dict")["named_endpoints"]
+    endpoints = site.client.view_api(return_format="dict")["named_endpoints"]
     assert set(endpoints) == {"/blend", "/crash", "/dream", "/fill", "/grid", "/batch"}
     given = {p["parameter_name"]: p["parameter_default"] for p in endpoints["/blend"]["parameters"]}
     assert list(given)[:4] == ["content", "style", "style_2", "style_3"]
@@ -178,7 +178,7 @@ def test_endpoint_names_and_defaults_from_declaration(site: Site) -> None:
 
 
 def test_endpoint_omits_what_does_not_apply(site: Site) -> None:
-    endpoints = site.client().view_api(return_format="dict")["named_endpoints"]
+    endpoints = site.client.view_api(return_format="dict")["named_endpoints"]
     dream, fill = (
         [p["parameter_name"] for p in endpoints[name]["parameters"]] for name in ("/dream", "/fill")
     )
@@ -211,6 +211,7 @@ def test_examples_lie_in_upload_folder() -> None:
             assert Path(file).resolve().is_relative_to(folder) and image.read(file).width > 64
 
 
+@pytest.mark.slow
 def test_examples_deleted_are_made_again() -> None:
     pair = examples.pairs(["style"])[1]
     for path in (Path(pair.files()[0]), pair.card()):
@@ -233,6 +234,7 @@ def test_page_under_root_path(site: Site, tmp_path: Path, monkeypatch: pytest.Mo
     assert not httpx.get(f"{site.url}config").json()["root"].endswith("/styles")
 
 
+@pytest.mark.slow
 def test_page_build_loads_no_framework() -> None:
     code = (
         "import sys; from styleplug.ui.page import build; build(); "
@@ -246,7 +248,7 @@ def test_page_build_loads_no_framework() -> None:
 
 
 def test_http_gives_picture_and_report(site: Site, content: Any, style: Any) -> None:
-    path, report = site.client().predict(
+    path, report = site.client.predict(
         content=content, style=style, size=80, steps=3, backend="fake", api_name="/blend"
     )
     assert report["width"] == report["height"] == 80 and report["steps"] == 3
@@ -268,9 +270,7 @@ def test_http_gives_picture_and_report(site: Site, content: Any, style: Any) -> 
 
 
 def test_http_gives_sheet_and_animation(site: Site) -> None:
-    path, report = site.client().predict(
-        count=4, size=64, seed=5, backend="fake", api_name="/dream"
-    )
+    path, report = site.client.predict(count=4, size=64, seed=5, backend="fake", api_name="/dream")
     assert report["count"] == 4 and report["width"] == 64
     text = image.read_recipe(path)
     assert text is not None
@@ -278,7 +278,7 @@ def test_http_gives_sheet_and_animation(site: Site) -> None:
     expected = image.read(image.encode(grid(final.images))).pixels
     assert np.array_equal(image.read(path).pixels, expected)
 
-    path, report = site.client().predict(walk=6, size=64, backend="fake", api_name="/dream")
+    path, report = site.client.predict(walk=6, size=64, backend="fake", api_name="/dream")
     assert report["fps"] > 0 and report["count"] == 6 and image.read_recipe(path)
     with Image.open(path) as moving:
         assert moving.format == "WEBP" and moving.n_frames == 6  # type: ignore[attr-defined]
@@ -289,7 +289,7 @@ def test_http_mask_is_a_picture(site: Site, content: Any, tmp_path: Path) -> Non
     half[:48] = 255
     Image.fromarray(half).save(tmp_path / "mask.png")
     mask = handle_file(tmp_path / "mask.png")
-    path, _ = site.client().predict(
+    path, _ = site.client.predict(
         content=content, mask=mask, size=64, backend="fake", api_name="/fill"
     )
     assert image.read(path).pixels.shape == (64, 64, 3)
@@ -297,7 +297,7 @@ def test_http_mask_is_a_picture(site: Site, content: Any, tmp_path: Path) -> Non
     tall = handle_file(picture(tmp_path, "tall.png", RED))
     Image.open(tmp_path / "tall.png").crop((0, 0, 40, 96)).save(tmp_path / "tall.png")
     with pytest.raises(AppError, match="'mask' is .* proportions of 'content'"):
-        site.client().predict(content=content, mask=tall, size=64, api_name="/fill")
+        site.client.predict(content=content, mask=tall, size=64, api_name="/fill")
 
 
 def test_http_transparency_is_mask(site: Site, tmp_path: Path) -> None:
@@ -305,13 +305,13 @@ def test_http_transparency_is_mask(site: Site, tmp_path: Path) -> None:
     pixels[:48, :, 3] = 0
     Image.fromarray(pixels).save(tmp_path / "half.png")
     half = handle_file(tmp_path / "half.png")
-    path, _ = site.client().predict(content=half, size=64, backend="fake", api_name="/fill")
+    path, _ = site.client.predict(content=half, size=64, backend="fake", api_name="/fill")
     assert site.fill.masks[0].mean() == 0.5 and image.read(path).alpha is None
 
 
 def test_http_several_styles_by_name(site: Site, content: Any, style: Any, tmp_path: Path) -> None:
     green = handle_file(picture(tmp_path, "green.png", (0, 220, 0)))
-    path, _ = site.client().predict(
+    path, _ = site.client.predict(
         content=content, style=style, style_2=green, size=64, backend="fake", api_name="/blend"
     )
     half = np.asarray(Image.open(path)).mean((0, 1))
@@ -319,7 +319,7 @@ def test_http_several_styles_by_name(site: Site, content: Any, style: Any, tmp_p
 
 
 def test_http_progress_on_the_way(site: Site, content: Any, style: Any) -> None:
-    job = site.client().submit(
+    job = site.client.submit(
         content=content, style=style, size=64, steps=4, pause=0.4, api_name="/blend"
     )
     seen = [report for _, report in job]
@@ -328,12 +328,13 @@ def test_http_progress_on_the_way(site: Site, content: Any, style: Any) -> None:
     assert steps == sorted(steps)
 
 
+@pytest.mark.slow
 def test_http_eight_visitors_get_their_own(site: Site, tmp_path: Path) -> None:
     colours = [(r, g, b) for r in (20, 230) for g in (20, 230) for b in (20, 230)]
 
     def visit(number: int) -> np.ndarray:
         own = handle_file(picture(tmp_path, f"own{number}.png", colours[number]))
-        path, report = site.client().predict(
+        path, report = site.visitor().predict(
             content=own, style=own, size=64, steps=3, pause=0.05, seed=number,
             backend="fake", api_name="/blend",
         )  # fmt: skip
@@ -347,7 +348,7 @@ def test_http_eight_visitors_get_their_own(site: Site, tmp_path: Path) -> None:
 
 
 def test_http_cancelled_call_stops_engine(site: Site, content: Any, style: Any) -> None:
-    client = site.client()
+    client = site.visitor()
     job = client.submit(
         content=content, style=style, size=64, steps=200, pause=0.1, api_name="/blend"
     )
@@ -365,10 +366,11 @@ def test_http_accepts_every_format(site: Site, style: Any, tmp_path: Path, kind:
     else:
         Image.new("RGB", (32, 16), RED).save(path)
     call = {"content": handle_file(path), "style": style, "size": 64, "backend": "fake"}
-    result, _ = site.client().predict(**call, api_name="/blend")
+    result, _ = site.client.predict(**call, api_name="/blend")
     assert Image.open(result).size == (64, 32)
 
 
+@pytest.mark.slow
 def test_preview_of_tiff_and_avif_is_png(site: Site, tmp_path: Path) -> None:
     def asked(path: Path, accept: str) -> bytes:
         upload = httpx.post(f"{site.url}gradio_api/upload", files={"files": path.open("rb")}).json()
@@ -424,7 +426,7 @@ def test_http_bad_file_refused(
     site: Site, style: Any, tmp_path: Path, make: Any, says: str
 ) -> None:
     with pytest.raises(AppError, match=says) as refused:
-        site.client().predict(
+        site.client.predict(
             content=handle_file(make(tmp_path)), style=style, backend="fake", api_name="/blend"
         )
     assert "Traceback" not in str(refused.value) and "/tmp" not in str(refused.value)
@@ -451,7 +453,7 @@ def test_http_bad_value_refused(
 ) -> None:
     call = {"content": content, "style": style, "backend": "fake"} | values
     with pytest.raises(AppError, match=says) as refused:
-        site.client().predict(**call, api_name="/blend")
+        site.client.predict(**call, api_name="/blend")
     assert "Traceback" not in str(refused.value)
 
 
@@ -495,7 +497,7 @@ def test_http_picture_no_upload_refused(site: Site, content: Any, make: Any, say
     told = _answer(site, "v2/blend", call)
     assert re.match(says, told), told
     with pytest.raises(AppError, match=says):
-        site.client().predict(**call, api_name="/blend")
+        site.client.predict(**call, api_name="/blend")
 
 
 def test_http_wrong_number_of_values_refused(site: Site, content: Any) -> None:
@@ -513,9 +515,9 @@ def test_http_unknown_parameter_refused(site: Site) -> None:
 
 def test_http_failing_plugin_hides_details(site: Site, content: Any, style: Any) -> None:
     with pytest.raises(AppError, match=r"[Cc]rash|fail") as refused:
-        site.client().predict(content=content, style=style, size=64, api_name="/crash")
+        site.client.predict(content=content, style=style, size=64, api_name="/crash")
     assert "Traceback" not in str(refused.value)
-    path, _ = site.client().predict(
+    path, _ = site.client.predict(
         content=content, style=style, size=64, backend="fake", api_name="/blend"
     )
     assert Path(path).stat().st_size

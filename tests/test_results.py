@@ -501,7 +501,7 @@ def test_help_omits_what_does_not_apply(command):
     _, dream, _ = command("dream", "--help")
     _, fill, _ = command("fill", "--help")
     assert "--content" not in dream and "--count" in dream and "--seed" in dream
-    assert "--mask" in fill and "May be left out" in fill and "proportions of --content" in fill
+    assert "--mask" in fill and "Optional." in fill and "proportions as --content" in fill
     for text in (dream, fill):
         assert "--strength" not in text and "--keep-colours" not in text
 

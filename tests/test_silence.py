@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 from styleplug.ui import page
 from styleplug.ui.addresses import refusal
 
-pytestmark = THIRD_PARTY
+pytestmark = [pytest.mark.slow, *THIRD_PARTY]
 
 HOUSE = Path(__file__).parents[1]
 ADDRESS = "http://pictures.example.com/a.png"
@@ -133,9 +133,9 @@ OUTSIDE = re.compile(
 )  # in what strace tells: a name server, or an address that is not this machine's
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def lonely(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IO[str], Path, float]]:
-    """What a page prints that is visited once, its folder and its start, before all tests here."""
+    """What a page prints that is visited once, its folder and its start, before other tests."""
     folder = tmp_path_factory.mktemp("lonely")
     (folder / "tmp").mkdir()
     script = [sys.executable, str(HOUSE / "tests" / "lonely.py"), str(free_port())]
@@ -175,7 +175,7 @@ def test_telemetry_of_hub_client_off() -> None:
 def test_page_left_alone_opens_no_connection(
     lonely: tuple[IO[str], Path, float],
 ) -> None:
-    """The last test here, so that less is left to wait for."""
+    """The last test of its process and kind, so that less is left to wait for (conftest.py)."""
     says, folder, start = lonely
     painted = next(says, "")
     assert painted == "painted\n", painted + says.read()

@@ -461,6 +461,7 @@ def test_hub_without_ranges_whole_file_only(store, hub):
         resolve(store, PART)
 
 
+@pytest.mark.slow
 def test_hub_slow_download_goes_on(store, hub, monkeypatch):
     monkeypatch.setattr(hub_module, "STALL", 1.5)
     hub.drip = 0.1  # 28 chunks: about 3 s
@@ -532,6 +533,7 @@ TROUBLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_hub_trouble_falls_back_in_3_s_and_is_remembered(store, hub, trouble, monkeypatch):
     monkeypatch.setattr(hub_module, "FIRST_ANSWER", PATIENCE)
@@ -565,6 +567,7 @@ def test_hub_trouble_falls_back_in_3_s_and_is_remembered(store, hub, trouble, mo
         pytest.fail("the Hub was not asked again after a minute")
 
 
+@pytest.mark.slow
 def test_hub_silent_two_visitors_wait_together(store, hub, monkeypatch):
     monkeypatch.setattr(hub_module, "FIRST_ANSWER", PATIENCE)
     hub.slow = 60
@@ -757,6 +760,7 @@ def test_download_cache_unwritable_falls_back(hub, tmp_path):
     assert "HF_HOME" in file.note
 
 
+@pytest.mark.slow
 def test_download_generator_closed_stops(store, hub):
     hub.drip = 0.02
     steps = store.resolve((WHOLE, ENCODER))
@@ -797,6 +801,7 @@ def test_download_shared_by_threads(hub, tmp_path):
     assert "waiting for another download of vgg19" in notes
 
 
+@pytest.mark.slow
 def test_download_hanging_elsewhere_falls_back(store, hub, tmp_path, monkeypatch):
     monkeypatch.setattr(hub_module, "STALL", 0.5)
     resolve(store, PART)[0].path.unlink()
@@ -826,6 +831,7 @@ except StopIteration as stop:
 """
 
 
+@pytest.mark.slow
 def test_download_shared_by_processes_after_kill(hub, tmp_path):
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "cache"), REPO, FILE]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}

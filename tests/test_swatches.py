@@ -10,6 +10,8 @@ from styleplug.imaging import resize
 from styleplug.swatches import SWATCHES
 from styleplug.swatches.canvas import SIZE, Easel, noise, ramp, sample, scatter, step
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def painted() -> dict[str, np.ndarray]:

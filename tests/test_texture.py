@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import make_photo
+from conftest import make_photo, swatch
 from safetensors.torch import load_file
 
 from styleplug.core.errors import BadParameter
@@ -16,10 +16,11 @@ from styleplug.imaging import tiles
 from styleplug.methods import texture as method
 from styleplug.nets import texture
 from styleplug.store import weights_folder
-from styleplug.swatches import SWATCHES
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import texture as training
+
+pytestmark = pytest.mark.slow
 
 
 class Function:
@@ -196,7 +197,7 @@ def task():
     torch.set_num_threads(1)
     torch.manual_seed(0)
     pictures = Pictures.of(
-        [(SWATCHES[name].paint()[:96, :96] * 255).astype(np.uint8) for name in ("waves", "glass")]
+        [(swatch(name)[:96, :96] * 255).astype(np.uint8) for name in ("waves", "glass")]
     )
     datasets = Datasets(pictures, pictures, pictures, pictures)
     params = training.TextureParams(size=32, batch=4)
@@ -335,7 +336,7 @@ def test_trained_textures_tile_and_are_sharp(trained):
 
 
 def test_trained_texture_has_colours_of_style(trained):
-    waves, glass = (SWATCHES[name].paint() for name in ("waves", "glass"))
+    waves, glass = (swatch(name) for name in ("waves", "glass"))
     found = [runner(trained)(p, size=96, count=1, variation=0).images[0] for p in (waves, glass)]
 
     def palette(picture):

@@ -93,6 +93,7 @@ def last(tab: TrainTab, updates: Iterator[Any]) -> dict[str, Any]:
     return seen
 
 
+@pytest.mark.slow
 def test_train_run_from_uploads_to_zip(
     tab: TrainTab, one: Trainer, uploads: Any, ready: list[Path]
 ) -> None:
@@ -119,6 +120,7 @@ def test_train_run_from_uploads_to_zip(
     assert str(one.run.setup.out.parent).encode() not in told
 
 
+@pytest.mark.slow
 def test_train_run_continues_without_window_until_stop(
     tab: TrainTab, one: Trainer, uploads: Any
 ) -> None:

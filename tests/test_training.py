@@ -25,6 +25,8 @@ from styleplug.training.loop import train
 from styleplug.training.loop.setup import Setup
 from styleplug.training.tasks import encoder
 
+pytestmark = pytest.mark.slow
+
 DEVICE = torch.device("cpu")
 
 

@@ -101,6 +101,7 @@ def test_weights_hold_class_names(unbroken: Path) -> None:
 # --- killed, stopped, resumed ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_run_killed_and_resumed_same_weights(data: Path, unbroken: Path, tmp_path: Path) -> None:
     script = [sys.executable, str(HOUSE / "tests" / "tiny_task.py"), str(data), str(tmp_path), "13"]
     environment = {**os.environ, "PYTHONPATH": str(HOUSE)}

@@ -9,7 +9,7 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
-from conftest import make_photo
+from conftest import make_photo, swatch
 from hub import LoopbackHub
 from safetensors.torch import save
 from torch import nn
@@ -22,10 +22,11 @@ from styleplug.imaging import resize, tiles
 from styleplug.methods.vae import METHOD
 from styleplug.nets import taesd, vae
 from styleplug.store import hub as hub_module
-from styleplug.swatches import SWATCHES
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import vae as training
+
+pytestmark = pytest.mark.slow
 
 SIZE = 96
 
@@ -243,7 +244,7 @@ def content():
 
 @pytest.fixture(scope="module")
 def style():
-    return SWATCHES["waves"].paint()
+    return swatch("waves")
 
 
 def run(content, style, **parameters):
@@ -302,7 +303,7 @@ def test_seed_decides_noise(content, style, back):
 
 
 def test_style_blend_interpolates(content, style):
-    other = SWATCHES["glass"].paint()
+    other = swatch("glass")
     alone = run(content, style)
     shared = run(content, [style, other], style_blend=(1, 0))
     mixed = run(content, [style, other])

@@ -37,7 +37,7 @@ from styleplug.training.loop import train
 from styleplug.training.loop.setup import Setup
 from styleplug.ui import drawing, examples, page
 
-pytestmark = THIRD_PARTY
+pytestmark = [pytest.mark.slow, *THIRD_PARTY]
 BEFORE = Path(__file__).parent / "written_before"
 ENDPOINTS = json.loads((BEFORE / "endpoints.json").read_text(encoding="utf-8"))
 each_endpoint = pytest.mark.parametrize("name", ENDPOINTS)

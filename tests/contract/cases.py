@@ -57,9 +57,12 @@ def knows(backend: str, method: Method[Any]) -> bool:
 def on_every_backend(
     applies: Callable[[Method[Any]], bool] = lambda method: True,
 ) -> pytest.MarkDecorator:
-    """Run a test with the methods that it applies to, on every backend that has their nets."""
+    """Run a test with the methods that it applies to, on every backend that has their nets.
+
+    On all but the quickest it is slow.
+    """
     chosen = [
-        (id, backend)
+        pytest.param(id, backend, marks=() if backend == quickest(method) else pytest.mark.slow)
         for id, method in METHODS.methods.items()
         for backend in BACKENDS
         if applies(method) and knows(backend, method)

@@ -16,7 +16,10 @@ from styleplug.store import Store
 FUNCTIONS = ("describe", "gram", "moments", "wasserstein")
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(one, marks=() if one == "fake" else pytest.mark.slow) for one in BACKENDS],
+)
 def backend(request):
     require(METHODS.get("gatys"), request.param)
     return choose(request.param, "cpu")

@@ -80,6 +80,7 @@ def test_run_previews_then_one_final(method, backend, host):
     assert all(np.isfinite(value) for value in report.metrics.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(1, 1), (7, 301), (301, 7), (33, 65)])
 @on_every_backend(lambda method: method.inputs)
 def test_run_odd_sizes(method, backend, shape, host):
@@ -151,6 +152,7 @@ def test_generator_walks_and_samples_same_for_any_count(method, backend, host):
     assert walk.fps > 0 == one.fps and not np.array_equal(walk.images[0], walk.images[1])
 
 
+@pytest.mark.slow
 def test_parameters_every_choice_runs(method, host):
     for name, info in method.params.model_fields.items():
         choices = choices_of(info) or ((True, False) if info.annotation is bool else ())
@@ -201,6 +203,7 @@ def test_plan_grows_with_size(method, tmp_path):
     assert 0 < small.seconds < large.seconds and 0 < small.added_mb <= large.added_mb
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", [id for id, one in METHODS.methods.items() if knows("onnx", one)], indirect=True
 )

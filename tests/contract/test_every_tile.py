@@ -12,6 +12,7 @@ from styleplug.engine import Engine
 from styleplug.engine.plan import Calibration
 from styleplug.imaging import tiles
 
+pytestmark = pytest.mark.slow
 SIZE, SIDE = 160, 64
 STRIP = 8  # pixels on either side of where two tiles meet
 WITHOUT_DRAFT = {"gatys": {"init": "content"}}  # tiles of a draft are no tiles of the result
@@ -58,10 +59,13 @@ def paint(method, tmp_path, monkeypatch):
     return run
 
 
-def test_method_tiled_declared(method, paint):
-    """What it says tells the engine that large pictures fit in memory."""
+@pytest.mark.parametrize(
+    "method", [id for id, one in METHODS.methods.items() if not one.tiled], indirect=True
+)
+def test_method_not_tiled_lays_out_no_tiles(method, paint):
+    """What it says tells the engine whether large pictures fit in memory."""
     require(method, quickest(method))
-    assert method.tiled is bool(paint(quickest(method), SIDE)[1])
+    assert not paint(quickest(method), SIDE)[1]
 
 
 @on_every_backend(lambda method: method.tiled)
