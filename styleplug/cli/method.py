@@ -21,7 +21,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from styleplug.cli.console import ERR, print_json, say_note, say_result
 from styleplug.cli.options import RESULT_OPTIONS, command_of, field_options, slot_option
-from styleplug.cli.streams import STANDARD, check_writable, deliver, given, kind_of, partial
+from styleplug.cli.streams import (
+    STANDARD,
+    check_writable,
+    kind_of,
+    partial,
+    read_input,
+    write_output,
+)
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.frame import Frame, Report
 from styleplug.core.method import Method
@@ -59,7 +66,7 @@ def method_command(method: Method[Any]) -> Any:
             raise UsageError("standard input can be read only once: use - for one input only")
         if weights is not None:
             values["trained"] = shared().add_trained(weights)
-        wanted = recipe_of(method, values, recipe_in(given(recipe)) if recipe else None)
+        wanted = recipe_of(method, values, recipe_in(read_input(recipe)) if recipe else None)
         animated = method.animated(method.params.of(wanted.parameters))
         check_writable(asked.out, inputs, animated=animated, overwrite=asked.overwrite)
         _run(method, wanted, files, asked)
@@ -77,7 +84,7 @@ def _run(
 ) -> None:
     """Read the pictures, run the method, write the result and print a summary."""
     engine = shared()
-    sources = {slot: [given(file) for file in many] for slot, many in files.items()}
+    sources = {slot: [read_input(file) for file in many] for slot, many in files.items()}
     images = pictures_of(method, recipe.size, sources)
     sizes = {slot: [(p.width, p.height) for p in many] for slot, many in images.items()}
     first = next((many[0] for many in images.values()), None)
@@ -93,7 +100,7 @@ def _run(
         kept = None if asked.no_recipe else report.recipe.to_json()
         origin = first.origin if first and asked.keep_metadata else None
         kind = kind_of(out, animated=report.fps > 0)
-        deliver(encode_all(last.images, kind, report.fps, kept, origin), out)
+        write_output(encode_all(last.images, kind, report.fps, kept, origin), out)
     _summarise(report, out, as_json=asked.json)
     if report.cancelled:
         place = "on standard output" if out == STANDARD else f"in {out}"

@@ -18,7 +18,7 @@ STANDARD = Path("-")
 """The name that stands for standard input or output."""
 
 
-def given(name: Path) -> Path | bytes:
+def read_input(name: Path) -> Path | bytes:
     """The input of this name: the path, or the bytes of standard input.
 
     Raises:
@@ -68,7 +68,7 @@ def check_writable(out: Path, inputs: Sequence[Path], *, animated: bool, overwri
         raise UsageError(f"--out {out}: {error}") from error
 
 
-def deliver(data: bytes, out: Path) -> None:
+def write_output(data: bytes, out: Path) -> None:
     """Write a result.
 
     Raises:

@@ -91,29 +91,29 @@ def added_mb(seen: Sequence[Observation], megapixels: float, *, tiled: bool) -> 
     slope = TILED_MB_PER_MEGAPIXEL if tiled else MB_PER_MEGAPIXEL
     most = TILE_MEGAPIXELS if tiled else math.inf
     guess = BASE_MB + slope * min(megapixels, most) + PICTURE_MB * megapixels
-    # (megapixels worked on at once, memory beside the pictures)
-    told = [
+    # (megapixels worked on at once, memory without the pictures)
+    observed = [
         (min(one.megapixels, most), max(1.0, one.added_mb - PICTURE_MB * one.megapixels))
         for one in seen
         if one.added_mb is not None
     ]
-    slope = _slope(told, slope)
+    slope = _slope(observed, slope)
     here = min(megapixels, most)
-    led = [mb + slope * (here - at) for at, mb in nearest(told, here, lambda one: one[0])]
+    led = [mb + slope * (here - at) for at, mb in nearest(observed, here, lambda one: one[0])]
     return statistics.median_low([guess, *(mb + PICTURE_MB * megapixels for mb in led)])
 
 
-def _slope(told: Sequence[tuple[float, float]], most: float) -> float:
+def _slope(observed: Sequence[tuple[float, float]], most: float) -> float:
     """Memory for each further megapixel, from runs of (megapixels, memory); at most `most`.
 
     If all runs have a similar size, it is `most`, or less if a run needed less.
     """
     between = [
         (more - less) / (larger - smaller)
-        for (smaller, less), (larger, more) in permutations(told, 2)
+        for (smaller, less), (larger, more) in permutations(observed, 2)
         if larger > APART * smaller
     ]
-    steepest = min([most, *(mb / megapixels for megapixels, mb in told)])
+    steepest = min([most, *(mb / megapixels for megapixels, mb in observed)])
     return max(0.0, min(steepest, statistics.median(between))) if between else steepest
 
 

@@ -55,7 +55,7 @@ class Space:
     narrow: bool = False
 
 
-def profiled(image: Image.Image, profile: bytes | None) -> Image.Image:
+def convert_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Convert to sRGB with an ICC profile; without a valid one, as Pillow converts to RGB."""
     if profile:
         with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):

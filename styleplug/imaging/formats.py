@@ -59,7 +59,7 @@ def format_of_data(head: bytes) -> str | None:
     return next((kind for kind, starts in _STARTS.items() if head.startswith(starts)), None)
 
 
-def opened(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
+def open_image(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
     """Open a picture and read its header.
 
     `Image.open` is not used, because it warns of large pictures by a process-wide limit.
@@ -82,9 +82,9 @@ def opened(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
             expected = ", ".join(FORMATS)
             raise BadImage(f"{name} is not a picture that can be read; expected one of {expected}")
         case "PNG":
-            return png.opened(file, notes)
+            return png.open_png(file, notes)
         case "TIFF":
-            return tiff.opened(file, name, notes)
+            return tiff.open_tiff(file, name, notes)
         case "HEIC":
             return _heic(file, name)
         case "AVIF":
@@ -100,9 +100,9 @@ def _heic(file: IO[bytes], name: str) -> Image.Image:
 
     _check_items(file.read())
     image: Image.Image = HeifImageFile(file, "")
-    told = image.info.get("nclx_profile")
-    if told and "icc_profile" not in image.info:
-        image.info["cicp"] = told["color_primaries"], told["transfer_characteristics"], 0, 1
+    profile = image.info.get("nclx_profile")
+    if profile and "icc_profile" not in image.info:
+        image.info["cicp"] = profile["color_primaries"], profile["transfer_characteristics"], 0, 1
     return image
 
 

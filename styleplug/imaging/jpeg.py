@@ -13,7 +13,7 @@ _TAILS = (b"", _NOISE, bytes(254 - byte for byte in _NOISE))
 """Bytes that can follow a complete picture without changing it; each starts differently."""
 
 
-def loaded(
+def decode(
     image: Image.Image, file: IO[bytes], size: tuple[int, int], notes: list[str]
 ) -> Image.Image:
     """Decode a JPEG.

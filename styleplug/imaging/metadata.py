@@ -71,21 +71,21 @@ def recipe_in(image: Image.Image, file: IO[bytes]) -> str | None:
     return _older(file) if image.format == "WEBP" else None
 
 
-def notes(kind: str, recipe: str | None, origin: Origin | None) -> dict[str, Any]:
+def save_options(kind: str, recipe: str | None, origin: Origin | None) -> dict[str, Any]:
     """The arguments of Pillow's `save` that write the metadata.
 
     Raises:
         OutputError: the recipe is too long.
     """
-    told: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     exif = Image.Exif()
     if recipe is not None:
         text = recipe.encode(errors="replace")
         if len(text) > MAX_RECIPE:
             raise OutputError(f"the recipe is longer than the {MAX_RECIPE} bytes allowed")
         if kind == "PNG":
-            told["pnginfo"] = PngImagePlugin.PngInfo()
-            told["pnginfo"].add_itxt(_KEY, recipe)
+            options["pnginfo"] = PngImagePlugin.PngInfo()
+            options["pnginfo"].add_itxt(_KEY, recipe)
         else:
             exif[Base.Software] = _KEY
             exif[Base.ImageDescription] = f"{_KEY} ".encode() + text
@@ -101,8 +101,8 @@ def notes(kind: str, recipe: str | None, origin: Origin | None) -> dict[str, Any
         if origin.dpi:
             exif.update({Base.XResolution: origin.dpi[0], Base.YResolution: origin.dpi[1]})
             exif[Base.ResolutionUnit] = 2  # inch
-            told["dpi"] = origin.dpi
-    return told | ({"exif": exif} if len(exif) else {})
+            options["dpi"] = origin.dpi
+    return options | ({"exif": exif} if len(exif) else {})
 
 
 def without_exif(webp: bytes) -> bytes:

@@ -31,7 +31,7 @@ def chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
         file.seek(end)
 
 
-def opened(file: IO[bytes], notes: list[str]) -> Image.Image:
+def open_png(file: IO[bytes], notes: list[str]) -> Image.Image:
     """Open a PNG file and read its header.
 
     Its `info` also holds the four numbers of a cICP chunk as "cicp", and an ICC profile of up to

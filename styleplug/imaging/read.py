@@ -77,10 +77,10 @@ def read(source: Source, *, longest: int = LARGEST) -> Picture:
         )
     notes: list[str] = []
     with open_source(source) as (file, name), _explained(name):
-        image = formats.opened(file, name, notes)
+        image = formats.open_image(file, name, notes)
         _check_size(image.size)
         if isinstance(image, JpegImagePlugin.JpegImageFile):
-            image = jpeg.loaded(image, file, within(*image.size, longest), notes)
+            image = jpeg.decode(image, file, within(*image.size, longest), notes)
         return _from_pillow(image, longest, name, notes)
 
 
@@ -91,7 +91,7 @@ def measure(source: str | Path) -> tuple[int, int]:
         BadImage: as for `read`; damage after the header is not noticed.
     """
     with open_source(source) as (file, name), _explained(name):
-        image = formats.opened(file, name, [])
+        image = formats.open_image(file, name, [])
         _check_size(image.size)
         turned = _orientation(image) in _ON_ITS_SIDE
         # The size of a TIFF is already that of the upright picture.
@@ -126,7 +126,7 @@ def read_recipe(source: str | Path | bytes) -> str | None:
                 return bounded(text)
             file.seek(0)
             with suppress(BadImage):  # not a picture
-                return recipe_in(formats.opened(file, name, []), file)
+                return recipe_in(formats.open_image(file, name, []), file)
             return None
     except StyleplugError as error:
         raise BadRecipe(str(error)) from error
@@ -192,13 +192,13 @@ def _from_pillow(image: Image.Image, longest: int, name: str, notes: list[str]) 
         pixels = np.repeat(grey[:, :, None], 3, axis=2)
         if profile:
             eight = Image.fromarray(np.rint(pixels[:, :, 0] * 255).astype(np.uint8))
-            pixels = _floats(colour.profiled(eight, profile))
+            pixels = _floats(colour.convert_profile(eight, profile))
     else:
         if image.mode in ("LA", "RGBA"):
             mask = image.getchannel("A")
             alpha = None if mask.getextrema() == (255, 255) else _floats(mask)
             image = image.convert(image.mode[:-1])
-        pixels = _floats(colour.profiled(image, profile))
+        pixels = _floats(colour.convert_profile(image, profile))
     if space is not None:
         colour.to_srgb(pixels, space)
         if space.bright:

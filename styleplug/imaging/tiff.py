@@ -33,7 +33,7 @@ _YCBCR, _UNSIGNED, _SIGNED = 6, 1, 2
 _MOST_PAGES = 64  # pages that are searched for the full picture
 
 
-def opened(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
+def open_tiff(file: IO[bytes], name: str, notes: list[str]) -> Image.Image:
     """Open the first page of a TIFF file that is not a preview.
 
     Args:

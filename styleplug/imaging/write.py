@@ -20,7 +20,7 @@ from PIL import (  # the plug-ins register their formats in Image.SAVE
 
 from styleplug.core.array import Bytes, Pixels
 from styleplug.core.errors import OutputError
-from styleplug.imaging.metadata import Origin, notes
+from styleplug.imaging.metadata import Origin, save_options
 from styleplug.imaging.picture import Picture, bands
 from styleplug.system.files import write_file
 
@@ -87,7 +87,7 @@ def encode(
         OutputError: unknown format, values that are not finite, or too large for the format.
     """
     kind = format_of(Path(f"picture.{format.lower()}"))
-    options = {**_SAVING[kind], **notes(kind, recipe, origin)}
+    options = {**_SAVING[kind], **save_options(kind, recipe, origin)}
     return _saved(Image.fromarray(_quantised(picture, opaque=kind == "JPEG")), kind, options)
 
 
@@ -113,7 +113,7 @@ def encode_animation(
     kind = format_of(Path(f"picture.{format.lower()}"), animated=True)
     first, *others = (Image.fromarray(_quantised(one, opaque=False)) for one in pictures)
     moving = {"save_all": True, "append_images": others, "duration": round(1000 / fps), "loop": 0}
-    return _saved(first, kind, {**_SAVING[kind], **moving, **notes(kind, recipe, origin)})
+    return _saved(first, kind, {**_SAVING[kind], **moving, **save_options(kind, recipe, origin)})
 
 
 def write(

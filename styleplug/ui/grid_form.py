@@ -210,8 +210,8 @@ class GridForm:
         least, most = max(low, info.default / 4), min(high, info.default * 2 or high)
         some = [least + (most - least) * i / 3 for i in range(4)]
         whole = info.annotation is int
-        told = [f"{round(one):d}" if whole else f"{one:.3g}" for one in some]
-        return ", ".join(dict.fromkeys(told))
+        texts = [f"{round(one):d}" if whole else f"{one:.3g}" for one in some]
+        return ", ".join(dict.fromkeys(texts))
 
     # Events -----------------------------------------------------------------------------
 

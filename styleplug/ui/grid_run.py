@@ -224,8 +224,8 @@ class GridRunner:
             seconds = report.seconds if report else event.row.get("seconds", 0.0)
             scores = report.scores if report else event.row.get("scores", {})
             pictures = {slot: Path(some[0]) for slot, some in cell.pictures.items()}
-            told = score_words(seconds, scores, to)
-            progress.made[cell.number] = Made(pictures, event.path, report, label, told)
+            caption = score_words(seconds, scores, to)
+            progress.made[cell.number] = Made(pictures, event.path, report, label, caption)
 
 
 def called(grid: Grid, number: int, words: Mapping[str, str]) -> str:
@@ -236,22 +236,22 @@ def called(grid: Grid, number: int, words: Mapping[str, str]) -> str:
         number: of the cell.
         words: titles of methods and labels of parameters, in the language of the visitor.
     """
-    told = []
+    texts = []
     for axis, at in zip(grid.axes, grid.place(number), strict=True):
         label = axis.labels[at]
         if axis.name == METHOD:
-            told.append(words.get(label, label))
+            texts.append(words.get(label, label))
         elif len(axis.values) > 1:
             named = axis.name in words
-            told.append(f"{words[axis.name]} {label}" if named else label)
-    return " · ".join(told) or ", ".join(grid.names.values())
+            texts.append(f"{words[axis.name]} {label}" if named else label)
+    return " · ".join(texts) or ", ".join(grid.names.values())
 
 
 def score_words(seconds: float, scores: Mapping[str, float], to: Language) -> str:
     """Time and scores of a result."""
-    told = [duration(seconds, to)]
-    told += [f"{say(f'score_{SCORES[name]}', to)} {value:.2f}" for name, value in scores.items()]
-    return " · ".join(told)
+    texts = [duration(seconds, to)]
+    texts += [f"{say(f'score_{SCORES[name]}', to)} {value:.2f}" for name, value in scores.items()]
+    return " · ".join(texts)
 
 
 def packed(folder: Folder, sheet: Path | None) -> Path | None:
@@ -314,12 +314,12 @@ def table(progress: Progress, labels: Mapping[int, str], to: Language) -> str:
     rows = []
     for number, label in labels.items():
         if number in progress.made:
-            kind, told = "sp-ok", progress.made[number].caption
+            kind, text = "sp-ok", progress.made[number].caption
         elif number in progress.failed:
-            kind, told = "sp-bad", progress.failed[number]
+            kind, text = "sp-bad", progress.failed[number]
         else:
             running = label == progress.running[0]
-            kind, told = "sp-due", say("grid_running" if running else "grid_waiting", to)
-        cells = f"<td>{escape(label)}</td><td>{escape(told)}</td>"
+            kind, text = "sp-due", say("grid_running" if running else "grid_waiting", to)
+        cells = f"<td>{escape(label)}</td><td>{escape(text)}</td>"
         rows.append(f'<tr class="{kind}"><td><i></i></td>{cells}</tr>')
     return f'<div class="sp-states"><table>{"".join(rows)}</table></div>' if rows else ""

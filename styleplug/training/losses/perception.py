@@ -23,7 +23,7 @@ VGG19 = {"relu1_1": 24, "relu2_1": 48, "relu3_1": 64, "relu4_1": 96}
 COLOUR, CONTENT = "colour", "content"
 Statistics = tuple[Tensor, ...]  # Gram matrices, means, deviations
 Style = dict[str, Statistics]  # by tap
-MOMENTS = 0.5  # weight of means and deviations beside Gram matrices
+MOMENTS = 0.5  # weight of means and deviations relative to Gram matrices
 FLOOR = 0.1  # of a relative distance, for contents that already have the style
 
 
