@@ -44,10 +44,16 @@ class Follower:
         self._tally = Tally()
         self._stopped = False
 
-    def follow(self, *, folder: Path | None = None, engine: str = "local", **options: Any) -> None:
+    def follow(
+        self,
+        *,
+        folder: Path | None = None,
+        engine: tuple[str, int, float] = ("local", 0, 0.0),
+        **options: Any,
+    ) -> None:
         """Run it to its end, or until Ctrl-C."""
         with cancel_on_signals() as cancel:
-            executor = executor_of(engine, shared())
+            executor = executor_of(engine[0], shared(), *engine[1:])
             run = run_grid(self._grid, folder=folder, cancel=cancel, executor=executor, **options)
             say_note(_planned(run.plan))
             try:

@@ -62,7 +62,17 @@ Names = Annotated[
     ),
 ]
 Engine = Annotated[
-    str, typer.Option("--engine", metavar="local", help="Where to compute: on this machine.")
+    str,
+    typer.Option(
+        "--engine",
+        metavar="local|ray|ray://HOST:PORT",
+        help="Where to compute: on this machine, or on a Ray cluster that sees the same folders.",
+    ),
+]
+Workers = Annotated[int, typer.Option(min=0, help="Results at a time; 0: as many as are useful.")]
+Gpus = Annotated[
+    float,
+    typer.Option(min=0, metavar="NUMBER", help="Graphics card for each worker of a cluster: 0.5."),
 ]
 
 
@@ -87,6 +97,8 @@ def batch_command(
     scores: Scores = False,
     anyway: Anyway = False,
     engine: Engine = "local",
+    workers: Workers = 0,
+    gpus: Gpus = 0.0,
     json: Json = False,
 ) -> None:
     """Paint many pictures: whole folders, in one or more styles.
@@ -106,7 +118,7 @@ def batch_command(
         retry_failed=retry_failed,
         scored=scores,
         anyway=anyway,
-        engine=engine,
+        engine=(engine, workers, gpus),
     )
     run.tell(out)
 
@@ -139,6 +151,8 @@ def grid_command(
     scores: Scores = False,
     anyway: Anyway = False,
     engine: Engine = "local",
+    workers: Workers = 0,
+    gpus: Gpus = 0.0,
     json: Json = False,
 ) -> None:
     """Compare methods, parameters, styles: a labelled contact sheet.
@@ -160,7 +174,7 @@ def grid_command(
         retry_failed=retry_failed,
         scored=scores or bool(best),
         anyway=anyway,
-        engine=engine,
+        engine=(engine, workers, gpus),
     )
     run.write(out)
     run.tell(out)

@@ -19,7 +19,7 @@ from styleplug.methods import Catalogue
 
 MOST = 1_000_000
 """Largest number of cells of a grid, unless `anyway` is set."""
-METHOD = "method"
+METHOD, NUMBER = "method", "number"
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _UNSAFE = re.compile(r'[<>:"\\|?*\0-\x1f]')  # in file names of some systems
 _LONGEST = 255  # bytes of a file name
@@ -84,10 +84,6 @@ class Cells:
         file = self._file(number, recipe, labels) if self._names else ""
         return Cell(number, place, recipe, {**grid.pictures, **pictures}, labels, file)
 
-    def method(self, recipe: Recipe) -> Method[Any]:
-        """The method of one of the recipes."""
-        return self._methods[recipe.method]
-
     # Recipes ----------------------------------------------------------------------------
 
     def _recipe(self, place: tuple[int, ...]) -> Recipe:
@@ -107,28 +103,30 @@ class Cells:
 
     # Names ------------------------------------------------------------------------------
 
-    def _fields(self, number: int, recipe: Recipe, labels: Mapping[str, str]) -> dict[str, str]:
-        """The fields that a template may contain, with their texts for a cell."""
-        texts = {name: _text(value) for name, value in recipe.parameters.items()}
-        texts |= {"method": recipe.method, "size": str(recipe.size), "seed": str(recipe.seed)}
-        return {**texts, **self.grid.names, **labels, "number": f"{number:0{len(str(len(self)))}}"}
-
     def _file(self, number: int, recipe: Recipe, labels: Mapping[str, str]) -> str:
-        fields = self._fields(number, recipe, labels)
-        first = next((slot.id for slot in self._methods[recipe.method].inputs), "")
+        """The name of the file of a cell."""
+        slots = self._methods[recipe.method].inputs
+        first = slots[0].id if slots else ""
 
         def text(hole: re.Match[str]) -> str:
-            value = _UNSAFE.sub("_", fields[hole[1]])
-            return value if hole[1] == first else value.replace("/", "_")
+            name = hole[1]
+            if name == NUMBER:
+                return f"{number:0{len(str(len(self)))}}"
+            told = labels.get(name) or self.grid.names.get(name)
+            if told is None:
+                own = recipe.parameters
+                told = _text(own[name] if name in own else getattr(recipe, name))
+            value = _UNSAFE.sub("_", told)
+            return value if name == first else value.replace("/", "_")
 
         return _FIELD.sub(text, self._names)
 
     def _check_template(self) -> None:
         """Check that a template has known fields and endings, and stays in its folder."""
-        cell = self.grid.place(0)
-        recipe = self.recipes[tuple(cell[i] for i in self._valued)]
-        labels = {axis.name: axis.labels[0] for axis in self.grid.axes}
-        known = self._fields(0, recipe, labels)
+        recipes = [recipe.parameters.keys() for recipe in self.recipes.values()]
+        shared = set(recipes[0]).intersection(*recipes)  # a method may lack a parameter of another
+        axes = {axis.name for axis in self.grid.axes}
+        known = sorted(shared | axes | {*self.grid.names, METHOD, NUMBER, "size", "seed"})
         for name in _FIELD.findall(self._names):
             if name not in known:
                 raise UsageError(

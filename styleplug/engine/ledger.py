@@ -30,6 +30,7 @@ FILE, LOCK = "ledger.jsonl", ".ledger.lock"
 VERSION = 1
 _HEAD = "styleplug_ledger"  # key of the first line, whose value is the version
 _DONE, _FAILED = b"d", b"f"
+_RECIPES = 10_000  # most digests that are remembered
 _DIGITS = 32  # of a digest in a line
 Known = Literal["done", "failed"]
 
@@ -51,6 +52,7 @@ class Ledger:
         self.folder = folder
         self._digests: Memo[str] = Memo(len, 2**24)
         self._known: dict[bytes, bytes] = {}
+        self._recipes: dict[int, tuple[Recipe, str]] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
@@ -85,10 +87,10 @@ class Ledger:
         if value is None:
             return None
         done = value[:1] == _DONE
-        if done and not (self.folder / cell.file).exists():
+        if done and not os.path.exists(f"{self.folder}/{cell.file}"):
             return None
         mark, recipe, stamp, digest = value[:1], value[1:17], value[17:33], value[33:49]
-        if recipe != _short(recipe_digest(cell.recipe)):
+        if recipe != _short(self._recipe(cell.recipe)):
             return None
         try:
             seen = _short(_stamp(cell))
@@ -105,10 +107,9 @@ class Ledger:
         value = self._known.get(_short(cell.file))
         if value is None:
             return {}
-        with self.path.open("rb") as file:
-            file.seek(int.from_bytes(value[49:], "big"))
-            row: dict[str, Any] = json.loads(file.readline())
-            return row
+        self._file.seek(int.from_bytes(value[49:], "big"))
+        row: dict[str, Any] = json.loads(self._file.readline())
+        return row
 
     def add(
         self, cell: Cell, report: Report | None = None, error: StyleplugError | None = None
@@ -125,7 +126,7 @@ class Ledger:
         row: dict[str, Any] = {
             "file": cell.file,
             "state": "failed" if report is None else "done",
-            "recipe": recipe_digest(cell.recipe),
+            "recipe": self._recipe(cell.recipe),
             "inputs": inputs,
             "stamp": stamp,
             "labels": cell.labels,
@@ -193,6 +194,15 @@ class Ledger:
         except OSError as error:
             raise not_written(self.path, error) from error
         return file
+
+    def _recipe(self, recipe: Recipe) -> str:
+        """The digest of a recipe; many cells share one."""
+        known = self._recipes.get(id(recipe))
+        if known is None:
+            if len(self._recipes) > _RECIPES:
+                self._recipes.clear()
+            known = self._recipes[id(recipe)] = recipe, recipe_digest(recipe)  # keeps the id
+        return known[1]
 
     # Digests ----------------------------------------------------------------------------
 

@@ -61,6 +61,8 @@ class Overview:
             images = event.frame.images[:1] if event.frame.fps else event.frame.images
             if images:
                 self._pictures[number] = reduce_pixels(joined(images), self._side).copy()
+            elif event.path is not None:  # made in another process
+                self._pictures[number] = read(event.path, longest=self._side).pixels
             self._describe(number, event.report.seconds, event.report.scores)
 
     def _describe(self, number: int, seconds: float, scores: Mapping[str, float]) -> None:

@@ -4,6 +4,7 @@ import os
 import sys
 
 _OFF = {
+    "RAY_USAGE_STATS_ENABLED": "0",
     "ORT_DISABLE_TELEMETRY": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "HF_HUB_DISABLE_TELEMETRY": "1",  # else each request waits up to 3 s for a list of agents

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from styleplug.engine.host import Engine
 
 
-ENGINES = ("local",)
+ENGINES = ("local", "ray", "ray://HOST:PORT")
 """Names of executors."""
 
 
@@ -31,12 +31,25 @@ class Executor(Protocol):
         ...
 
 
-def executor_of(name: str, engine: Engine) -> Executor | None:
-    """The executor with this name; None for the default one.
+def executor_of(name: str, engine: Engine, workers: int = 0, gpus: float = 0.0) -> Executor | None:
+    """The executor of a name; None for the usual one.
+
+    Args:
+        name: "local"; "ray" for a cluster of this machine, or the one that RAY_ADDRESS names; or
+            the address of a cluster.
+        engine: runs cells in this process.
+        workers: number of cells at a time; 0 for the usual number.
+        gpus: share of a graphics card for each worker of a cluster.
 
     Raises:
-        UsageError: the name is unknown.
+        UsageError: unknown name, or Ray is not installed.
     """
     if name == "local":
-        return None
+        from styleplug.engine.executors.local import Local
+
+        return Local(engine, workers) if workers else None
+    if name == "ray" or name.startswith("ray://"):
+        from styleplug.engine.executors.cluster import Cluster
+
+        return Cluster(name if name != "ray" else "", workers, gpus)
     raise UsageError(f"unknown engine {name!r}; known are: {', '.join(ENGINES)}")
