@@ -1,4 +1,7 @@
-"""Grids on a Ray cluster: the contract of executors, a worker that dies, a node that is removed."""
+"""Grids on a Ray cluster: the contract of executors, a worker that dies, a node that is removed.
+
+Skipped without Ray, which is not among the packages for development: `pip install ray`.
+"""
 
 from __future__ import annotations
 
@@ -132,14 +135,14 @@ def dying(mark: Path) -> type[Worker]:
 def test_removed_node_loses_no_cell(engine: Engine, nodes: Any, tmp_path: Path) -> None:
     extra = nodes.add_node(num_cpus=1)
     found = []
-    many = grid(engine, tmp_path, seeds=30)
+    many = grid(engine, tmp_path, seeds=12)
     for event in run_grid(many, engine, folder=tmp_path / "o", executor=Cluster(workers=3)):
         found.append(event)
         if extra is not None and len(ends(found)) == 10:
             nodes.remove_node(extra)
             extra = None
     numbers = Counter(event.cell.number for event in ends(found))
-    assert set(numbers.values()) == {1} and len(numbers) == 90
+    assert set(numbers.values()) == {1} and len(numbers) == 36
 
 
 def test_actors_leave_a_processor_free(nodes: Any) -> None:
