@@ -55,7 +55,7 @@ def make(folder, teacher_file, tmp_path, monkeypatch, no_curve):
     """Setups of short runs; pool pictures move from the first step on."""
     for name, value in {
         "POOL": 2,
-        "POOL_FROM": 0,
+        "START_CROPS": 4,
         "COMPONENT_CROPS": 8,
         "SCORED_PAIRS": 2,
         "SCORED_STEPS": 2,
@@ -83,6 +83,7 @@ def make(folder, teacher_file, tmp_path, monkeypatch, no_curve):
 def task(folder, teacher_file, monkeypatch):
     """A task before its first step."""
     monkeypatch.setattr(encoder, "COMPONENT_CROPS", 8)
+    monkeypatch.setattr(encoder, "START_CROPS", 4)
     pictures = Pictures([folder])
     datasets = encoder.Datasets(pictures, pictures, pictures, pictures, str(teacher_file))
     params = encoder.EncoderParams.of({"size": 64, "batch": 1})

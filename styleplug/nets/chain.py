@@ -32,6 +32,11 @@ class Pool:
 
     kind: Literal["average", "max"] = "average"
 
+    def __call__(self, features: Tensor) -> Tensor:
+        """Features (b c h w) -> (b c h/2 w/2)."""
+        pool = F.avg_pool2d if self.kind == "average" else F.max_pool2d
+        return pool(features, 2)
+
 
 @dataclass(frozen=True)
 class Tap:
@@ -99,7 +104,7 @@ class Chain(nn.Module):
             if isinstance(layer, Conv):
                 x = F.relu(self.features[layer.name](x))
             elif isinstance(layer, Pool):
-                x = F.avg_pool2d(x, 2) if layer.kind == "average" else F.max_pool2d(x, 2)
+                x = layer(x)
             else:
                 taps[layer.name] = self.maps[layer.name](x) if layer.mapped else x
             passed.append(x)

@@ -1,9 +1,9 @@
-"""Our perceptual encoder: squeeze and expand convolutions, average pooling, no normalisation.
+"""Our perceptual encoder: VGG-19 with fewer channels and fewer convolutions.
 
-Each tap is named after a layer of VGG-19 (Simonyan & Zisserman 2014, arXiv:1409.1556).  It is a 1×1
-map to the first principal components of that layer, so its Gram matrix approximates that of VGG-19.
-The tap "colour" is the picture itself; its Gram matrix describes the palette.  The squeeze layers
-(Iandola et al. 2016, arXiv:1602.07360) make the encoder fast.
+Each convolution is named after the convolution of VGG-19 (Simonyan & Zisserman 2014,
+arXiv:1409.1556) that it imitates, and each tap after a layer.  A tap is a 1×1 map to the first
+principal components of that layer, so its Gram matrix approximates that of VGG-19.  The tap
+"colour" is the picture itself; its Gram matrix describes the palette.
 
 Trained by `styleplug train encoder`.
 """
@@ -17,34 +17,27 @@ from styleplug.nets.perceptual import perceptual_functions
 
 LAYERS = (
     Tap("colour"),
-    Conv("block1_1", 3, 16),
+    Conv("conv1_1", 3, 16),
     Tap("relu1_1", 12),
-    Pool(),
-    Conv("block2_1", 16, 24),
-    Conv("block2_2", 24, 56),
+    Conv("conv1_2", 16, 16),
+    Pool("max"),
+    Conv("conv2_1", 16, 40),
     Tap("relu2_1", 32),
-    Pool(),
-    Conv("block3_1_squeeze", 56, 32, 1),
-    Conv("block3_1", 32, 112),
-    Conv("block3_2_squeeze", 112, 32, 1),
-    Conv("block3_2", 32, 112),
+    Conv("conv2_2", 40, 40),
+    Pool("max"),
+    Conv("conv3_1", 40, 88),
     Tap("relu3_1", 64),
-    Conv("block3_3_squeeze", 112, 32, 1),
-    Conv("block3_3", 32, 144),
-    Pool(),
-    Conv("block4_1_squeeze", 144, 56, 1),
-    Conv("block4_1", 56, 208),
-    Conv("block4_2_squeeze", 208, 56, 1),
-    Conv("block4_2", 56, 208),
+    Conv("conv3_2", 88, 88),
+    Conv("conv3_4", 88, 88),
+    Pool("max"),
+    Conv("conv4_1", 88, 176),
     Tap("relu4_1", 96),
-    Conv("block4_3_squeeze", 208, 56, 1),
-    Conv("block4_3", 56, 208),
+    Conv("conv4_2", 176, 176),
     Tap("relu4_2", 128),
-    Pool(),
-    Conv("block5_1_squeeze", 208, 96, 1),
-    Conv("block5_1", 96, 320),
-    Conv("block5_2_squeeze", 320, 96, 1),
-    Conv("block5_2", 96, 320),
+    Conv("conv4_3", 176, 176),
+    Conv("conv4_4", 176, 176),
+    Pool("max"),
+    Conv("conv5_1", 176, 256),
     Tap("relu5_1", 96),
 )
 STYLE = {  # layer: weight of its loss
@@ -59,7 +52,7 @@ CONTENT = ("relu4_2",)
 
 
 def build() -> Chain:
-    """The untrained encoder (1.2 million parameters)."""
+    """The untrained encoder (1.6 million parameters)."""
     return Chain(LAYERS, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 

@@ -19,6 +19,13 @@ STYLE = dict.fromkeys(("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), 1
 CONTENT = ("relu4_2",)
 
 
+def conv_names() -> dict[str, str]:
+    """The name that each convolution has in the original release (conv1_1 …): its name here."""
+    places = [(b, n) for b, (_, count) in enumerate(_BLOCKS, 1) for n in range(1, count + 1)]
+    convs = [layer.name for layer in LAYERS if isinstance(layer, Conv)]
+    return {f"conv{b}_{n}": name for (b, n), name in zip(places, convs, strict=True)}
+
+
 def _layers() -> tuple[Layer, ...]:
     layers: list[Layer] = []
     inputs, index = 3, 0
@@ -68,13 +75,9 @@ def load(file: Path) -> Chain:
 
 def _from_original(state: dict[str, Tensor], std: Tensor) -> dict[str, Tensor]:
     """Weights of the original release, renamed and adapted to normalised RGB input."""
-    names = [layer.name for layer in LAYERS if isinstance(layer, Conv)]
-    places = [
-        f"conv{b}_{n}" for b, (_, count) in enumerate(_BLOCKS, 1) for n in range(1, count + 1)
-    ]
     renamed = {
-        f"features.{name}.{part}": state[f"{place}.{part}"]
-        for name, place in zip(names, places, strict=True)
+        f"features.{name}.{part}": state[f"{original}.{part}"]
+        for original, name in conv_names().items()
         for part in ("weight", "bias")
     }
     first = renamed["features.0.weight"].flip(1)  # the original channels are blue, green, red

@@ -21,21 +21,21 @@ from styleplug.core.array import Pixels
 from styleplug.core.params import Params
 from styleplug.nets import encoder, vgg19
 from styleplug.nets.chain import Chain
-from styleplug.nets.layers import unbiased
 from styleplug.training.data.pictures import sheet
 from styleplug.training.loop.precision import autocast
 from styleplug.training.loop.task import Datasets, Loss, TaskSpec, TrainingTask
 from styleplug.training.losses.perception import Features, Teacher, gram
 from styleplug.training.tasks.shared.fields import batch, crop
+from styleplug.training.tasks.shared.thinning import start_thin
 
 TAPS = (*(tap for tap in encoder.STYLE if tap in vgg19.STYLE), *encoder.CONTENT)
 CONTENT = encoder.CONTENT[0]
 GRAM_WEIGHT = 2.0
 CONTENT_WEIGHT = 3.0  # the content loss uses this tap only
 COMPONENT_CROPS = 96  # crops for the principal components
+START_CROPS = 192  # crops for the equations that give the first weights
 POOL = 60  # pictures in the pool
 VISITS = 48  # optimisation steps until a pool picture is replaced
-POOL_FROM = 800  # steps; before, the encoder is not good enough
 SCORED_PAIRS, SCORED_STEPS = 6, 60  # held-out pairs that are stylised for the score, and the steps
 
 
@@ -192,25 +192,27 @@ class EncoderTask(TrainingTask[Chain]):
     def __init__(self, datasets: Datasets, params: EncoderParams, device: torch.device, seed: int):
         assert datasets.teacher is not None  # `Setup` has checked it
         self.datasets, self.params, self.device, self.seed = datasets, params, device, seed
-        self.net = encoder.build()
-        for conv in self.net.features.values():
-            assert isinstance(conv, nn.Conv2d)
-            nn.init.kaiming_normal_(unbiased(conv).weight, nonlinearity="relu")
-        self.net.to(device).to(memory_format=torch.channels_last)
-        half = COMPONENT_CROPS // 2
-        sources = (datasets.pictures, datasets.styles)
-        crops = [source.batch(half, params.size, seed, 3) for source in sources]
+        self.net = encoder.build().to(device).to(memory_format=torch.channels_last)
+        chain = vgg19.load(Path(datasets.teacher))
         with torch.no_grad():
             self.teacher = Teacher(
-                vgg19.load(Path(datasets.teacher)),
+                chain,
                 {tap: self.net.channels[tap] for tap in TAPS},
-                torch.cat(crops).to(device),
+                self._crops(COMPONENT_CROPS, 3),
             )
+        crops, bases = self._crops(START_CROPS, 5), self.teacher.bases()
+        start_thin(self.net, chain, vgg19.conv_names(), bases, crops)
         self.pool = Pool(datasets, params, seed, device)
         self.held = [
             source.batch(16, params.size, seed, 4).to(device)
             for source in (datasets.held_out_pictures, datasets.held_out_styles)
         ]
+
+    def _crops(self, count: int, *seed: int) -> Tensor:
+        """Crops (b 3 h w) of photographs and paintings, half of each."""
+        sources = (self.datasets.pictures, self.datasets.styles)
+        crops = [s.batch(count // 2, self.params.size, self.seed, *seed) for s in sources]
+        return torch.cat(crops).to(self.device)
 
     def state(self) -> dict[str, Tensor]:
         """The pool, and the components, which must stay the same in a resumed run."""
@@ -237,15 +239,12 @@ class EncoderTask(TrainingTask[Chain]):
             known = self.pool.targets(chosen, self.teacher, styles)
             targets = {tap: torch.cat((v, known[tap])) for tap, v in self.teacher(given).items()}
         yield Loss(self._terms(predicted, targets))
-        if step >= POOL_FROM:
-            style = {tap: value.detach()[-count:] for tap, value in predicted.items()}
-            with torch.no_grad():
-                content = predict(self.net, self.pool.contents(chosen))
-            weights = torch.from_numpy(10 ** rng.uniform(-1.0, 1.0, count)).float()
-            gradient = transfer_gradient(
-                self.net, pictures, style, content, weights.to(self.device)
-            )
-            self.pool.advance(chosen, gradient, step, rng)
+        style = {tap: value.detach()[-count:] for tap, value in predicted.items()}
+        with torch.no_grad():
+            content = predict(self.net, self.pool.contents(chosen))
+        weights = torch.from_numpy(10 ** rng.uniform(-1.0, 1.0, count)).float()
+        gradient = transfer_gradient(self.net, pictures, style, content, weights.to(self.device))
+        self.pool.advance(chosen, gradient, step, rng)
 
     def _terms(self, predicted: Features, targets: Features) -> dict[str, Tensor]:
         """Unexplained share of the variance, and error of the Gram matrix, of each tap."""
