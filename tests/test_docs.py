@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -34,6 +35,8 @@ QUICK = {
     "gatys": "--size 64 --backend fake --iterations 2",
     "cnn": "--size 64",
     "cyclegan": "--size 64",
+    "batch": "--size 64",
+    "grid": "--size 64 --method cnn",
 }
 SLOW, FAST = "size=512", 'size=64, backend="fake", iterations=2'
 
@@ -60,6 +63,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for shade, name in enumerate(["photo.jpg", "painting.jpg", "other.jpg"]):
         ramp = np.linspace(0, 255, 96 * 72 * 3).reshape(72, 96, 3)
         Image.fromarray(np.roll(ramp, shade * 40, axis=1).astype(np.uint8)).save(tmp_path / name)
+    (tmp_path / "PHOTOS").mkdir()
+    shutil.copy(tmp_path / "photo.jpg", tmp_path / "PHOTOS")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -90,7 +95,7 @@ def test_commands_of_usage_run(
         program, *arguments = shlex.split(line)
         assert program == "styleplug"
         if "--out" in arguments:
-            arguments += QUICK[arguments[1]].split()
+            arguments += (QUICK.get(arguments[0]) or QUICK[arguments[1]]).split()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", [program, *arguments])
             if "fetch" in arguments:
@@ -102,6 +107,9 @@ def test_commands_of_usage_run(
     for name in ("quick.png", "picture.png", "mixed.png", "again.png", "back.png"):
         with Image.open(folder / name) as picture:
             assert picture.size == (64, 48)
+    assert (folder / "sheet.png").exists() and (
+        folder / "PAINTED" / "photo-painting-cnn.png"
+    ).exists()
     assert served == [("0.0.0.0", 8000, False, ("user", "password"))]
 
 

@@ -80,10 +80,11 @@ class GridRun:
                 number = outcome.number
                 cell = running[number]
                 if outcome.step == "running":
-                    now = time.monotonic()
-                    if now - shown.get(number, 0.0) < _PREVIEW:
-                        continue
-                    shown[number] = now
+                    if outcome.frame is not None and outcome.frame.images:
+                        now = time.monotonic()
+                        if now - shown.get(number, 0.0) < _PREVIEW:
+                            continue
+                        shown[number] = now
                 elif outcome.step != "started":
                     running.pop(number)
                     shown.pop(number, None)
