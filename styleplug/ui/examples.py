@@ -22,6 +22,7 @@ from styleplug.engine.styles import built_in
 from styleplug.swatches import SWATCHES
 
 PHOTOGRAPHS = ("tower.jpg", "lion.jpg", "cheetah1.jpg", "cheetah.jpg")
+THUMB = 120  # side of the thumbnail of a built-in style
 PAINTINGS = ("night", "lilies", "waves", "woodcut")  # examples for methods without a style
 MOST = 8  # pairs offered
 CARD = (240, 180)
@@ -121,6 +122,16 @@ def swatch(id: str) -> Path:
     with _painting[id]:
         if not path.exists():  # or gradio deleted it as an old upload
             shutil.copyfile(built_in(id), path)
+    return path
+
+
+def thumbnail(id: str) -> Path:
+    """A small copy of a built-in style that the page may serve."""
+    path = _folder() / f"small-{id}.png"
+    if not path.exists():
+        part = path.with_suffix(f".{secrets.token_hex(4)}")  # other tabs may write it too
+        _open(swatch(id)).resize((THUMB, THUMB)).save(part, "PNG")
+        part.replace(path)
     return path
 
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import gradio as gr
 from gradio.components import Component
-from PIL import Image
 
 from styleplug.core.errors import UsageError
 from styleplug.core.grid import Grid
@@ -28,7 +27,6 @@ from styleplug.ui.uploads import uploaded, uploads
 Kind = Literal["compare", "sweep", "batch"]
 KINDS: tuple[Kind, ...] = ("compare", "sweep", "batch")
 QUICK = 256  # initial size in the tabs that compare many results
-THUMB = 120  # side of the thumbnail of a built-in style
 FIRST = "night"
 OFFERED = BUILT_IN  # styles with a thumbnail
 
@@ -229,10 +227,7 @@ class GridForm:
 
     def _paint(self) -> Any:
         """Thumbnails of the built-in styles."""
-        some = []
-        for id in OFFERED:
-            with Image.open(examples.swatch(id)) as whole:
-                some.append((whole.convert("RGB").resize((THUMB, THUMB)), id))
+        some = [(str(examples.thumbnail(id)), id) for id in OFFERED]
         return gr.update(value=some)
 
     def _add(self, event: gr.SelectData, chosen: Any) -> list[str]:
