@@ -157,12 +157,13 @@ def served(folder: Path, *more: Method[Any]) -> Iterator[Site]:
     """Serve the page while the block runs; what takes time, examples and drawing, is small."""
     import gradio as gr
 
-    from styleplug.ui import drawing, examples, grid_form
+    from styleplug.ui import drawing, examples, grid_form, runs
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(examples, "MOST", 2)
         patch.setattr(grid_form, "OFFERED", BUILT_IN[:2])
         patch.setattr(drawing, "SIDE", 160)
+        patch.setattr(runs, "GRACE", 4.0)
         site = Site(folder, *more)
         try:
             yield site

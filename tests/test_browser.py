@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -212,7 +213,7 @@ def test_gallery_result_sent_to_other_tab(
     guest.say("Done in")
 
     guest.open("Dream")
-    for kept in Path(get_upload_folder()).glob("*/[1-4].png"):
+    for kept in Path(get_upload_folder()).glob("*/dream-*-[1-4].png"):
         kept.unlink()  # as is done an hour later
     guest.at("to-blend").click()
     expect(guest.page.get_by_text("no longer kept")).to_be_visible()
@@ -387,6 +388,65 @@ def test_example_fills_slots(visit: Any) -> None:
     expect(guest.at("content").locator("img")).to_be_visible()
     expect(guest.at("style").locator("img")).to_be_visible()
     expect(guest.at("plan")).to_contain_text("px")
+
+
+def test_pictures_shared_by_tabs_and_kept(visit: Any, photo_file: Path, style_file: Path) -> None:
+    """A picture is in all tabs, an example does not replace it, and a reload does not lose it."""
+    guest = visit()
+    guest.give("content", photo_file)
+    guest.open("Crash")
+    expect(guest.at("content").locator("img")).to_have_attribute("src", re.compile("photo.png"))
+    guest.at("examples").locator("button.gallery-item").first.click()
+    expect(guest.at("style").locator("img")).to_be_visible()
+    expect(guest.at("content").locator("img")).to_have_attribute("src", re.compile("photo.png"))
+    guest.page.reload()
+    for name in ("Blend", "Fill"):
+        guest.open(name)
+        expect(guest.at("content").locator("img")).to_have_attribute("src", re.compile("photo.png"))
+    guest.at("content").get_by_role("button", name="Remove").click()
+    guest.open("Blend")
+    expect(guest.at("style").locator("img")).to_be_visible()
+    expect(guest.at("content").locator("img")).to_have_count(0)
+
+
+def test_run_found_after_reload(visit: Any, photo_file: Path, style_file: Path) -> None:
+    """While it goes on, with Stop; and its result, which the strip keeps for good."""
+    guest = visit()
+    guest.open("Crash")  # the tab with the run is opened by itself
+    guest.open("Blend")
+    ready(guest, photo_file, style_file, steps=400, pause=0.2, settings_size=96)
+    guest.at("run").click()
+    guest.say("Step")
+    guest.page.reload()
+    guest.say("Step")
+    guest.at("stop").click()
+    guest.say("Stopped at step")
+    strip = guest.page.locator(".sp-strip li")
+    expect(strip).to_have_count(1)
+    guest.set("steps", 3)
+    guest.set("pause", 0)
+    guest.at("run").click()
+    guest.say("Done in")
+    expect(strip).to_have_count(2)
+    guest.page.reload()
+    guest.say("Done in")
+    expect(strip).to_have_count(2)
+    expect(strip.last).to_contain_text("photo-style-blend-0")
+    strip.last.get_by_role("button", name="Restore all settings").click()
+    expect(guest.at("steps").locator("input[type=number]")).to_have_value("400")
+    strip.first.get_by_role("button", name="Compare").click()
+    strip.last.get_by_role("button", name="Compare").click()
+    viewer = guest.page.get_by_role("dialog")
+    expect(viewer.locator("img")).to_have_count(2)
+    viewer.get_by_role("slider").press("ArrowRight")
+    expect(viewer.get_by_role("slider")).to_have_attribute("aria-valuenow", "52")
+    viewer.get_by_role("button", name="Close").click()
+    strip.first.get_by_role("button", name="Remove").click()
+    expect(strip).to_have_count(1)
+    with guest.page.expect_download() as coming:
+        guest.page.get_by_role("button", name="Download all as ZIP").click()
+    with zipfile.ZipFile(coming.value.path()) as pack:
+        assert pack.namelist() == ["photo-style-blend-0.png"] and pack.testzip() is None
 
 
 def test_recipe_reload_without_recipe_refused(visit: Any, tmp_path: Path, photo_file: Path) -> None:

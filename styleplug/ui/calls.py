@@ -10,7 +10,7 @@ from gradio.block_function import BlockFunction
 
 from styleplug.core.errors import BadImage, BadParameter
 from styleplug.core.params import shortened
-from styleplug.ui.uploads import uploaded
+from styleplug.ui.uploads import located
 
 
 def check_call(function: BlockFunction, values: Sequence[Any]) -> None:
@@ -41,7 +41,7 @@ def _check_picture(name: str, value: object, others: Sequence[str]) -> None:
         more = f", and the others as {', '.join(others)}" if others else ""
         raise BadImage(f"{name} is a list; expected one picture under this name{more}")
     try:
-        uploaded(value)
+        located(value)
     except BadImage:
         raise BadImage(
             f"{name} = {shortened(value)} is not an upload; expected one: post the file to "

@@ -34,12 +34,13 @@ def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
         cancel = threading.Event()
         try:
             run = engine.run(form.recipe(given), form.read(given), cancel)
+            title = form.title(given)
             for moment in follow(run, cancel):
                 frame = moment.frame
                 if frame.report is None:
                     yield None, {"step": frame.step, "steps": frame.steps, "note": frame.note}
                     continue
-                kept = Folder(method.id).keep(frame)
+                kept = Folder(title).keep(frame)
                 yield str(kept), plain(frame.report.model_dump(mode="json"))
         except Exception as error:
             raise shown(error, "en") from error

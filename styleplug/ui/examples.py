@@ -92,6 +92,11 @@ def pairs(slots: Sequence[str]) -> list[Pair]:
     ]
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file is one of the examples."""
+    return path.parent == _folder().resolve()
+
+
 def cards(offered: list[Pair]) -> Iterator[list[list[str]]]:
     """The cards of all pairs, each time another swatch is painted."""
     pending = [pair for pair in offered if not _ready(pair)]

@@ -21,6 +21,7 @@ from styleplug.imaging import Picture
 from styleplug.ui.controls import control, shown
 from styleplug.ui.drawing import Drawing
 from styleplug.ui.i18n import Language, Texts, say
+from styleplug.ui.results import short_name
 from styleplug.ui.uploads import uploaded
 
 Values = Mapping[str, Any]
@@ -170,6 +171,19 @@ class Form:
         return {slot.id: self._made[slot.id] for slot in self.slots if not slot.drawn_on}
 
     @property
+    def shared_pictures(self) -> dict[str, Component]:
+        """The inputs that show the visitor's pictures, by name.
+
+        A slot that may be empty is not among them: with a picture, the method does another thing.
+        """
+        return {
+            name: self._made[name]
+            for slot, names in self.slots.items()
+            if slot.least and not slot.drawn_on
+            for name in names
+        }
+
+    @property
     def needed(self) -> list[Component]:
         """The inputs that must not be empty; masks are not among them."""
         return [self._made[slot.id] for slot in self.slots if slot.least and not slot.drawn_on]
@@ -241,6 +255,16 @@ class Form:
             for slot, names in self.slots.items()
         }
         return {slot: paths for slot, paths in found.items() if paths}
+
+    def title(self, values: Values) -> str:
+        """The start of the names of result files: pictures and method, "lion-waves-gatys".
+
+        Raises:
+            BadImage: a value is not an upload.
+        """
+        masks = [slot.id for slot in self.slots if slot.drawn_on]
+        firsts = [paths[0] for id, paths in self.paths(values).items() if id not in masks]
+        return "-".join([*filter(None, map(short_name, firsts)), self.method.id])
 
     def read(self, values: Values) -> dict[str, list[Picture]]:
         """The pictures of every slot, decoded, no larger than a run of these values needs.

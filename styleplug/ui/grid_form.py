@@ -20,8 +20,8 @@ from styleplug.engine.styles import BUILT_IN
 from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.ui import examples
 from styleplug.ui.controls import control
+from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language
-from styleplug.ui.stage import UNSEEN
 from styleplug.ui.uploads import uploaded, uploads
 
 Kind = Literal["compare", "sweep", "batch"]

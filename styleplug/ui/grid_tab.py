@@ -28,9 +28,10 @@ from styleplug.ui.grid_run import (
     status,
     table,
 )
+from styleplug.ui.handover import TO_TOP, UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.results import Folder
-from styleplug.ui.stage import TO_TOP, UNSEEN, Updates
+from styleplug.ui.sharing import Updates
 from styleplug.ui.tab import QUEUE, TO_RESULT, Tab
 
 

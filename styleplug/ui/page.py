@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,13 +23,17 @@ from styleplug.engine import CONCURRENCY, shared
 from styleplug.engine.grid_request import transfers
 from styleplug.system.files import at_home, reason
 from styleplug.training import load_task, task_ids
+from styleplug.ui import strip
 from styleplug.ui.addresses import NoAddresses, Page
 from styleplug.ui.grid_endpoint import publish
 from styleplug.ui.grid_form import KINDS
 from styleplug.ui.grid_run import Limits
 from styleplug.ui.grid_tab import GridTab
+from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Texts
 from styleplug.ui.previews import Previews
+from styleplug.ui.runs import Runs
+from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.tab import QUEUE, Tab
 from styleplug.ui.theme import CSS, theme
 
@@ -73,18 +77,29 @@ def _compose(
         )
         tabs = []
         line = {"concurrency_limit": CONCURRENCY, "concurrency_id": QUEUE}
+        shared, runs = Shared(), Runs()
+        results = strip.strip()
         with gr.Tabs(overflow_behavior="wrap") as shelf:
             for method in engine.catalogue.methods.values():
                 title = texts.add(f"method.{method.id}.title", method.title)
                 with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
-                    tabs.append(Tab(method, engine, texts, page, CONCURRENCY, settings))
+                    tabs.append(
+                        Tab(method, engine, texts, page, CONCURRENCY, settings, runs, results)
+                    )
             for tab in tabs:
-                tab.pass_on(tabs, shelf)
+                shared.join(tab.form.shared_pictures)
             limits, kinds = _limits(share), KINDS if transfers(engine.catalogue) else ()
             for kind in kinds:
                 with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
                     many = GridTab(kind, engine, texts, page, CONCURRENCY, settings, limits)
                     many.connect(tabs, shelf)
+                if kind != "batch":
+                    shared.join({"content": many.form.made["content"]})
+            shared.connect(page)
+            for tab in tabs:
+                tab.examples.connect(shared)
+                tab.stage.pass_on(shared, shelf)
+            _find_run(runs, tabs, shelf, page)
             for number, (name, why) in enumerate(engine.catalogue.broken.items()):
                 with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
                     gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
@@ -93,9 +108,33 @@ def _compose(
             if train is not None:
                 with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
                     _train(train, engine, tabs, texts, page)
+        results.render()  # type: ignore[no-untyped-call]
+        strip.connect(results, tabs, shared, shelf)
         if kinds:
             publish(engine, settings, limits, line)
     return page, texts
+
+
+def _find_run(runs: Runs, tabs: Sequence[Tab], shelf: gr.Tabs, page: gr.Blocks) -> None:
+    """When the page is loaded, show the visitor's newest run again, if it is still known."""
+    named = {tab.method.id: tab for tab in tabs}
+
+    def again(token: object) -> Iterator[Updates]:
+        found = runs.find(token)
+        if found is None:
+            yield {}  # without a value, gradio would empty all components
+            return
+        tab, updates, cancel = found
+        yield {shelf: gr.update(selected=tab)}
+        yield from named[tab].again(updates, cancel)
+
+    page.load(
+        again,
+        runs.kept,
+        [shelf, *(component for tab in tabs for component in tab.changing)],
+        concurrency_limit=None,
+        **UNSEEN,
+    )
 
 
 def _train(
@@ -242,7 +281,7 @@ def _served(texts: Texts) -> dict[str, Any]:
         "max_file_size": UPLOAD,
         "i18n": texts.table(),
         "theme": theme(),
-        "css": CSS,
+        "css": CSS + strip.CSS,
         "app_kwargs": {
             "exception_handlers": {TypeError: _refuse},
             "middleware": [Middleware(NoAddresses), Middleware(Previews)],

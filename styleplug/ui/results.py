@@ -6,6 +6,7 @@ the page has shown are deleted after an hour (`delete_cache`).
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 
@@ -21,7 +22,13 @@ from styleplug.imaging.sheet import write_all
 from styleplug.ui.live import preview
 
 BEFORE = 2048  # long side of the input picture in the comparison
+NAME = 24  # most characters that the name of an upload gives to that of a result
 KEPT = 3  # previews kept on disk; a browser may still be loading an older one
+
+
+def short_name(upload: Path) -> str:
+    """The name of an upload without its ending, short, and with letters, digits and "-" only."""
+    return re.sub(r"[\W_]+", "-", upload.stem)[:NAME].strip("-")
 
 
 class Folder:
@@ -65,13 +72,17 @@ class Folder:
         """
         assert final.report is not None, "the engine's final frame carries its report"
         recipe, ending = final.report.recipe, "webp" if final.fps else "png"
-        self._result = self._path / f"styleplug-{self._name}-{recipe.seed}.{ending}"
+        self._result = self._path / f"{self._name}-{recipe.seed}.{ending}"
         write_all(final.images, self._result, final.fps, recipe.to_json())
         return self._result
 
     def singles(self, final: Frame) -> list[Path]:
         """Each picture of the result as a PNG."""
-        self._singles = [self._path / f"{number + 1}.png" for number in range(len(final.images))]
+        assert self._result is not None, "keep() comes first"
+        stem = self._result.stem
+        self._singles = [
+            self._path / f"{stem}-{number}.png" for number in range(1, len(final.images) + 1)
+        ]
         for path, picture in zip(self._singles, final.images, strict=True):
             image.write(picture, path)
         return self._singles

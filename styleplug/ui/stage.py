@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
-from styleplug.core.errors import UsageError
 from styleplug.core.frame import Frame, Report
 from styleplug.core.method import Method
 from styleplug.imaging import ENDINGS, Picture, fitted
 from styleplug.imaging.sheet import columns
 from styleplug.ui import render
-from styleplug.ui.errors import shown
-from styleplug.ui.i18n import Language, Texts, language, say
+from styleplug.ui.handover import UNSEEN, Handover
+from styleplug.ui.i18n import Language, Texts, say
 from styleplug.ui.live import Moment
 from styleplug.ui.results import Folder
+from styleplug.ui.sharing import Shared, Updates
 
 CURVE = 4  # with fewer steps, metrics are shown as numbers, not as a curve
-Updates = dict[Any, Any]  # component -> its update
-UNSEEN: dict[str, Any] = {
-    "api_visibility": "private",
-    "preprocess": False,
-    "show_progress": "hidden",
-}
-TO_TOP = "(...values) => { scrollTo({top: 0, behavior: 'smooth'}); return values; }"
 
 
 class Stage:
     """The right half of a tab.  Build it at its place on the page.
 
     Args:
-        takers: the methods that can use the result as a style.
+        methods: all methods of the page.
         texts: collects its texts.
         idle: key of the text before the first run.
+        strip: gets each result, for the strip of results.
     """
 
     def __init__(
-        self, method: Method[Any], takers: Sequence[Method[Any]], texts: Texts, idle: str
+        self,
+        method: Method[Any],
+        methods: Sequence[Method[Any]],
+        texts: Texts,
+        idle: str,
+        strip: gr.HTML,
     ) -> None:
         self._method = method
         self._texts = texts
+        self._strip = strip
         self._folder = gr.State(None)  # the folder of the visitor's result
         self._picked = gr.State(0)  # the picture that the visitor selected last
         self._pictures()
@@ -63,7 +63,8 @@ class Stage:
                 scale=2,
             )
         self._badge = gr.HTML(elem_id=self._id("badge"), padding=False)
-        self._passes = self._offer(takers) if method.result_is_style and takers else {}
+        self._handover = Handover(method, methods, texts)
+        self._passes = self._handover.buttons
         with gr.Accordion(own("losses"), open=True, visible=False) as self._losses:
             self._plot = gr.HTML(elem_id=self._id("plot"), padding=False)
         with gr.Accordion(own("recipe"), open=False):
@@ -121,37 +122,9 @@ class Stage:
             elem_classes="sp-gallery",
         )
 
-    def _offer(self, takers: Sequence[Method[Any]]) -> dict[str, gr.Button]:
-        """Buttons that use the result as a style, by the id of the other method."""
-        with gr.Row(elem_classes="sp-passes"):
-            gr.HTML(self._texts.own("as_style"), padding=False)
-            return {
-                taker.id: gr.Button(
-                    self._texts.add(f"method.{taker.id}.title", taker.title),
-                    size="sm",
-                    interactive=False,
-                    min_width=80,
-                    elem_id=self._id(f"to-{taker.id}"),
-                )
-                for taker in takers
-            }
-
-    def pass_on(self, styles: Callable[[str], Component], shelf: gr.Tabs) -> None:
-        """Connect the buttons that use the result as a style in other tabs, once all are built.
-
-        Args:
-            styles: gives the style component on the tab of a method, by its id.
-            shelf: the component that contains the tabs.
-        """
-        for id, button in self._passes.items():
-            button.click(
-                self._passing(id),
-                [self._folder, self._picked],
-                [styles(id), shelf],
-                js=TO_TOP,
-                concurrency_limit=None,
-                **UNSEEN,
-            )
+    def pass_on(self, shared: Shared, shelf: gr.Tabs) -> None:
+        """Connect the buttons that hand the result over to other tabs, once all are built."""
+        self._handover.connect(self._folder, self._picked, shared, shelf)
 
     # Updates ----------------------------------------------------------------------------
 
@@ -170,32 +143,29 @@ class Stage:
             self._download,
             self._folder,
             self._picked,
+            self._strip,
             *self._passes.values(),
         ]
 
     def cleared(self, to: Language) -> Updates:
-        """The updates at the start of a run."""
-        return {
-            self._slider: gr.update(visible=False),
-            self._gallery: gr.update(visible=False, value=None),
-            self._preview: gr.update(visible=True, value=None),
-            self.status: render.line(say("starting", to)),
-            self._badge: "",
-            self._losses: gr.update(visible=False),
-            self._download: gr.update(interactive=False),
-        }
+        """The updates at the start of a run; the last result stays until there is a picture."""
+        return {self.status: render.line(say("starting", to)), self._badge: ""}
 
     def moved(self, moment: Moment, previews: Folder, to: Language) -> Updates:
         """The updates during a run."""
         changes: Updates = {self.status: render.progress(moment, to)}
         if moment.picture is not None:
-            changes[self._preview] = str(previews.preview(moment.picture))
+            changes |= {
+                self._slider: gr.update(visible=False),
+                self._gallery: gr.update(visible=False),
+                self._preview: gr.update(visible=True, value=str(previews.preview(moment.picture))),
+            }
         if drawn := _curves(moment):
             changes |= {self._losses: gr.update(visible=True), self._plot: drawn}
         return changes
 
     def finished(
-        self, moment: Moment, before: Picture | None, signed: bool, to: Language
+        self, moment: Moment, before: Picture | None, signed: bool, to: Language, title: str
     ) -> Updates:
         """The updates for the result, or for the picture so far after Stop.
 
@@ -204,10 +174,11 @@ class Stage:
             before: the input picture for the comparison; None if there is none.
             signed: whether the file contains its recipe.
             to: language.
+            title: the start of the names of its files.
         """
         frame, report = moment.frame, moment.frame.report
         assert report is not None, "the engine's final frame carries a report"
-        folder = Folder(self._method.id)
+        folder = Folder(title)
         folder.keep(frame)
         drawn = _curves(moment)
         told = report.scores | ({} if drawn else report.metrics)
@@ -222,6 +193,7 @@ class Stage:
             self._download: gr.update(value=str(folder.file(signed)), interactive=True),
             self._folder: folder,
             self._picked: 0,
+            self._strip: _kept(folder, report),
         }
 
     def reopened(self, result: Path, report: Report, to: Language) -> Updates:
@@ -245,6 +217,7 @@ class Stage:
             self._download: gr.update(value=str(result), interactive=True),
             self._folder: folder,
             self._picked: 0,
+            self._strip: _kept(folder, report),
             **dict.fromkeys(self._passes.values(), gr.update(interactive=not report.fps)),
         }
 
@@ -255,13 +228,18 @@ class Stage:
         if len(frame.images) > 1 and not frame.fps:
             singles = [str(path) for path in folder.singles(frame)]
             several = gr.update(visible=True, value=singles, columns=columns(frame.images))
-            return {self._preview: gr.update(visible=False), self._gallery: several}
+            alone = dict.fromkeys((self._preview, self._slider), gr.update(visible=False))
+            return {**alone, self._gallery: several}
         result = str(folder.file(signed=True))
         if frame.fps or before is None or not _same_shape(before, report):
-            return {self._preview: result}
+            return {
+                self._slider: gr.update(visible=False),
+                self._gallery: gr.update(visible=False),
+                self._preview: gr.update(visible=True, value=result),
+            }
         compared = (str(folder.before(before, frame.images[0])), result)
         return {
-            self._preview: gr.update(visible=False),
+            **dict.fromkeys((self._preview, self._gallery), gr.update(visible=False)),
             self._slider: gr.update(visible=True, value=compared),
         }
 
@@ -275,24 +253,12 @@ class Stage:
         """Store which picture is selected."""
         return int(event.index)
 
-    def _passing(self, other: str) -> Callable[..., Any]:
-        """A handler that uses the selected picture as style of another tab, and opens that tab."""
 
-        def give(request: gr.Request, folder: Folder | None, picked: int) -> Any:
-            if folder is None:
-                return gr.skip(), gr.skip()
-            path = folder.single(picked)
-            if not path.is_file():
-                to = language(request)
-                raise shown(
-                    UsageError(
-                        "This result is no longer kept: files are deleted after an hour. Run again."
-                    ),
-                    to,
-                )
-            return str(path), gr.update(selected=other)
-
-        return give
+def _kept(folder: Folder, report: Report) -> dict[str, Any]:
+    """What the strip of results needs to keep a result."""
+    file = folder.file(signed=True)
+    recipe = report.recipe.model_dump(mode="json")
+    return {"id": secrets.token_hex(8), "name": file.name, "path": str(file), "recipe": recipe}
 
 
 def _curves(moment: Moment) -> str:

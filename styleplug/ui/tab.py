@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,18 @@ from styleplug.core.frame import Report
 from styleplug.core.method import Method
 from styleplug.core.recipe import Settings
 from styleplug.engine.request import recipe_in
-from styleplug.ui import examples, render
+from styleplug.ui import render
+from styleplug.ui.chooser import Chooser
 from styleplug.ui.endpoint import publish
 from styleplug.ui.errors import sentence, shown
 from styleplug.ui.form import Form
+from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.live import follow
 from styleplug.ui.results import Folder
-from styleplug.ui.stage import UNSEEN, Stage, Updates
+from styleplug.ui.runs import Runs
+from styleplug.ui.sharing import Updates
+from styleplug.ui.stage import Stage
 from styleplug.ui.uploads import uploaded
 
 if TYPE_CHECKING:
@@ -43,6 +47,8 @@ class Tab:
         page: the page that it is built on.
         concurrency: most simultaneous runs in all tabs.
         settings: the settings that visitors may change.
+        runs: the runs of the page.
+        strip: the strip of results.
     """
 
     def __init__(
@@ -53,19 +59,23 @@ class Tab:
         page: gr.Blocks,
         concurrency: int,
         settings: type[Settings],
+        runs: Runs,
+        strip: gr.HTML,
     ) -> None:
         self.method = method
         self.engine = engine
         self.form = Form(method, texts, settings, engine.trained_for(method))
         self._texts = texts
         self._page = page
+        self._runs = runs
         self._line: dict[str, Any] = {"concurrency_limit": concurrency, "concurrency_id": QUEUE}
         with gr.Row(elem_classes="sp-tab"):
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
                 self._inputs()
             with gr.Column(scale=7, min_width=320, elem_classes="sp-right"):
+                methods = list(engine.catalogue.methods.values())
                 idle = "idle" if self.form.needed else "idle_free"
-                self.stage = Stage(method, self._takers(), texts, idle)
+                self.stage = Stage(method, methods, texts, idle, strip)
         self._wire()
         publish(self.form, engine, self._line)
 
@@ -79,7 +89,7 @@ class Tab:
         summary = self._texts.add(f"method.{method.id}.summary", method.summary)
         gr.Markdown(summary, elem_classes="sp-summary")
         self.form.pictures()
-        self._examples()
+        self.examples = Chooser(self.form, self._texts, self._page)
         self.form.parameters(advanced=False)
         with gr.Accordion(own("advanced"), open=False, elem_id=self._id("advanced")):
             self.form.parameters(advanced=True)
@@ -91,68 +101,24 @@ class Tab:
                 own("stop"), variant="stop", visible=False, elem_id=self._id("stop")
             )
 
-    def _examples(self) -> None:
-        """Example pairs: thumbnails that fill the slots with their pictures."""
-        pairs = examples.pairs(list(self.form.first_pictures))
-        if not pairs:
-            return
-        chooser = gr.Dataset(
-            components=[gr.Image(render=False, format="png")],
-            samples=[[str(pair.card(plain=True))] for pair in pairs],
-            type="index",
-            layout="gallery",
-            samples_per_page=len(pairs),
-            label=self._texts.own("examples"),
-            elem_id=self._id("examples"),
-            elem_classes="sp-examples",
-        )
-        places = list(self.form.first_pictures.values())
-        chooser.click(
-            lambda index: dict(zip(places, pairs[index].files(), strict=True)),
-            chooser,
-            places,
-            concurrency_limit=None,
-            api_visibility="private",
-        )
-
-        def painted() -> Iterator[Any]:
-            for samples in examples.cards(pairs):
-                yield gr.Dataset(samples=samples)
-
-        self._page.load(
-            painted,
-            None,
-            chooser,
-            show_progress="hidden",
-            concurrency_limit=None,
-            api_visibility="private",
-        )
-
-    def _takers(self) -> list[Method[Any]]:
-        """The other methods that take a style."""
-        return [
-            other
-            for other in self.engine.catalogue.methods.values()
-            if other is not self.method and {"content", "style"} <= {s.id for s in other.inputs}
-        ]
-
     # Events -----------------------------------------------------------------------------
 
     def _wire(self) -> None:
         form = self.form
-        cancel = gr.State(None)  # a threading.Event that stops the visitor's run
+        self._cancel = cancel = gr.State(None)  # a threading.Event that stops the visitor's run
+        token = self._runs.kept
 
         run = self.run.click(
             self._start,
             form.needed,
-            [cancel, self.run, self.stop, self.stage.status],
+            [cancel, token, self.run, self.stop, self.stage.status],
             validator=self._validate if form.needed else None,
             js=TO_RESULT,
             **UNSEEN,
         ).success(
             self._run,
-            [*form.sent, self.stage.signed, cancel],
-            [*self.stage.changing, self.run, self.stop],
+            [*form.sent, self.stage.signed, token, cancel],
+            self.changing,
             show_progress="minimal",
             show_progress_on=[self.stage.waiting],
             **self._line,
@@ -173,15 +139,10 @@ class Tab:
             **planned,
         )
 
-    def pass_on(self, tabs: Sequence[Tab], shelf: gr.Tabs) -> None:
-        """Connect the buttons that use the result as a style in other tabs, once all are built.
-
-        Args:
-            tabs: all tabs of the page.
-            shelf: the component that contains them.
-        """
-        forms = {tab.method.id: tab.form for tab in tabs}
-        self.stage.pass_on(lambda id: forms[id].first_pictures["style"], shelf)
+    @property
+    def changing(self) -> list[Any]:
+        """All components that a run changes."""
+        return [*self.stage.changing, self.run, self.stop, self._cancel]
 
     @property
     def opening(self) -> list[Any]:
@@ -223,6 +184,7 @@ class Tab:
         """What changes at once after a click, while the run still waits in the queue."""
         return (
             threading.Event(),
+            self._runs.token(),
             gr.update(visible=False),
             gr.update(visible=True, interactive=True),
             render.line(say("starting", language(request))),
@@ -239,12 +201,23 @@ class Tab:
 
     def _run(self, request: gr.Request, *values: Any) -> Iterator[Updates]:
         """Run and show the result; after Stop, the last frame has the picture so far."""
-        *sent, signed, cancel = values
+        *sent, signed, token, cancel = values
         cancel = cancel or threading.Event()
-        given = self.form.given(sent)
-        to = language(request)
+        shown = self._guarded(self.form.given(sent), bool(signed), cancel, language(request))
+        yield from self._runs.follow(str(token), self.method.id, shown, cancel)
+
+    def again(self, updates: Iterator[Updates], cancel: threading.Event) -> Iterator[Updates]:
+        """Show a run of this tab that was started before the page was loaded."""
+        begun = {self.run: gr.update(visible=False), self.stop: gr.update(visible=True)}
+        for number, news in enumerate(updates):
+            yield news if number else {**begun, self._cancel: cancel, **news}
+
+    def _guarded(
+        self, given: dict[str, Any], signed: bool, cancel: threading.Event, to: Language
+    ) -> Iterator[Updates]:
+        """The updates of a run; an error is shown, too."""
         try:
-            yield from self._show(given, bool(signed), cancel, to)
+            yield from self._show(given, signed, cancel, to)
         except Cancelled:
             yield {
                 self.stage.status: render.line(say("stopped_early", to), "sp-warn"),
@@ -260,7 +233,8 @@ class Tab:
         recipe = self.form.recipe(given)
         pictures = self.form.read(given)
         frames = self.engine.run(recipe, pictures, cancel)
-        previews = Folder(self.method.id)
+        title = self.form.title(given)
+        previews = Folder(title)
         yield self.stage.cleared(to)
         first = self.method.inputs[:1]
         before = pictures[first[0].id][0] if any(slot.least for slot in first) else None
@@ -268,7 +242,7 @@ class Tab:
         expected = planned.seconds if planned.runs else None
         for moment in follow(frames, cancel, expected):
             if moment.frame.final:
-                yield self.stage.finished(moment, before, signed, to) | self._rest()
+                yield self.stage.finished(moment, before, signed, to, title) | self._rest()
                 return
             yield self.stage.moved(moment, previews, to)
 

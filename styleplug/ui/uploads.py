@@ -16,6 +16,23 @@ from styleplug.imaging import FORMATS
 def uploaded(payload: Any) -> Path:
     """The file of an upload.
 
+    Args:
+        payload: the value of a component: a mapping with a "path".
+
+    Raises:
+        BadImage: it is not the path of an upload, or it was deleted.
+    """
+    path = located(payload)
+    if not path.is_file():
+        raise BadImage(
+            "An uploaded picture is no longer kept: files are deleted after an hour. Add it again."
+        )
+    return path
+
+
+def located(payload: Any) -> Path:
+    """The path of an upload, which may have been deleted.
+
     A request may contain any path; only uploads and our own examples are accepted.  Their folders
     have names that cannot be guessed.
 

@@ -1,0 +1,166 @@
+"""Runs that go on while their page is reloaded, and that the page finds again.
+
+A run is computed in a thread of its own; a page watches it.  A run that nobody watches is stopped
+after some seconds.  Of a run that ended, only what the page shows is remembered: texts, and the
+paths of files, which are deleted after an hour.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from copy import copy  # gradio takes the values out of updates
+from typing import Any
+
+import gradio as gr
+
+from styleplug.ui.sharing import Updates
+
+GRACE = 20.0  # seconds that a run goes on while nobody watches it: a reload on a slow line
+ORPHANS = 4  # most runs that nobody watches; further ones are stopped at once
+REMEMBERED = 3600.0  # seconds that the end of a run is remembered, as long as its files
+MOST = 256  # ends of runs that are remembered
+STORE = "styleplug-run"  # name of the value in the browser's storage
+
+
+class Run:
+    """A run and its newest state.
+
+    Args:
+        updates: computes it; each is a change of components.
+        cancel: stops it.
+    """
+
+    def __init__(self, updates: Iterator[Updates], cancel: threading.Event) -> None:
+        self.cancel = cancel
+        self.ended = 0.0  # when; 0 while it goes on
+        self.watchers = 0
+        self._updates = updates
+        self._state: dict[Any, tuple[int, Any]] = {}  # component -> number and value of its change
+        self._number = 0
+        self._error: Exception | None = None
+        self._changed = threading.Condition()
+        threading.Thread(target=self._work, name="run", daemon=True).start()
+
+    def _work(self) -> None:
+        try:
+            for changes in self._updates:
+                self._add(changes)
+        except Exception as error:
+            self._error = error
+        with self._changed:
+            self.ended = time.monotonic()
+            self._changed.notify_all()
+
+    def _add(self, changes: Updates) -> None:
+        with self._changed:
+            self._number += 1
+            for component, change in changes.items():
+                _, before = self._state.get(component, (0, None))
+                self._state[component] = (self._number, _merged(before, change))
+            self._changed.notify_all()
+
+    def watch(self) -> Iterator[Updates]:
+        """The state so far, then the changes until the end.
+
+        Raises:
+            Exception: what `updates` raised.
+        """
+        seen = 0
+        with self._changed:
+            self.watchers += 1
+        try:
+            while True:
+                with self._changed:
+                    while not (self._number > seen or self.ended):
+                        self._changed.wait()
+                    news = {one: copy(new) for one, (n, new) in self._state.items() if n > seen}
+                    seen, ended = self._number, self.ended
+                if news:
+                    yield news
+                if ended:
+                    break
+            if self._error is not None:
+                raise self._error
+        finally:
+            with self._changed:
+                self.watchers -= 1
+
+
+class Runs:
+    """The runs of all visitors.  Build it outside the tabs.
+
+    Attributes:
+        kept: holds the token of the visitor's newest run in the browser.
+    """
+
+    def __init__(self) -> None:
+        self.kept = gr.BrowserState("", storage_key=STORE, secret=STORE)
+        self._known: dict[str, tuple[str, Run]] = {}
+
+    def token(self) -> str:
+        """A name for a run that cannot be guessed."""
+        return secrets.token_hex(16)
+
+    def follow(
+        self, token: str, tab: str, updates: Iterator[Updates], cancel: threading.Event
+    ) -> Iterator[Updates]:
+        """Start a run and watch it.
+
+        Args:
+            token: its name.
+            tab: the id of the tab that shows it.
+            updates: computes it.
+            cancel: stops it.
+        """
+        self._forget()
+        run = Run(updates, cancel)
+        self._known[token] = (tab, run)
+        return self._watch(run)
+
+    def find(self, token: object) -> tuple[str, Iterator[Updates], threading.Event] | None:
+        """The tab of a run, its state and further changes, and what stops it."""
+        if str(token) not in self._known:
+            return None
+        tab, run = self._known[str(token)]
+        return tab, self._watch(run), run.cancel
+
+    def _watch(self, run: Run) -> Iterator[Updates]:
+        try:
+            yield from run.watch()
+        finally:
+            if not (run.ended or run.watchers):
+                self._leave(run)
+
+    def _leave(self, run: Run) -> None:
+        """Stop a run that nobody watches, unless somebody does soon."""
+        alone = sum(not (one.ended or one.watchers) for _, one in self._known.values())
+        if alone > ORPHANS:
+            run.cancel.set()
+            return
+
+        def stop() -> None:
+            if not run.watchers:
+                run.cancel.set()
+
+        timer = threading.Timer(GRACE, stop)
+        timer.daemon = True
+        timer.start()
+
+    def _forget(self) -> None:
+        """Forget runs that ended long ago, and the oldest ones if there are too many."""
+        now = time.monotonic()
+        ended = [token for token, (_, run) in self._known.items() if run.ended]
+        old = [t for t in ended if now - self._known[t][1].ended > REMEMBERED]
+        for token in dict.fromkeys([*old, *ended[: max(0, len(ended) - MOST)]]):
+            self._known.pop(token, None)
+
+
+def _merged(before: Any, change: Any) -> Any:
+    """Two changes of one component as one."""
+    both = all(
+        isinstance(one, dict) and one.get("__type__") == "update" for one in (before, change)
+    )
+    return {**before, **change} if both else change

@@ -1,0 +1,100 @@
+"""The strip of results below the tabs; its pictures are kept in the visitor's browser only.
+
+The page sends the path of each new result; the browser fetches and keeps it (`browser/strip.js`).
+What needs the page, such as restoring settings, comes back as an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from styleplug.core.errors import BadRecipe
+from styleplug.core.recipe import Recipe
+from styleplug.locale import languages
+from styleplug.system.jsontext import to_json
+from styleplug.ui.errors import shown
+from styleplug.ui.handover import UNSEEN
+from styleplug.ui.i18n import language, say
+from styleplug.ui.sharing import Shared, Updates
+from styleplug.ui.uploads import uploaded
+
+if TYPE_CHECKING:
+    from styleplug.ui.tab import Tab
+
+BROWSER = Path(__file__).parent / "browser"
+SCRIPTS = ("zip.js", "viewer.js", "strip.js")
+WORDS = (
+    "compare",
+    "strip",
+    "strip_where",
+    "strip_other",
+    "strip_zip",
+    "strip_star",
+    "strip_compare",
+    "strip_restore",
+    "strip_content",
+    "strip_style",
+    "strip_download",
+    "strip_delete",
+    "zoom_in",
+    "zoom_out",
+    "zoom_real",
+    "zoom_fit",
+    "close",
+)
+CSS = (BROWSER / "strip.css").read_text(encoding="utf-8")
+
+
+def strip() -> gr.HTML:
+    """The component, not yet on the page; its value is the newest result."""
+    return gr.HTML(
+        html_template="",
+        js_on_load="\n".join((BROWSER / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        words={to: {word: say(word, to) for word in WORDS} for to in languages()},
+        elem_id="strip",
+        padding=False,
+        render=False,
+    )
+
+
+def connect(strip: gr.HTML, tabs: Sequence[Tab], shared: Shared, shelf: gr.Tabs) -> None:
+    """Answer what visitors do with a result of the strip, once all tabs are built.
+
+    Args:
+        strip: the component.
+        tabs: all tabs.
+        shared: the pictures of the visitor.
+        shelf: the component that contains the tabs.
+    """
+    known = {tab.method.id: tab for tab in tabs}
+
+    def act(request: gr.Request, kept: object, event: gr.EventData) -> Updates:
+        asked: Mapping[str, Any] = event._data
+        to = language(request)
+        try:
+            if asked["act"] == "use":
+                role = "style" if asked["role"] == "style" else "content"
+                gr.Info(say(f"strip_used_{role}", to))
+                return shared.put({role: uploaded(asked["file"])}, kept)
+            recipe = Recipe.from_json(to_json(asked["recipe"]))
+            if recipe.method not in known:
+                raise BadRecipe(f"This page has no method {recipe.method!r}.")
+            tab = known[recipe.method]
+            values = zip(tab.form.parameter_components, tab.form.fill(recipe), strict=True)
+            gr.Info(say("restored", to))
+            return {**dict(values), shelf: gr.update(selected=recipe.method)}
+        except Exception as error:
+            raise shown(error, to) from error
+
+    settings = [one for tab in tabs for one in tab.form.parameter_components]
+    strip.submit(
+        act,
+        shared.kept,
+        [*shared.outputs, *settings, shelf],
+        concurrency_limit=None,
+        **UNSEEN,
+    )
