@@ -19,6 +19,7 @@ from styleplug import imaging as image
 from styleplug.core.recipe import Recipe
 from styleplug.imaging.sheet import grid
 from styleplug.methods import cyclegan
+from styleplug.ui import runs
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
@@ -409,8 +410,11 @@ def test_pictures_shared_by_tabs_and_kept(visit: Any, photo_file: Path, style_fi
     expect(guest.at("content").locator("img")).to_have_count(0)
 
 
-def test_run_found_after_reload(visit: Any, photo_file: Path, style_file: Path) -> None:
+def test_run_found_after_reload(
+    visit: Any, photo_file: Path, style_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While it goes on, with Stop; and its result, which the strip keeps for good."""
+    monkeypatch.setattr(runs, "GRACE", 60.0)  # other tests may slow the reload
     guest = visit()
     guest.open("Crash")  # the tab with the run is opened by itself
     guest.open("Blend")

@@ -122,7 +122,7 @@ def _find_run(runs: Runs, tabs: Sequence[Tab], shelf: gr.Tabs, page: gr.Blocks) 
     def again(token: object) -> Iterator[Updates]:
         found = runs.find(token)
         if found is None:
-            yield {}  # without a value, gradio would empty all components
+            yield {shelf: gr.update()}  # without a value, gradio would empty all components
             return
         tab, updates, cancel = found
         yield {shelf: gr.update(selected=tab)}

@@ -47,15 +47,15 @@ class Shared:
         for name, places in self._places.items():
             for place in places:
                 others = [other for other in places if other is not place]
-                copies = ", ".join(["value"] * len(others))
-                gr.on(
-                    [place.upload, place.clear],  # type: ignore[attr-defined]
-                    None,
-                    [place, self.kept],
-                    [*others, self.kept],
-                    js=f"(value, kept) => [{copies}{copies and ', '}{{...kept, {name}: value}}]",
-                    api_visibility="private",
-                )
+                for event, value in ((place.upload, "value"), (place.clear, "null")):  # type: ignore[attr-defined]
+                    copies = f"{value}, " * len(others)  # a cleared place still has its value
+                    event(
+                        None,
+                        [place, self.kept],
+                        [*others, self.kept],
+                        js=f"(value, kept) => [{copies}{{...kept, {name}: {value}}}]",
+                        api_visibility="private",
+                    )
         page.load(
             self._again,
             self.kept,
