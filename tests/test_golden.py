@@ -17,7 +17,7 @@ from styleplug.imaging import read
 from styleplug.methods import discover
 
 FOLDER = Path(__file__).parent / "golden"
-SHORT = {"gatys": {"iterations": 25}, "texture": {"count": 1}}  # what makes a run quick
+SHORT = {"gatys": {"iterations": 8}, "texture": {"count": 1}}  # what makes a run quick
 # Levels of 255, on average.  Steps amplify rounding, so that another processor may be a few off
 # here and there; a net that is asked once does not.
 MOST, MOST_IN_STEPS = 0.5, 1.5

@@ -15,7 +15,7 @@ from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field, shares_of
 from styleplug.core.weight import Embedded
 from styleplug.methods.shared.one_pass import OnePass
-from styleplug.methods.shared.transfer import ENCODER, SLOTS, style_blend, style_scale
+from styleplug.methods.shared.transfer import CODER, SLOTS, style_blend, style_scale
 
 
 class CnnParams(Params):
@@ -55,7 +55,7 @@ class Cnn(Method[CnnParams]):
     params = CnnParams
     inputs = SLOTS
     weights = {  # noqa: RUF012
-        "encoder": (ENCODER,),
+        "encoder": (CODER,),
         "painter": (Embedded("cnn", "cnn.safetensors"),),
     }
     tiled = True

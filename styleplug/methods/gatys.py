@@ -29,7 +29,7 @@ from styleplug.core.weight import Embedded, Hub
 from styleplug.imaging.padding import crop_padding, pad_to_multiple
 from styleplug.imaging.picture import fit_pixels, fitted, resize
 from styleplug.methods.shared.one_pass import STYLE_SIDE, OnePass
-from styleplug.methods.shared.transfer import ENCODER, SLOTS, style_blend, style_scale
+from styleplug.methods.shared.transfer import CODER, ENCODER, SLOTS, style_blend, style_scale
 
 _PAINTER = Embedded("cnn", "cnn.safetensors")
 _VGG_LAYERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
@@ -57,7 +57,7 @@ class GatysParams(Params):
         help="How similar the picture must be to the style. Raise it for stronger brush marks.",
     )
     content_weight: float = field(
-        1.0,
+        3.0,
         ge=0.0,
         le=100.0,
         step=0.1,
@@ -66,7 +66,7 @@ class GatysParams(Params):
     )
     style_scale: float = style_scale()
     iterations: int = field(
-        60,
+        45,
         ge=1,
         le=2000,
         label="Iterations",
@@ -128,7 +128,7 @@ class GatysParams(Params):
         advanced=True,
     )
     variation_weight: float = field(
-        2.0,
+        20.0,
         ge=0.0,
         le=100.0,
         step=0.1,
@@ -166,11 +166,16 @@ class Gatys(Method[GatysParams]):
     rank = 20
     params = GatysParams
     inputs = SLOTS
-    weights = {"styleplug": (ENCODER,), "vgg19": (_VGG19, ENCODER), "painter": (_PAINTER,)}  # noqa: RUF012
+    weights = {  # noqa: RUF012
+        "styleplug": (ENCODER,),
+        "vgg19": (_VGG19, ENCODER),
+        "coder": (CODER,),
+        "painter": (_PAINTER,),
+    }
 
     def nets(self, params: GatysParams) -> tuple[str, ...]:
         """The chosen encoder, and the nets that paint the draft."""
-        drafting = ("styleplug", "painter") if params.init == "draft" else ()
+        drafting = ("coder", "painter") if params.init == "draft" else ()
         return tuple(dict.fromkeys((params.encoder, *drafting)))
 
     def work(self, params: GatysParams, pixels: int) -> float:
@@ -253,7 +258,7 @@ def _start(images: Images, size: tuple[int, int], params: GatysParams, ctx: Cont
     first = images["style" if params.init == "style" else "content"][0]
     start = resize(first, *size)
     if params.init == "draft":
-        net, side = OnePass.of(ctx, "styleplug", "painter"), max(size) * params.style_scale
+        net, side = OnePass.of(ctx, "coder", "painter"), max(size) * params.style_scale
         shares = shares_of("style_blend", params.style_blend, ("style",) * len(images["style"]))
         code = net.blended(images["style"], shares, side / STYLE_SIDE)
         *_, (_, _, start) = net.paints(start, code, ctx)

@@ -15,8 +15,10 @@ from styleplug.imaging.picture import resize
 
 CONTENT, STYLE = "content", "style"
 """Ids of the slots."""
-ENCODER = Embedded("styleplug_encoder", "styleplug_encoder.safetensors")
+ENCODER = Embedded("encoder", "encoder.safetensors")
 """The embedded perceptual encoder."""
+CODER = Embedded("styleplug_encoder", "styleplug_encoder.safetensors")
+"""Its first version, which describes styles for the painter of `cnn`."""
 SLOTS = (
     Slot(CONTENT, "Content", "The photograph to paint."),
     Slot(
