@@ -447,6 +447,10 @@ def test_run_found_after_reload(
     viewer.get_by_role("button", name="Close").click()
     strip.first.get_by_role("button", name="Remove").click()
     expect(strip).to_have_count(1)
+    guest.at("slider").get_by_role("button", name="Fullscreen").click()
+    expect(viewer.locator("img")).to_have_count(2)
+    expect(viewer).to_contain_text("Before")
+    viewer.get_by_role("button", name="Close").click()
     with guest.page.expect_download() as coming:
         guest.page.get_by_role("button", name="Download all as ZIP").click()
     with zipfile.ZipFile(coming.value.path()) as pack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -519,6 +520,9 @@ def test_page_files_equal_engine_result(host):
     singles = folder.singles(final)
     assert [Path(folder.single(n)) for n in range(3)] == singles
     assert np.array_equal(read(singles[2]).pixels, read(encode(final.images[2])).pixels)
+    with zipfile.ZipFile(folder.pack()) as pack:
+        assert pack.namelist() == ["dream-3.png", *(f"dream-3-{n}.png" for n in (1, 2, 3))]
+        assert pack.read("dream-3-3.png") == singles[2].read_bytes()
 
     moving = last(host.run(recipe("dream", walk=4), {}))
     folder = Folder("dream")

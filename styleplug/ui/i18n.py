@@ -136,6 +136,7 @@ WORDS = {
     "strip_delete": "Remove",
     "strip_used_content": "This picture is now the content in all tabs.",
     "strip_used_style": "This picture is now the style in all tabs.",
+    "before": "Before",
     "zoom_in": "Zoom in",
     "zoom_out": "Zoom out",
     "zoom_real": "One pixel to one pixel",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import zipfile
 from pathlib import Path
 
 from gradio.utils import get_upload_folder
@@ -86,6 +87,15 @@ class Folder:
         for path, picture in zip(self._singles, final.images, strict=True):
             image.write(picture, path)
         return self._singles
+
+    def pack(self) -> Path:
+        """The pictures of the result and their sheet as a ZIP."""
+        assert self._result is not None, "keep() comes first"
+        path = self._result.with_suffix(".zip")
+        with zipfile.ZipFile(path, "w") as pack:  # PNG is compressed already
+            for file in (self._result, *self._singles):
+                pack.write(file, file.name)
+        return path
 
     def single(self, number: int) -> Path:
         """One picture of the result, counted from 0; the result itself if there is only one."""

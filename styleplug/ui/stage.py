@@ -54,6 +54,9 @@ class Stage:
             self._download = gr.DownloadButton(
                 own("download"), interactive=False, elem_id=self._id("download"), scale=1
             )
+            self._zip = gr.DownloadButton(
+                own("strip_zip"), visible=False, elem_id=self._id("zip"), scale=1
+            )
             self.signed = gr.Checkbox(
                 True,
                 label=own("signed"),
@@ -144,6 +147,7 @@ class Stage:
             self._folder,
             self._picked,
             self._strip,
+            self._zip,
             *self._passes.values(),
         ]
 
@@ -182,7 +186,10 @@ class Stage:
         folder.keep(frame)
         drawn = _curves(moment)
         told = report.scores | ({} if drawn else report.metrics)
-        changes = self._at_rest(folder, frame, report, before)
+        changes = {
+            self._zip: gr.update(visible=False),
+            **self._at_rest(folder, frame, report, before),
+        }
         changes |= dict.fromkeys(self._passes.values(), gr.update(interactive=not frame.fps))
         return changes | {
             self.status: render.outcome(frame.step, report, to),
@@ -229,7 +236,8 @@ class Stage:
             singles = [str(path) for path in folder.singles(frame)]
             several = gr.update(visible=True, value=singles, columns=columns(frame.images))
             alone = dict.fromkeys((self._preview, self._slider), gr.update(visible=False))
-            return {**alone, self._gallery: several}
+            pack = gr.update(visible=True, value=str(folder.pack()))
+            return {**alone, self._gallery: several, self._zip: pack}
         result = str(folder.file(signed=True))
         if frame.fps or before is None or not _same_shape(before, report):
             return {

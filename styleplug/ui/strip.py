@@ -29,6 +29,8 @@ BROWSER = Path(__file__).parent / "browser"
 SCRIPTS = ("zip.js", "viewer.js", "strip.js")
 WORDS = (
     "compare",
+    "before",
+    "result",
     "strip",
     "strip_where",
     "strip_other",

@@ -122,3 +122,18 @@ async function show() {
 
 watch("value", () => keep(props.value).catch(() => {}));  // a browser may refuse to store
 show().catch(() => { home.hidden = true; });
+
+// The full screen buttons of results open the viewer: that of gradio leaves other things above it.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.(".sp-picture button, .sp-gallery button");
+  if (!/full ?screen/i.test(`${button?.title} ${button?.getAttribute("aria-label")}`)) return;
+  event.stopPropagation();
+  event.preventDefault();
+  const box = button.closest(".sp-picture, .sp-gallery");
+  const chosen = box.querySelectorAll(".preview .media-button img, .preview > button img");
+  const images = [...(chosen.length ? chosen : box.querySelectorAll("img"))].filter((one) => one.src);
+  const before = (one) => Number(/\/before\.png/.test(one.src));
+  const seen = box.classList.contains("sp-picture") ? images.slice(0, 2) : images.slice(0, 1);
+  const shown = seen.sort((a, b) => before(b) - before(a));
+  if (shown.length) view(shown.map((one) => ({ src: one.src, label: before(one) ? words.before : words.result })), words);
+}, true);
