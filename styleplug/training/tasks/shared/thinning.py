@@ -79,7 +79,7 @@ def _advance(
             features = [F.relu(some) for some in features]
         elif isinstance(layer, Pool):
             features = [layer(some) for some in features]
-    raise ValueError(f"the teacher has no further convolution {name!r}")
+    raise AssertionError(f"the teacher has no further convolution {name!r}")
 
 
 def representative(energy: Tensor, count: int) -> list[int]:
