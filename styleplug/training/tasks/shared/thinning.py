@@ -71,15 +71,17 @@ def _advance(
     teacher: Chain, ahead: Iterator[object], name: str, features: list[Tensor]
 ) -> list[Tensor]:
     """Run the teacher up to one of its convolutions, without the ReLU of that."""
-    for layer in ahead:
+    found = False
+    while not found:
+        layer = next(ahead)  # there is one: both chains are in the same order
         if isinstance(layer, Conv):
+            found = layer.name == name
             features = [teacher.features[layer.name](some) for some in features]
-            if layer.name == name:
-                return features
-            features = [F.relu(some) for some in features]
+            if not found:
+                features = [F.relu(some) for some in features]
         elif isinstance(layer, Pool):
             features = [layer(some) for some in features]
-    raise AssertionError(f"the teacher has no further convolution {name!r}")
+    return features
 
 
 def representative(energy: Tensor, count: int) -> list[int]:
