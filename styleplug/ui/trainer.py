@@ -217,7 +217,9 @@ class Trainer:
                 )
             given = {PICTURES: pictures} | ({STYLES: styles} if task.takes_styles else {})
             files = {name: _files(some, name) for name, some in given.items()}
-            if (size := sum(_size(path) for some in files.values() for path in some)) > BYTES:
+            if (
+                size := sum(path.stat().st_size for some in files.values() for path in some)
+            ) > BYTES:
                 raise UsageError(
                     f"The files have {size / 1e9:.1f} GB; at most {BYTES / 1e9:.0f} GB are "
                     "accepted here. For more, use styleplug train."
@@ -254,16 +256,6 @@ def _files(payload: Any, what: str) -> list[Path]:
             "use styleplug train."
         )
     return [uploaded(one) for one in payload]
-
-
-def _size(path: Path) -> int:
-    """Size of an upload; the page deletes uploads after an hour."""
-    if not path.is_file():
-        raise UsageError(
-            f"{path.name} is no longer here: uploads are deleted after an hour. Add the pictures "
-            "again."
-        )
-    return path.stat().st_size
 
 
 def _lay(files: Sequence[Path], place: Path) -> None:
