@@ -66,7 +66,7 @@ class GatysParams(Params):
     )
     style_scale: float = style_scale()
     iterations: int = field(
-        45,
+        40,
         ge=1,
         le=2000,
         label="Iterations",
