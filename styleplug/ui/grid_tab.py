@@ -9,7 +9,6 @@ from typing import Any
 
 import gradio as gr
 
-from styleplug.core.errors import UsageError
 from styleplug.core.grid import Grid
 from styleplug.core.recipe import Settings
 from styleplug.engine import Engine
@@ -28,7 +27,7 @@ from styleplug.ui.grid_run import (
     status,
     table,
 )
-from styleplug.ui.handover import TO_TOP, UNSEEN
+from styleplug.ui.handover import TO_TOP, UNSEEN, check_kept
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.results import Folder
 from styleplug.ui.sharing import Updates
@@ -167,13 +166,7 @@ class GridTab:
             if made is None or report is None:
                 return {}
             to = language(request)
-            if not made.path.is_file():
-                raise shown(
-                    UsageError(
-                        "This result is no longer kept: files are deleted after an hour. Run again."
-                    ),
-                    to,
-                )
+            check_kept(made.path, to)
             tab = known[report.method]
             updates = tab.opened(made.pictures, made.path, report, to)
             return {**updates, shelf: gr.update(selected=report.method)}
@@ -208,10 +201,9 @@ class GridTab:
         rest: Updates = {self.run: gr.update(visible=True), self.stop: gr.update(visible=False)}
         cancel = cancel or threading.Event()
         try:
-            folder = session.folder if session else Folder(self.kind)
             grid = self.form.grid(given)
-            if session and self.kind != "batch":
-                folder = Folder(self.kind)
+            # A batch resumes in the folder of the last one; results of the others are new.
+            folder = session.folder if session and self.kind == "batch" else Folder(self.kind)
             yield from self._follow(Session(folder, grid, []), cancel, given, to)
             yield rest
         except Exception as error:

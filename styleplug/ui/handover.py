@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
@@ -10,7 +11,7 @@ import gradio as gr
 from styleplug.core.errors import UsageError
 from styleplug.core.method import Method
 from styleplug.ui.errors import shown
-from styleplug.ui.i18n import Texts, language
+from styleplug.ui.i18n import Language, Texts, language
 from styleplug.ui.results import Folder
 from styleplug.ui.sharing import Shared, Updates
 
@@ -120,13 +121,22 @@ def _giving(id: str, shared: Shared, shelf: gr.Tabs) -> Callable[..., Updates]:
         if role == "pictures" or folder is None:
             return {shelf: gr.update(selected=id)}
         path = folder.single(picked)
-        if not path.is_file():
-            raise shown(
-                UsageError(
-                    "This result is no longer kept: files are deleted after an hour. Run again."
-                ),
-                language(request),
-            )
+        check_kept(path, language(request))
         return {**shared.put({role: path}, kept), shelf: gr.update(selected=id)}
 
     return give
+
+
+def check_kept(path: Path, to: Language) -> None:
+    """Check that the file of a result is still there.
+
+    Raises:
+        gr.Error: it was deleted.
+    """
+    if not path.is_file():
+        raise shown(
+            UsageError(
+                "This result is no longer kept: files are deleted after an hour. Run again."
+            ),
+            to,
+        )
