@@ -36,18 +36,21 @@ import numpy as np  # noqa: E402 it reads the number of threads once
 LONGEST = ("test_browser.py", "test_silence.py", "test_page.py", "test_written_before.py")
 LONGEST += ("test_store.py", "test_training_loop.py", "test_train_page.py", "test_every_method.py")
 LAST_OF_PAGE = "test_page_left_alone_opens_no_connection"  # it waits: others run meanwhile
+BROWSERS = 2  # test_browser.py is shared by so many processes, each with a browser and a page
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files go side by side; the contract, longer than most, method by method."""
+    """Files go side by side; the longest in several parts, the contract method by method."""
 
     def turn(item: pytest.Item) -> tuple[int, bool]:
         name = "test_page.py" if item.name == LAST_OF_PAGE else item.path.name
         return LONGEST.index(name) if name in LONGEST else len(LONGEST), item.name == LAST_OF_PAGE
 
     items.sort(key=turn)
-    for item in items:
+    for number, item in enumerate(items):
         group = item.path.name
+        if group == "test_browser.py":
+            group += f" {number % BROWSERS}"
         if group == "test_every_method.py":
             group += f" {item.callspec.params['method']}"  # type: ignore[attr-defined]
         if group in ("test_silence.py", "test_page.py"):

@@ -287,11 +287,13 @@ def test_memory_short_steps_down_once(error, photo, calibration):
     assert any("98 px" in frame.note for frame in frames[:-1])
 
 
+@pytest.mark.slow
 def test_memory_short_twice_raises(photo, calibration):
     with pytest.raises(OutOfMemory, match=r"200 px, nor for 140 px .*choose a smaller size"):
         list(hosting(Hungry(), calibration).run(recipe("hungry", 200), {"content": [photo]}))
 
 
+@pytest.mark.slow
 def test_memory_short_at_smallest_size_raises(photo, calibration):
     method = Hungry()
     method.most = 10
@@ -299,6 +301,7 @@ def test_memory_short_at_smallest_size_raises(photo, calibration):
         list(hosting(method, calibration).run(recipe("hungry", 64), {"content": [photo]}))
 
 
+@pytest.mark.slow
 def test_memory_short_closes_idle_nets(engine, photo, painting):
     list(engine.run(recipe("descent"), {"content": [photo], "style": [painting]}))
     assert engine._shared.cache._entries

@@ -39,6 +39,7 @@ def style(tmp_path: Path) -> Any:
     return handle_file(picture(tmp_path, "style.png", (30, 30, 200)))
 
 
+@pytest.mark.slow
 def test_http_grid_gives_sheet_and_cells(site: Site, photo: Any, style: Any) -> None:
     over = {"size": [64, 80], "method": ["blend", "crash"]}
     sheet, cells = site.client.predict(
@@ -53,6 +54,7 @@ def test_http_grid_gives_sheet_and_cells(site: Site, photo: Any, style: Any) -> 
     assert "crash" in cells[1]["error"] and "secret" not in str(site.url)
 
 
+@pytest.mark.slow
 def test_http_batch_gives_zip(site: Site, tmp_path: Path, style: Any) -> None:
     (tmp_path / "broken.png").write_bytes(b"no picture")
     photos = [picture(tmp_path, f"{name}.png", (9, 99, 9)) for name in "ab"]

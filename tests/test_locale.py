@@ -65,6 +65,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {place: english for place, english in asked.items() if not place.startswith("page.")}
 
 
+@pytest.mark.slow
 @each_language
 def test_catalogue_declared_texts_complete(to: str, standing: dict[str, str]) -> None:
     known = catalogue(to)
@@ -170,6 +171,7 @@ def modules() -> list[tuple[str, Path]]:
     return [(path.relative_to(root).as_posix(), path) for path in sorted(root.rglob("*.py"))]
 
 
+@pytest.mark.slow
 @each_language
 def test_catalogue_messages_complete(to: str) -> None:
     known = {skeleton(text) for text in catalogue(to).messages} | set(catalogue(to).shared)

@@ -161,6 +161,7 @@ class Fixed(Sample):
         return 500, 500
 
 
+@pytest.mark.slow
 def test_memory_short_page_announces_size_tried(photo, calibration, monkeypatch):
     engine = hosting(Wide(), calibration)
     free(monkeypatch, engine.plan(recipe(size=400), CONTENT).added_mb)
@@ -171,6 +172,7 @@ def test_memory_short_page_announces_size_tried(photo, calibration, monkeypatch)
         assert words in render.plan(announced, language)
 
 
+@pytest.mark.slow
 def test_memory_short_smaller_size_no_help(calibration, monkeypatch):
     engine = hosting(Fixed(), calibration)
     free(monkeypatch, 100.0)
@@ -200,6 +202,7 @@ def test_memory_short_for_weights_ends_run(photo, painting, calibration, monkeyp
     assert asked == ["describe"] * 2  # once more without the nets that were idle
 
 
+@pytest.mark.slow
 def test_memory_of_idle_nets_counts_as_free(photo, calibration, monkeypatch):
     engine = hosting(Sample(), calibration)
     cache = engine._shared.cache

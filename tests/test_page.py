@@ -227,6 +227,7 @@ def test_broken_plugin_tab_names_reason(site: Site) -> None:
     assert "no module named &lt;nothing&gt;" in config["i18n_translations"]["en"]["broken-0"]
 
 
+@pytest.mark.slow
 def test_page_under_root_path(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADIO_ROOT_PATH", "/styles")
     under = Site(tmp_path)  # closed with the other
@@ -318,6 +319,7 @@ def test_http_several_styles_by_name(site: Site, content: Any, style: Any, tmp_p
     assert np.abs(half - (np.array(RED) + [15, 125, 100]) / 2).max() < 8
 
 
+@pytest.mark.slow
 def test_http_progress_on_the_way(site: Site, content: Any, style: Any) -> None:
     job = site.client.submit(
         content=content, style=style, size=64, steps=4, pause=0.4, api_name="/blend"
@@ -347,6 +349,7 @@ def test_http_eight_visitors_get_their_own(site: Site, tmp_path: Path) -> None:
         assert np.abs(mean - colour).max() < 12, f"{colour} got {mean}"
 
 
+@pytest.mark.slow
 def test_http_cancelled_call_stops_engine(site: Site, content: Any, style: Any) -> None:
     client = site.visitor()
     job = client.submit(

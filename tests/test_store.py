@@ -378,6 +378,7 @@ def test_header_rendered_equals_library(tmp_path):
 # --- the Hub: what goes well --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_hub_whole_file_fetched_pinned_and_kept(store, hub, tmp_path):
     commit = hub.put(REPO, FILE, VGG_BYTES)
     hub.drip = 0.002
@@ -599,6 +600,7 @@ def test_hub_missing_file_keeps_hub_available(store, hub):
     assert resolve(store, PART, ENCODER)[0].note == ""
 
 
+@pytest.mark.slow
 def test_hub_stalled_download_given_up_and_resumed(store, hub, impatient, monkeypatch):
     monkeypatch.setattr(hub_module, "STALL", 0.5)
     hub.stall_after = 300_000
@@ -780,6 +782,7 @@ def test_download_generator_closed_stops(store, hub):
     assert hub.sent()[-1][0] > 0  # it went on where it had stopped
 
 
+@pytest.mark.slow
 def test_download_shared_by_threads(hub, tmp_path):
     bundle(tmp_path / "weights")
     hub.drip = 0.04

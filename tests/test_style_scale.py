@@ -9,6 +9,7 @@ from conftest import make_photo
 from styleplug import stylize
 from styleplug.swatches import SWATCHES
 
+pytestmark = pytest.mark.slow
 LONGEST = 48  # pixels; slower changes belong to the content
 
 
