@@ -277,10 +277,8 @@ def grid(
             only reported.
     """
     from styleplug.engine.collect import compare, grid_from
-    from styleplug.engine.request import recipe_in
 
-    base = None if recipe is None else recipe_in(recipe)
-    asked = grid_from(content, style, method, over, values, base)
+    asked = grid_from(content, style, method, over, values, recipe)
     return compare(asked, best=best, folder=Path(cells) if cells else None, scored=scores)
 
 
@@ -319,12 +317,10 @@ def batch(
     """
     from styleplug.engine.collect import batch as run_batch
     from styleplug.engine.collect import grid_from
-    from styleplug.engine.request import recipe_in
 
-    base = None if recipe is None else recipe_in(recipe)
     folder = Path(out)
     asked = grid_from(
-        photos, style, method, over or {}, values, base, pattern=pattern, leave_out=[folder]
+        photos, style, method, over or {}, values, recipe, pattern=pattern, leave_out=[folder]
     )
     return run_batch(asked, folder, names=names, retry_failed=retry_failed, scored=scores)
 

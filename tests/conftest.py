@@ -102,6 +102,18 @@ def painting() -> Picture:
 
 
 @pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of three pictures: a.png, b.jpg, sub/c.png."""
+    from styleplug.imaging import write
+
+    folder = tmp_path / "photos"
+    (folder / "sub").mkdir(parents=True)
+    for number, name in enumerate(("a.png", "b.jpg", "sub/c.png")):
+        write(make_photo(70, 50, seed=number), folder / name)
+    return folder
+
+
+@pytest.fixture
 def no_curve(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the picture of a training run's losses: it takes longer than a tiny run."""
     from styleplug.training import curve

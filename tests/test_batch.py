@@ -27,15 +27,6 @@ QUICK = ("--size", 64, "--set", "backend=fake")
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    (folder / "sub").mkdir(parents=True)
-    for number, name in enumerate(("a.png", "b.jpg", "sub/c.png")):
-        image.write(make_photo(70, 50, seed=number), folder / name)
-    return folder
-
-
-@pytest.fixture
 def style(tmp_path: Path) -> Path:
     image.write(make_photo(60, 60, seed=7), tmp_path / "marks.png")
     return tmp_path / "marks.png"

@@ -19,11 +19,11 @@ from samples import Sample
 
 from styleplug import imaging as image
 from styleplug.core.errors import BadParameter, OutputError, UsageError
-from styleplug.core.grid import CellEvent, Grid
+from styleplug.core.grid import Grid
 from styleplug.core.params import Params, field
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine, job
-from styleplug.engine.cells import MOST, Cells
+from styleplug.engine.cells import MOST, CellEvent, Cells
 from styleplug.engine.executors.local import Local
 from styleplug.engine.grid import GridRun, run_grid
 from styleplug.engine.grid_request import files_in, grid_of, spread
@@ -35,19 +35,10 @@ from styleplug.methods import Catalogue
 NAMES = "{content}-{seed}.png"
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    (folder / "sub").mkdir(parents=True)
-    for number, name in enumerate(("a.png", "b.png", "sub/c.png")):
-        image.write(make_photo(70, 50, seed=number), folder / name)
-    return folder
-
-
 def grid(engine: Engine, photos: Path, chosen: str = "sample", **over: Any) -> Grid:
     pictures = {"content": files_in([photos])}
     if chosen == "descent":
-        pictures["style"] = files_in([photos / "a.png", photos / "b.png"])
+        pictures["style"] = files_in([photos / "a.png", photos / "b.jpg"])
     values = {"size": 64, "backend": "fake"}
     return grid_of(engine.catalogue, chosen, pictures, over or {"seed": (0, 1)}, values)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
-from styleplug.core.errors import BadParameter, OutputError, UsageError
-from styleplug.core.grid import Cell, Grid
+from styleplug.core.errors import BadParameter, OutputError, StyleplugError, UsageError
+from styleplug.core.frame import Frame, Report
+from styleplug.core.grid import Grid
 from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe, Settings
 from styleplug.engine.inputs import check_counts, check_finish
@@ -23,6 +25,72 @@ METHOD, NUMBER = "method", "number"
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _UNSAFE = re.compile(r'[<>:"\\|?*\0-\x1f]')  # in file names of some systems
 _LONGEST = 255  # bytes of a file name
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a grid.
+
+    Args:
+        number: its number, from 0.
+        place: its position on every axis.
+        recipe: everything about the run except the pictures.
+        pictures: pictures by slot: paths, or anything else that can be read.
+        labels: labels of its values, by axis.
+        file: name of its file in the folder of the grid; "" without a folder.
+    """
+
+    number: int
+    place: tuple[int, ...]
+    recipe: Recipe
+    pictures: Mapping[str, tuple[Any, ...]]
+    labels: Mapping[str, str]
+    file: str = ""
+
+
+State = Literal["started", "running", "done", "skipped", "failed"]
+
+
+@dataclass(frozen=True)
+class CellEvent:
+    """A change of the state of a cell.
+
+    Args:
+        state: "started", "running" (a preview), "done", "skipped" (it was finished before), or
+            "failed".
+        frame: the preview, or the result; None for other states.
+        report: of a cell that is done.
+        error: why it failed.
+        path: the file of its result, if there is a folder.
+        row: its line of the ledger, if it ended in an earlier run and was not made again.
+    """
+
+    cell: Cell
+    state: State
+    frame: Frame | None = None
+    report: Report | None = None
+    error: StyleplugError | None = None
+    path: Path | None = None
+    row: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GridPlan:
+    """The estimate for a grid.
+
+    Args:
+        cells: number of all cells.
+        finished: number of cells that were finished before.
+        seconds: estimated time of the others; None if unknown.
+        added_mb: memory that the largest cell adds; None if unknown.
+        runs: number of earlier runs that it is estimated from; 0 for a guess.
+    """
+
+    cells: int
+    finished: int
+    seconds: float | None
+    added_mb: float | None
+    runs: int
 
 
 class Cells:

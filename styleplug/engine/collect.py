@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from styleplug.core.array import Pixels
-from styleplug.core.grid import CellEvent, Grid
+from styleplug.core.grid import Grid
 from styleplug.core.recipe import Recipe
+from styleplug.engine.cells import CellEvent
 from styleplug.engine.grid import run_grid
 from styleplug.engine.grid_request import files_in, grid_of, styles_in
 from styleplug.engine.host import Engine, shared
 from styleplug.engine.overview import Overview
+from styleplug.engine.request import recipe_in
 from styleplug.engine.tally import Tally
 from styleplug.imaging import write
 from styleplug.methods.shared.transfer import CONTENT, STYLE
@@ -108,7 +110,7 @@ def grid_from(
     method: str,
     over: Mapping[str, Any],
     values: Mapping[str, Any],
-    base: Recipe | None = None,
+    recipe: Recipe | str | Path | None = None,
     *,
     pattern: str = "",
     leave_out: Iterable[Path] = (),
@@ -122,7 +124,7 @@ def grid_from(
         method: id of the method; "all" for all methods that take both.
         over: as for `grid_of`.
         values: as for `grid_of`.
-        base: as for `grid_of`.
+        recipe: a recipe, or a file that contains one; it gives all other values.
         pattern: as for `files_in`.
         leave_out: as for `files_in`.
     """
@@ -136,6 +138,7 @@ def grid_from(
         pictures[STYLE] = {**(styles_in(paths) if paths else {}), **others}
     if method == "all":
         over = {"method": method, **over}
+    base = None if recipe is None else recipe_in(recipe)
     return grid_of(shared().catalogue, method, pictures, over, values, base)
 
 

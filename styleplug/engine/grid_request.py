@@ -11,8 +11,9 @@ from styleplug.core.errors import BadParameter, UsageError
 from styleplug.core.grid import Axis, Grid
 from styleplug.core.method import Method
 from styleplug.core.params import shortened
-from styleplug.core.recipe import Finish, Recipe, Settings
+from styleplug.core.recipe import Recipe
 from styleplug.engine.cells import METHOD, MOST
+from styleplug.engine.request import changed
 from styleplug.engine.styles import BUILT_IN, built_in
 from styleplug.imaging.folder import pictures_in
 from styleplug.methods import Catalogue
@@ -55,21 +56,8 @@ def grid_of(
         axes.append(Axis(name, some, tuple(map(_label, some))))
     methods = next((axis.values for axis in axes if axis.name == METHOD), (method,))
     first = catalogue.get(str(methods[0])) if methods else catalogue.get(method)
-    return Grid(_base(first, values, base), tuple(axes), fixed, names)
-
-
-def _base(method: Method[Any], values: Mapping[str, Any], base: Recipe | None) -> Recipe:
-    """The recipe with these values; parameters are checked later, for each method."""
-    common = {name: values[name] for name in values if name in Settings.model_fields}
-    finish = {name: values[name] for name in values if name in Finish.model_fields}
-    rest = {name: values[name] for name in values if name not in common.keys() | finish.keys()}
-    base = base or Recipe(method=method.id)
-    settings = {name: getattr(base, name) for name in Settings.model_fields}
-    checked = Settings.of({**settings, **common}).model_dump()
-    finished = Finish.of({**base.finish.model_dump(), **finish})
-    parameters = {**base.parameters, **rest}
-    changes = {**checked, "method": method.id, "finish": finished, "parameters": parameters}
-    return base.model_copy(update=changes)
+    start = (base or Recipe(method=first.id)).model_copy(update={"method": first.id})
+    return Grid(changed(start, values), tuple(axes), fixed, names)
 
 
 def transfers(catalogue: Catalogue) -> tuple[str, ...]:

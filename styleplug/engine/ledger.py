@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 
 from styleplug.core.errors import StyleplugError, UsageError
 from styleplug.core.frame import Report
-from styleplug.core.grid import Cell
 from styleplug.core.recipe import Recipe
+from styleplug.engine.cells import Cell
 from styleplug.engine.memo import Memo
 from styleplug.system.files import not_written, remove_unfinished
 from styleplug.system.jsontext import to_json

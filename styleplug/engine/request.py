@@ -50,19 +50,33 @@ def recipe_of(
     base = base or Recipe(method=method.id)
     if base.method != method.id:
         raise UsageError(f"the recipe is for the method {base.method!r}, not for {method.id!r}")
-    own, common, finish = (
-        {name: values[name] for name in params.model_fields if name in values}
-        for params in (method.params, settings, Finish)
-    )
-    if unknown := values.keys() - own.keys() - common.keys() - finish.keys():
+    known = (method.params, settings, Finish)
+    if unknown := values.keys() - {name for params in known for name in params.model_fields}:
         _refuse(method, min(unknown))
-    common = {name: getattr(base, name) for name in settings.model_fields} | common
-    return Recipe.of(
-        {
-            **base.model_dump(),
+    recipe = changed(base, values, settings)
+    parameters = method.params.of(recipe.parameters).model_dump(mode="json")
+    return recipe.model_copy(update={"parameters": parameters})
+
+
+def changed(base: Recipe, values: Mapping[str, Any], settings: type[Settings] = Settings) -> Recipe:
+    """A recipe with other values; what is neither a setting nor of `Finish` is a parameter.
+
+    Parameters are not checked: a grid has them for several methods.
+
+    Raises:
+        BadParameter: a setting is out of bounds or of the wrong type.
+    """
+    common, finish = (
+        {name: getattr(old, name) for name in params.model_fields}
+        | {name: values[name] for name in params.model_fields if name in values}
+        for params, old in ((settings, base), (Finish, base.finish))
+    )
+    own = {name: values[name] for name in values if name not in common.keys() | finish.keys()}
+    return base.model_copy(
+        update={
             **settings.of(common).model_dump(),
-            "finish": Finish.of({**base.finish.model_dump(), **finish}),
-            "parameters": method.params.of({**base.parameters, **own}).model_dump(mode="json"),
+            "finish": Finish.of(finish),
+            "parameters": {**base.parameters, **own},
         }
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from styleplug.core.grid import CellEvent
+from styleplug.engine.cells import CellEvent
 
 KEPT = 1000
 """Most failures that are kept in full."""
