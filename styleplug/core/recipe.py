@@ -11,24 +11,7 @@ from styleplug.core.params import Params, field
 
 LARGEST = 8192
 """Longest side of a result, and of a picture that is read, in pixels."""
-OPTIONS = (
-    "out",
-    "recipe",
-    "no_recipe",
-    "keep_metadata",
-    "overwrite",
-    "weights",
-    "scores",
-    "json",
-    "help",
-)
-"""Options of every command, besides the parameters of its method and the fields below."""
-DEVICES = {
-    "auto": "automatic",
-    "cpu": "processor",
-    "cuda": "NVIDIA card",
-    "mps": "Apple GPU",
-}
+DEVICES = {"auto": "automatic", "cpu": "processor", "cuda": "NVIDIA card", "mps": "Apple GPU"}
 """Labels of devices."""
 
 
@@ -75,11 +58,7 @@ class Settings(Params):
         "auto",
         label="Backend",
         help="The library that computes: PyTorch, ONNX Runtime, or the best one here (auto).",
-        words={
-            "auto": "automatic",
-            "torch": "PyTorch",
-            "onnx": "ONNX Runtime",
-        },
+        words={"auto": "automatic", "torch": "PyTorch", "onnx": "ONNX Runtime"},
         hidden=("fake",),  # for tests of plug-ins
         advanced=True,
     )

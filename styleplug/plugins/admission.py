@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from styleplug.core.errors import MethodError
 from styleplug.core.method import Method, Slot
 from styleplug.core.params import Hint, Params, bounds_of, choices_of
-from styleplug.core.recipe import OPTIONS, Finish, Recipe, Settings
+from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.core.weight import Embedded, Hub, Local
 from styleplug.locale import flat
 from styleplug.plugins.guard import Guarded
@@ -117,10 +117,12 @@ def _flags(params: type[Params]) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield name, (name, f"no_{name}") if info.annotation is bool else (name,)
 
 
+# Options of every command, besides parameters and settings.
+_OPTIONS = "out recipe no_recipe keep_metadata overwrite weights scores json help".split()
 _RESERVED = {
     **dict.fromkeys(dir(Params), "a part of every Params class"),
     **dict.fromkeys(Recipe.model_fields, "a part of every recipe"),
-    **dict.fromkeys(OPTIONS, "an option of every command"),
+    **dict.fromkeys(_OPTIONS, "an option of every command"),
     **{
         name: "a setting"
         for fields in (Settings, Finish)
