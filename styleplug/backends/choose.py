@@ -104,6 +104,17 @@ def _made(kind: type[Backend], device: str) -> Backend:
     return kind(device)  # under a lock: `cache` alone may make two
 
 
+def usable() -> dict[str, tuple[str, ...] | str]:
+    """The devices of each backend by its name; a sentence if it is missing or damaged."""
+    found: dict[str, tuple[str, ...] | str] = {}
+    for name in dict.fromkeys(name for name, _ in ORDER if name != "fake"):
+        try:
+            found[name] = _lacks(name) or _kind(name).devices()
+        except BackendError as error:
+            found[name] = str(error)
+    return found
+
+
 def replaced(device: str, backend: Backend) -> str:
     """A warning if the backend does not compute on the requested device, else ""."""
     if device in ("auto", backend.device):

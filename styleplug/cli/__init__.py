@@ -1,4 +1,4 @@
-"""The command line: `styleplug methods | run | batch | grid | sheet | train | weights | app`.
+"""The command line; `styleplug --help` lists its commands.
 
 Results go to standard output, all other text to standard error.  Exit status: 0 for success, 1 for
 a failed or stopped command, 2 for a usage error.  A command imports what it needs when it runs, so
@@ -27,6 +27,7 @@ from styleplug.cli.console import (
     say_note,
     say_result,
 )
+from styleplug.cli.doctor import doctor_command
 from styleplug.cli.grid import batch_command, grid_command, sheet_command
 from styleplug.cli.options import Json
 from styleplug.cli.publish import publish_command
@@ -141,6 +142,7 @@ app.command("batch")(batch_command)
 app.command("grid")(grid_command)
 app.command("sheet")(sheet_command)
 app.command("publish")(publish_command)
+app.command("doctor")(doctor_command)
 
 
 @app.command()

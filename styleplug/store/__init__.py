@@ -113,7 +113,7 @@ class Store:
             | {"source": "embedded", "origin": weight.source}
             for weight in read_manifest(folder).values()
         ]
-        for path, pin in cache.listed(self._cache()):
+        for path, pin in cache.listed(self.cache()):
             row = pin.model_dump(include={"file", "arch", "sha256", "size", "licence"})
             origin = {"source": f"hub {pin.repo}@{pin.commit}", "title": pin.arch}
             rows.append({"path": str(path), "present": path.is_file()} | row | origin)
@@ -124,7 +124,7 @@ class Store:
         folder = self._embedded_folder()
         listed = read_manifest(folder)
         expected = {folder / name: weight.sha256 for name, weight in listed.items()}
-        expected |= {path: pin.sha256 or "" for path, pin in cache.listed(self._cache())}
+        expected |= {path: pin.sha256 or "" for path, pin in cache.listed(self.cache())}
         expected |= {folder / name: one.sha256 for name, one in read_graphs(folder).items()}
         strangers = [p for kind in ("safetensors", "onnx") for p in folder.rglob(f"*.{kind}")]
         expected = dict.fromkeys(strangers, "") | expected
@@ -172,7 +172,7 @@ class Store:
                 expect_tensors(path, folder / weight.file, arch)
 
     def _hub(self, source: Hub) -> Generator[str, None, WeightFile]:
-        entry = cache.Entry(source, self._cache(), self._digests)
+        entry = cache.Entry(source, self.cache(), self._digests)
         damage = ""
         try:
             if file := entry.ready():
@@ -226,5 +226,6 @@ class Store:
     def _embedded_folder(self) -> Path:
         return self._weights_folder or weights_folder()
 
-    def _cache(self) -> Path:
+    def cache(self) -> Path:
+        """The folder of files from the Hub."""
         return self._cache_folder or hub.home() / "styleplug"
