@@ -28,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what takes seconds: the digests, and painting."""
     monkeypatch.setattr(Store, "verify", lambda store: [])
     monkeypatch.setattr(
-        doctor, "_painted", lambda name, device: doctor.Finding(f"{name} {device}", "ok", "")
+        doctor, "painted", lambda name, device: doctor.Finding(f"{name} {device}", "ok", "")
     )
 
 
@@ -64,7 +64,7 @@ def test_doctor_wrong_weights_fail(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = {"file": "cnn.safetensors", "ok": False, "why": "damaged or another file"}
-    monkeypatch.setattr(doctor, "_painted", lambda *_: doctor.Finding("x", "ok", ""))
+    monkeypatch.setattr(doctor, "painted", lambda *_: doctor.Finding("x", "ok", ""))
     monkeypatch.setattr(Store, "verify", lambda store: [row])
     assert examined(capsys, 1)["weights cnn.safetensors"]["found"] == row["why"]
 
@@ -81,7 +81,7 @@ def test_doctor_port_in_use_noted(
     quick: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setattr(doctor, "_PORT", taken.getsockname()[1])
+        monkeypatch.setattr(doctor, "PORT", taken.getsockname()[1])
         row = examined(capsys)["port of the page"]
     assert row["state"] == "note" and "is in use" in row["found"]
 

@@ -23,7 +23,7 @@ from styleplug.system.version import VERSION
 TRIED = "cnn"  # the method that shows whether a backend works; its weights come with styleplug
 _SIZE = 128
 _SCARCE_MB = 1024  # less free memory than this is a warning
-_PORT = 7860  # where the page is served by default
+PORT = 7860  # where the page is served by default
 _DISTRIBUTIONS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime"), "PIL": ("pillow",)}
 
 
@@ -136,15 +136,15 @@ def _machine() -> Iterator[Finding]:
 def _port() -> Finding:
     """Whether the default port of the page is free."""
     try:
-        socket.create_server(("127.0.0.1", _PORT)).close()
+        socket.create_server(("127.0.0.1", PORT)).close()
     except OSError as error:
         return Finding(
             "port of the page",
             "note",
-            f"{_PORT} is in use ({error.strerror})",
+            f"{PORT} is in use ({error.strerror})",
             "nothing: `styleplug app` takes the next free one; or choose one with --port",
         )
-    return Finding("port of the page", "ok", f"{_PORT} is free")
+    return Finding("port of the page", "ok", f"{PORT} is free")
 
 
 def _plugins() -> Iterator[Finding]:
@@ -180,7 +180,7 @@ def _backends() -> Iterator[Finding]:
             yield Finding(f"backend {name}", "note", devices)
             continue
         for device in devices:
-            finding = _painted(name, device)
+            finding = painted(name, device)
             works = works or finding.state == "ok"
             yield finding
     if not works:
@@ -188,7 +188,7 @@ def _backends() -> Iterator[Finding]:
         yield Finding("backends", "failed", "none can paint a picture", remedy)
 
 
-def _painted(backend: str, device: str) -> Finding:
+def painted(backend: str, device: str) -> Finding:
     """Paint one picture."""
     from styleplug import generate
     from styleplug.swatches import SWATCHES
