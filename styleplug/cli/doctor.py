@@ -190,19 +190,24 @@ def _backends() -> Iterator[Finding]:
 
 def painted(backend: str, device: str) -> Finding:
     """Paint one picture."""
-    from styleplug import generate
+    from styleplug.engine import shared
+    from styleplug.engine.request import pictures_of, recipe_of
     from styleplug.swatches import SWATCHES
 
+    engine = shared()
+    method = engine.catalogue.get(TRIED)
     picture = next(iter(SWATCHES.values())).paint()
+    pictures = pictures_of(method, _SIZE, {slot.id: [picture] for slot in method.inputs})
+    recipe = recipe_of(method, {"size": _SIZE, "backend": backend, "device": device})
     started = time.monotonic()
     try:
-        result = generate(
-            TRIED, content=picture, style=picture, size=_SIZE, backend=backend, device=device
-        )
+        *_, last = engine.run(recipe, pictures)
     except StyleplugError as error:
         return Finding(f"backend {backend}, {device}", "failed", str(error))
     seconds = time.monotonic() - started
-    found = f"{result.report.provider}: {_SIZE} px in {seconds:.1f} s, with the start"
-    if result.report.notes:
-        return Finding(f"backend {backend}, {device}", "note", "; ".join(result.report.notes))
+    report = last.report
+    assert report is not None, "the engine's final frame carries its report"
+    if report.notes:
+        return Finding(f"backend {backend}, {device}", "note", "; ".join(report.notes))
+    found = f"{report.provider}: {_SIZE} px in {seconds:.1f} s, with the start"
     return Finding(f"backend {backend}, {device}", "ok", found)
