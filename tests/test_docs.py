@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
 import shlex
@@ -23,6 +24,7 @@ HOUSE = Path(__file__).parents[1]
 EXAMPLE = HOUSE / "tests" / "plugin_example"
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
 USAGE = (HOUSE / "docs" / "usage.md").read_text(encoding="utf-8")
+SCALE = (HOUSE / "docs" / "scale.md").read_text(encoding="utf-8")
 PLUGINS = (HOUSE / "docs" / "plugins.md").read_text(encoding="utf-8")
 PAGES = [
     *(HOUSE / name for name in ("README.md", "CHANGELOG.md", "benchmarks/README.md")),
@@ -111,6 +113,53 @@ def test_commands_of_usage_run(
         folder / "PAINTED" / "photo-painting-cnn.png"
     ).exists()
     assert served == [("0.0.0.0", 8000, False, ("user", "password"))]
+
+
+@pytest.mark.slow
+def test_commands_of_many_pictures_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of the manual and of the page on millions of pictures, and the Python beside them."""
+    from styleplug.cli import follow
+
+    (folder / "STYLES").mkdir()
+    for name in ("a.jpg", "s.jpg", "STYLES/one.jpg"):
+        shutil.copy(folder / "painting.jpg", folder / name)
+    clusters: list[str] = []
+    known = follow.executor_of
+
+    def local(kind: str, *rest: Any) -> Any:
+        clusters.extend([kind] if kind != "local" else [])
+        return known("local", *rest)
+
+    monkeypatch.setattr(follow, "executor_of", local)
+    part = section(USAGE, "Many pictures at once")
+    scale = re.findall("^    (styleplug .*)$", SCALE, re.MULTILINE)
+    for line in [*block(part, "bash").splitlines(), *scale]:
+        words = shlex.split(line.replace("size=256,512", "size=64,80"))
+        small = [] if "size=64,80" in words else ["--size", "64"]
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", [*words, *small])
+            (folder / "sheet.png").unlink(missing_ok=True)
+            with pytest.raises(SystemExit) as leaving:
+                cli.main()
+        assert leaving.value.code in (0, None), f"{line}\n{capsys.readouterr().err}"
+    assert clusters == ["ray", "ray://head:10001"]
+    made = sorted(one.name for one in (folder / "PAINTED").rglob("*.??g"))
+    assert made == ["photo-one-cnn.png", "photo-painting-cnn.png", "waves.jpg"]
+    exec(block(part, "python").replace("[256, 512]", "[64, 80]").replace(SLOW, "size=64"), {})
+    assert (folder / "PAINTED" / "photo-waves-cnn.png").exists()
+
+
+@pytest.mark.slow
+def test_measurements_of_scale_run() -> None:
+    for file, option, _ in re.findall(r"^    python (\S+) (--\w+) (\d+)$", SCALE, re.MULTILINE):
+        small = "2" if "folder" in file else "40"
+        done = subprocess.run(
+            [sys.executable, file, option, small], cwd=HOUSE, capture_output=True, text=True,
+            env={**os.environ, "PYTHONPATH": str(HOUSE)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

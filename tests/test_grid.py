@@ -30,6 +30,7 @@ from styleplug.engine.grid_request import files_in, grid_of, spread
 from styleplug.engine.ledger import FILE, Ledger
 from styleplug.engine.nets import BorrowedNet
 from styleplug.engine.request import pictures_of, recipe_in
+from styleplug.engine.shard import Shard
 from styleplug.methods import Catalogue
 
 NAMES = "{content}-{seed}.png"
@@ -357,3 +358,57 @@ def test_previews_come_while_a_cell_runs(engine: Engine, photos: Path) -> None:
     assert any(event.state == "running" for event in events)
     done = [event for event in events if event.state == "done"]
     assert all(event.frame and event.frame.images and event.path is None for event in done)
+
+
+# Shards ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["3", "0/2", "3/2", "1/99999", "a/b", "1/2/3", "-1/2"])
+def test_a_shard_that_is_none_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="such as 3/8"):
+        Shard.of(text)
+
+
+def test_shards_make_every_cell_once(engine: Engine, photos: Path, tmp_path: Path) -> None:
+    out, wanted = tmp_path / "out", grid(engine, photos, seed=range(8))
+    plans = []
+    for number in (1, 2, 3):
+        run = run_grid(wanted, engine, folder=out, names=NAMES, shard=Shard(number, 3))
+        plans.append(run.plan.cells)
+        assert states(run) == {"done": run.plan.cells}
+    assert sum(plans) == 24 and min(plans) > 0
+    lines = [line for path in out.glob("ledger-*") for line in path.read_text().splitlines()]
+    assert len(lines) == 24 + 3 and len(list(out.rglob("*.png"))) == 24
+    other = run_grid(wanted, engine, folder=out, names=NAMES, shard=Shard(1, 2))
+    assert other.plan.finished == other.plan.cells
+    events = list(other)
+    assert states(events) == {"skipped": other.plan.cells}
+    assert all(event.row["file"] == event.cell.file for event in events)
+    assert states(run_grid(wanted, engine, folder=out, names=NAMES)) == {"skipped": 24}
+
+
+def test_shards_of_other_counts_wait(tmp_path: Path) -> None:
+    first, second = Ledger(tmp_path, Shard(1, 2)), Ledger(tmp_path, Shard(2, 2))
+    for other in (Shard(1, 2), Shard(1, 3), Shard()):
+        with pytest.raises(UsageError, match="another styleplug"):
+            Ledger(tmp_path, other)
+    first.close()
+    second.close()
+    Ledger(tmp_path).close()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="kills")
+def test_shards_killed_and_resumed_in_one_folder(tmp_path: Path, photos: Path) -> None:
+    """Two processes at a time; one is killed and started again: each file is made once."""
+    here = Path(__file__).parent
+    env = {"PYTHONPATH": f"{here}:{here.parent}", "PATH": ""}
+    command = [sys.executable, str(here / "kills.py"), str(tmp_path)]
+    run = [subprocess.Popen([*command, kills, shard], env=env)
+           for kills, shard in (("5", "1/2"), ("0", "2/2"))]  # fmt: skip
+    assert [one.wait() for one in run] == [0, 0]
+    out = tmp_path / "out"
+    made = Counter(json.loads(line)["file"] for path in out.glob("ledger-*")
+                   for line in path.read_text().splitlines()[1:])  # fmt: skip
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*.png")}
+    assert made.keys() == files and len(files) == 48 and set(made.values()) == {1}

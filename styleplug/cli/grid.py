@@ -99,6 +99,14 @@ def batch_command(
     engine: Engine = "local",
     workers: Workers = 0,
     gpus: Gpus = 0.0,
+    shard: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER/COUNT",
+            help="Make one of several parts: 3/8. Start each part as a process of its own, on any "
+            "machine, with the same folders.",
+        ),
+    ] = "",
     json: Json = False,
 ) -> None:
     """Paint many pictures: whole folders, in one or more styles.
@@ -108,7 +116,9 @@ def batch_command(
     """
     from styleplug.cli.follow import Follower, check_apart, grid_asked, styles_asked
     from styleplug.engine.grid_request import files_in
+    from styleplug.engine.shard import Shard
 
+    part = Shard.of(shard)
     check_apart(out, photos)
     pictures = {"content": files_in(photos, pattern, [out])} | styles_asked(style)
     run = Follower(grid_asked(pictures, method, over, set_, size, recipe), json)
@@ -119,6 +129,7 @@ def batch_command(
         scored=scores,
         anyway=anyway,
         engine=(engine, workers, gpus),
+        shard=part,
     )
     run.tell(out)
 

@@ -16,6 +16,7 @@ from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe, Settings
 from styleplug.engine.inputs import check_counts, check_finish
 from styleplug.engine.request import recipe_of
+from styleplug.engine.shard import WHOLE, Shard
 from styleplug.imaging import format_of
 from styleplug.methods import Catalogue
 
@@ -100,9 +101,11 @@ class Cells:
         names: template of file names, such as "{content}-{style}.png"; "" without files.
         settings: the settings that may be chosen, if these are fewer than usual.
         anyway: allow more than MOST cells.
+        shard: iterate over these cells only; needs names.
 
     Attributes:
         recipes: one for each combination of values that are not pictures.
+        count: number of cells of the shard.
 
     Raises:
         UsageError: too many cells, an axis that is no parameter or picture of a method, wrong
@@ -118,8 +121,10 @@ class Cells:
         settings: type[Settings] = Settings,
         *,
         anyway: bool = False,
+        shard: Shard = WHOLE,
     ) -> None:
         self.grid, self._names, self._settings = grid, names, settings
+        self.count, self._shard = grid.count, shard
         _check_size(grid, anyway=anyway)
         self._methods = _methods(grid, catalogue)
         slots = {slot.id for method in self._methods.values() for slot in method.inputs}
@@ -139,7 +144,8 @@ class Cells:
         return self.grid.count
 
     def __iter__(self) -> Iterator[Cell]:
-        return map(self.cell, range(len(self)))
+        cells = map(self.cell, range(len(self)))
+        return (cell for cell in cells if cell.file in self._shard)
 
     def cell(self, number: int) -> Cell:
         """The cell with this number."""
@@ -216,8 +222,10 @@ class Cells:
     def _check_names(self) -> None:
         """Check that no two cells have the same name, even if case is ignored."""
         seen: dict[int, int] = {}
+        self.count = 0
         for number in range(len(self)):
             name = self.cell(number).file
+            self.count += name in self._shard
             if len(PurePosixPath(name).name.encode()) > _LONGEST - len(".partial"):
                 raise UsageError(f"the name {name!r} is too long; choose a shorter template")
             other = seen.setdefault(hash(name.casefold()), number)

@@ -19,6 +19,7 @@ from styleplug.engine.grid_request import template
 from styleplug.engine.host import CONCURRENCY, Engine, shared
 from styleplug.engine.job import Job, Outcome
 from styleplug.engine.ledger import Ledger
+from styleplug.engine.shard import WHOLE, Shard
 from styleplug.imaging import measure
 from styleplug.system import machine
 
@@ -139,6 +140,7 @@ def run_grid(
     settings: type[Settings] = Settings,
     cancel: threading.Event | None = None,
     executor: Executor | None = None,
+    shard: Shard = WHOLE,
 ) -> GridRun:
     """Run a grid.  It is checked in this call; cells are made while iterating.
 
@@ -153,6 +155,7 @@ def run_grid(
         settings: the settings that may be chosen, if these are fewer than usual.
         cancel: set it from any thread to stop within a step.
         executor: computes the cells; by default threads of this process.
+        shard: make this part only; other processes make the others in the same folder.
 
     Returns:
         An iterable of events, with the plan of the grid.
@@ -164,8 +167,8 @@ def run_grid(
     """
     engine = engine or shared()
     names = (names or template(grid, engine.catalogue)) if folder else ""
-    cells = Cells(grid, engine.catalogue, names, settings, anyway=anyway)
-    ledger = Ledger(folder) if folder else None
+    cells = Cells(grid, engine.catalogue, names, settings, anyway=anyway, shard=shard)
+    ledger = Ledger(folder, shard) if folder else None
     try:
         return GridRun(
             cells,
@@ -195,10 +198,10 @@ def _plan(cells: Cells, engine: Engine, finished: int) -> GridPlan:
         memory.append(plan.added_mb)
         runs.append(plan.runs)
     known = [one for one in seconds if one is not None]
-    left = max(0, len(cells) - finished)
+    left = max(0, cells.count - finished)
     return GridPlan(
-        cells=len(cells),
-        finished=min(finished, len(cells)),
+        cells=cells.count,
+        finished=min(finished, cells.count),
         seconds=sum(known) / len(known) * left if known else None,
         added_mb=max((one for one in memory if one is not None), default=None),
         runs=min(runs, default=0),

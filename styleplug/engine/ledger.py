@@ -2,7 +2,8 @@
 
 It is `ledger.jsonl` in the folder of the results.  A cell is finished if its newest line says so,
 its recipe and inputs are the same as before, and its file exists.  Only one process at a time
-writes to a folder.  A truncated line of a killed process is ignored.
+writes to a ledger.  Each shard of a grid has a ledger of its own (`ledger-3-of-8.jsonl`), and
+reads those of the others.  A truncated line of a killed process is ignored.
 """
 
 from __future__ import annotations
@@ -23,15 +24,18 @@ from styleplug.core.frame import Report
 from styleplug.core.recipe import Recipe
 from styleplug.engine.cells import Cell
 from styleplug.engine.memo import Memo
+from styleplug.engine.shard import WHOLE, Shard
 from styleplug.system.files import not_written, remove_unfinished
 from styleplug.system.jsontext import to_json
 
-FILE, LOCK = "ledger.jsonl", ".ledger.lock"
+FILE = "ledger.jsonl"
 VERSION = 1
 _HEAD = "styleplug_ledger"  # key of the first line, whose value is the version
 _DONE, _FAILED = b"d", b"f"
 _RECIPES = 10_000  # most digests that are remembered
 _DIGITS = 32  # of a digest in a line
+_PATIENCE = 1.0  # seconds to wait for a lock; others hold it shortly when they start
+_STALE = 3600.0  # seconds after which no process still writes a partial file
 Known = Literal["done", "failed"]
 
 
@@ -42,39 +46,59 @@ class Ledger:
 
     Args:
         folder: the folder; it is created.
+        shard: the part of the grid that this process makes.
 
     Raises:
         UsageError: another process writes there, or the ledger is of a later version.
         OutputError: the folder cannot be written.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, shard: Shard = WHOLE) -> None:
+        self.folder, self._shard = folder, shard
+        self._files: list[Path] = []  # all ledgers of the folder that were read
         self._digests: Memo[str] = Memo(len, 2**24)
         self._known: dict[bytes, bytes] = {}
         self._recipes: dict[int, tuple[Recipe, str]] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(folder / LOCK, timeout=0, thread_local=False)
-            self._lock.acquire()
-        except Timeout:
-            raise UsageError(
-                f"another styleplug is writing to {str(folder)!r}: wait for its end, or choose "
-                "another folder"
-            ) from None
+            self._lock = self._locked(self._at(self.path))
         except OSError as error:
-            raise not_written(folder / FILE, error) from error
+            raise not_written(self.path, error) from error
         try:
+            own = {self._at(self.path), *folder.glob(f".ledger-*-of-{shard.count}.lock")}
+            for other in {*folder.glob(".ledger*.lock")} - own:  # it may make the same cells
+                self._locked(other).release()
             self._read()
             self._file = self._opened()
         except BaseException:
             self._lock.release()
             raise
 
+    @staticmethod
+    def _at(ledger: Path) -> Path:
+        """The lock of a ledger."""
+        return ledger.with_name(f".{ledger.stem}.lock")
+
+    def _locked(self, lock: Path) -> FileLock:
+        """A lock, acquired.
+
+        Raises:
+            UsageError: another process has it.
+        """
+        found = FileLock(lock, timeout=_PATIENCE, thread_local=False)
+        try:
+            found.acquire()
+        except Timeout:
+            raise UsageError(
+                f"another styleplug is writing to {str(self.folder)!r}: wait for its end, or "
+                "choose another folder"
+            ) from None
+        return found
+
     @property
     def path(self) -> Path:
         """The file."""
-        return self.folder / FILE
+        return self.folder / FILE.replace(".", f"{self._shard.suffix}.")
 
     def count(self, state: Known) -> int:
         """Number of cells in a state, including those of other grids."""
@@ -107,8 +131,18 @@ class Ledger:
         value = self._known.get(_short(cell.file))
         if value is None:
             return {}
-        self._file.seek(int.from_bytes(value[49:], "big"))
-        row: dict[str, Any] = json.loads(self._file.readline())
+        path, at = (
+            self._files[int.from_bytes(value[49:51], "big")],
+            int.from_bytes(value[51:], "big"),
+        )
+        if path == self.path:
+            self._file.seek(at)
+            line = self._file.readline()
+        else:
+            with path.open("rb") as file:
+                file.seek(at)
+                line = file.readline()
+        row: dict[str, Any] = json.loads(line)
         return row
 
     def add(
@@ -142,7 +176,7 @@ class Ledger:
             self._file.flush()
         except OSError as failed:
             raise not_written(self.path, failed) from failed
-        self._note(row, at)
+        self._note(row, len(self._files) - 1, at)
 
     def close(self) -> None:
         """Unlock the folder."""
@@ -153,30 +187,37 @@ class Ledger:
     # Reading and writing ----------------------------------------------------------------
 
     def _read(self) -> None:
-        """Read the lines of earlier runs."""
+        """Read the lines of earlier runs: the ledger of this one last, others by their age."""
         try:
-            with self.path.open("rb") as lines:
-                remove_unfinished(self.folder)
-                at = 0
-                for line in lines:
-                    with suppress(ValueError, TypeError, KeyError, AttributeError):
-                        row = json.loads(line)
-                        if _HEAD in row:
-                            _check_version(row[_HEAD], self.path)
-                        else:
-                            self._note(row, at)
-                    at += len(line)
-        except FileNotFoundError:
-            pass
+            remove_unfinished(self.folder, _STALE if self._shard.count > 1 else 0.0)
+            others = {path: path.stat().st_mtime for path in self.folder.glob("ledger*.jsonl")}
+            others.pop(self.path, None)
+            self._files = [*sorted(others, key=lambda path: others[path]), self.path]
+            for number, path in enumerate(self._files):
+                if path.exists():
+                    self._read_one(number, path)
         except OSError as error:
             raise not_written(self.path, error) from error
 
-    def _note(self, row: Mapping[str, Any], at: int) -> None:
-        """Store the digests of a line that starts at this byte of the file."""
+    def _read_one(self, number: int, path: Path) -> None:
+        """Read a ledger; lines of other shards are left out."""
+        with path.open("rb") as lines:
+            at = 0
+            for line in lines:
+                with suppress(ValueError, TypeError, KeyError, AttributeError):
+                    row = json.loads(line)
+                    if _HEAD in row:
+                        _check_version(row[_HEAD], path)
+                    elif row["file"] in self._shard:
+                        self._note(row, number, at)
+                at += len(line)
+
+    def _note(self, row: Mapping[str, Any], ledger: int, at: int) -> None:
+        """Store the digests of a line that starts at this byte of a ledger."""
         mark = {"done": _DONE, "failed": _FAILED}[row["state"]]
         parts = (row["recipe"], row["stamp"], row["inputs"])
         self._known[_short(row["file"])] = b"".join(
-            (mark, *map(_short, parts), at.to_bytes(8, "big"))
+            (mark, *map(_short, parts), ledger.to_bytes(2, "big"), at.to_bytes(8, "big"))
         )
 
     def _opened(self) -> IO[bytes]:

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -110,11 +111,16 @@ def at_home(path: str | os.PathLike[str]) -> Path:
     return Path(re.sub(r"^~(?=/|$)", "/nonexistent", full))
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove partial files that a killed process left below a folder."""
+def remove_unfinished(folder: Path, age: float = 0.0) -> None:
+    """Remove partial files that a killed process left below a folder.
+
+    Args:
+        age: seconds since they were changed; younger ones may be those of other processes.
+    """
     for left in folder.rglob("." + "[0-9a-f]" * 16 + ".part"):
         with suppress(OSError):
-            left.unlink()
+            if time.time() - left.stat().st_mtime >= age:
+                left.unlink()
 
 
 def not_written(path: Path, error: Exception) -> OutputError:
