@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from gradio.media import get_image
 from playwright.sync_api import sync_playwright
 
+import styleplug
 from styleplug.engine import shared
 from styleplug.ui.page import launch
 
@@ -80,6 +82,24 @@ def compare(page: Any) -> None:
     page.screenshot(path=FOLDER / "page-compare.jpg", type="jpeg", quality=85)
 
 
+def gallery(browser: Any) -> None:
+    """Keep what the visitor sees of the results on one's own machine, wide and on a phone."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder, "results")
+        for name, method in (("lion.jpg", "cnn"), ("tower.jpg", "autoencoder")):
+            styleplug.batch([get_image(name)], "all", kept / method, method=method, size=256)
+        url = launch(block=False, gallery=kept)
+        for name, width, locale in (("en", 1280, "en-US"), ("phone-zh", 390, "zh-CN")):
+            page = browser.new_page(locale=locale, viewport={"width": width, "height": 900})
+            page.set_default_timeout(PATIENCE)
+            page.goto(url)
+            page.locator("#tab-gallery-button").click()
+            page.wait_for_selector(".sp-kept li img")
+            page.wait_for_timeout(3_000)
+            page.screenshot(path=FOLDER / f"page-gallery-{name}.jpg", type="jpeg", quality=85)
+            page.close()
+
+
 def main(size: int = 512) -> None:
     """Take them all."""
     FOLDER.mkdir(exist_ok=True)
@@ -103,6 +123,7 @@ def main(size: int = 512) -> None:
         page.set_default_timeout(PATIENCE)
         page.goto(url)
         compare(page)
+        gallery(browser)
         browser.close()
 
 

@@ -119,9 +119,10 @@ class Site:
     Args:
         folder: for what it writes.
         more: methods beside the small ones.
+        gallery: keeps all results, if there is one.
     """
 
-    def __init__(self, folder: Path, *more: Method[Any]) -> None:
+    def __init__(self, folder: Path, *more: Method[Any], gallery: Path | None = None) -> None:
         from styleplug.ui import page
 
         self.blend, self.fill = Blend(), Fill()
@@ -132,7 +133,9 @@ class Site:
         self.engine = Engine(
             Catalogue(methods, broken), calibration=Calibration(folder / "calibration.json")
         )
-        self.url = page.launch("127.0.0.1", port=free_port(), block=False, engine=self.engine)
+        self.url = page.launch(
+            "127.0.0.1", port=free_port(), block=False, engine=self.engine, gallery=gallery
+        )
 
     @cached_property
     def client(self) -> Client:
@@ -153,7 +156,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(folder: Path, *more: Method[Any]) -> Iterator[Site]:
+def served(folder: Path, *more: Method[Any], gallery: Path | None = None) -> Iterator[Site]:
     """Serve the page while the block runs; what takes time, examples and drawing, is small."""
     import gradio as gr
 
@@ -164,7 +167,7 @@ def served(folder: Path, *more: Method[Any]) -> Iterator[Site]:
         patch.setattr(grid_form, "OFFERED", BUILT_IN[:2])
         patch.setattr(drawing, "SIDE", 160)
         patch.setattr(runs, "GRACE", 4.0)
-        site = Site(folder, *more)
+        site = Site(folder, *more, gallery=gallery)
         try:
             yield site
         finally:

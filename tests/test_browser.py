@@ -604,3 +604,68 @@ def test_batch_stops_and_resumes(visit: Any, site: Site, tmp_path: Path) -> None
     with ZipFile(waited.value.path()) as pack:
         assert len(pack.namelist()) == 4
     assert not guest.errors
+
+
+# Gallery --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[tuple[str, Path]]:
+    """The address of a second page, which keeps its results, and their folder."""
+    folder = tmp_path_factory.mktemp("home")
+    with served(folder, gallery=folder / "gallery") as site:
+        yield site.url, folder / "gallery"
+
+
+@pytest.mark.parametrize(("locale", "width", "words"), [
+    ("en-US", 1280, ("Gallery", "2 results", "Open in its tab", "Compare with", "Remove")),
+    ("zh-CN", 390, ("图库", "2 个结果", "在其标签页中打开", "与另一个结果对比", "移除")),
+])  # fmt: skip
+def test_gallery_keeps_filters_opens_compares_deletes(
+    visit: Any, home: Any, photo_file: Path, style_file: Path, locale: str, width: int, words: Any
+) -> None:
+    url, folder = home
+    title, two, again, compare, remove = words
+    guest = visit(locale=locale, width=width)
+    guest.page.goto(url)
+    for steps in (3, 2):
+        ready(guest, photo_file, style_file, steps=steps)
+        guest.at("run").click()
+        expect(guest.at("badge")).to_contain_text(f"loss {1 / steps:.3g}")
+    picture(folder, "stranger.png", BLUE)
+    (folder / "broken.png").write_bytes(b"no picture")
+    guest.page.get_by_role("tab", name=title).click()
+    cards = guest.page.locator(".sp-kept li")
+    expect(cards).to_have_count(4)
+    assert guest.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 1
+    guest.page.locator(".sp-kept select").select_option("blend")
+    expect(guest.page.locator(".sp-kept header")).to_contain_text(two)
+    expect(cards).to_have_count(2)
+    with guest.page.expect_download() as waited:
+        guest.page.locator(".sp-kept header button").click()
+    with ZipFile(waited.value.path()) as pack:
+        assert all(name.startswith("blend/photo-style-blend-0") for name in pack.namelist())
+    cards.first.get_by_role("button", name=compare).click()
+    cards.last.get_by_role("button", name=compare).click()
+    expect(guest.page.locator(".sp-viewer img")).to_have_count(2)
+    guest.page.keyboard.press("Escape")
+    cards.last.get_by_role("button", name=again).click()
+    expect(guest.at("run")).to_be_visible()
+    assert guest.value("steps") == "3"
+    guest.page.get_by_role("tab", name=title).click()
+    cards.first.get_by_role("button", name=remove).click()
+    expect(cards).to_have_count(1)
+    guest.page.locator(".sp-kept select").select_option("")
+    guest.page.locator(".sp-kept input").fill("broken")
+    expect(cards.locator("img")).to_have_count(0)
+    expect(cards).to_have_count(1)
+    cards.first.get_by_role("button", name=remove).click()
+    expect(cards).to_have_count(0)
+    assert [one.suffix for one in (folder / "blend").iterdir()] == [".png"]
+    guest.page.locator(".sp-kept input").fill("")
+    expect(cards).to_have_count(2)
+    cards.first.get_by_role("button", name=remove).click()
+    expect(cards).to_have_count(1)
+    cards.first.get_by_role("button", name=remove).click()
+    expect(cards).to_have_count(0)
+    assert not guest.errors

@@ -225,6 +225,34 @@ def _follow(steps: Generator[str, None, Any]) -> Any:
                 return done.value
 
 
+Weights = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="A result of `styleplug train` that visitors may choose. Repeatable. To offer all "
+        "results in a folder, set STYLEPLUG_RUNS to that folder.",
+    ),
+]
+Train = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        envvar="STYLEPLUG_TRAIN",
+        help="Add a tab that trains networks on uploaded pictures, and store its runs in this "
+        "folder. If others can reach the page, --auth is needed too.",
+    ),
+]
+Kept = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        envvar="STYLEPLUG_GALLERY",
+        help="Keep every result in this folder, and add a tab that shows them. Not possible "
+        "on a public page; if others can reach the page, --auth is needed too.",
+    ),
+]
+
+
 @app.command("app")
 def serve(
     host: Annotated[
@@ -252,23 +280,9 @@ def serve(
             "password does not appear in the list of processes.",
         ),
     ] = None,
-    weights: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="A result of `styleplug train` that visitors may choose. Repeatable. To offer all "
-            "results in a folder, set STYLEPLUG_RUNS to that folder.",
-        ),
-    ] = None,
-    train: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER",
-            envvar="STYLEPLUG_TRAIN",
-            help="Add a tab that trains networks on uploaded pictures, and store its runs in this "
-            "folder. If others can reach the page, --auth is needed too.",
-        ),
-    ] = None,
+    weights: Weights = None,
+    train: Train = None,
+    gallery: Kept = None,
 ) -> None:
     """Start the page."""
     user, _, password = (auth or "").partition(":")
@@ -282,7 +296,7 @@ def serve(
     names = [shared().add_trained(folder) for folder in weights or ()]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"--weights: two folders have the name {twice[0]}; rename one of them")
-    launch(host, port, share, (user, password) if auth else None, train=train)
+    launch(host, port, share, (user, password) if auth else None, train=train, gallery=gallery)
 
 
 command: Callable[..., Any] = typer.main.get_command(app)

@@ -24,6 +24,7 @@ from styleplug.imaging import write
 from styleplug.ui import render
 from styleplug.ui.errors import sentence
 from styleplug.ui.i18n import Language, duration, message, say
+from styleplug.ui.kept import Gallery
 from styleplug.ui.live import overview as joined
 from styleplug.ui.results import Folder
 
@@ -118,6 +119,7 @@ class GridRunner:
         limits: limits of a grid.
         scored: whether results get scores.
         sheet: whether there is a contact sheet at the end.
+        gallery: keeps all results, if there is one.
     """
 
     def __init__(
@@ -128,9 +130,10 @@ class GridRunner:
         *,
         scored: bool,
         sheet: bool,
+        gallery: Gallery | None = None,
     ) -> None:
         self._engine, self._settings, self._limits = engine, settings, limits
-        self._scored, self._sheet = scored, sheet
+        self._scored, self._sheet, self._gallery = scored, sheet, gallery
 
     def check(self, grid: Grid) -> None:
         """Check that a grid has not too many cells.
@@ -221,6 +224,8 @@ class GridRunner:
             )
         elif event.path is not None:
             report = event.report
+            if report is not None and self._gallery is not None:
+                self._gallery.keep(event.path, report.method)
             seconds = report.seconds if report else event.row.get("seconds", 0.0)
             scores = report.scores if report else event.row.get("scores", {})
             pictures = {slot: Path(some[0]) for slot, some in cell.pictures.items()}

@@ -29,6 +29,7 @@ from styleplug.ui.grid_run import (
 )
 from styleplug.ui.handover import TO_TOP, UNSEEN, check_kept
 from styleplug.ui.i18n import Language, Texts, language, say
+from styleplug.ui.kept import Gallery
 from styleplug.ui.results import Folder
 from styleplug.ui.sharing import Updates
 from styleplug.ui.tab import QUEUE, TO_RESULT, Tab
@@ -60,6 +61,7 @@ class GridTab:
         concurrency: most simultaneous runs in all tabs.
         settings: the settings that visitors may change.
         limits: what one grid may take.
+        gallery: keeps all results, if there is one.
     """
 
     def __init__(
@@ -71,12 +73,15 @@ class GridTab:
         concurrency: int,
         settings: type[Settings],
         limits: Limits,
+        gallery: Gallery | None = None,
     ) -> None:
         self.kind, self.engine = kind, engine
         self._texts = texts
         self._line: dict[str, Any] = {"concurrency_limit": concurrency, "concurrency_id": QUEUE}
         judged = kind != "batch"
-        self._runner = GridRunner(engine, settings, limits, scored=judged, sheet=judged)
+        self._runner = GridRunner(
+            engine, settings, limits, scored=judged, sheet=judged, gallery=gallery
+        )
         with gr.Row(elem_classes="sp-tab"):
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
                 self.form = GridForm(kind, engine, texts, page, settings)

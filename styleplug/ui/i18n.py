@@ -136,6 +136,17 @@ WORDS = {
     "strip_delete": "Remove",
     "strip_used_content": "This picture is now the content in all tabs.",
     "strip_used_style": "This picture is now the style in all tabs.",
+    "gallery": "Gallery",
+    "gallery_kept": "Every result is kept on this machine, in the folder {folder}.",
+    "gallery_count": "{n} results",
+    "gallery_none": "No results here yet.",
+    "gallery_search": "Search by name",
+    "gallery_all": "All methods",
+    "gallery_open": "Open in its tab with all settings",
+    "gallery_broken": "This file is not a picture.",
+    "gallery_before": "Newer",
+    "gallery_after": "Older",
+    "gallery_page": "Page {n} of {total}",
     "before": "Before",
     "zoom_in": "Zoom in",
     "zoom_out": "Zoom out",
@@ -245,7 +256,12 @@ def language(request: gr.Request | None) -> Language:
 
 def say(key: str, to: Language, **values: object) -> str:
     """One of `WORDS` with its placeholders filled."""
-    return catalogue(to).text(f"page.{key}", WORDS[key]).format(**values)
+    return catalogued(key, to).format(**values)
+
+
+def catalogued(key: str, to: Language) -> str:
+    """One of `WORDS` with its placeholders, which a script in the browser fills."""
+    return catalogue(to).text(f"page.{key}", WORDS[key])
 
 
 def message(english: str, to: Language) -> str:

@@ -25,12 +25,14 @@ from styleplug.system.files import at_home, reason
 from styleplug.training import load_task, task_ids
 from styleplug.ui import strip
 from styleplug.ui.addresses import NoAddresses, Page
+from styleplug.ui.gallery_tab import GalleryTab
 from styleplug.ui.grid_endpoint import publish
 from styleplug.ui.grid_form import KINDS
 from styleplug.ui.grid_run import Limits
 from styleplug.ui.grid_tab import GridTab
 from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Texts
+from styleplug.ui.kept import Gallery
 from styleplug.ui.previews import Previews
 from styleplug.ui.runs import Runs
 from styleplug.ui.sharing import Shared, Updates
@@ -44,7 +46,7 @@ UPLOAD = "64mb"  # largest file that can be uploaded
 WAITING = 64  # most runs in the queue; further ones are refused
 MAX_SIZE = "STYLEPLUG_MAX_SIZE"
 PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE is set
-TRAIN = "STYLEPLUG_TRAIN"
+TRAIN, GALLERY = "STYLEPLUG_TRAIN", "STYLEPLUG_GALLERY"
 OWN_GRID, PUBLIC_GRID = Limits(1000, 12 * 3600), Limits(36, 600)
 LOCAL = {"127.0.0.1", "::1", "localhost"}  # addresses that only this machine reaches
 SWEEP = (600, 3600)  # seconds between two clean-ups, and the age of files that are deleted
@@ -60,7 +62,10 @@ def build(engine: Engine | None = None) -> gr.Blocks:
 
 
 def _compose(
-    engine: Engine, share: bool = False, train: Path | None = None
+    engine: Engine,
+    share: bool = False,
+    train: Path | None = None,
+    gallery: Gallery | None = None,
 ) -> tuple[gr.Blocks, Texts]:
     """The page, and its texts, which the browser gets at launch."""
     settings = _settings(share)
@@ -84,27 +89,33 @@ def _compose(
                 title = texts.add(f"method.{method.id}.title", method.title)
                 with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
                     tabs.append(
-                        Tab(method, engine, texts, page, CONCURRENCY, settings, runs, results)
-                    )
+                        Tab(
+                            method, engine, texts, page, CONCURRENCY, settings, runs, results,
+                            gallery,
+                        )
+                    )  # fmt: skip
             for tab in tabs:
                 shared.join(tab.form.shared_pictures)
             limits, kinds = _limits(share), KINDS if transfers(engine.catalogue) else ()
             for kind in kinds:
                 with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
-                    many = GridTab(kind, engine, texts, page, CONCURRENCY, settings, limits)
+                    many = GridTab(
+                        kind, engine, texts, page, CONCURRENCY, settings, limits, gallery
+                    )
                     many.connect(tabs, shelf)
                 if kind != "batch":
                     shared.join({"content": many.form.made["content"]})
+            if gallery is not None:
+                with gr.Tab(texts.own("gallery"), id="gallery", elem_id="tab-gallery"):
+                    kept = texts.own("gallery_kept", folder=gallery.folder.name)
+                    gr.Markdown(kept, elem_classes="sp-summary")
+                    GalleryTab(gallery, tabs, texts, shelf)
             shared.connect(page)
             for tab in tabs:
                 tab.examples.connect(shared)
                 tab.stage.pass_on(shared, shelf)
             _find_run(runs, tabs, shelf, page)
-            for number, (name, why) in enumerate(engine.catalogue.broken.items()):
-                with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
-                    gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
-                    said = texts.message(f"broken-{number}", why)
-                    gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
+            _show_broken(engine, texts)
             if train is not None:
                 with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
                     _train(train, engine, tabs, texts, page)
@@ -113,6 +124,15 @@ def _compose(
         if kinds:
             publish(engine, settings, limits, line)
     return page, texts
+
+
+def _show_broken(engine: Engine, texts: Texts) -> None:
+    """Build a tab with the reason for each plug-in that failed."""
+    for number, (name, why) in enumerate(engine.catalogue.broken.items()):
+        with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
+            gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
+            said = texts.message(f"broken-{number}", why)
+            gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
 
 
 def _find_run(runs: Runs, tabs: Sequence[Tab], shelf: gr.Tabs, page: gr.Blocks) -> None:
@@ -178,8 +198,7 @@ def _training(
     folder = said or os.environ.get(TRAIN)
     if not folder:
         return None
-    host = host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
-    if auth is None and (share or "SPACE_ID" in os.environ or host not in LOCAL):
+    if auth is None and (_public(share) or not _local(host)):
         raise UsageError(
             "training takes hours and disk space, and others can reach this page: ask for a "
             f"password (--auth USER:PASSWORD), or leave out --train and {TRAIN}"
@@ -187,9 +206,44 @@ def _training(
     return at_home(folder)
 
 
+def _gallery(
+    said: str | os.PathLike[str] | None, host: str | None, share: bool, auth: object
+) -> Gallery | None:
+    """The folder that keeps all results; None if nothing is kept.
+
+    Raises:
+        UsageError: others could see the results of all visitors.
+        OutputError: the folder cannot be written.
+    """
+    folder = said or os.environ.get(GALLERY)
+    if not folder:
+        return None
+    if _public(share):
+        raise UsageError(
+            "a gallery shows everybody the results of all visitors, and this page is public: on "
+            f"a public page nothing is kept; leave out --gallery and {GALLERY}"
+        )
+    if auth is None and not _local(host):
+        raise UsageError(
+            "a gallery shows the results of all visitors, and others can reach this page: ask "
+            f"for a password (--auth USER:PASSWORD), or leave out --gallery and {GALLERY}"
+        )
+    return Gallery(at_home(folder))
+
+
+def _public(share: bool) -> bool:
+    """Whether everybody can reach the page."""
+    return share or "SPACE_ID" in os.environ
+
+
+def _local(host: str | None) -> bool:
+    """Whether only this machine can reach an address."""
+    return (host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1") in LOCAL
+
+
 def _limits(share: bool) -> Limits:
     """What one grid of a visitor may take; less where everybody can reach the page."""
-    return PUBLIC_GRID if share or "SPACE_ID" in os.environ else OWN_GRID
+    return PUBLIC_GRID if _public(share) else OWN_GRID
 
 
 def _settings(share: bool) -> type[Settings]:
@@ -199,9 +253,8 @@ def _settings(share: bool) -> type[Settings]:
         BadParameter: STYLEPLUG_MAX_SIZE is not a size.
     """
     said = os.environ.get(MAX_SIZE)
-    public = share or "SPACE_ID" in os.environ
     if not said:
-        return narrowed(Settings, "size", PUBLIC_SIZE) if public else Settings
+        return narrowed(Settings, "size", PUBLIC_SIZE) if _public(share) else Settings
     if not said.isdecimal():
         raise BadParameter(f"{MAX_SIZE}={said}: expected a number of pixels, such as {PUBLIC_SIZE}")
     return narrowed(Settings, "size", int(said))
@@ -215,6 +268,7 @@ def launch(
     block: bool = True,
     engine: Engine | None = None,
     train: str | os.PathLike[str] | None = None,
+    gallery: str | os.PathLike[str] | None = None,
 ) -> str:
     """Serve the page; large libraries are imported after the start.
 
@@ -230,17 +284,21 @@ def launch(
         block: serve until interrupted; otherwise return at once and serve in the background.
         engine: as for `build`.
         train: also offer training, with runs in this folder; by default `STYLEPLUG_TRAIN`.
+        gallery: keep every result in this folder, and show them in a tab; by default
+            `STYLEPLUG_GALLERY`.
 
     Returns:
         The address of the page.
 
     Raises:
-        UsageError: training is offered to others without a password, or the address or the port
-            cannot be used.
+        UsageError: training or a gallery is offered to others without a password, a gallery to
+            everybody, or the address or the port cannot be used.
+        OutputError: the folder of the gallery cannot be written.
     """
     _check_address(host or os.environ.get("GRADIO_SERVER_NAME"), port)
     engine = engine or shared()
-    page, texts = _compose(engine, share, _training(train, host, share, auth))
+    runs, kept = _training(train, host, share, auth), _gallery(gallery, host, share, auth)
+    page, texts = _compose(engine, share, runs, kept)
     _, url, _ = page.launch(
         server_name=host,
         server_port=port,
@@ -248,6 +306,7 @@ def launch(
         auth=auth,
         quiet=not block,
         prevent_thread_lock=True,
+        allowed_paths=[str(kept.folder)] if kept else None,
         **_served(texts),
     )
     threading.Thread(target=_warm, args=(engine,), name="warm", daemon=True).start()

@@ -9,13 +9,16 @@ from typing import Any
 
 import gradio as gr
 
+from styleplug.core.errors import OutputError
 from styleplug.core.frame import Frame, Report
 from styleplug.core.method import Method
 from styleplug.imaging import ENDINGS, Picture, fitted
 from styleplug.imaging.sheet import columns
 from styleplug.ui import render
+from styleplug.ui.errors import sentence
 from styleplug.ui.handover import UNSEEN, Handover
 from styleplug.ui.i18n import Language, Texts, say
+from styleplug.ui.kept import Gallery
 from styleplug.ui.live import Moment
 from styleplug.ui.results import Folder
 from styleplug.ui.sharing import Shared, Updates
@@ -31,6 +34,7 @@ class Stage:
         texts: collects its texts.
         idle: key of the text before the first run.
         strip: gets each result, for the strip of results.
+        gallery: keeps each result, if there is one.
     """
 
     def __init__(
@@ -40,10 +44,11 @@ class Stage:
         texts: Texts,
         idle: str,
         strip: gr.HTML,
+        gallery: Gallery | None,
     ) -> None:
         self._method = method
         self._texts = texts
-        self._strip = strip
+        self._strip, self._kept_in = strip, gallery
         self._folder = gr.State(None)  # the folder of the visitor's result
         self._picked = gr.State(0)  # the picture that the visitor selected last
         self._pictures()
@@ -183,7 +188,7 @@ class Stage:
         frame, report = moment.frame, moment.frame.report
         assert report is not None, "the engine's final frame carries a report"
         folder = Folder(title)
-        folder.keep(frame)
+        kept = folder.keep(frame)
         drawn = _curves(moment)
         told = report.scores | ({} if drawn else report.metrics)
         changes = {
@@ -192,7 +197,7 @@ class Stage:
         }
         changes |= dict.fromkeys(self._passes.values(), gr.update(interactive=not frame.fps))
         return changes | {
-            self.status: render.outcome(frame.step, report, to),
+            self.status: render.outcome(frame.step, report, to) + self._keep(kept, to),
             self._badge: render.badge(report, to, told),
             self._losses: gr.update(visible=bool(drawn)),
             self._plot: drawn,
@@ -227,6 +232,15 @@ class Stage:
             self._strip: _kept(folder, report),
             **dict.fromkeys(self._passes.values(), gr.update(interactive=not report.fps)),
         }
+
+    def _keep(self, result: Path, to: Language) -> str:
+        """Keep a result in the gallery; if it cannot be kept, the reason as HTML."""
+        try:
+            if self._kept_in is not None:
+                self._kept_in.keep(result, self._method.id)
+        except OutputError as error:
+            return render.line(sentence(error, to), "sp-warn")
+        return ""
 
     def _at_rest(
         self, folder: Folder, frame: Frame, report: Report, before: Picture | None

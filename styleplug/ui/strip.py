@@ -18,7 +18,7 @@ from styleplug.locale import languages
 from styleplug.system.jsontext import to_json
 from styleplug.ui.errors import shown
 from styleplug.ui.handover import UNSEEN
-from styleplug.ui.i18n import language, say
+from styleplug.ui.i18n import Language, catalogued, language, say
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.uploads import uploaded
 
@@ -26,20 +26,13 @@ if TYPE_CHECKING:
     from styleplug.ui.tab import Tab
 
 BROWSER = Path(__file__).parent / "browser"
-SCRIPTS = ("zip.js", "viewer.js", "strip.js")
-WORDS = (
+VIEWER_WORDS = (
     "compare",
     "before",
     "result",
-    "strip",
-    "strip_where",
-    "strip_other",
     "strip_zip",
-    "strip_star",
+    "strip_other",
     "strip_compare",
-    "strip_restore",
-    "strip_content",
-    "strip_style",
     "strip_download",
     "strip_delete",
     "zoom_in",
@@ -48,19 +41,60 @@ WORDS = (
     "zoom_fit",
     "close",
 )
+WORDS = (
+    *VIEWER_WORDS,
+    "strip",
+    "strip_where",
+    "strip_star",
+    "strip_restore",
+    "strip_content",
+    "strip_style",
+)
 CSS = (BROWSER / "strip.css").read_text(encoding="utf-8")
 
 
 def strip() -> gr.HTML:
     """The component, not yet on the page; its value is the newest result."""
+    return component("strip", WORDS, "zip.js", render=False)
+
+
+def component(name: str, words: Sequence[str], *scripts: str, render: bool = True) -> gr.HTML:
+    """A component that a script in `browser/` builds.
+
+    Args:
+        name: of the script, and the id of the element.
+        words: keys of the texts that it needs.
+        scripts: further scripts that it needs.
+        render: whether it is on the page at once.
+    """
+    files = ("words.js", "viewer.js", *scripts, f"{name}.js")
     return gr.HTML(
         html_template="",
-        js_on_load="\n".join((BROWSER / name).read_text(encoding="utf-8") for name in SCRIPTS),
-        words={to: {word: say(word, to) for word in WORDS} for to in languages()},
-        elem_id="strip",
+        js_on_load="\n".join((BROWSER / file).read_text(encoding="utf-8") for file in files),
+        words={to: {word: catalogued(word, to) for word in words} for to in languages()},
+        elem_id=name,
         padding=False,
-        render=False,
+        render=render,
     )
+
+
+def reopened(recipe: Recipe, tabs: Mapping[str, Tab], shelf: gr.Tabs, to: Language) -> Updates:
+    """The updates that open the tab of a recipe with all its settings.
+
+    Args:
+        tabs: all tabs by the id of their methods.
+        shelf: the component that contains the tabs.
+        to: language of the message.
+
+    Raises:
+        BadRecipe: there is no such method.
+    """
+    if recipe.method not in tabs:
+        raise BadRecipe(f"This page has no method {recipe.method!r}.")
+    form = tabs[recipe.method].form
+    values = zip(form.parameter_components, form.fill(recipe), strict=True)
+    gr.Info(say("restored", to))
+    return {**dict(values), shelf: gr.update(selected=recipe.method)}
 
 
 def connect(strip: gr.HTML, tabs: Sequence[Tab], shared: Shared, shelf: gr.Tabs) -> None:
@@ -83,12 +117,7 @@ def connect(strip: gr.HTML, tabs: Sequence[Tab], shared: Shared, shelf: gr.Tabs)
                 gr.Info(say(f"strip_used_{role}", to))
                 return shared.put({role: uploaded(asked["file"])}, kept)
             recipe = Recipe.from_json(to_json(asked["recipe"]))
-            if recipe.method not in known:
-                raise BadRecipe(f"This page has no method {recipe.method!r}.")
-            tab = known[recipe.method]
-            values = zip(tab.form.parameter_components, tab.form.fill(recipe), strict=True)
-            gr.Info(say("restored", to))
-            return {**dict(values), shelf: gr.update(selected=recipe.method)}
+            return reopened(recipe, known, shelf, to)
         except Exception as error:
             raise shown(error, to) from error
 

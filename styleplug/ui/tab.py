@@ -21,6 +21,7 @@ from styleplug.ui.errors import sentence, shown
 from styleplug.ui.form import Form
 from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
+from styleplug.ui.kept import Gallery
 from styleplug.ui.live import follow
 from styleplug.ui.results import Folder
 from styleplug.ui.runs import Runs
@@ -49,6 +50,7 @@ class Tab:
         settings: the settings that visitors may change.
         runs: the runs of the page.
         strip: the strip of results.
+        gallery: keeps all results, if there is one.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Tab:
         settings: type[Settings],
         runs: Runs,
         strip: gr.HTML,
+        gallery: Gallery | None = None,
     ) -> None:
         self.method = method
         self.engine = engine
@@ -75,7 +78,7 @@ class Tab:
             with gr.Column(scale=7, min_width=320, elem_classes="sp-right"):
                 methods = list(engine.catalogue.methods.values())
                 idle = "idle" if self.form.needed else "idle_free"
-                self.stage = Stage(method, methods, texts, idle, strip)
+                self.stage = Stage(method, methods, texts, idle, strip, gallery)
         self._wire()
         publish(self.form, engine, self._line)
 

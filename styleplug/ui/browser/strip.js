@@ -2,8 +2,6 @@
 // change of tab and a reload.  The newest stay, and those with a star longest.
 
 const MOST = 60, BYTES = 200e6, SIDE = 200;  // results, their bytes, side of a thumbnail
-const words = props.words[Object.keys(props.words).find((one) =>
-  [navigator.language, navigator.language.split("-")[0]].includes(one)) ?? "en"];
 
 const opened = new Promise((done, failed) => {
   const request = indexedDB.open("styleplug", 1);
@@ -35,7 +33,7 @@ async function thumbnail(blob) {
 /** Keep a result {id, name, path, recipe}; then drop the oldest ones, those without a star first. */
 async function keep(result) {
   if (!result?.id || gone().includes(result.id) || (await store("readonly", (results) => results.get(result.id)))) return;
-  const answer = await fetch(new URL(`gradio_api/file=${encodeURI(result.path)}`, document.baseURI));
+  const answer = await fetch(served(result.path));
   if (!answer.ok) return;
   const blob = await answer.blob();
   await put({ ...result, path: "", blob, thumb: await thumbnail(blob), time: Date.now(), star: false });

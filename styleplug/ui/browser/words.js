@@ -1,0 +1,7 @@
+// The texts of a component in the language of the browser.
+
+const words = props.words[Object.keys(props.words).find((one) =>
+  [navigator.language, navigator.language.split("-")[0]].includes(one)) ?? "en"];
+
+/** The address of a file that the page may serve. */
+const served = (path) => new URL(`gradio_api/file=${path.split("/").map(encodeURIComponent).join("/")}`, document.baseURI).href;
