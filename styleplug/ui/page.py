@@ -106,10 +106,7 @@ def _compose(
                 if kind != "batch":
                     shared.join({"content": many.form.made["content"]})
             if gallery is not None:
-                with gr.Tab(texts.own("gallery"), id="gallery", elem_id="tab-gallery"):
-                    kept = texts.own("gallery_kept", folder=gallery.folder.name)
-                    gr.Markdown(kept, elem_classes="sp-summary")
-                    GalleryTab(gallery, tabs, texts, shelf)
+                _show_gallery(gallery, tabs, texts, shelf)
             shared.connect(page)
             for tab in tabs:
                 tab.examples.connect(shared)
@@ -124,6 +121,14 @@ def _compose(
         if kinds:
             publish(engine, settings, limits, line)
     return page, texts
+
+
+def _show_gallery(gallery: Gallery, tabs: Sequence[Tab], texts: Texts, shelf: gr.Tabs) -> None:
+    """Build the tab Gallery."""
+    with gr.Tab(texts.own("gallery"), id="gallery", elem_id="tab-gallery"):
+        kept = texts.own("gallery_kept", folder=gallery.folder.name)
+        gr.Markdown(kept, elem_classes="sp-summary")
+        GalleryTab(gallery, tabs, texts, shelf)
 
 
 def _show_broken(engine: Engine, texts: Texts) -> None:
