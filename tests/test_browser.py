@@ -129,6 +129,8 @@ def test_visit_run_download_and_reload_recipe(
     guest = visit()
     ready(guest, photo_file, style_file, steps=8, pause=0.4, settings_size=160)
     expect(guest.at("plan")).to_contain_text("160 × 160")
+    guest.page.get_by_role("button", name="Advanced").first.click()
+    guest.at("scored").locator("input").check()
     guest.at("run").click()
     expect(guest.at("stop")).to_be_visible()
     shown = guest.at("preview").locator("img")
@@ -140,6 +142,7 @@ def test_visit_run_download_and_reload_recipe(
     expect(guest.at("slider").locator("img").first).to_be_visible()
     assert guest.at("slider").locator("img").count() == 2
     expect(guest.at("badge")).to_contain_text("160 × 160")
+    expect(guest.at("badge")).to_contain_text("content_kept")
     expect(guest.at("run")).to_be_visible()
     expect(guest.at("stop")).to_be_hidden()
 

@@ -38,6 +38,11 @@ WORDS = {
     "signed_help": (
         "The file then contains all settings, so that the same picture can be made again."
     ),
+    "scored": "Scores",
+    "scored_help": (
+        "Compare the result with content and style: style_gain is 0 for the unchanged picture and "
+        "1 for the full style; content_kept is 1 for the unchanged picture."
+    ),
     "recipe": "Recipe",
     "reload": "Settings from a picture",
     "reload_help": "Drop a file made here, or a recipe as JSON, to restore all settings.",

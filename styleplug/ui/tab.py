@@ -14,6 +14,7 @@ from styleplug.core.frame import Report
 from styleplug.core.method import Method
 from styleplug.core.recipe import Settings
 from styleplug.engine.request import recipe_in
+from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.ui import render
 from styleplug.ui.chooser import Chooser
 from styleplug.ui.endpoint import publish
@@ -96,6 +97,13 @@ class Tab:
         self.form.parameters(advanced=False)
         with gr.Accordion(own("advanced"), open=False, elem_id=self._id("advanced")):
             self.form.parameters(advanced=True)
+            self.scored = gr.Checkbox(
+                False,
+                label=own("scored"),
+                info=own("scored_help"),
+                visible={CONTENT, STYLE} <= {slot.id for slot in method.inputs},
+                elem_id=self._id("scored"),
+            )
             gr.Markdown(method.paper, elem_classes="sp-paper")
         with gr.Column(elem_classes="sp-go"):
             self.plan = gr.HTML(elem_id=self._id("plan"), padding=False)
@@ -120,7 +128,7 @@ class Tab:
             **UNSEEN,
         ).success(
             self._run,
-            [*form.sent, self.stage.signed, token, cancel],
+            [*form.sent, self.scored, self.stage.signed, token, cancel],
             self.changing,
             show_progress="minimal",
             show_progress_on=[self.stage.waiting],
@@ -204,9 +212,10 @@ class Tab:
 
     def _run(self, request: gr.Request, *values: Any) -> Iterator[Updates]:
         """Run and show the result; after Stop, the last frame has the picture so far."""
-        *sent, signed, token, cancel = values
+        *sent, scored, signed, token, cancel = values
         cancel = cancel or threading.Event()
-        shown = self._guarded(self.form.given(sent), bool(signed), cancel, language(request))
+        asked = {"scored": bool(scored), "signed": bool(signed)}
+        shown = self._guarded(self.form.given(sent), cancel, language(request), **asked)
         yield from self._runs.follow(str(token), self.method.id, shown, cancel)
 
     def again(self, updates: Iterator[Updates], cancel: threading.Event) -> Iterator[Updates]:
@@ -216,11 +225,11 @@ class Tab:
             yield news if number else {**begun, self._cancel: cancel, **news}
 
     def _guarded(
-        self, given: dict[str, Any], signed: bool, cancel: threading.Event, to: Language
+        self, given: dict[str, Any], cancel: threading.Event, to: Language, **asked: bool
     ) -> Iterator[Updates]:
         """The updates of a run; an error is shown, too."""
         try:
-            yield from self._show(given, signed, cancel, to)
+            yield from self._show(given, cancel, to, **asked)
         except Cancelled:
             yield {
                 self.stage.status: render.line(say("stopped_early", to), "sp-warn"),
@@ -231,11 +240,17 @@ class Tab:
             raise shown(error, to, said=True) from error
 
     def _show(
-        self, given: dict[str, Any], signed: bool, cancel: threading.Event, to: Language
+        self,
+        given: dict[str, Any],
+        cancel: threading.Event,
+        to: Language,
+        *,
+        scored: bool,
+        signed: bool,
     ) -> Iterator[Updates]:
         recipe = self.form.recipe(given)
         pictures = self.form.read(given)
-        frames = self.engine.run(recipe, pictures, cancel)
+        frames = self.engine.run(recipe, pictures, cancel, scored=scored)
         title = self.form.title(given)
         previews = Folder(title)
         yield self.stage.cleared(to)
