@@ -95,6 +95,7 @@ def test_batch_ends_with_1_if_a_picture_failed(
      "300,030,000 cells"),
     (("--out", "o", "--engine", "abacus"), "unknown engine 'abacus'"),
     (("--out", "o", "--names", "{who}.png"), "unknown field 'who'"),
+    (("--out", "o", "--shard", "3/2"), "such as 3/8"),
 ])  # fmt: skip
 def test_batch_says_what_is_wrong_before_it_begins(
     run: Command, photos: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

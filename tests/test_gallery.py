@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,14 @@ import pytest
 from serve import picture
 
 from styleplug.core.errors import OutputError, UsageError
+from styleplug.core.recipe import Settings
+from styleplug.engine import Engine
+from styleplug.engine.grid_request import grid_of
+from styleplug.engine.request import recipe_in
 from styleplug.ui import page
+from styleplug.ui.grid_run import GridRunner, Limits
 from styleplug.ui.kept import THUMBNAILS, Gallery
+from styleplug.ui.results import Folder
 
 
 @pytest.fixture
@@ -116,6 +123,20 @@ def test_gallery_of_ten_thousand_stays_quick(gallery: Gallery, result: Path) -> 
     assert time.process_time() - began < 1
 
 
+def test_gallery_keeps_cells_of_grids(engine: Engine, gallery: Gallery, tmp_path: Path) -> None:
+    content = {"content": {"a b": picture(tmp_path, "a.png", (9, 99, 9))}}
+    values = {"size": 64, "backend": "fake"}
+    wanted = grid_of(engine.catalogue, "sample", content, {"seed": (0, 1)}, values)
+    runner = GridRunner(
+        engine, Settings, Limits(9, 999), scored=False, sheet=False, gallery=gallery
+    )
+    labels = {0: "first", 1: "second"}
+    *_, last = runner.run(wanted, labels, Folder("sweep"), threading.Event(), "", "en")
+    assert len(last.made) == 2
+    assert sorted(names(gallery)) == [f"sample/a-b-sample-{seed}.png" for seed in (0, 1)]
+    assert recipe_in(gallery.find("sample/a-b-sample-1.png")).seed == 1
+
+
 def test_gallery_folder_unwritable_told(tmp_path: Path, result: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
@@ -142,6 +163,9 @@ def test_gallery_refused_where_others_see_it(
     monkeypatch.setenv(page.GALLERY, str(tmp_path / "gallery"))
     with pytest.raises(UsageError, match=why):
         page._gallery(None, host, share, auth)
+    with pytest.raises(UsageError, match=why):
+        page.launch(host, None, share, auth, block=False)
+    assert not (tmp_path / "gallery").exists()
     monkeypatch.delenv("SPACE_ID", raising=False)
     kept = page._gallery(None, None, False, None)
     assert kept is not None and kept.folder == tmp_path / "gallery"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -268,6 +269,17 @@ def test_a_folder_that_cannot_be_made_is_told_first(
         run_grid(grid(engine, photos), engine, folder=photos / "a.png" / "x", names=NAMES)
 
 
+def test_a_read_only_folder_is_told_first(
+    engine: Engine, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:  # the tests may run as root, who may write everywhere
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("styleplug.engine.ledger.FileLock.acquire", refuse)
+    with pytest.raises(OutputError, match="not allowed: choose another folder"):
+        run_grid(grid(engine, photos), engine, folder=tmp_path / "out", names=NAMES)
+
+
 # Shared work ----------------------------------------------------------------------------------
 
 
@@ -343,8 +355,11 @@ def test_files_of_one_name_keep_their_endings(photos: Path) -> None:
 
 
 def test_a_folder_without_pictures_is_told(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").touch()
-    with pytest.raises(UsageError, match="1 other files"):
+    with pytest.raises(UsageError, match="no files"):
+        files_in([tmp_path])
+    for number in range(1000):
+        (tmp_path / f"notes-{number}.txt").touch()
+    with pytest.raises(UsageError, match="1000 other files"):
         files_in([tmp_path])
     with pytest.raises(UsageError, match="no folder"):
         from styleplug.imaging.folder import pictures_in
