@@ -283,6 +283,10 @@ def serve(
     weights: Weights = None,
     train: Train = None,
     gallery: Kept = None,
+    mcp: Annotated[
+        bool,
+        typer.Option("--mcp", help="Also offer every method as a tool for agents, by MCP."),
+    ] = False,
 ) -> None:
     """Start the page."""
     user, _, password = (auth or "").partition(":")
@@ -296,7 +300,8 @@ def serve(
     names = [shared().add_trained(folder) for folder in weights or ()]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"--weights: two folders have the name {twice[0]}; rename one of them")
-    launch(host, port, share, (user, password) if auth else None, train=train, gallery=gallery)
+    secret = (user, password) if auth else None
+    launch(host, port, share, secret, train=train, gallery=gallery, mcp=mcp)
 
 
 command: Callable[..., Any] = typer.main.get_command(app)

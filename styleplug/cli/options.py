@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from styleplug.core.params import Params, bounds_of, choices_of, hint_of
+from styleplug.core.params import Params, choices_of, described
 
 if TYPE_CHECKING:  # otherwise `styleplug --help` would import numpy
     from styleplug.core.method import Slot
@@ -133,7 +133,6 @@ def field_options(fields: type[Params], panel: str) -> Iterator[Parameter]:
     apply in `Params.of`, which gets numbers and choices as text.
     """
     for name, info in fields.model_fields.items():
-        hint = hint_of(info)
         flag = "--" + name.replace("_", "-")
         kind: type = str
         metavar: str | None = "|".join(choices_of(info)) or "NUMBER"
@@ -143,23 +142,11 @@ def field_options(fields: type[Params], panel: str) -> Iterator[Parameter]:
             metavar = '"NUMBER …"'
         elif info.annotation is str:
             metavar = "TEXT"
-        unit = hint.unit and f" {hint.unit}"
-        low, high = (None if end is None else f"{end:.10g}" for end in bounds_of(info))
-        range_ = f"{low} to {high}, " if low and high else ""
         option = typer.Option(
             flag,
             metavar=metavar,
-            help=escape(f"{hint.help} ({range_}default {_text(info.default)}{unit})"),
+            help=escape(described(info)),
             rich_help_panel=panel,
             show_default=False,
         )
         yield keyword(name, Annotated[kind | None, option], None)
-
-
-def _text(default: Any) -> str:
-    """A default as the user would type it."""
-    if isinstance(default, bool):
-        return "yes" if default else "no"
-    if isinstance(default, tuple):
-        return ", ".join(f"{number:g}" for number in default) or "none"
-    return f"{default:g}" if isinstance(default, float) else str(default) or "none"

@@ -107,6 +107,20 @@ def choices_of(info: FieldInfo) -> tuple[str, ...]:
     return tuple(choice for choice in get_args(info.annotation) if choice not in hidden)
 
 
+def described(info: FieldInfo) -> str:
+    """The help of a parameter, with its bounds and its default."""
+    low, high = (None if end is None else f"{end:.10g}" for end in bounds_of(info))
+    bounds = f"{low} to {high}, " if low and high else ""
+    value, hint = info.default, hint_of(info)
+    if isinstance(value, bool):
+        shown = "yes" if value else "no"
+    elif isinstance(value, tuple):
+        shown = ", ".join(f"{number:g}" for number in value)
+    else:
+        shown = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{hint.help} ({bounds}default {shown or 'none'}{hint.unit and f' {hint.unit}'})"
+
+
 class Params(BaseModel):
     """Base class of parameters: immutable; unknown names and invalid values are refused."""
 

@@ -15,6 +15,7 @@ EXTRAS = {
     "train": ("torch", "matplotlib", "onnx", "onnxscript", "torchvision"),
     "heic": ("pi_heif",),
     "ray": ("ray",),
+    "mcp": ("gradio", "mcp"),
 }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -16,6 +17,26 @@ from styleplug.ui.results import Folder
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
+
+
+def declare(
+    endpoint: Callable[..., Any],
+    name: str,
+    signature: inspect.Signature,
+    described: Mapping[str, str],
+) -> None:
+    """Give the function of an endpoint what gradio reads from it, also as a tool of MCP.
+
+    Args:
+        endpoint: a function of any number of values.
+        name: the name of the tool.
+        signature: names and defaults of its inputs.
+        described: texts on the inputs by name.
+    """
+    endpoint.__signature__ = signature  # type: ignore[attr-defined]
+    endpoint.__name__ = name
+    lines = [f"    {key}: {' '.join(text.split())}" for key, text in described.items()]
+    endpoint.__doc__ = "\n".join((name, "", "Args:", *lines))
 
 
 def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
@@ -45,7 +66,7 @@ def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
         except Exception as error:
             raise shown(error, "en") from error
 
-    endpoint.__signature__ = form.signature  # type: ignore[attr-defined]
+    declare(endpoint, method.id, form.signature, form.described)
     gr.on(
         [],
         endpoint,

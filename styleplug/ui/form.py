@@ -14,7 +14,7 @@ from gradio.components import Component
 from styleplug import imaging as image
 from styleplug.core.errors import BadImage
 from styleplug.core.method import Method, Slot
-from styleplug.core.params import Params, hint_of
+from styleplug.core.params import Params, choices_of, described, hint_of
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine.request import pictures_of, recipe_of
 from styleplug.imaging import Picture
@@ -204,6 +204,16 @@ class Form:
         return inspect.Signature(
             [inspect.Parameter(name, kind, default=self._default(name)) for name in self.names]
         )
+
+    @property
+    def described(self) -> dict[str, str]:
+        """What each input of the HTTP endpoint means, in English, with bounds and default."""
+        told = {name: slot.help for slot, names in self.slots.items() for name in names}
+        for params in self.groups.values():
+            for name, info in params.model_fields.items():
+                choices = " | ".join(choices_of(info))
+                told[name] = described(info) + (choices and f" One of: {choices}.")
+        return told
 
     def _default(self, name: str) -> Any:
         for params in self.groups.values():

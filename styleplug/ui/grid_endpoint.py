@@ -21,6 +21,7 @@ from styleplug.engine.styles import BUILT_IN
 from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.system.jsontext import plain
 from styleplug.ui import examples
+from styleplug.ui.endpoint import declare
 from styleplug.ui.errors import shown
 from styleplug.ui.grid_form import labelled
 from styleplug.ui.grid_run import GridRunner, Limits, Progress, called, packed
@@ -36,7 +37,17 @@ DEFAULTS: dict[str, Any] = {
     "values": "{}",
     "best": "",
 }
-"""Inputs of both endpoints; `styles` are built-in styles, `over` and `values` are JSON."""
+"""Inputs of both endpoints."""
+DESCRIBED = {
+    "content": "The pictures to change.",
+    "style": "Pictures that give the style; each makes a result of its own.",
+    "styles": f"Built-in styles with commas between them, or all: {', '.join(BUILT_IN)}.",
+    "method": "The method, or all.",
+    "over": 'Values to try, as JSON: {"size": [256, 512], "method": ["cnn", "gatys"]}.',
+    "values": 'Parameters and settings of all results, as JSON: {"strength": 0.8}.',
+    "best": "Mark the best result by style_gain or content_kept; empty for none.",
+}
+"""What the inputs mean."""
 
 
 def publish(
@@ -102,9 +113,10 @@ def _endpoint(engine: Engine, runner: GridRunner, name: str) -> Callable[..., It
             cancel.set()
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    signature = inspect.Signature(
         [inspect.Parameter(key, kind, default=value) for key, value in DEFAULTS.items()]
     )
+    declare(endpoint, name, signature, DESCRIBED)
     return endpoint
 
 

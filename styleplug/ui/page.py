@@ -21,9 +21,10 @@ from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY, shared
 from styleplug.engine.grid_request import transfers
+from styleplug.system.extras import missing
 from styleplug.system.files import at_home, reason
 from styleplug.training import load_task, task_ids
-from styleplug.ui import strip
+from styleplug.ui import agents, strip
 from styleplug.ui.addresses import NoAddresses, Page
 from styleplug.ui.gallery_tab import GalleryTab
 from styleplug.ui.grid_endpoint import publish
@@ -274,6 +275,7 @@ def launch(
     engine: Engine | None = None,
     train: str | os.PathLike[str] | None = None,
     gallery: str | os.PathLike[str] | None = None,
+    mcp: bool = False,
 ) -> str:
     """Serve the page; large libraries are imported after the start.
 
@@ -291,16 +293,19 @@ def launch(
         train: also offer training, with runs in this folder; by default `STYLEPLUG_TRAIN`.
         gallery: keep every result in this folder, and show them in a tab; by default
             `STYLEPLUG_GALLERY`.
+        mcp: also offer every method as a tool for agents (Model Context Protocol).
 
     Returns:
         The address of the page.
 
     Raises:
         UsageError: training or a gallery is offered to others without a password, a gallery to
-            everybody, or the address or the port cannot be used.
+            everybody, a package is missing, or the address or the port cannot be used.
         OutputError: the folder of the gallery cannot be written.
     """
     _check_address(host or os.environ.get("GRADIO_SERVER_NAME"), port)
+    if mcp and (lacking := missing("mcp", "the server for agents")):
+        raise UsageError(lacking)
     engine = engine or shared()
     runs, kept = _training(train, host, share, auth), _gallery(gallery, host, share, auth)
     page, texts = _compose(engine, share, runs, kept)
@@ -311,9 +316,12 @@ def launch(
         auth=auth,
         quiet=not block,
         prevent_thread_lock=True,
+        mcp_server=mcp,
         allowed_paths=[str(kept.folder)] if kept else None,
         **_served(texts),
     )
+    if mcp:
+        agents.separate_outputs(page)
     threading.Thread(target=_warm, args=(engine,), name="warm", daemon=True).start()
     if block:
         page.block_thread()

@@ -1,0 +1,103 @@
+"""Agents use the methods as tools, by the Model Context Protocol, with its real client."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import gradio as gr
+import pytest
+from conftest import make_photo
+from PIL import Image
+from samples import Sample
+from serve import THIRD_PARTY, Blend
+
+from styleplug import imaging
+from styleplug.engine import Engine
+from styleplug.methods import Catalogue, cnn
+from styleplug.ui.page import launch
+
+mcp = pytest.importorskip("mcp")
+http = pytest.importorskip("mcp.client.streamable_http")
+
+pytestmark = [pytest.mark.slow, *THIRD_PARTY]
+Call = Callable[[Any], Awaitable[Any]]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    methods = {one.id: one for one in (cnn.METHOD, Sample(), Blend())}
+    yield launch(block=False, engine=Engine(Catalogue(methods, {})), mcp=True)
+    gr.close_all()
+
+
+@pytest.fixture
+def ask(address: str) -> Callable[[Call], Any]:
+    """Run a conversation with the server."""
+
+    async def conversation(call: Call) -> Any:
+        async with (
+            http.streamablehttp_client(f"{address}gradio_api/mcp/") as (reading, writing, _),
+            mcp.ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            return await call(session)
+
+    return lambda call: asyncio.run(asyncio.wait_for(conversation(call), 60))
+
+
+def uri(seed: int = 0) -> str:
+    """A photograph as a data URI."""
+    data = base64.b64encode(imaging.encode(make_photo(90, 60, seed).pixels))
+    return f"data:image/png;base64,{data.decode()}"
+
+
+def text(answer: Any) -> str:
+    return " ".join(part.text for part in answer.content if part.type == "text")
+
+
+def test_tools_named_and_described_by_declarations(ask: Any) -> None:
+    tools = {tool.name: tool for tool in ask(lambda session: session.list_tools()).tools}
+    assert {*tools} == {"cnn", "sample", "blend", "grid", "batch"}
+    assert cnn.METHOD.summary in tools["cnn"].description
+    inputs = tools["cnn"].inputSchema["properties"]
+    assert inputs["content"]["description"] == cnn.METHOD.inputs[0].help
+    assert "64 to 8192, default 512 px" in inputs["size"]["description"]
+    assert "One of: auto | torch | onnx." in inputs["backend"]["description"]
+    assert all(one["description"] for tool in tools.values()
+               for one in tool.inputSchema["properties"].values())  # fmt: skip
+
+
+async def _ignored(progress: float, total: float | None, message: str | None) -> None:
+    """A call that asks for progress takes another way through gradio."""
+
+
+@pytest.mark.parametrize("told", [None, _ignored])
+@pytest.mark.parametrize("method", ["cnn", "sample", "blend"])
+def test_tool_called_gives_picture(ask: Any, method: str, told: Any) -> None:
+    given = {"content": uri(), "style": uri(1), "size": 64}
+    known = {"cnn": given, "blend": given}.get(method, {"content": uri(), "size": 64})
+    answer = ask(lambda session: session.call_tool(method, known, progress_callback=told))
+    assert not answer.isError, text(answer)
+    picture = next(part for part in answer.content if part.type == "image")
+    with Image.open(io.BytesIO(base64.b64decode(picture.data))) as image:
+        assert max(image.size) == 64
+    assert f"'method': '{method}'" in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"size": 7}, "size"),
+        ({"content": "data:image/png;base64,aGVsbG8="}, "picture"),
+        ({"content": "http://127.0.0.1:9/photo.png"}, "address"),
+        ({"content": "/etc/passwd"}, "Invalid file data"),
+    ],
+)
+def test_tool_wrong_value_is_an_error(ask: Any, wrong: dict[str, Any], said: str) -> None:
+    given = {"content": uri(), "style": uri(1), "size": 64} | wrong
+    answer = ask(lambda session: session.call_tool("cnn", given))
+    assert answer.isError and said in text(answer)
