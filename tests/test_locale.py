@@ -26,6 +26,7 @@ from styleplug.methods import discover
 from styleplug.training import load_task, task_ids
 from styleplug.ui import page, render
 from styleplug.ui.errors import sentence
+from styleplug.ui.grid_endpoint import DESCRIBED
 from styleplug.ui.i18n import WORDS, Texts
 from styleplug.ui.live import Moment
 from styleplug.ui.train import TrainTab, notes, title
@@ -125,6 +126,7 @@ NO_MESSAGES = {
     "no, yes",  # values that a sweep begins with
     "Paint many pictures; a ZIP of the results",  # descriptions of endpoints
     "Run every combination of values; a labelled contact sheet",
+    "({}default {})", "to {},", "One of: {}.", *DESCRIBED.values(),  # of endpoints and options
     "error of all", "feature critic", "pixel critic", "styles r1",  # scores and losses
 }  # fmt: skip
 DECLARES = {  # what has places

@@ -118,11 +118,11 @@ def _flags(params: type[Params]) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 # Options of every command, besides parameters and settings.
-_OPTIONS = "out recipe no_recipe keep_metadata overwrite weights scores json help".split()
+_OPTIONS = ("out", "recipe", "no_recipe", "keep_metadata", "overwrite", "weights", "scores", "json")
 _RESERVED = {
     **dict.fromkeys(dir(Params), "a part of every Params class"),
     **dict.fromkeys(Recipe.model_fields, "a part of every recipe"),
-    **dict.fromkeys(_OPTIONS, "an option of every command"),
+    **dict.fromkeys((*_OPTIONS, "help"), "an option of every command"),
     **{
         name: "a setting"
         for fields in (Settings, Finish)

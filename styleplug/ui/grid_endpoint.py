@@ -41,7 +41,7 @@ DEFAULTS: dict[str, Any] = {
 DESCRIBED = {
     "content": "The pictures to change.",
     "style": "Pictures that give the style; each makes a result of its own.",
-    "styles": f"Built-in styles with commas between them, or all: {', '.join(BUILT_IN)}.",
+    "styles": "Names of built-in styles with commas between them, or all.",
     "method": "The method, or all.",
     "over": 'Values to try, as JSON: {"size": [256, 512], "method": ["cnn", "gatys"]}.',
     "values": 'Parameters and settings of all results, as JSON: {"strength": 0.8}.',
