@@ -47,6 +47,9 @@ def _method(method: Method[Any]) -> Iterator[str]:
     if explanation := method.explanation().strip():
         yield explanation.replace("](../../docs/", "](")
     yield "### All parameters"
+    if (PAGE.parent / "images" / f"{method.id}-ends.jpg").exists():
+        alt = f"{method.title}: each number at its smallest value, default and largest value"
+        yield f"![{alt}](images/{method.id}-ends.jpg)"
     rows = []
     for slot in method.inputs:
         pictures = str(slot.most) if slot.least == slot.most else f"{slot.least} to {slot.most}"

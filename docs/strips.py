@@ -105,10 +105,10 @@ STRIPS = {
         "cnn", each("style_weight", 0, 0.5, 1, 2), content=LION, styles=("waves",)
     ),
     "cnn-content_weight": Strip(
-        "cnn", each("content_weight", 0.25, 1, 2, 4), content=TOWER, styles=("night",)
+        "cnn", each("content_weight", 0.5, 0.75, 1, 2), content=TOWER, styles=("night",)
     ),
     "cnn-style_scale": Strip(
-        "cnn", each("style_scale", 0.5, 1, 2, 4), content=CHEETAH, styles=("mosaic",)
+        "cnn", each("style_scale", 0.5, 1, 1.5, 2), content=CHEETAH, styles=("mosaic",)
     ),
     "gatys-style_weight": Strip(
         "gatys", each("style_weight", 1, 5, 20, 200), content=LION, styles=("waves",)
@@ -154,7 +154,7 @@ STRIPS = {
     "vae-style_weight": Strip(
         "vae", each("style_weight", 0, 0.5, 1, 2), content=TOWER, styles=("night",)
     ),
-    "vae-grain": Strip("vae", each("grain", 0, 0.2, 0.5, 1), content=TOWER, styles=("lilies",)),
+    "vae-grain": Strip("vae", each("grain", 0, 0.1, 0.2, 0.5), content=TOWER, styles=("lilies",)),
     "texture-variation": Strip(
         "texture", each("variation", 0, 0.3, 0.6, 1), styles=("waves",), fixed={"count": 4}
     ),
@@ -168,7 +168,7 @@ STRIPS = {
         repeat=3,
     ),
     "cyclegan-brush": Strip(
-        "cyclegan", each("brush", 1, 1.5, 2.5, 4), content=TOWER, fixed={"painter": "impressionism"}
+        "cyclegan", each("brush", 1, 1.5, 2, 3), content=TOWER, fixed={"painter": "impressionism"}
     ),
     "cyclegan-grain": Strip("cyclegan", each("grain", 0, 0.5, 1, 2), content=CHEETAH),
     "completion-detail": Strip(
@@ -179,7 +179,7 @@ STRIPS = {
         mask=(0.09, 0.8, 0.12, 0.19),
     ),
     "completion-margin": Strip(
-        "completion", each("margin", 10, 25, 50, 100), content=TOWER, fixed={"count": 1}
+        "completion", each("margin", 10, 20, 30, 50), content=TOWER, fixed={"count": 1}
     ),
     "dcgan-truncation": Strip("dcgan", each("truncation", 0, 0.4, 0.7, 1), fixed={"count": 4}),
     "dcgan-position": Strip(

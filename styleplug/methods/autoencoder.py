@@ -17,6 +17,7 @@ import numpy as np
 from styleplug.algorithms import feature_statistics as transforms
 from styleplug.core.array import Floats, Pixels
 from styleplug.core.backend import Net
+from styleplug.core.errors import BadParameter
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field, shares_of
@@ -85,7 +86,7 @@ class AutoencoderParams(Params):
         le=1.0,
         step=0.05,
         label="Colours",
-        help="Strength at the finest level, which changes the colours. 0 skips it.",
+        help="Strength at the finest level, which matches the colours once more. 0 skips it.",
     )
     detail: float = field(
         0.7,
@@ -104,7 +105,8 @@ class AutoencoderParams(Params):
         le=2.0,
         step=0.05,
         label="Content weight",
-        help="For mix only: weight of the content's features.",
+        help="For mix only: weight of the content. The share of the style is its weight divided by "
+        "the sum of both.",
         advanced=True,
     )
     style_weight: float = field(
@@ -113,7 +115,8 @@ class AutoencoderParams(Params):
         le=2.0,
         step=0.05,
         label="Style weight",
-        help="For mix only: weight of the style's features.",
+        help="For mix only: weight of the style. At 0.4, beside a content weight of 0.6, the result "
+        "is 40% style where the strongest level has strength 1.",
         advanced=True,
     )
 
@@ -210,7 +213,7 @@ class Autoencoder(Method[AutoencoderParams]):
             encode, decode = (ctx.net("net", f"{kind}code{number}") for kind in ("en", "de"))
             level = Level(encode, decode, check=ctx.check)
             if params.transform == "mix":
-                layers, change = _mixed(picture, styles, shares, params, strength)
+                layers, change = _mixed(picture, styles, shares, params, _kept(params, strength))
             else:
                 change = _changed(level, picture, styles, shares, params, drawn=place > 0)
                 layers, change = picture, change.at(strength)
@@ -242,16 +245,38 @@ def _changed(
     return transforms.damped(change, content, wanted) if drawn else change
 
 
+def _kept(params: AutoencoderParams, strength: float) -> float:
+    """Share that a level with this strength keeps of its picture when mixing.
+
+    The result of a level is the picture of the next one, so shares multiply.  Their product is the
+    share of the content in the result, whatever levels are used.
+
+    Raises:
+        BadParameter: both weights are 0.
+    """
+    both = params.content_weight + params.style_weight
+    if not both:
+        raise BadParameter(
+            "content_weight and style_weight are both 0, so there is nothing to mix: raise one"
+        )
+    strengths = params.strengths().values()
+    content = 1 - max(strengths) * params.style_weight / both
+    return float(content ** (strength / sum(strengths)))
+
+
 def _mixed(
     picture: Pixels,
     styles: Sequence[Pixels],
     shares: Sequence[float],
     params: AutoencoderParams,
-    strength: float,
+    kept: float,
 ) -> tuple[Floats, Callable[[Floats], Floats]]:
-    """The picture with the styles under it, and how their features are added up."""
-    content = 1 + strength * (params.content_weight - 1)
-    weights = [content, *(strength * params.style_weight * share for share in shares)]
+    """The picture with the styles under it, and how their features are added up.
+
+    Args:
+        kept: share of the picture; the styles have the rest.
+    """
+    weights = [kept, *((1 - kept) * share for share in shares)]
     shape = picture.shape[:2]
     layers = np.empty(
         (*shape, 3 * (1 + len(styles))), np.float16

@@ -31,8 +31,8 @@ class CnnParams(Params):
     )
     content_weight: float = field(
         1.0,
-        ge=0.25,
-        le=4.0,
+        ge=0.5,
+        le=2.0,
         step=0.05,
         label="Content weight",
         help="How clearly the structure of the content is drawn. Raise it for sharper contours.",

@@ -52,7 +52,7 @@ class CompletionParams(Params):
     margin: float = field(
         0.0,
         ge=0.0,
-        le=100.0,
+        le=50.0,
         step=5.0,
         unit="%",
         label="Margin",

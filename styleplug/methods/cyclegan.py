@@ -43,7 +43,7 @@ class CycleGanParams(Params):
     brush: float = field(
         1.5,
         ge=1.0,
-        le=4.0,
+        le=3.0,
         step=0.25,
         label="Brush",
         help="Size of the brush marks. The picture is downscaled by this factor before painting, "

@@ -41,6 +41,7 @@ _VGG19 = Hub(
     tensors=tuple(f"features.{i}.{part}" for i in _VGG_LAYERS for part in ("bias", "weight")),
 )
 _RATE = 0.05  # learning rate of Adam; at this value, L-BFGS takes full steps
+_ENOUGH = 5  # steps of full size; a shorter run takes smaller ones
 _CALM, _TINY = 0.4, 1e-8  # content features below this share of the styles' have less weight
 _SMALLEST = 64  # long side of the coarsest scale, at least, in pixels
 
@@ -51,7 +52,7 @@ class GatysParams(Params):
     style_weight: float = field(
         20.0,
         ge=0.0,
-        le=1000.0,
+        le=200.0,
         step=1.0,
         label="Style weight",
         help="How similar the picture must be to the style. Raise it for stronger brush marks.",
@@ -64,7 +65,7 @@ class GatysParams(Params):
         label="Content weight",
         help="How similar the picture must be to the content. Raise it to keep more structure.",
     )
-    style_scale: float = style_scale()
+    style_scale: float = style_scale(largest=4.0)
     iterations: int = field(
         40,
         ge=1,
@@ -130,7 +131,7 @@ class GatysParams(Params):
     variation_weight: float = field(
         20.0,
         ge=0.0,
-        le=100.0,
+        le=50.0,
         step=0.1,
         label="Smoothness",
         help="Weight of the total variation loss. Raise it to reduce speckle.",
@@ -269,8 +270,13 @@ def _start(images: Images, size: tuple[int, int], params: GatysParams, ctx: Cont
 
 
 def _rate(params: GatysParams, step: int) -> float:
-    """Learning rate: constant in the first half, then falling to a tenth."""
+    """Learning rate: constant in the first half, then falling to a tenth.
+
+    The first steps of Adam move every pixel by the whole rate.  Too few steps to correct that are
+    smaller, or they would only add noise to the start.
+    """
     whole = params.learning_rate / (1.0 if params.optimiser == "adam" else _RATE)
+    whole *= min(1.0, params.iterations / _ENOUGH)
     return whole * (1 - 0.9 * max(0.0, 2 * step / params.iterations - 1))
 
 

@@ -48,7 +48,7 @@ class TextureParams(GeneratorParams):
         help="Strength of the noise. Lower values give smoother paint, higher values a rougher "
         "grain.",
     )
-    style_scale: float = style_scale()
+    style_scale: float = style_scale(largest=4.0)
     style_blend: Numbers = style_blend()
 
 

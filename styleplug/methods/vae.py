@@ -66,7 +66,7 @@ class VaeParams(Params):
     )
     content_weight: float = field(
         1.0,
-        ge=0.0,
+        ge=0.5,
         le=2.0,
         step=0.05,
         label="Content weight",
@@ -77,7 +77,7 @@ class VaeParams(Params):
     grain: float = field(
         0.2,
         ge=0.0,
-        le=1.0,
+        le=0.5,
         step=0.05,
         label="Grain",
         help="For the mode statistics: strength of the noise that becomes brush marks on flat "

@@ -71,7 +71,9 @@ WORDS = {
     "plan_never": (
         "Not enough free memory, and a smaller size would not help: close other programs"
     ),
-    "by": "{backend} on {provider}",
+    "by": "{backend}, {provider}",
+    "by_processor": "processor",
+    "by_card": "graphics card",
     "peak": "peak {memory}",
     "headed": "{head}: {said}",
     "failed": "The run failed",

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from styleplug.engine import Plan
 
 POINTS = 160  # most points of a line
+LIBRARIES = {"torch": "PyTorch", "onnx": "ONNX Runtime"}
+DEVICES = (  # sign in the name of a provider -> text
+    ("cuda", "by_card"),
+    ("mps", "by_card"),
+    ("coreml", "by_card"),
+    ("cpu", "by_processor"),
+)
 INKS = 7  # number of line colours in the style sheet
 
 
@@ -76,7 +83,6 @@ def outcome(step: int, report: Report, to: Language) -> str:
 def badge(report: Report, to: Language, scores: Mapping[str, float]) -> str:
     """The backend that was used, the scores, and all warnings."""
     pills = [
-        say("by", to, backend=report.backend, provider=report.provider),
         *(f"{file['file']} ({file['source']})" for file in report.weights),
         *([say("pictures", to, n=report.count)] if report.count > 1 else []),
         say("plan_size", to, width=report.width, height=report.height),
@@ -86,7 +92,16 @@ def badge(report: Report, to: Language, scores: Mapping[str, float]) -> str:
     ]
     notes = "".join(line(message(note, to), "sp-warn") for note in report.notes)
     spans = "".join(f"<span>{escape(pill)}</span>" for pill in pills)
-    return f'{notes}<div class="sp-pills">{spans}</div>'
+    return f'{notes}<div class="sp-pills">{_computer(report, to)}{spans}</div>'
+
+
+def _computer(report: Report, to: Language) -> str:
+    """What computed, in words; the name that the library uses is the tooltip."""
+    library = LIBRARIES.get(report.backend, report.backend)
+    device = next((key for sign, key in DEVICES if sign in report.provider.lower()), "")
+    words = say("by", to, backend=library, provider=say(device, to)) if device else library
+    raw = f"{report.backend}: {report.provider}"
+    return f'<span title="{escape(raw)}">{escape(words)}</span>'
 
 
 def plot(history: History) -> str:

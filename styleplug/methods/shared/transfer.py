@@ -30,12 +30,12 @@ SLOTS = (
 )
 
 
-def style_scale(smallest: float = 0.25) -> Any:
+def style_scale(smallest: float = 0.25, largest: float = 2.0) -> Any:
     """The parameter for the size of the brush marks."""
     return field(
         1.0,
         ge=smallest,
-        le=4.0,
+        le=largest,
         step=0.05,
         label="Style scale",
         help="Size of the brush marks: 2 uses the style at twice its size, 0.5 at half its size.",
