@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -308,3 +310,13 @@ def test_flat_content_takes_colours_without_grid(style, transform):
     spread = (flat - flat.mean((0, 1))).std() * 255
     assert spread < 4
     assert np.abs(flat.mean((0, 1)) - resize(style, 96, 72).mean((0, 1))).max() < 0.1
+
+
+def test_mix_share_is_that_of_the_result():
+    """Levels compound, but the share of the content does not depend on how many are used."""
+    for strengths in ({}, {"texture": 0, "strokes": 0}, {"forms": 0.2, "colours": 0.4}):
+        params = method.AutoencoderParams(transform="mix", **strengths)
+        kept = math.prod(method._kept(params, one) for one in params.strengths().values())
+        assert kept == pytest.approx(1 - 0.4 * max(params.strengths().values()))
+    with pytest.raises(BadParameter, match="both 0"):
+        method._kept(method.AutoencoderParams(content_weight=0, style_weight=0), 1.0)

@@ -115,8 +115,8 @@ class AutoencoderParams(Params):
         le=2.0,
         step=0.05,
         label="Style weight",
-        help="For mix only: weight of the style. At 0.4, beside a content weight of 0.6, the result "
-        "is 40% style where the strongest level has strength 1.",
+        help="For mix only: weight of the style. At 0.4, beside a content weight of 0.6, the "
+        "result is 40% style where the strongest level has strength 1.",
         advanced=True,
     )
 
