@@ -124,6 +124,7 @@ NO_MESSAGES = {
     "out of memory", "Value error,",  # what others say
     '`pip install "styleplug[{}]"`', "bytes 0-", "bytes {}-", "cuda ({})", "hub {}@", "{} at",
     "no, yes",  # values that a sweep begins with
+    "ONNX Runtime",
     "Paint many pictures; a ZIP of the results",  # descriptions of endpoints
     "Run every combination of values; a labelled contact sheet",
     "({}default {})", "to {},", "One of: {}.", *DESCRIBED.values(),  # of endpoints and options
