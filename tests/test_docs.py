@@ -28,6 +28,7 @@ SCALE = (HOUSE / "docs" / "scale.md").read_text(encoding="utf-8")
 PLUGINS = (HOUSE / "docs" / "plugins.md").read_text(encoding="utf-8")
 PAGES = [
     *(HOUSE / name for name in ("README.md", "CHANGELOG.md", "benchmarks/README.md")),
+    HOUSE / "integrations" / "comfyui" / "README.md",
     *sorted((HOUSE / "docs").glob("*.md")),
     *sorted((HOUSE / "styleplug" / "methods").glob("*.md")),
 ]

@@ -144,6 +144,13 @@ class Engine:
         """The known training results; none are searched if the recipe names none."""
         return self._shared.store.trained if recipe.trained else {}
 
+    def close_idle_nets(self) -> None:
+        """Free the memory of all nets that no run uses; otherwise they stay loaded for later runs.
+
+        A host that manages the memory of a graphics card calls it after its runs.
+        """
+        self._shared.cache.shrink()
+
     def warm(self) -> None:
         """Import the library of the default backend; torch takes seconds.
 
