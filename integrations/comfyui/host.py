@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import comfy.model_management as management
 import numpy as np
-import torch
 from comfy.utils import ProgressBar
 from PIL import Image
 
@@ -68,9 +67,7 @@ class Progress:
 def memory() -> Iterator[None]:
     """Give the memory of the nets back to the host afterwards, if it is that of a device."""
     try:
-        # Methods that optimise need gradients, which the host switches off.
-        with torch.inference_mode(False), torch.enable_grad():
-            yield
+        yield
     finally:
         if device() != "cpu":
             shared().close_idle_nets()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 import warnings
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from styleplug.core.params import bounds_of, choices_of, hint_of
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine import shared
 from styleplug.imaging import encode, read_recipe
+from styleplug.store import weights_folder
 from styleplug.system.version import VERSION
 
 with warnings.catch_warnings():  # torchaudio and others warn when they are imported
@@ -152,6 +154,7 @@ def test_node_paints_with_a_real_backend(backend: str) -> None:
 
 
 def test_optimising_works_where_the_host_switches_gradients_off() -> None:
+    """The nets of styleplug compute their gradients themselves."""
     with torch.inference_mode():  # around every node, in ComfyUI
         found, _ = run(
             "gatys", content=image(), style=image(), backend="torch", iterations=2, scales=1
@@ -310,6 +313,29 @@ def test_workflow_runs(file: Path, folders: Path) -> None:
     for number in steps:
         workflow(steps, number, done)
     assert len(list((folders / "output").rglob("*.png"))) == {"style": 1}.get(file.stem, 2)
+
+
+def test_trained_weights_are_a_choice(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the methods that can use them; damaged ones are left out."""
+    known = tomllib.loads((weights_folder() / "manifest.toml").read_text("utf-8"))["weight"]
+    net = next(one for one in known if one["arch"] == "cnn")
+    monkeypatch.setattr(folder_paths, "get_folder_paths", lambda name: [str(folders)])
+    for name in ("of-a-user", "damaged"):
+        (folders / name).mkdir()
+        (folders / name / "model.toml").write_text("title = 1")
+    model = {"title": "Mine", "method": "cnn", "command": "", "data": ["photos"]}
+    model |= {"seed": 0, "steps": 1, "seconds": 1.0, "pictures": 1}
+    model |= {name: net[name] for name in ("arch", "file", "sha256", "size")}
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in model.items())
+    (folders / "of-a-user" / "model.toml").write_text(text + "[scores]\n")
+    shutil.copy(weights_folder() / net["file"], folders / "of-a-user")
+    offered = {
+        name: widgets(f"styleplug_{name}")["trained"][1]["options"] for name in ("cnn", "gan")
+    }
+    assert [name for name in offered["cnn"] if name not in offered["gan"]] == ["of-a-user"]
+    assert "damaged" not in offered["gan"]
+    _, recipe = run("cnn", content=image(), style=image(), backend="onnx", trained="of-a-user")
+    assert "of-a-user/cnn" in " ".join(recipe.weights)
 
 
 def test_three_workflows_are_there() -> None:
