@@ -7,8 +7,8 @@
 PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest --maxprocesses 5 --dist loadgroup --no-loadscope-reorder
-PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadgroup \
+	--no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 run: .venv/.run-stamp
@@ -17,15 +17,14 @@ run: .venv/.run-stamp
 quick: .venv/.test-stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(PYTEST) --numprocesses $(PROCESSORS) -m "not slow and not browser"
+	$(PYTEST) -m "not slow and not browser"
 
 # Side by side: tests that wait leave time for mypy.
 test: .venv/.test-stamp
 	$(MAKE) --jobs=2 check suite
 
-# One process more than there are processors: tests in a browser wait more than they compute.
 suite: .venv/.test-stamp
-	$(PYTEST) --numprocesses $(shell expr $(PROCESSORS) + 1)
+	$(PYTEST)
 
 check: .venv/.test-stamp
 	$(BIN)/ruff check .

@@ -441,7 +441,7 @@ def test_brush_larger_repaints_smaller_picture(direction):
     fine, coarse = (Lent(paint=0.1, photograph=0.1) for _ in range(2))
     repaint(fine, brush=1, direction=direction)
     change, metrics = repaint(coarse, brush=3, direction=direction)
-    assert 3 * coarse.seen[0] < fine.seen[0]  # with their margins
+    assert 2 * coarse.seen[0] < fine.seen[0]  # with their margins
     assert change.mean() == pytest.approx(0.1, abs=5e-3)
     assert metrics["cycle_error"] == pytest.approx(0.2, abs=1e-5)
 
