@@ -316,11 +316,11 @@ def launch(
         auth=auth,
         quiet=not block,
         prevent_thread_lock=True,
-        mcp_server=mcp,
+        mcp_server=mcp or None,  # None: gradio reads GRADIO_MCP_SERVER
         allowed_paths=[str(kept.folder)] if kept else None,
         **_served(texts),
     )
-    if mcp:
+    if page.mcp_server_obj is not None:
         agents.separate_outputs(page)
     threading.Thread(target=_warm, args=(engine,), name="warm", daemon=True).start()
     if block:
