@@ -24,7 +24,7 @@ TRIED = "cnn"  # the method that shows whether a backend works; its weights come
 _SIZE = 128
 _SCARCE_MB = 1024  # less free memory than this is a warning
 PORT = 7860  # where the page is served by default
-_DISTRIBUTIONS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime"), "PIL": ("pillow",)}
+_RUNTIMES = ("onnxruntime-gpu", "onnxruntime")  # two packages with one import name
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _packages() -> Iterator[Finding]:
         else:
             versions = ", ".join(f"{name} {number}" for name, number in found.items())
             yield Finding(f"extra {extra}", "ok", versions)
-    if len([one for one in _DISTRIBUTIONS["onnxruntime"] if _installed(one)]) > 1:
+    if all(map(_installed, _RUNTIMES)):
         yield Finding(
             "ONNX Runtime",
             "failed",
@@ -95,8 +95,8 @@ def _packages() -> Iterator[Finding]:
 
 def _version(name: str) -> str:
     """The version of the package with this import name; "" if it is not installed."""
-    distributions = _DISTRIBUTIONS.get(name, (name.replace("_", "-"),))
-    return next((found for one in distributions if (found := _installed(one))), "")
+    packages = _RUNTIMES if name == "onnxruntime" else (name.replace("_", "-"),)
+    return next(filter(None, map(_installed, packages)), "")
 
 
 def _installed(distribution: str) -> str:
@@ -112,24 +112,20 @@ def _machine() -> Iterator[Finding]:
 
     free = machine.available_mb()
     yield Finding("processors", "ok", f"{machine.processors()} can be used")
-    yield Finding(
-        "memory",
-        "ok" if free >= _SCARCE_MB else "note",
-        f"{free:.0f} MB are free",
-        "" if free >= _SCARCE_MB else "close other programs, or choose a small size",
-    )
+    scarce = "close other programs, or choose a small size" if free < _SCARCE_MB else ""
+    yield Finding("memory", "note" if scarce else "ok", f"{free:.0f} MB are free", scarce)
     folder = Store().cache()
     above = next(one for one in (folder, *folder.parents) if one.exists())
-    writable = os.access(above, os.W_OK)
-    held = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
+    if os.access(above, os.W_OK):
+        held = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
+        yield Finding("cache of weights", "ok", f"{folder}: {held / 1e6:.0f} MB")
+        return
     yield Finding(
         "cache of weights",
-        "ok" if writable else "note",
-        f"{folder}: {held / 1e6:.0f} MB" if writable else f"{folder} cannot be written",
-        ""
-        if writable
-        else "set HF_HOME to a folder of yours; without it, only the weights "
-        "that come with styleplug are used",
+        "note",
+        f"{folder} cannot be written",
+        "set HF_HOME to a folder of yours; until then, only the weights that come with styleplug "
+        "are used",
     )
 
 
