@@ -97,9 +97,9 @@ def test_http_grid_takes_no_files_of_the_server(site: Site, tmp_path: Path) -> N
 
 
 def test_a_public_page_allows_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert page._limits(share=True) == page.PUBLIC_GRID != page._limits(share=False)
+    assert page.allowed(True)[1] == page.PUBLIC_GRID != page.allowed(False)[1]
     monkeypatch.setenv("SPACE_ID", "a/b")
-    assert page._limits(share=False) == page.PUBLIC_GRID
+    assert page.allowed(False)[1] == page.PUBLIC_GRID
 
 
 @pytest.mark.parametrize(("cells", "seconds"), [(11, 1.0), (1, 61.0)])

@@ -189,7 +189,7 @@ def test_public_page_size_bounded(said, space, share, most, monkeypatch):
     monkeypatch.setenv(page.MAX_SIZE, said)
     if space:
         monkeypatch.setenv("SPACE_ID", "owner/name")
-    assert bounds_of(page._settings(share).model_fields["size"])[1] == most
+    assert bounds_of(page.allowed(share)[0].model_fields["size"])[1] == most
 
 
 def test_form_size_bound_enforced(catalogue):
@@ -209,4 +209,4 @@ def test_form_size_bound_enforced(catalogue):
 def test_size_bound_invalid_refused(said, monkeypatch):
     monkeypatch.setenv(page.MAX_SIZE, said)
     with pytest.raises(BadParameter):
-        page._settings(False)
+        page.allowed(False)

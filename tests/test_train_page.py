@@ -22,7 +22,7 @@ from styleplug.core.errors import BadImage, BadParameter, StyleplugError, UsageE
 from styleplug.engine import Engine
 from styleplug.imaging import write
 from styleplug.system.extras import EXTRAS
-from styleplug.ui import page, trainer
+from styleplug.ui import contents, page, trainer
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts
 from styleplug.ui.train import TrainTab
@@ -291,8 +291,8 @@ def test_train_tab_only_if_asked(
             return TINY
         raise StyleplugError("the task sick cannot be used: <b>why</b>")
 
-    monkeypatch.setattr(page, "task_ids", lambda: ("sick", "tiny"))
-    monkeypatch.setattr(page, "load_task", broken)
+    monkeypatch.setattr(contents, "task_ids", lambda: ("sick", "tiny"))
+    monkeypatch.setattr(contents, "load_task", broken)
     assert "train-start" not in _config(engine, None)
     url = page.launch("127.0.0.1", block=False, engine=engine, train=tmp_path)
     there = httpx.get(f"{url}config").text
@@ -305,14 +305,14 @@ def test_train_tab_knows_earlier_results(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known: list[Path] = []
-    monkeypatch.setattr(page, "task_ids", tuple)
+    monkeypatch.setattr(contents, "task_ids", tuple)
     monkeypatch.setattr(engine, "add_trained", known.append)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     assert "train-start" not in _config(engine, tmp_path)
     assert known == [tmp_path / "a", tmp_path / "b"]
     monkeypatch.undo()
-    page._learn(engine, tmp_path / "a")  # holds no result: nothing happens
+    contents._learn(engine, tmp_path / "a")  # holds no result: nothing happens
 
 
 def test_train_tab_missing_packages_named(

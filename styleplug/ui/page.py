@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,29 +14,20 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
-from styleplug.core.errors import BadParameter, StyleplugError, UsageError, WeightError
+from styleplug.core.errors import BadParameter, UsageError
 from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
-from styleplug.engine import CONCURRENCY, shared
-from styleplug.engine.grid_request import transfers
+from styleplug.engine import shared
 from styleplug.system.extras import missing
 from styleplug.system.files import at_home, reason
-from styleplug.training import load_task, task_ids
 from styleplug.ui import agents, strip
 from styleplug.ui.addresses import NoAddresses, Page
-from styleplug.ui.gallery_tab import GalleryTab
-from styleplug.ui.grid_endpoint import publish
-from styleplug.ui.grid_form import KINDS
+from styleplug.ui.contents import fill
 from styleplug.ui.grid_run import Limits
-from styleplug.ui.grid_tab import GridTab
-from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Texts
 from styleplug.ui.kept import Gallery
 from styleplug.ui.previews import Previews
-from styleplug.ui.runs import Runs
-from styleplug.ui.sharing import Shared, Updates
-from styleplug.ui.tab import QUEUE, Tab
-from styleplug.ui.theme import CSS, theme
+from styleplug.ui.theme import CSS, PAGE_CSS, theme
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
@@ -69,9 +58,7 @@ def _compose(
     gallery: Gallery | None = None,
 ) -> tuple[gr.Blocks, Texts]:
     """The page, and its texts, which the browser gets at launch."""
-    settings = _settings(share)
-    for folder in sorted(train.glob("*/")) if train else ():
-        _learn(engine, folder)  # results of earlier training
+    settings, limits = allowed(share)
     texts = Texts(engine.catalogue.methods.values())
     page = Page(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
     page.queue(max_size=WAITING)  # before components exist, because it would describe all of them
@@ -81,116 +68,8 @@ def _compose(
             "</header>",
             padding=False,
         )
-        tabs = []
-        line = {"concurrency_limit": CONCURRENCY, "concurrency_id": QUEUE}
-        shared, runs = Shared(), Runs()
-        results = strip.strip()
-        with gr.Tabs(overflow_behavior="wrap") as shelf:
-            for method in engine.catalogue.methods.values():
-                title = texts.add(f"method.{method.id}.title", method.title)
-                with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
-                    tabs.append(
-                        Tab(
-                            method, engine, texts, page, CONCURRENCY, settings, runs, results,
-                            gallery,
-                        )
-                    )  # fmt: skip
-            for tab in tabs:
-                shared.join(tab.form.shared_pictures)
-            limits, kinds = _limits(share), KINDS if transfers(engine.catalogue) else ()
-            for kind in kinds:
-                with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
-                    many = GridTab(
-                        kind, engine, texts, page, CONCURRENCY, settings, limits, gallery
-                    )
-                    many.connect(tabs, shelf)
-                if kind != "batch":
-                    shared.join({"content": many.form.made["content"]})
-            if gallery is not None:
-                _show_gallery(gallery, tabs, texts, shelf)
-            shared.connect(page)
-            for tab in tabs:
-                tab.examples.connect(shared)
-                tab.stage.pass_on(shared, shelf)
-            _find_run(runs, tabs, shelf, page)
-            _show_broken(engine, texts)
-            if train is not None:
-                with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
-                    _train(train, engine, tabs, texts, page)
-        results.render()  # type: ignore[no-untyped-call]
-        strip.connect(results, tabs, shared, shelf)
-        if kinds:
-            publish(engine, settings, limits, line)
+        fill(page, engine, texts, settings, limits, train, gallery)
     return page, texts
-
-
-def _show_gallery(gallery: Gallery, tabs: Sequence[Tab], texts: Texts, shelf: gr.Tabs) -> None:
-    """Build the tab Gallery."""
-    with gr.Tab(texts.own("gallery"), id="gallery", elem_id="tab-gallery"):
-        kept = texts.own("gallery_kept", folder=gallery.folder.name)
-        gr.Markdown(kept, elem_classes="sp-summary")
-        GalleryTab(gallery, tabs, texts, shelf)
-
-
-def _show_broken(engine: Engine, texts: Texts) -> None:
-    """Build a tab with the reason for each plug-in that failed."""
-    for number, (name, why) in enumerate(engine.catalogue.broken.items()):
-        with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
-            gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
-            said = texts.message(f"broken-{number}", why)
-            gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
-
-
-def _find_run(runs: Runs, tabs: Sequence[Tab], shelf: gr.Tabs, page: gr.Blocks) -> None:
-    """When the page is loaded, show the visitor's newest run again, if it is still known."""
-    named = {tab.method.id: tab for tab in tabs}
-
-    def again(token: object) -> Iterator[Updates]:
-        found = runs.find(token)
-        if found is None:
-            yield {shelf: gr.update()}  # without a value, gradio would empty all components
-            return
-        tab, updates, cancel = found
-        yield {shelf: gr.update(selected=tab)}
-        yield from named[tab].again(updates, cancel)
-
-    page.load(
-        again,
-        runs.kept,
-        [shelf, *(component for tab in tabs for component in tab.changing)],
-        concurrency_limit=None,
-        **UNSEEN,
-    )
-
-
-def _train(
-    folder: Path, engine: Engine, tabs: Sequence[Tab], texts: Texts, page: gr.Blocks
-) -> None:
-    """Build the tab Train; if packages are missing or tasks are broken, with the reason."""
-    tasks, broken = {}, {}
-    for id in task_ids():
-        try:
-            task = load_task(id)
-            if not task.needs_teacher:
-                tasks[id] = task
-        except StyleplugError as error:
-            broken[str(error)] = error  # the same reason is shown only once
-    for number, why in enumerate(broken):
-        gr.Markdown(texts.own("train_broken"), elem_classes="sp-summary")
-        said = texts.message(f"task-broken-{number}", why)
-        gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
-    if tasks:  # what these import may be missing
-        from styleplug.ui.train import TrainTab
-        from styleplug.ui.trainer import Trainer
-
-        forms = {tab.form: partial(engine.trained_for, tab.method) for tab in tabs}
-        TrainTab(tasks, Trainer(folder, partial(_learn, engine)), texts, page, forms)
-
-
-def _learn(engine: Engine, folder: Path) -> None:
-    """Add a training result to the engine; folders without one are ignored."""
-    with suppress(UsageError, WeightError):
-        engine.add_trained(folder)
 
 
 def _training(
@@ -247,23 +126,27 @@ def _local(host: str | None) -> bool:
     return (host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1") in LOCAL
 
 
-def _limits(share: bool) -> Limits:
-    """What one grid of a visitor may take; less where everybody can reach the page."""
-    return PUBLIC_GRID if _public(share) else OWN_GRID
+def allowed(public: bool, largest: int | None = None) -> tuple[type[Settings], Limits]:
+    """The settings that visitors may change, and what one grid may take.
 
-
-def _settings(share: bool) -> type[Settings]:
-    """The settings that visitors may change, with the largest size that the owner allows.
+    Args:
+        public: whether everybody can reach the page, as on a Space; then there is less of both.
+        largest: the largest size; by default `STYLEPLUG_MAX_SIZE`.
 
     Raises:
-        BadParameter: STYLEPLUG_MAX_SIZE is not a size.
+        BadParameter: `STYLEPLUG_MAX_SIZE` is not a size.
     """
-    said = os.environ.get(MAX_SIZE)
-    if not said:
-        return narrowed(Settings, "size", PUBLIC_SIZE) if _public(share) else Settings
-    if not said.isdecimal():
-        raise BadParameter(f"{MAX_SIZE}={said}: expected a number of pixels, such as {PUBLIC_SIZE}")
-    return narrowed(Settings, "size", int(said))
+    public, said = _public(public), os.environ.get(MAX_SIZE)
+    if largest is None and said:
+        if not said.isdecimal():
+            raise BadParameter(
+                f"{MAX_SIZE}={said}: expected a number of pixels, such as {PUBLIC_SIZE}"
+            )
+        largest = int(said)
+    if largest is None and public:
+        largest = PUBLIC_SIZE
+    settings = narrowed(Settings, "size", largest) if largest is not None else Settings
+    return settings, PUBLIC_GRID if public else OWN_GRID
 
 
 def launch(
@@ -353,7 +236,7 @@ def _served(texts: Texts) -> dict[str, Any]:
         "max_file_size": UPLOAD,
         "i18n": texts.table(),
         "theme": theme(),
-        "css": CSS + strip.CSS,
+        "css": PAGE_CSS + CSS + strip.CSS,
         "app_kwargs": {
             "exception_handlers": {TypeError: _refuse},
             "middleware": [Middleware(NoAddresses), Middleware(Previews)],

@@ -33,10 +33,15 @@ def theme() -> gr.themes.Base:
     )
 
 
-CSS = """
+PAGE_CSS = """
 .gradio-container { max-width: 1440px !important; margin: 0 auto !important;
   width: 100% !important;  /* else as wide as all tabs in a row */
   overflow: clip !important; }  /* hidden would keep things from sticking */
+footer .divider { display: none !important; }  /* nothing stands behind it */
+@media (max-width: 800px) { .gradio-container .fillable { padding: .8rem !important; } }
+"""  # of a page of our own
+
+CSS = """
 .sp-head { display: flex; align-items: baseline; gap: .8rem; padding: .2rem .1rem 0; }
 .sp-head b { font-size: 1.45rem; letter-spacing: -.02em; }
 .sp-head b i { font-style: normal; color: var(--primary-500); }
@@ -102,14 +107,13 @@ CSS = """
 .sp-passes { align-items: center; gap: .4rem !important; flex-wrap: wrap; }
 .sp-passes > * { flex: 0 0 auto !important; width: auto !important; min-width: 0 !important; }
 .sp-sheet { min-height: 160px; }
-.gradio-container .html-container { padding: 0 !important; }
+.sp-shelf .html-container { padding: 0 !important; }
 .sp-waiting { min-height: 0 !important; padding: 0 !important; }
 .sp-waiting .error, .sp-waiting .clear-status { display: none; }  /* the status says it */
 .sp-line { margin: 0 !important; line-height: 1.5; font-variant-numeric: tabular-nums; }
 .sp-plan { color: var(--body-text-color-subdued); font-size: .86rem; }
 .sp-small { color: var(--body-text-color-subdued); font-size: .78rem; }
 .sp-done { color: var(--color-green-600, #16a34a); font-weight: 600; }
-footer .divider { display: none !important; }  /* nothing stands behind it */
 .sp-warn, .sp-error { border-left: 3px solid var(--ink); padding: .45rem .7rem;
   border-radius: 6px; margin: .2rem 0 !important; overflow-wrap: anywhere;
   background: color-mix(in srgb, var(--ink) 11%, transparent); }
@@ -145,7 +149,6 @@ footer .divider { display: none !important; }  /* nothing stands behind it */
 .sp-ink3 { --ink: #db2777; } .sp-ink4 { --ink: #ca8a04; } .sp-ink5 { --ink: #64748b; }
 .sp-ink6 { --ink: #0ea5e9; }
 @media (max-width: 800px) {
-  .gradio-container .fillable { padding: .8rem !important; }
   .sp-head { flex-wrap: wrap; gap: 0 .6rem; }
   .sp-right { position: static; max-height: none; overflow: visible; }
   .sp-picture { min-height: 280px; }

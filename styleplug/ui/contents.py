@@ -1,0 +1,160 @@
+"""All tabs with what connects them, for a page of our own or a part of another one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from styleplug.core.errors import StyleplugError, UsageError, WeightError
+from styleplug.core.recipe import Settings
+from styleplug.engine import CONCURRENCY
+from styleplug.engine.grid_request import transfers
+from styleplug.training import load_task, task_ids
+from styleplug.ui import strip
+from styleplug.ui.gallery_tab import GalleryTab
+from styleplug.ui.grid_endpoint import publish
+from styleplug.ui.grid_form import KINDS
+from styleplug.ui.grid_run import Limits
+from styleplug.ui.grid_tab import GridTab
+from styleplug.ui.handover import UNSEEN
+from styleplug.ui.i18n import Texts
+from styleplug.ui.kept import Gallery
+from styleplug.ui.runs import Runs
+from styleplug.ui.sharing import Shared, Updates
+from styleplug.ui.tab import QUEUE, Tab
+
+if TYPE_CHECKING:
+    from styleplug.engine import Engine
+
+
+def fill(
+    page: gr.Blocks,
+    engine: Engine,
+    texts: Texts,
+    settings: type[Settings],
+    limits: Limits,
+    train: Path | None = None,
+    gallery: Gallery | None = None,
+) -> None:
+    """Build all tabs at this place of a page.
+
+    Args:
+        page: the page that is being built.
+        engine: the engine with the methods to show.
+        texts: collects the texts.
+        settings: the settings that visitors may change.
+        limits: what one grid of a visitor may take.
+        train: the folder for training runs, if training is offered.
+        gallery: keeps all results, if there is one.
+    """
+    for folder in sorted(train.glob("*/")) if train else ():
+        _learn(engine, folder)  # results of earlier training
+    tabs = []
+    line = {"concurrency_limit": CONCURRENCY, "concurrency_id": QUEUE}
+    shared, runs = Shared(), Runs()
+    results = strip.strip()
+    with gr.Tabs(overflow_behavior="wrap", elem_classes="sp-shelf") as shelf:
+        for method in engine.catalogue.methods.values():
+            title = texts.add(f"method.{method.id}.title", method.title)
+            with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
+                tabs.append(
+                    Tab(method, engine, texts, page, CONCURRENCY, settings, runs, results, gallery)
+                )
+        for tab in tabs:
+            shared.join(tab.form.shared_pictures)
+        kinds = KINDS if transfers(engine.catalogue) else ()
+        for kind in kinds:
+            with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
+                many = GridTab(kind, engine, texts, page, CONCURRENCY, settings, limits, gallery)
+                many.connect(tabs, shelf)
+            if kind != "batch":
+                shared.join({"content": many.form.made["content"]})
+        if gallery is not None:
+            _show_gallery(gallery, tabs, texts, shelf)
+        shared.connect(page)
+        for tab in tabs:
+            tab.examples.connect(shared)
+            tab.stage.pass_on(shared, shelf)
+        _find_run(runs, tabs, shelf, page)
+        _show_broken(engine, texts)
+        if train is not None:
+            with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
+                _train(train, engine, tabs, texts, page)
+    results.render()  # type: ignore[no-untyped-call]
+    strip.connect(results, tabs, shared, shelf)
+    if kinds:
+        publish(engine, settings, limits, line)
+
+
+def _show_gallery(gallery: Gallery, tabs: Sequence[Tab], texts: Texts, shelf: gr.Tabs) -> None:
+    """Build the tab Gallery."""
+    with gr.Tab(texts.own("gallery"), id="gallery", elem_id="tab-gallery"):
+        kept = texts.own("gallery_kept", folder=gallery.folder.name)
+        gr.Markdown(kept, elem_classes="sp-summary")
+        GalleryTab(gallery, tabs, texts, shelf)
+
+
+def _show_broken(engine: Engine, texts: Texts) -> None:
+    """Build a tab with the reason for each plug-in that failed."""
+    for number, (name, why) in enumerate(engine.catalogue.broken.items()):
+        with gr.Tab(f"⚠ {name}", elem_id=f"tab-broken-{name}"):
+            gr.Markdown(texts.own("broken"), elem_classes="sp-summary")
+            said = texts.message(f"broken-{number}", why)
+            gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
+
+
+def _find_run(runs: Runs, tabs: Sequence[Tab], shelf: gr.Tabs, page: gr.Blocks) -> None:
+    """When the page is loaded, show the visitor's newest run again, if it is still known."""
+    named = {tab.method.id: tab for tab in tabs}
+
+    def again(token: object) -> Iterator[Updates]:
+        found = runs.find(token)
+        if found is None:
+            yield {shelf: gr.update()}  # without a value, gradio would empty all components
+            return
+        tab, updates, cancel = found
+        yield {shelf: gr.update(selected=tab)}
+        yield from named[tab].again(updates, cancel)
+
+    page.load(
+        again,
+        runs.kept,
+        [shelf, *(component for tab in tabs for component in tab.changing)],
+        concurrency_limit=None,
+        **UNSEEN,
+    )
+
+
+def _train(
+    folder: Path, engine: Engine, tabs: Sequence[Tab], texts: Texts, page: gr.Blocks
+) -> None:
+    """Build the tab Train; if packages are missing or tasks are broken, with the reason."""
+    tasks, broken = {}, {}
+    for id in task_ids():
+        try:
+            task = load_task(id)
+            if not task.needs_teacher:
+                tasks[id] = task
+        except StyleplugError as error:
+            broken[str(error)] = error  # the same reason is shown only once
+    for number, why in enumerate(broken):
+        gr.Markdown(texts.own("train_broken"), elem_classes="sp-summary")
+        said = texts.message(f"task-broken-{number}", why)
+        gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
+    if tasks:  # what these import may be missing
+        from styleplug.ui.train import TrainTab
+        from styleplug.ui.trainer import Trainer
+
+        forms = {tab.form: partial(engine.trained_for, tab.method) for tab in tabs}
+        TrainTab(tasks, Trainer(folder, partial(_learn, engine)), texts, page, forms)
+
+
+def _learn(engine: Engine, folder: Path) -> None:
+    """Add a training result to the engine; folders without one are ignored."""
+    with suppress(UsageError, WeightError):
+        engine.add_trained(folder)
