@@ -467,6 +467,19 @@ def test_recipe_reload_without_recipe_refused(visit: Any, tmp_path: Path, photo_
     expect(guest.page.get_by_text("holds no recipe")).to_be_visible()
 
 
+def test_recipe_of_other_tab_opens_it(visit: Any, tmp_path: Path) -> None:
+    made = Recipe(method="blend", parameters={"steps": 9}, size=160).to_json()
+    (tmp_path / "recipe.json").write_text(made)
+    guest = visit()
+    guest.open("Dream")
+    guest.page.get_by_role("button", name="Recipe").first.click()
+    guest.at("reload").locator("input[type=file]").set_input_files(tmp_path / "recipe.json")
+    expect(guest.page.get_by_text("add the same pictures: Content, Style.")).to_be_visible()
+    guest.method = "blend"
+    expect(guest.at("run")).to_be_visible()
+    assert guest.value("steps") == "9" and guest.value("settings-size") == "160"
+
+
 @pytest.mark.parametrize(
     ("locale", "run", "steps", "tab"),
     [("en-US", "Run", "Steps", "Blend"), ("zh-CN", "开始", "步数", "混合")],

@@ -186,6 +186,8 @@ def test_methods_command_lists_and_describes(tint: type[Tint], styleplug: Comman
     ]
     amount = method["parameters"]["amount"]
     assert (amount["default"], amount["minimum"], amount["maximum"]) == (0.25, 0.0, 1.0)
+    assert described["settings"]["size"]["maximum"] == 8192
+    assert method["finish"] is True and described["finish"]["strength"]["default"] == 1.0
 
 
 # --- a run -------------------------------------------------------------------------------------
@@ -403,6 +405,34 @@ def test_bad_options_exit_2_with_reason(
     assert sentence in done.err
     assert done.out == ""
     assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "sentence"),
+    [
+        (["--size", "9999"], 2, "size = '9999'"),
+        (["--nonsense", "1"], 2, "No such option: --nonsense"),
+        (["--steps", "1"], 1, "unexpected ValueError"),
+    ],
+)
+def test_failure_json_is_one_line(
+    tinting: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    options: Sequence[str],
+    status: int,
+    sentence: str,
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise ValueError("odd")
+
+    monkeypatch.setattr("styleplug.engine.Engine.run", crash)
+    done = tinting("--json", *options)
+    assert done.status == status
+    told = done.json()
+    assert told["status"] == status and sentence in told["error"]
+    assert sentence in done.err, "people still read it on standard error"
+    piped = tinting("--json", *options, "--out", "-")
+    assert piped.out == "" and sentence in piped.err
 
 
 @pytest.mark.parametrize("link", ["itself", "symbolic", "hard", "partial"])

@@ -177,6 +177,21 @@ def test_endpoint_names_and_defaults_from_declaration(site: Site) -> None:
     assert all(p["parameter_has_default"] for p in endpoints["/blend"]["parameters"])
 
 
+def test_endpoint_described_in_words(site: Site) -> None:
+    answer = httpx.get(f"{site.url}gradio_api/info")
+    assert (
+        "__i18n__" not in answer.text
+        and "__i18n__" not in httpx.get(f"{site.url}gradio_api/openapi.json").text
+    )
+    given = answer.json()["named_endpoints"]["/blend"]["parameters"]
+    told = {one["parameter_name"]: one for one in given}
+    assert told["content"]["label"] == "Content" and told["size"]["label"] == "Size (px)"
+    assert told["content"]["python_type"]["description"] == "A photograph."
+    for told_in in ("python_type", "type"):
+        assert "0 to 5, default 0" in told["pause"][told_in]["description"]
+    assert told["blend"]["python_type"]["description"].startswith("A weight a style.")
+
+
 def test_endpoint_omits_what_does_not_apply(site: Site) -> None:
     endpoints = site.client.view_api(return_format="dict")["named_endpoints"]
     dream, fill = (

@@ -1,7 +1,8 @@
 """The command line; `styleplug --help` lists its commands.
 
-Results go to standard output, all other text to standard error.  Exit status: 0 for success, 1 for
-a failed or stopped command, 2 for a usage error.  A command imports what it needs when it runs, so
+Results go to standard output, all other text to standard error.  With `--json`, exactly one line of
+JSON is printed, also for a failure.  Exit status: 0 for success, 1 for a failed or stopped command,
+2 for a usage error.  A command imports what it needs when it runs, so
 `styleplug --help` is fast.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -20,6 +22,7 @@ from typer.core import TyperGroup
 from styleplug.cli.console import (
     ERR,
     escape_unencodable,
+    lines_of_json,
     print_json,
     print_rows,
     print_table,
@@ -32,6 +35,7 @@ from styleplug.cli.grid import batch_command, grid_command, sheet_command
 from styleplug.cli.options import Json
 from styleplug.cli.publish import publish_command
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
+from styleplug.core.params import Params
 from styleplug.system.version import VERSION
 
 FAILED, USAGE = 1, 2
@@ -45,25 +49,39 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: the words after "styleplug"; by default those of this process.
     """
     escape_unencodable()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    before = lines_of_json()
+    status: str | int | None = FAILED
+    error = ""
     try:
-        command(arguments, prog_name="styleplug")
+        command(words, prog_name="styleplug")
     except SystemExit as leaving:
-        if leaving.code != INTERRUPTED:
-            raise
-        say_error("stopped")
-    except UsageError as error:
-        say_error(str(error))
-        sys.exit(USAGE)
-    except StyleplugError as error:
-        say_error(str(error))
-    except Exception as error:
+        status, error = leaving.code, _refused(leaving)
+        if status == INTERRUPTED:
+            status, error = FAILED, "stopped"
+            say_error(error)
+    except StyleplugError as failed:
+        error = str(failed)
+        status = USAGE if isinstance(failed, UsageError) else FAILED
+        say_error(error)
+    except Exception as failed:
         if os.environ.get("STYLEPLUG_DEBUG"):
             raise
-        say_error(
-            f"unexpected {type(error).__name__}: {error}; "
+        error = (
+            f"unexpected {type(failed).__name__}: {failed}; "
             "set STYLEPLUG_DEBUG=1 for details, and please report it"
         )
-    sys.exit(FAILED)
+        say_error(error)
+    if error and "--json" in words and lines_of_json() == before:
+        piped = "--out=-" in words or ("--out", "-") in pairwise(words)
+        print_json({"error": error, "status": status}, on_error=piped)
+    sys.exit(status)
+
+
+def _refused(leaving: SystemExit) -> str:
+    """The message about wrong options, which typer has shown before it leaves; else ""."""
+    explain = getattr(leaving.__context__, "format_message", str)
+    return str(explain())
 
 
 def _group(help: str, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
@@ -148,6 +166,7 @@ app.command("doctor")(doctor_command)
 @app.command()
 def methods(json: Json = False) -> None:
     """List the methods."""
+    from styleplug.core.recipe import Finish, Settings
     from styleplug.methods import catalogue
 
     found = catalogue()
@@ -162,16 +181,23 @@ def methods(json: Json = False) -> None:
                     {"id": slot.id, "least": slot.least, "most": slot.most}
                     for slot in method.inputs
                 ],
-                "parameters": method.params.model_json_schema().get("properties", {}),
+                "parameters": _schema(method.params),
+                "finish": method.supports_finish(),
             }
             for method in found.methods.values()
         ]
-        print_json({"methods": described, "broken": dict(found.broken)})
+        shared = {"settings": _schema(Settings), "finish": _schema(Finish)}
+        print_json({"methods": described, **shared, "broken": dict(found.broken)})
         return
     rows = [(method.id, method.title, method.summary) for method in found.methods.values()]
     print_table(("method", "title", "what it does"), rows)
     for name, why in found.broken.items():
         say_note(f"{name} cannot be used: {why}")
+
+
+def _schema(params: type[Params]) -> dict[str, Any]:
+    """The JSON schema of each parameter."""
+    return dict(params.model_json_schema().get("properties", {}))
 
 
 @weights.command("list")

@@ -17,6 +17,7 @@ from styleplug.system.jsontext import to_json
 OUT = Console(soft_wrap=True)
 ERR = Console(stderr=True, soft_wrap=True)
 PIPED = 10_000  # columns of a table in a pipe, so that each row is one line
+_lines = 0  # of JSON
 _PLAIN = {"×": "x", "…": "..."}
 
 
@@ -54,7 +55,14 @@ def say_result(text: str) -> None:
 
 def print_json(value: Any, *, on_error: bool = False) -> None:
     """Print a value as one line of JSON in ASCII."""
+    global _lines
+    _lines += 1
     (sys.stderr if on_error else sys.stdout).write(to_json(value, ascii=True) + "\n")
+
+
+def lines_of_json() -> int:
+    """How many lines of JSON this process has printed."""
+    return _lines
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,14 +1,20 @@
-"""Refuse web addresses in place of files; gradio would download them."""
+"""The page as gradio serves it: every request is checked, and its endpoints are described.
+
+Web addresses in place of files are refused; gradio would download them.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import gradio as gr
 from gradio.block_function import BlockFunction
+from gradio.data_classes import APIInfo
 from gradio.state_holder import SessionState
+from gradio.utils import get_function_description
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,6 +22,7 @@ from styleplug.core.errors import BadImage
 from styleplug.system.files import not_fetched
 from styleplug.ui.calls import check_call
 from styleplug.ui.errors import shown
+from styleplug.ui.i18n import Texts
 
 LONGEST = 200  # characters of an address in an error message
 
@@ -24,7 +31,27 @@ class Page(gr.Blocks):
     """A page that checks all inputs of every request before gradio processes them.
 
     Its inputs accept no web address as a file.
+
+    Attributes:
+        texts: the texts behind its markers.
     """
+
+    texts = Texts()
+
+    def get_api_info(self, all_endpoints: bool = False, page: str | None = None) -> APIInfo:
+        """What the endpoints take: plain labels, and the help, bounds and default of each input."""
+        info = deepcopy(super().get_api_info(all_endpoints, page))
+        for function in self.fns.values():
+            endpoint: Any = info["named_endpoints"].get(f"/{function.api_name}")
+            if endpoint is None or function.fn is None:
+                continue
+            _, told, _ = get_function_description(function.fn)
+            for one in endpoint["parameters"]:
+                one["label"] = self.texts.plain(one["label"])
+                if help := told.get(one["parameter_name"]):
+                    one["type"] = {**one["type"], "description": help}
+                    one["python_type"]["description"] = help
+        return info
 
     async def preprocess_data(
         self,

@@ -15,7 +15,7 @@ from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY
 from styleplug.engine.grid_request import transfers
 from styleplug.training import load_task, task_ids
-from styleplug.ui import strip
+from styleplug.ui import reopen, strip
 from styleplug.ui.gallery_tab import GalleryTab
 from styleplug.ui.grid_endpoint import publish
 from styleplug.ui.grid_form import KINDS
@@ -80,6 +80,7 @@ def fill(
         for tab in tabs:
             tab.examples.connect(shared)
             tab.stage.pass_on(shared, shelf)
+        reopen.connect(tabs, shelf)
         _find_run(runs, tabs, shelf, page)
         _show_broken(engine, texts)
         if train is not None:

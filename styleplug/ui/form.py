@@ -188,6 +188,15 @@ class Form:
         """The inputs that must not be empty; masks are not among them."""
         return [self._made[slot.id] for slot in self.slots if slot.least and not slot.drawn_on]
 
+    def needed_words(self, to: Language) -> list[str]:
+        """The labels of the pictures that a run needs."""
+        place = f"method.{self.method.id}.input"
+        return [
+            self._texts.text(f"{place}.{slot.id}.label", slot.label, to)
+            for slot in self.slots
+            if slot.least
+        ]
+
     @property
     def sent(self) -> list[Component]:
         """The components that are sent to a run: the controls and the drawings."""

@@ -13,9 +13,10 @@ from styleplug.ui.errors import shown
 from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language
 from styleplug.ui.kept import Gallery, Kept
+from styleplug.ui.reopen import reopened
 from styleplug.ui.results import Folder
 from styleplug.ui.sharing import Updates
-from styleplug.ui.strip import VIEWER_WORDS, component, reopened
+from styleplug.ui.strip import VIEWER_WORDS, component
 
 if TYPE_CHECKING:
     from styleplug.ui.tab import Tab

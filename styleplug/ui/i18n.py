@@ -82,7 +82,10 @@ WORDS = {
         "An unexpected error occurred: {error}. Your pictures and settings are kept; please try "
         "again."
     ),
-    "restored": "Settings restored. Add the same pictures to get the same result.",
+    "restored": "Settings restored.",
+    "restored_pictures": (
+        "Settings restored. For the same result, add the same pictures: {pictures}."
+    ),
     "grid_compare": "Compare",
     "compare_summary": (
         "Put methods side by side on one picture, in one or more styles. A click on a result opens "
@@ -214,6 +217,7 @@ class Texts:
             for to in languages()
         }
         self._shown: dict[Language, dict[str, str]] = {to: {} for to in languages()}
+        self._plain: dict[str, str] = {}  # marker -> English
 
     def own(self, key: str, **values: object) -> str:
         """The marker of one of `WORDS`; the browser replaces it by the text."""
@@ -246,7 +250,13 @@ class Texts:
         key = place.replace(".", "-")  # in browsers, a dot means a nested table
         for to, text in texts.items():
             self._shown[to][key] = text
-        return str(I18nData(key))
+        marker = str(I18nData(key))
+        self._plain[marker] = texts[ENGLISH]
+        return marker
+
+    def plain(self, marker: str) -> str:
+        """The English text of a marker, for programs; another text stays as it is."""
+        return self._plain.get(marker, marker)
 
     def table(self) -> gr.I18n:
         """All texts collected so far, for `launch(i18n=…)`."""

@@ -61,10 +61,11 @@ def _compose(
     settings, limits = allowed(share)
     texts = Texts(engine.catalogue.methods.values())
     page = Page(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
+    page.texts = texts
     page.queue(max_size=WAITING)  # before components exist, because it would describe all of them
     with page:
         gr.HTML(
-            f'<header class="sp-head"><b>style<i>plug</i></b><span>{texts.own("tagline")}</span>'
+            f'<header class="sp-head"><h1>style<i>plug</i></h1><span>{texts.own("tagline")}</span>'
             "</header>",
             padding=False,
         )

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from styleplug.core.errors import BadRecipe
 from styleplug.core.recipe import Recipe
 from styleplug.locale import languages
 from styleplug.system.jsontext import to_json
 from styleplug.ui.errors import shown
 from styleplug.ui.handover import UNSEEN
-from styleplug.ui.i18n import Language, catalogued, language, say
+from styleplug.ui.i18n import catalogued, language, say
+from styleplug.ui.reopen import reopened
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.uploads import uploaded
 
@@ -76,25 +76,6 @@ def component(name: str, words: Sequence[str], *scripts: str, render: bool = Tru
         padding=False,
         render=render,
     )
-
-
-def reopened(recipe: Recipe, tabs: Mapping[str, Tab], shelf: gr.Tabs, to: Language) -> Updates:
-    """The updates that open the tab of a recipe with all its settings.
-
-    Args:
-        tabs: all tabs by the id of their methods.
-        shelf: the component that contains the tabs.
-        to: language of the message.
-
-    Raises:
-        BadRecipe: there is no such method.
-    """
-    if recipe.method not in tabs:
-        raise BadRecipe(f"This page has no method {recipe.method!r}.")
-    form = tabs[recipe.method].form
-    values = zip(form.parameter_components, form.fill(recipe), strict=True)
-    gr.Info(say("restored", to))
-    return {**dict(values), shelf: gr.update(selected=recipe.method)}
 
 
 def connect(strip: gr.HTML, tabs: Sequence[Tab], shared: Shared, shelf: gr.Tabs) -> None:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from styleplug.core.errors import BadRecipe, Cancelled, StyleplugError
+from styleplug.core.errors import Cancelled, StyleplugError
 from styleplug.core.frame import Report
 from styleplug.core.method import Method
 from styleplug.core.recipe import Settings
-from styleplug.engine.request import recipe_in
 from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.ui import render
 from styleplug.ui.chooser import Chooser
@@ -28,7 +27,6 @@ from styleplug.ui.results import Folder
 from styleplug.ui.runs import Runs
 from styleplug.ui.sharing import Updates
 from styleplug.ui.stage import Stage
-from styleplug.ui.uploads import uploaded
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
@@ -140,8 +138,6 @@ class Tab:
         planned = {"fn": self._plan, "inputs": form.components, "outputs": self.plan, **UNSEEN}
         run.success(concurrency_limit=None, **planned)  # the estimate uses this run
         self.stop.click(self._stop, cancel, self.stage.status, queue=False, **UNSEEN)
-        reload = self.stage.reload
-        reload.upload(self._restore, reload, [*form.parameter_components, reload], **UNSEEN)
         changes = [component.change for component in form.components]  # type: ignore[attr-defined]
         gr.on(
             changes if form.needed else [*changes, self._page.load],
@@ -263,21 +259,6 @@ class Tab:
                 yield self.stage.finished(moment, before, signed, to, title) | self._rest()
                 return
             yield self.stage.moved(moment, previews, to)
-
-    def _restore(self, request: gr.Request, file: Any) -> list[Any]:
-        """Set every control from a recipe; the file is not kept."""
-        to = language(request)
-        try:
-            recipe = recipe_in(uploaded(file))
-            if recipe.method != self.method.id:
-                raise BadRecipe(
-                    f"This recipe is for {recipe.method}: open that tab and drop it there."
-                )
-            values = self.form.fill(recipe)
-        except Exception as error:
-            raise shown(error, to) from error
-        gr.Info(say("restored", to))
-        return [*values, None]
 
     def _plan(self, request: gr.Request, *values: Any) -> Any:
         """The estimate for the run; empty while a control has a wrong value."""

@@ -43,8 +43,8 @@ footer .divider { display: none !important; }  /* nothing stands behind it */
 
 CSS = """
 .sp-head { display: flex; align-items: baseline; gap: .8rem; padding: .2rem .1rem 0; }
-.sp-head b { font-size: 1.45rem; letter-spacing: -.02em; }
-.sp-head b i { font-style: normal; color: var(--primary-500); }
+.sp-head h1 { font-size: 1.45rem; font-weight: 700; letter-spacing: -.02em; margin: 0; }
+.sp-head h1 i { font-style: normal; color: var(--primary-500); }
 .sp-head span { color: var(--body-text-color-subdued); }
 .sp-tab { gap: 1.6rem !important; }
 .sp-right { position: sticky; top: .8rem; align-self: flex-start; scrollbar-width: thin;
