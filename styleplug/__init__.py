@@ -294,6 +294,7 @@ def batch(
     retry_failed: bool = False,
     scores: bool = False,
     recipe: Recipe | str | Path | None = None,
+    shard: str = "",
     **values: Any,
 ) -> BatchResult:
     """Paint many pictures into a folder; call it again to resume.
@@ -309,6 +310,8 @@ def batch(
         retry_failed: try again what failed before.
         scores: compute the scores of every result.
         recipe: settings that are used where nothing else is given.
+        shard: make one of several parts only, such as "3/8"; other processes make the others in
+            the same folder.
         **values: parameters and settings of all results.
 
     Raises:
@@ -317,12 +320,15 @@ def batch(
     """
     from styleplug.engine.collect import batch as run_batch
     from styleplug.engine.collect import grid_from
+    from styleplug.engine.shard import Shard
 
-    folder = Path(out)
+    folder, part = Path(out), Shard.of(shard)
     asked = grid_from(
         photos, style, method, over or {}, values, recipe, pattern=pattern, leave_out=[folder]
     )
-    return run_batch(asked, folder, names=names, retry_failed=retry_failed, scored=scores)
+    return run_batch(
+        asked, folder, names=names, retry_failed=retry_failed, scored=scores, shard=part
+    )
 
 
 if TYPE_CHECKING:

@@ -185,6 +185,22 @@ def test_python_paints_a_folder(photos: Path, style: Path, tmp_path: Path) -> No
     assert (tmp_path / "out" / "a-style 1-cnn.png").exists()
 
 
+def test_python_paints_shards(photos: Path, style: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def shard(text: str) -> int:
+        made = styleplug.batch(
+            photos, style, out, size=64, backend="fake", over={"seed": range(4)}, shard=text
+        )
+        assert not made.failures and not made.skipped
+        return made.done
+
+    made = [shard("1/2"), shard("2/2")]
+    assert min(made) > 0 and sum(made) == len(list(out.rglob("*.png"))) == 12
+    with pytest.raises(UsageError, match="shard '3/2': expected"):
+        shard("3/2")
+
+
 def test_all_stands_for_all_methods_that_fit(style: Path) -> None:
     with pytest.raises(UsageError, match="needs a picture 'style'"):
         styleplug.grid(style, None, over={}, method="all")

@@ -127,6 +127,7 @@ NO_MESSAGES = {
     "ONNX Runtime",
     "Paint many pictures; a ZIP of the results",  # descriptions of endpoints
     "Run every combination of values; a labelled contact sheet",
+    "Report style gain and content kept.",
     "({}default {})", "to {},", "One of: {}.", *DESCRIBED.values(),  # of endpoints and options
     "error of all", "feature critic", "pixel critic", "styles r1",  # scores and losses
 }  # fmt: skip

@@ -285,6 +285,15 @@ def test_http_gives_picture_and_report(site: Site, content: Any, style: Any) -> 
     assert np.array_equal(image.read(path).pixels, expected), "same recipe, another picture"
 
 
+def test_http_gives_scores_if_asked(site: Site, content: Any, style: Any) -> None:
+    given = {"content": content, "style": style, "size": 64, "steps": 1, "backend": "fake"}
+    _, asked = site.client.predict(**given, scores=True, api_name="/blend")
+    _, usual = site.client.predict(**given, api_name="/blend")
+    assert set(asked["scores"]) == {"style_gain", "content_kept"} and not usual["scores"]
+    endpoints = site.client.view_api(return_format="dict")["named_endpoints"]
+    assert "scores" not in [one["parameter_name"] for one in endpoints["/fill"]["parameters"]]
+
+
 def test_http_gives_sheet_and_animation(site: Site) -> None:
     path, report = site.client.predict(count=4, size=64, seed=5, backend="fake", api_name="/dream")
     assert report["count"] == 4 and report["width"] == 64
@@ -522,7 +531,7 @@ def test_http_wrong_number_of_values_refused(site: Site, content: Any) -> None:
     mine = _upload(site, content)
     for given in ([], [mine, mine], 20 * [None]):
         told = _answer(site, "blend", {"data": given})
-        assert told.startswith(f"got {len(given)} values; /blend takes 15 in this order: content,")
+        assert told.startswith(f"got {len(given)} values; /blend takes 16 in this order: content,")
 
 
 def test_http_unknown_parameter_refused(site: Site) -> None:

@@ -40,7 +40,7 @@ class Shard:
         number, count = map(int, found.groups()) if found else (0, 0)
         if not 1 <= number <= count <= MOST:
             raise UsageError(
-                f"--shard {text}: expected NUMBER/COUNT such as 3/8, with a number from 1 to the "
+                f"shard {text!r}: expected NUMBER/COUNT such as 3/8, with a number from 1 to the "
                 f"count, and at most {MOST} shards"
             )
         return cls(number, count)

@@ -39,22 +39,36 @@ def declare(
     endpoint.__doc__ = "\n".join((name, "", "Args:", *lines))
 
 
-def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
+SCORES = "scores"
+"""Name of the input that asks for scores, as on the command line and in Python."""
+
+
+def publish(form: Form, engine: Engine, line: Mapping[str, Any], scored: gr.Checkbox) -> None:
     """Add the endpoint `/METHOD` to the page being built.
 
     It returns (image, report).  During the run, there is no image, and the report is the progress.
     At the end, the image is a PNG with its recipe (a sheet of several pictures; a WebP for an
-    animation), and the report is that of the run.
+    animation), and the report is that of the run.  Methods with a content and a style also take
+    `scores`, the value of the checkbox `scored`.
     """
     method = form.method
+    names, inputs = form.names, form.components
+    signature, described = form.signature, form.described
+    if form.judged:
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        last = inspect.Parameter(SCORES, kind, default=False)
+        names, inputs = [*names, SCORES], [*inputs, scored]
+        signature = signature.replace(parameters=[*signature.parameters.values(), last])
+        described = described | {SCORES: "Report style gain and content kept."}
     picture = gr.Image(label="image", format="png", visible=False)
     report = gr.JSON(label="report", visible=False)
 
     def endpoint(*values: Any) -> Iterator[tuple[str | None, dict[str, Any]]]:
-        given = dict(zip(form.names, values, strict=True))
+        given = dict(zip(names, values, strict=True))
         cancel = threading.Event()
         try:
-            run = engine.run(form.recipe(given), form.read(given), cancel)
+            wanted = bool(given.get(SCORES))
+            run = engine.run(form.recipe(given), form.read(given), cancel, scored=wanted)
             title = form.title(given)
             for moment in follow(run, cancel):
                 frame = moment.frame
@@ -66,11 +80,11 @@ def publish(form: Form, engine: Engine, line: Mapping[str, Any]) -> None:
         except Exception as error:
             raise shown(error, "en") from error
 
-    declare(endpoint, method.id, form.signature, form.described)
+    declare(endpoint, method.id, signature, described)
     gr.on(
         [],
         endpoint,
-        form.components,
+        inputs,
         [picture, report],
         api_name=method.id,
         api_description=f"{method.title}. {method.summary}",

@@ -18,6 +18,7 @@ from styleplug.core.params import Params, choices_of, described, hint_of
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine.request import pictures_of, recipe_of
 from styleplug.imaging import Picture
+from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.ui.controls import control, shown
 from styleplug.ui.drawing import Drawing
 from styleplug.ui.i18n import Language, Texts, say
@@ -205,6 +206,11 @@ class Form:
     def given(self, sent: Sequence[Any]) -> dict[str, Any]:
         """The values of `sent` by name; drawings have the name `_drawn(slot)`."""
         return dict(zip((*self.names, *map(_drawn, self.drawings)), sent, strict=True))
+
+    @property
+    def judged(self) -> bool:
+        """Whether results can have scores, because there are a content and a style."""
+        return {CONTENT, STYLE} <= {slot.id for slot in self.slots}
 
     @property
     def signature(self) -> inspect.Signature:

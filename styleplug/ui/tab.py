@@ -13,7 +13,6 @@ from styleplug.core.errors import Cancelled, StyleplugError
 from styleplug.core.frame import Report
 from styleplug.core.method import Method
 from styleplug.core.recipe import Settings
-from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.ui import render
 from styleplug.ui.chooser import Chooser
 from styleplug.ui.endpoint import publish
@@ -79,7 +78,7 @@ class Tab:
                 idle = "idle" if self.form.needed else "idle_free"
                 self.stage = Stage(method, methods, texts, idle, strip, gallery)
         self._wire()
-        publish(self.form, engine, self._line)
+        publish(self.form, engine, self._line, self.scored)
 
     def _id(self, name: str) -> str:
         return f"{self.method.id}-{name}"
@@ -99,7 +98,7 @@ class Tab:
                 False,
                 label=own("scored"),
                 info=own("scored_help"),
-                visible={CONTENT, STYLE} <= {slot.id for slot in method.inputs},
+                visible=self.form.judged,
                 elem_id=self._id("scored"),
             )
             gr.Markdown(method.paper, elem_classes="sp-paper")
