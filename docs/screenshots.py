@@ -28,15 +28,18 @@ SHOTS = (  # name, width, language, colours, example
     ("en", 1280, "en-US", "light", 1),
     ("zh", 1280, "zh-CN", "dark", 3),
     ("phone-en", 390, "en-US", "light", 0),
-    ("phone-zh", 390, "zh-CN", "light", 4),
+    ("phone-zh", 390, "zh-CN", "light", 2),
 )
-CARDS = """() => [...document.querySelectorAll('.sp-examples img')].filter(
-  card => /card-[a-z0-9]+-/.test(card.src) && card.complete && card.naturalWidth).length >= 8"""
+CARDS = """() => [...document.querySelectorAll('.sp-rack img')].filter(
+  card => card.offsetParent && card.complete && card.naturalWidth).length >= 12"""
 
 
 def start(page: Any, method: str, example: int, size: int) -> None:
     """Put an example into a method's tab, which is open, and press Run."""
-    page.locator(f"#{method}-examples .gallery-item").nth(example).click()
+    rack = page.locator(f"#{method}-rack")
+    rack.locator(".sp-pick").nth(example).click()
+    page.wait_for_selector(f"#{method}-content img")
+    rack.locator("[role=listbox]").nth(1).locator(".sp-pick").nth(2 * example).click()
     for slot in shared().catalogue.get(method).inputs:
         page.wait_for_selector(f"#{method}-{slot.id} img")
     box = page.locator(f"#{method}-settings-size input[type=number]")
@@ -72,7 +75,7 @@ def compare(page: Any) -> None:
     page.get_by_role("tab", name="Compare").click()
     page.locator("#compare-content input[type=file]").set_input_files(get_image("lion.jpg"))
     page.wait_for_selector("#compare-content img")
-    page.locator("#compare-thumbs .thumbnail-item").nth(3).click()
+    page.locator("#compare-rack .sp-pick").nth(3).click()
     page.wait_for_timeout(1_000)
     page.click("#compare-run")
     page.wait_for_timeout(2_000)

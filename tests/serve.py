@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,6 @@ from styleplug.core.method import Context, Images, Method, Slot
 from styleplug.core.params import Numbers, Params, field
 from styleplug.engine import Engine
 from styleplug.engine.plan import Calibration
-from styleplug.engine.styles import BUILT_IN
 from styleplug.imaging import resize
 from styleplug.methods import Catalogue, admit
 
@@ -119,10 +118,10 @@ class Site:
     Args:
         folder: for what it writes.
         more: methods beside the small ones.
-        gallery: keeps all results, if there is one.
+        kept: folders for `launch`, such as `gallery`.
     """
 
-    def __init__(self, folder: Path, *more: Method[Any], gallery: Path | None = None) -> None:
+    def __init__(self, folder: Path, *more: Method[Any], **kept: Path | None) -> None:
         from styleplug.ui import page
 
         self.blend, self.fill = Blend(), Fill()
@@ -134,7 +133,7 @@ class Site:
             Catalogue(methods, broken), calibration=Calibration(folder / "calibration.json")
         )
         self.url = page.launch(
-            "127.0.0.1", port=free_port(), block=False, engine=self.engine, gallery=gallery
+            "127.0.0.1", port=free_port(), block=False, engine=self.engine, **kept
         )
 
     @cached_property
@@ -155,19 +154,23 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _swatch(folder: Path, id: str) -> Path:
+    """A small picture in place of a built-in style."""
+    return picture(folder, f"{id}.png", (len(id) * 20, 90, 200))
+
+
 @contextmanager
-def served(folder: Path, *more: Method[Any], gallery: Path | None = None) -> Iterator[Site]:
-    """Serve the page while the block runs; what takes time, examples and drawing, is small."""
+def served(folder: Path, *more: Method[Any], **kept: Path | None) -> Iterator[Site]:
+    """Serve the page while the block runs; what takes time, swatches and drawing, is small."""
     import gradio as gr
 
-    from styleplug.ui import drawing, examples, grid_form, runs
+    from styleplug.ui import drawing, offers, runs
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(examples, "MOST", 2)
-        patch.setattr(grid_form, "OFFERED", BUILT_IN[:2])
+        patch.setattr(offers, "built_in", partial(_swatch, folder))
         patch.setattr(drawing, "SIDE", 160)
         patch.setattr(runs, "GRACE", 4.0)
-        site = Site(folder, *more, gallery=gallery)
+        site = Site(folder, *more, **kept)
         try:
             yield site
         finally:

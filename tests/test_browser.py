@@ -19,7 +19,7 @@ from styleplug import imaging as image
 from styleplug.core.recipe import Recipe
 from styleplug.imaging.sheet import grid
 from styleplug.methods import cyclegan
-from styleplug.ui import runs
+from styleplug.ui import offers, runs
 
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
@@ -35,7 +35,13 @@ RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with served(tmp_path_factory.mktemp("site"), cyclegan.METHOD) as site:
+    folder = tmp_path_factory.mktemp("site")
+    styles = folder / "styles"
+    styles.mkdir()
+    for number in range(offers.PAGE + 2):
+        picture(styles, f"own {number:02d}.png", BLUE)
+    (styles / "own 01.png").write_bytes(b"no picture")
+    with served(folder, cyclegan.METHOD, styles=styles) as site:
         yield site
 
 
@@ -385,11 +391,11 @@ def test_style_slots_offered_one_by_one(visit: Any, photo_file: Path, style_file
 def test_example_fills_slots(visit: Any) -> None:
     guest = visit()
     guest.open("Fill")  # of one picture
-    guest.at("examples").locator("button.gallery-item").first.click()
-    expect(guest.at("content").locator("img")).to_be_visible()
+    guest.at("rack").get_by_role("option", name="Waves").click()
+    expect(guest.at("content").locator("img")).to_have_attribute("src", re.compile("waves.png"))
     guest.open("Blend")
-    guest.at("examples").locator("button.gallery-item").first.click()
-    expect(guest.at("content").locator("img")).to_be_visible()
+    guest.at("rack").get_by_role("option", name="Lion").click()
+    expect(guest.at("content").locator("img")).to_have_attribute("src", re.compile("lion.jpg"))
     expect(guest.at("style").locator("img")).to_be_visible()
     expect(guest.at("plan")).to_contain_text("px")
 
@@ -400,7 +406,7 @@ def test_pictures_shared_by_tabs_and_kept(visit: Any, photo_file: Path, style_fi
     guest.give("content", photo_file)
     guest.open("Crash")
     expect(guest.at("content").locator("img")).to_have_attribute("src", re.compile("photo.png"))
-    guest.at("examples").locator("button.gallery-item").first.click()
+    guest.at("rack").get_by_role("option", name="Tower").click()
     expect(guest.at("style").locator("img")).to_be_visible()
     expect(guest.at("content").locator("img")).to_have_attribute("src", re.compile("photo.png"))
     guest.page.reload()
@@ -411,6 +417,50 @@ def test_pictures_shared_by_tabs_and_kept(visit: Any, photo_file: Path, style_fi
     guest.open("Blend")
     expect(guest.at("style").locator("img")).to_be_visible()
     expect(guest.at("content").locator("img")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("locale", "width", "words"),
+    [
+        ("en-US", 1280, ("Waves", "Mosaic", "Further", "Left out", "Styles: ")),
+        ("zh-CN", 390, ("海浪", "马赛克", "下一页", "已略去", "风格：")),
+    ],
+)
+def test_rack_changes_style_only(
+    visit: Any, photo_file: Path, style_file: Path, locale: str, width: int, words: Any
+) -> None:
+    """By mouse and keyboard: built-in styles, those of the host, and the visitor's earlier ones."""
+    waves, mosaic, further, left_out, title = words
+    guest = visit(locale=locale, width=width)
+    ready(guest, photo_file, style_file)
+    rack, style = guest.at("rack"), guest.at("style").locator("img")
+    own = rack.get_by_role("option", name="style", exact=True)
+    expect(own).to_have_attribute("aria-selected", "true")
+    rack.get_by_role("option", name=waves).click()
+    expect(style).to_have_attribute("src", re.compile("waves.png"))
+    expect(rack.get_by_role("option", selected=True)).to_have_count(1)
+    rack.get_by_role("option", name=waves).press("ArrowRight")
+    expect(rack.get_by_role("option", name=mosaic)).to_be_focused()
+    guest.page.keyboard.press("Enter")
+    expect(style).to_have_attribute("src", re.compile("mosaic.png"))
+    expect(rack.locator("[role=listbox]", has_text=waves).locator("[tabindex='0']")).to_have_count(
+        1
+    )
+    expect(rack).to_contain_text(left_out)
+    expect(rack).to_contain_text("own 01.png")
+    rack.get_by_role("button", name=further).click()
+    rack.get_by_role("option", name="own 19.png").click()
+    expect(style).to_have_attribute("src", re.compile("own%2019.png|own 19.png"))
+    own.click()
+    expect(style).to_have_attribute("src", re.compile("style.png"))
+    expect(guest.at("content").locator("img")).to_have_attribute("src", re.compile("photo.png"))
+    expect(rack).to_contain_text(title)
+    thumbs = rack.locator("img").evaluate_all(
+        "all => all.filter(one => one.complete && !one.naturalWidth).length"
+    )
+    assert thumbs == 0
+    assert guest.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 1
+    assert not guest.errors
 
 
 def test_run_found_after_reload(
@@ -557,8 +607,10 @@ def test_compare_shows_methods_and_opens_one(visit: Any, photo_file: Path) -> No
     guest = visit()
     guest.open("Compare")
     guest.give("content", photo_file)
-    guest.at("thumbs").locator(".thumbnail-item").nth(1).click()
-    expect(guest.at("built-in")).to_contain_text("lilies")
+    lilies = guest.at("rack").get_by_role("option", name="Lilies")
+    expect(guest.at("rack").get_by_role("option", selected=True)).to_have_count(1)
+    lilies.click()
+    expect(lilies).to_have_attribute("aria-selected", "true")
     guest.set("settings-size", 80)
     guest.at("run").click()
     guest.say("2 results in")

@@ -32,7 +32,7 @@ from styleplug.core.params import Params, field
 from styleplug.core.recipe import LARGEST, Recipe, Settings
 from styleplug.engine import Plan, longest
 from styleplug.imaging.sheet import GAP, grid
-from styleplug.ui import examples, render
+from styleplug.ui import render
 from styleplug.ui.controls import control
 from styleplug.ui.drawing import Drawing
 from styleplug.ui.errors import sentence
@@ -201,37 +201,8 @@ def test_endpoint_omits_what_does_not_apply(site: Site) -> None:
     assert not {"strength", "keep_colours"} & {*dream, *fill}
     props = [one["props"] for one in httpx.get(f"{site.url}config").json()["components"]]
     ids = {one.get("elem_id") for one in props}
-    assert {"dream-examples", "blend-to-dream"}.isdisjoint(ids)
-    assert {"fill-examples", "fill-to-blend", "dream-to-blend", "fill-mask-drawn"} <= ids
-
-
-def test_examples_suit_slots() -> None:
-    assert examples.pairs([]) == []
-    pictures, styles = examples.pairs(["content"]), examples.pairs(["style"])
-    photographs, paintings = pictures[:4], pictures[4:]
-    assert all(pair.photograph and not pair.swatches for pair in photographs)
-    assert [pair.swatches for pair in paintings] == [(id,) for id in examples.PAINTINGS]
-    assert not any(pair.photograph for pair in paintings) and len(paintings[0].files()) == 1
-    assert all(not pair.photograph and len(pair.swatches) == 1 for pair in styles)
-    both = examples.pairs(["content", "style"])[0]
-    assert len(both.files()) == 2 and len(styles[0].files()) == 1
-    plain, painted = styles[0].card(plain=True), styles[0].card()
-    assert image.read(plain).pixels.std() < 0.01 < image.read(painted).pixels.std()
-
-
-def test_examples_lie_in_upload_folder() -> None:
-    folder = Path(gr.utils.get_upload_folder()).resolve()
-    for pair in (examples.Pair("lion.jpg", ()), examples.pairs(["style"])[0]):
-        for file in pair.files():
-            assert Path(file).resolve().is_relative_to(folder) and image.read(file).width > 64
-
-
-@pytest.mark.slow
-def test_examples_deleted_are_made_again() -> None:
-    pair = examples.pairs(["style"])[1]
-    for path in (Path(pair.files()[0]), pair.card()):
-        path.unlink()
-    assert all(Path(path).exists() for path in (pair.files()[0], pair.card()))
+    assert "blend-to-dream" not in ids
+    assert {"fill-rack", "fill-to-blend", "dream-to-blend", "fill-mask-drawn"} <= ids
 
 
 def test_broken_plugin_tab_names_reason(site: Site) -> None:

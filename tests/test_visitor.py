@@ -12,11 +12,10 @@ from samples import Fill
 from serve import Blend
 
 from styleplug.core.errors import BadImage
-from styleplug.ui import examples
-from styleplug.ui.chooser import _replaceable
 from styleplug.ui.form import Form
 from styleplug.ui.handover import _takers
 from styleplug.ui.i18n import Texts
+from styleplug.ui.offers import Offers
 from styleplug.ui.results import short_name
 from styleplug.ui.sharing import Shared
 from styleplug.ui.uploads import uploaded
@@ -75,7 +74,7 @@ def test_title_names_pictures_and_method(form, upload) -> None:
 
 def test_shared_put_reaches_all_places(upload) -> None:
     with gr.Blocks():
-        shared, one, other, style = Shared(), gr.Image(), gr.Image(), gr.Image()
+        shared, one, other, style = Shared(Offers()), gr.Image(), gr.Image(), gr.Image()
     shared.join({"content": one, "style": style})
     shared.join({"content": other})
     photo, gone = upload("photo.png"), upload("gone.png")
@@ -89,14 +88,6 @@ def test_shared_put_reaches_all_places(upload) -> None:
     assert again[other] == photo["path"] and style not in again
     assert set(again[shared.kept]) == {"content"}
     assert shared._again("nonsense") == {shared.kept: {}}
-
-
-def test_examples_replace_no_own_picture(upload) -> None:
-    own, gone = upload("own.png"), upload("gone.png")
-    Path(gone["path"]).unlink()
-    (ours,) = examples.pairs(["content"])[0].files()
-    assert not _replaceable(own)
-    assert all(map(_replaceable, (None, gone, {"path": ours})))
 
 
 def test_handover_to_methods_that_take_it() -> None:

@@ -35,7 +35,7 @@ from styleplug.methods import catalogue
 from styleplug.store import weights_folder
 from styleplug.training.loop import train
 from styleplug.training.loop.setup import Setup
-from styleplug.ui import drawing, examples, page
+from styleplug.ui import drawing, page
 
 pytestmark = [pytest.mark.slow, *THIRD_PARTY]
 BEFORE = Path(__file__).parent / "written_before"
@@ -71,7 +71,6 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     calibration = Calibration(tmp_path_factory.mktemp("page") / "calibration.json")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "_warm", lambda engine: None)
-        patch.setattr(examples, "MOST", 1)
         patch.setattr(drawing, "SIDE", 160)
         engine = Engine(catalogue(), calibration=calibration)
         url = page.launch("127.0.0.1", free_port(), block=False, engine=engine)

@@ -279,6 +279,17 @@ Kept = Annotated[
 ]
 
 
+Styles = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        envvar="STYLEPLUG_STYLES",
+        help="Also offer the pictures of this folder and its sub-folders as styles. Visitors see "
+        "their names and get copies.",
+    ),
+]
+
+
 @app.command("app")
 def serve(
     host: Annotated[
@@ -309,6 +320,7 @@ def serve(
     weights: Weights = None,
     train: Train = None,
     gallery: Kept = None,
+    styles: Styles = None,
     mcp: Annotated[
         bool,
         typer.Option("--mcp", help="Also offer every method as a tool for agents, by MCP."),
@@ -327,7 +339,7 @@ def serve(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"--weights: two folders have the name {twice[0]}; rename one of them")
     secret = (user, password) if auth else None
-    launch(host, port, share, secret, train=train, gallery=gallery, mcp=mcp)
+    launch(host, port, share, secret, train=train, gallery=gallery, styles=styles, mcp=mcp)
 
 
 command: Callable[..., Any] = typer.main.get_command(app)

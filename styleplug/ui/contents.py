@@ -15,7 +15,7 @@ from styleplug.core.recipe import Settings
 from styleplug.engine import CONCURRENCY
 from styleplug.engine.grid_request import transfers
 from styleplug.training import load_task, task_ids
-from styleplug.ui import reopen, strip
+from styleplug.ui import reopen, scripts, strip
 from styleplug.ui.gallery_tab import GalleryTab
 from styleplug.ui.grid_endpoint import publish
 from styleplug.ui.grid_form import KINDS
@@ -24,6 +24,7 @@ from styleplug.ui.grid_tab import GridTab
 from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Texts
 from styleplug.ui.kept import Gallery
+from styleplug.ui.offers import Offers
 from styleplug.ui.runs import Runs
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.tab import QUEUE, Tab
@@ -38,6 +39,7 @@ def fill(
     texts: Texts,
     settings: type[Settings],
     limits: Limits,
+    offers: Offers,
     train: Path | None = None,
     gallery: Gallery | None = None,
 ) -> None:
@@ -49,6 +51,7 @@ def fill(
         texts: collects the texts.
         settings: the settings that visitors may change.
         limits: what one grid of a visitor may take.
+        offers: the pictures that the page offers.
         train: the folder for training runs, if training is offered.
         gallery: keeps all results, if there is one.
     """
@@ -56,30 +59,30 @@ def fill(
         _learn(engine, folder)  # results of earlier training
     tabs = []
     line = {"concurrency_limit": CONCURRENCY, "concurrency_id": QUEUE}
-    shared, runs = Shared(), Runs()
+    shared, runs = Shared(offers), Runs()
+    scripts.load()
     results = strip.strip()
     with gr.Tabs(overflow_behavior="wrap", elem_classes="sp-shelf") as shelf:
         for method in engine.catalogue.methods.values():
             title = texts.add(f"method.{method.id}.title", method.title)
             with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
                 tabs.append(
-                    Tab(method, engine, texts, page, CONCURRENCY, settings, runs, results, gallery)
-                )
+                    Tab(
+                        method, engine, texts, page, CONCURRENCY, settings, runs, results, offers,
+                        gallery,
+                    )
+                )  # fmt: skip
         for tab in tabs:
             shared.join(tab.form.shared_pictures)
-        kinds = KINDS if transfers(engine.catalogue) else ()
-        for kind in kinds:
+        for kind in KINDS if transfers(engine.catalogue) else ():
             with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
-                many = GridTab(kind, engine, texts, page, CONCURRENCY, settings, limits, gallery)
-                many.connect(tabs, shelf)
-            if kind != "batch":
-                shared.join({"content": many.form.made["content"]})
+                many = GridTab(kind, engine, texts, CONCURRENCY, settings, limits, offers, gallery)
+                many.connect(tabs, shared, shelf)
         if gallery is not None:
             _show_gallery(gallery, tabs, texts, shelf)
         shared.connect(page)
         for tab in tabs:
-            tab.examples.connect(shared)
-            tab.stage.pass_on(shared, shelf)
+            tab.connect(shared, shelf)
         reopen.connect(tabs, shelf)
         _find_run(runs, tabs, shelf, page)
         _show_broken(engine, texts)
@@ -88,7 +91,7 @@ def fill(
                 _train(train, engine, tabs, texts, page)
     results.render()  # type: ignore[no-untyped-call]
     strip.connect(results, tabs, shared, shelf)
-    if kinds:
+    if transfers(engine.catalogue):
         publish(engine, settings, limits, line)
 
 

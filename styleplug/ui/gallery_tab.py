@@ -15,8 +15,9 @@ from styleplug.ui.i18n import Language, Texts, language
 from styleplug.ui.kept import Gallery, Kept
 from styleplug.ui.reopen import reopened
 from styleplug.ui.results import Folder
+from styleplug.ui.scripts import component
 from styleplug.ui.sharing import Updates
-from styleplug.ui.strip import VIEWER_WORDS, component
+from styleplug.ui.strip import VIEWER_WORDS
 
 if TYPE_CHECKING:
     from styleplug.ui.tab import Tab

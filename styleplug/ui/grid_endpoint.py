@@ -17,10 +17,9 @@ from styleplug.core.params import shortened
 from styleplug.core.recipe import Settings
 from styleplug.engine import Engine
 from styleplug.engine.grid_request import ALL, grid_of, transfers
-from styleplug.engine.styles import BUILT_IN
+from styleplug.engine.styles import BUILT_IN, built_in
 from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.system.jsontext import plain
-from styleplug.ui import examples
 from styleplug.ui.endpoint import declare
 from styleplug.ui.errors import shown
 from styleplug.ui.grid_form import labelled
@@ -126,7 +125,7 @@ def _grid(engine: Engine, given: Mapping[str, Any]) -> Grid:
     if strangers := sorted({*names} - {*BUILT_IN, ALL}):
         raise UsageError(f"there is no style {strangers[0]!r}; known are: {', '.join(BUILT_IN)}")
     chosen = BUILT_IN if ALL in names else names
-    styles = {id: examples.swatch(id) for id in chosen} | labelled(given[STYLE])
+    styles = {id: built_in(id) for id in chosen} | labelled(given[STYLE])
     pictures = {CONTENT: labelled(given[CONTENT]), STYLE: styles}
     over, values = (_mapping(key, given[key]) for key in ("over", "values"))
     method = str(given["method"])

@@ -16,19 +16,19 @@ from styleplug.core.recipe import Settings
 from styleplug.engine import Engine
 from styleplug.engine.grid_request import grid_of, transfers
 from styleplug.engine.overview import SCORES
-from styleplug.engine.styles import BUILT_IN
 from styleplug.methods.shared.transfer import CONTENT, STYLE
-from styleplug.ui import examples
 from styleplug.ui.controls import control
 from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language
+from styleplug.ui.offers import Offers
+from styleplug.ui.rack import Rack
+from styleplug.ui.sharing import Shared
 from styleplug.ui.uploads import uploaded, uploads
 
 Kind = Literal["compare", "sweep", "batch"]
 KINDS: tuple[Kind, ...] = ("compare", "sweep", "batch")
 QUICK = 256  # initial size in the tabs that compare many results
 FIRST = "night"
-OFFERED = BUILT_IN  # styles with a thumbnail
 
 
 class GridForm:
@@ -38,8 +38,8 @@ class GridForm:
         kind: of the tab.
         engine: has the methods.
         texts: collects its texts.
-        page: the page that it is built on.
         settings: the settings that visitors may change.
+        offers: the pictures that the page offers.
 
     Attributes:
         made: the controls by name.
@@ -50,11 +50,11 @@ class GridForm:
         kind: Kind,
         engine: Engine,
         texts: Texts,
-        page: gr.Blocks,
         settings: type[Settings],
+        offers: Offers,
     ) -> None:
         self.kind, self.engine = kind, engine
-        self._texts, self._page, self._settings = texts, page, settings
+        self._texts, self._settings, self._offers = texts, settings, offers
         self.methods = {id: engine.catalogue.methods[id] for id in transfers(engine.catalogue)}
         self.made: dict[str, Component] = {}
         self._inputs()
@@ -109,28 +109,10 @@ class GridForm:
             )
 
     def _styles(self) -> None:
-        """Built-in styles to click on, and a component to upload others."""
-        own = self._texts.own
-        self._thumbs = gr.Gallery(
-            label=own("grid_styles"),
-            format="png",
-            columns=6,
-            height="auto",
-            allow_preview=False,
-            interactive=False,
-            buttons=[],
-            elem_id=self._id("thumbs"),
-            elem_classes="sp-thumbs",
-        )
-        self.made["built_in"] = gr.Dropdown(
-            list(BUILT_IN),
-            value=[FIRST],
-            multiselect=True,
-            label=own("grid_built_in"),
-            info=own("grid_built_in_help"),
-            elem_id=self._id("built-in"),
-        )
-        self.made["style"] = uploads(own("grid_own_styles"), self._id("style"))
+        """Styles to click on, and a component to upload others."""
+        self._rack = Rack(self._id("rack"), self._offers, [STYLE], several=True)
+        self.made["chosen"] = gr.State([str(self._offers.style(FIRST).path)])
+        self.made["style"] = uploads(self._texts.own("grid_own_styles"), self._id("style"))
 
     def _axes(self, method: str) -> None:
         """Parameters to sweep, and their values."""
@@ -176,6 +158,10 @@ class GridForm:
         choices = [(label, name) for name, label in labels.items()]
         return [("–", ""), *choices] if empty else choices
 
+    def connect(self, shared: Shared) -> None:
+        """Connect the rack to the visitor's styles."""
+        self._rack.choose_several(self.made["chosen"], shared)
+
     def words(self, method: str, to: Language) -> dict[str, str]:
         """Titles of methods, and labels of the parameters of one, by id and name."""
         titles = {
@@ -215,25 +201,12 @@ class GridForm:
 
     def _wire(self) -> None:
         quiet: dict[str, Any] = {**UNSEEN, "concurrency_limit": None}
-        chosen = self.made["built_in"]
-        self._thumbs.select(self._add, chosen, chosen, **quiet)
-        self._page.load(self._paint, None, self._thumbs, **quiet)
         if self.kind == "sweep":
             method, axes = self.made["method"], [self.made["axis_1"], self.made["axis_2"]]
             values = [self.made["values_1"], self.made["values_2"]]
             method.change(self._choose, method, [*axes, *values], **quiet)  # type: ignore[attr-defined]
             for axis, box in zip(axes, values, strict=True):
                 axis.input(self._suggest, [method, axis], box, **quiet)  # type: ignore[attr-defined]
-
-    def _paint(self) -> Any:
-        """Thumbnails of the built-in styles."""
-        some = [(str(examples.thumbnail(id)), id) for id in OFFERED]
-        return gr.update(value=some)
-
-    def _add(self, event: gr.SelectData, chosen: Any) -> list[str]:
-        """Select the style that was clicked on, or deselect it."""
-        id, known = BUILT_IN[int(event.index)], list(chosen or [])
-        return [one for one in known if one != id] if id in known else [*known, id]
 
     def _choose(self, request: gr.Request, method: str) -> list[Any]:
         """Offer the parameters of the chosen method."""
@@ -253,8 +226,8 @@ class GridForm:
 
     def grid(self, given: Mapping[str, Any]) -> Grid:
         """The grid of these values of the controls."""
-        styles = {id: examples.swatch(id) for id in given["built_in"] or [] if id in BUILT_IN}
-        styles |= labelled(given["style"])
+        chosen = [{"path": str(self._offers.find({"path": one}))} for one in given["chosen"]]
+        styles = labelled([*chosen, *(given["style"] or [])])
         pictures = {CONTENT: labelled(given["content"]), STYLE: styles}
         for slot, some in pictures.items():
             if not some:

@@ -30,8 +30,9 @@ from styleplug.ui.grid_run import (
 from styleplug.ui.handover import TO_TOP, UNSEEN, check_kept
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.kept import Gallery
+from styleplug.ui.offers import Offers
 from styleplug.ui.results import Folder
-from styleplug.ui.sharing import Updates
+from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.tab import QUEUE, TO_RESULT, Tab
 
 
@@ -57,10 +58,10 @@ class GridTab:
         kind: which one.
         engine: runs the cells.
         texts: collects its texts.
-        page: the page that it is built on.
         concurrency: most simultaneous runs in all tabs.
         settings: the settings that visitors may change.
         limits: what one grid may take.
+        offers: the pictures that the page offers.
         gallery: keeps all results, if there is one.
     """
 
@@ -69,10 +70,10 @@ class GridTab:
         kind: Kind,
         engine: Engine,
         texts: Texts,
-        page: gr.Blocks,
         concurrency: int,
         settings: type[Settings],
         limits: Limits,
+        offers: Offers,
         gallery: Gallery | None = None,
     ) -> None:
         self.kind, self.engine = kind, engine
@@ -84,7 +85,7 @@ class GridTab:
         )
         with gr.Row(elem_classes="sp-tab"):
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
-                self.form = GridForm(kind, engine, texts, page, settings)
+                self.form = GridForm(kind, engine, texts, settings, offers)
                 self._buttons()
             with gr.Column(scale=7, min_width=320, elem_classes="sp-right"):
                 self._outputs()
@@ -158,8 +159,11 @@ class GridTab:
         )  # fmt: skip
         self.stop.click(self._stop, self._cancel, self.stop, queue=False, **UNSEEN)
 
-    def connect(self, tabs: Sequence[Tab], shelf: gr.Tabs) -> None:
-        """Connect the gallery to the tabs of methods, where a click opens a result."""
+    def connect(self, tabs: Sequence[Tab], shared: Shared, shelf: gr.Tabs) -> None:
+        """Connect the rack, and the gallery, where a click opens a result in its tab."""
+        self.form.connect(shared)
+        if self.kind != "batch":
+            shared.join({"content": self.form.made["content"]})
         known = {tab.method.id: tab for tab in tabs if tab.method.id in self.form.methods}
         places = list(dict.fromkeys(part for tab in known.values() for part in tab.opening))
 

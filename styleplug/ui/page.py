@@ -20,13 +20,15 @@ from styleplug.core.recipe import Settings
 from styleplug.engine import shared
 from styleplug.system.extras import missing
 from styleplug.system.files import at_home, reason
-from styleplug.ui import agents, strip
+from styleplug.ui import agents
 from styleplug.ui.addresses import NoAddresses, Page
 from styleplug.ui.contents import fill
 from styleplug.ui.grid_run import Limits
 from styleplug.ui.i18n import Texts
 from styleplug.ui.kept import Gallery
+from styleplug.ui.offers import Offers
 from styleplug.ui.previews import Previews
+from styleplug.ui.scripts import CSS as SCRIPTED
 from styleplug.ui.theme import CSS, PAGE_CSS, theme
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ UPLOAD = "64mb"  # largest file that can be uploaded
 WAITING = 64  # most runs in the queue; further ones are refused
 MAX_SIZE = "STYLEPLUG_MAX_SIZE"
 PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE is set
-TRAIN, GALLERY = "STYLEPLUG_TRAIN", "STYLEPLUG_GALLERY"
+TRAIN, GALLERY, STYLES = "STYLEPLUG_TRAIN", "STYLEPLUG_GALLERY", "STYLEPLUG_STYLES"
 OWN_GRID, PUBLIC_GRID = Limits(1000, 12 * 3600), Limits(36, 600)
 LOCAL = {"127.0.0.1", "::1", "localhost"}  # addresses that only this machine reaches
 SWEEP = (600, 3600)  # seconds between two clean-ups, and the age of files that are deleted
@@ -56,6 +58,7 @@ def _compose(
     share: bool = False,
     train: Path | None = None,
     gallery: Gallery | None = None,
+    offers: Offers | None = None,
 ) -> tuple[gr.Blocks, Texts]:
     """The page, and its texts, which the browser gets at launch."""
     settings, limits = allowed(share)
@@ -69,7 +72,7 @@ def _compose(
             "</header>",
             padding=False,
         )
-        fill(page, engine, texts, settings, limits, train, gallery)
+        fill(page, engine, texts, settings, limits, offers or Offers(), train, gallery)
     return page, texts
 
 
@@ -159,6 +162,7 @@ def launch(
     engine: Engine | None = None,
     train: str | os.PathLike[str] | None = None,
     gallery: str | os.PathLike[str] | None = None,
+    styles: str | os.PathLike[str] | None = None,
     mcp: bool = False,
 ) -> str:
     """Serve the page; large libraries are imported after the start.
@@ -177,6 +181,7 @@ def launch(
         train: also offer training, with runs in this folder; by default `STYLEPLUG_TRAIN`.
         gallery: keep every result in this folder, and show them in a tab; by default
             `STYLEPLUG_GALLERY`.
+        styles: also offer the pictures of this folder as styles; by default `STYLEPLUG_STYLES`.
         mcp: also offer every method as a tool for agents (Model Context Protocol).
 
     Returns:
@@ -184,7 +189,8 @@ def launch(
 
     Raises:
         UsageError: training or a gallery is offered to others without a password, a gallery to
-            everybody, a package is missing, or the address or the port cannot be used.
+            everybody, a package is missing, there is no picture in the folder of styles, or the
+            address or the port cannot be used.
         OutputError: the folder of the gallery cannot be written.
     """
     _check_address(host or os.environ.get("GRADIO_SERVER_NAME"), port)
@@ -192,18 +198,15 @@ def launch(
         raise UsageError(lacking)
     engine = engine or shared()
     runs, kept = _training(train, host, share, auth), _gallery(gallery, host, share, auth)
-    page, texts = _compose(engine, share, runs, kept)
+    folder = styles or os.environ.get(STYLES)
+    offers = Offers(at_home(folder) if folder else None)
+    page, texts = _compose(engine, share, runs, kept, offers)
     _, url, _ = page.launch(
-        server_name=host,
-        server_port=port,
-        share=share,
-        auth=auth,
-        quiet=not block,
+        server_name=host, server_port=port, share=share, auth=auth, quiet=not block,
         prevent_thread_lock=True,
         mcp_server=mcp or None,  # None: gradio reads GRADIO_MCP_SERVER
-        allowed_paths=[str(kept.folder)] if kept else None,
-        **_served(texts),
-    )
+        allowed_paths=[str(kept.folder)] if kept else None, **_served(texts, offers),
+    )  # fmt: skip
     if page.mcp_server_obj is not None:
         agents.separate_outputs(page)
     threading.Thread(target=_warm, args=(engine,), name="warm", daemon=True).start()
@@ -222,12 +225,13 @@ def mount(app: FastAPI, path: str, engine: Engine | None = None) -> FastAPI:
     Returns:
         the application.
     """
-    page, texts = _compose(engine or shared())
-    gr.mount_gradio_app(app, page, path, **_served(texts))
+    offers = Offers()
+    page, texts = _compose(engine or shared(), offers=offers)
+    gr.mount_gradio_app(app, page, path, **_served(texts, offers))
     return app
 
 
-def _served(texts: Texts) -> dict[str, Any]:
+def _served(texts: Texts, offers: Offers) -> dict[str, Any]:
     """Common options to serve a page."""
     return {
         "ssr_mode": False,
@@ -237,10 +241,10 @@ def _served(texts: Texts) -> dict[str, Any]:
         "max_file_size": UPLOAD,
         "i18n": texts.table(),
         "theme": theme(),
-        "css": PAGE_CSS + CSS + strip.CSS,
+        "css": PAGE_CSS + CSS + SCRIPTED,
         "app_kwargs": {
             "exception_handlers": {TypeError: _refuse},
-            "middleware": [Middleware(NoAddresses), Middleware(Previews)],
+            "middleware": [Middleware(NoAddresses), Middleware(Previews, offers)],
         },
     }
 

@@ -1,7 +1,8 @@
-"""Previews of uploads that browsers cannot show, such as TIFF and HEIC."""
+"""Files that are made when a browser asks for them: thumbnails, and previews of TIFF and HEIC."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from styleplug import imaging as image
 from styleplug.core.errors import StyleplugError
+from styleplug.ui.offers import Offers
 from styleplug.ui.uploads import uploaded
 
 SHOWN = ("PNG", "JPEG", "WEBP", "GIF", "BMP")  # by every browser
@@ -17,19 +19,28 @@ SIDE = 1024  # long side of a preview
 
 
 class Previews:
-    """Serves a preview if a browser asks for an upload that it cannot show."""
+    """Serves thumbnails; and a preview if a browser asks for an upload that it cannot show.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    Args:
+        offers: makes the thumbnails.
+    """
+
+    def __init__(self, app: ASGIApp, offers: Offers) -> None:
+        self._app, self._offers = app, offers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         before, mark, path = str(scope.get("path")).partition("/file=")
         accepted = Headers(scope=scope).get("accept", "") if mark else ""
         if accepted.startswith("image/"):
-            shown = await run_in_threadpool(preview, path, accepted)
+            shown = await run_in_threadpool(self._shown, path, accepted)
             scope = {**scope, "path": f"{before}{mark}{shown or path}"}
         await self._app(scope, receive, send)
+
+    def _shown(self, path: str, accepted: str) -> Path | None:
+        with suppress(StyleplugError):  # the browser gets "not found"
+            self._offers.make(path)
+        return preview(path, accepted)
 
 
 def preview(path: str, accepted: str = "") -> Path | None:

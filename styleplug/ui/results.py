@@ -88,6 +88,12 @@ class Folder:
             image.write(picture, path)
         return self._singles
 
+    @property
+    def pictures(self) -> list[Path]:
+        """Each picture of the result; none of an animation."""
+        alone = [self._result] if self._result and self._result.suffix == ".png" else []
+        return self._singles or alone
+
     def pack(self) -> Path:
         """The pictures of the result and their sheet as a ZIP."""
         assert self._result is not None, "keep() comes first"

@@ -20,6 +20,7 @@ from styleplug.ui.handover import UNSEEN, Handover
 from styleplug.ui.i18n import Language, Texts, say
 from styleplug.ui.kept import Gallery
 from styleplug.ui.live import Moment
+from styleplug.ui.rack import CHANGED
 from styleplug.ui.results import Folder
 from styleplug.ui.sharing import Shared, Updates
 
@@ -133,6 +134,16 @@ class Stage:
     def pass_on(self, shared: Shared, shelf: gr.Tabs) -> None:
         """Connect the buttons that hand the result over to other tabs, once all are built."""
         self._handover.connect(self._folder, self._picked, shared, shelf)
+
+    def remember(self, run: Any, shared: Shared) -> None:
+        """After a run, add the pictures of the result to the visitor's styles."""
+
+        def add(folder: Folder | None, kept: object) -> dict[str, Any]:
+            return shared.with_styles(kept, folder.pictures if folder else [])
+
+        run.success(
+            add, [self._folder, shared.kept], shared.kept, concurrency_limit=None, **UNSEEN
+        ).then(None, None, None, js=CHANGED, api_visibility="private")
 
     # Updates ----------------------------------------------------------------------------
 

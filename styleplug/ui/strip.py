@@ -7,25 +7,23 @@ What needs the page, such as restoring settings, comes back as an event.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from styleplug.core.recipe import Recipe
-from styleplug.locale import languages
 from styleplug.system.jsontext import to_json
 from styleplug.ui.errors import shown
 from styleplug.ui.handover import UNSEEN
-from styleplug.ui.i18n import catalogued, language, say
+from styleplug.ui.i18n import language, say
 from styleplug.ui.reopen import reopened
+from styleplug.ui.scripts import component
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.uploads import uploaded
 
 if TYPE_CHECKING:
     from styleplug.ui.tab import Tab
 
-BROWSER = Path(__file__).parent / "browser"
 VIEWER_WORDS = (
     "compare",
     "before",
@@ -50,32 +48,11 @@ WORDS = (
     "strip_content",
     "strip_style",
 )
-CSS = (BROWSER / "strip.css").read_text(encoding="utf-8")
 
 
 def strip() -> gr.HTML:
     """The component, not yet on the page; its value is the newest result."""
     return component("strip", WORDS, "zip.js", render=False)
-
-
-def component(name: str, words: Sequence[str], *scripts: str, render: bool = True) -> gr.HTML:
-    """A component that a script in `browser/` builds.
-
-    Args:
-        name: of the script, and the id of the element.
-        words: keys of the texts that it needs.
-        scripts: further scripts that it needs.
-        render: whether it is on the page at once.
-    """
-    files = ("words.js", "viewer.js", *scripts, f"{name}.js")
-    return gr.HTML(
-        html_template="",
-        js_on_load="\n".join((BROWSER / file).read_text(encoding="utf-8") for file in files),
-        words={to: {word: catalogued(word, to) for word in words} for to in languages()},
-        elem_id=name,
-        padding=False,
-        render=render,
-    )
 
 
 def connect(strip: gr.HTML, tabs: Sequence[Tab], shared: Shared, shelf: gr.Tabs) -> None:

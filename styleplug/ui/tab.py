@@ -14,7 +14,6 @@ from styleplug.core.frame import Report
 from styleplug.core.method import Method
 from styleplug.core.recipe import Settings
 from styleplug.ui import render
-from styleplug.ui.chooser import Chooser
 from styleplug.ui.endpoint import publish
 from styleplug.ui.errors import sentence, shown
 from styleplug.ui.form import Form
@@ -22,9 +21,11 @@ from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.kept import Gallery
 from styleplug.ui.live import follow
+from styleplug.ui.offers import Offers
+from styleplug.ui.rack import Rack
 from styleplug.ui.results import Folder
 from styleplug.ui.runs import Runs
-from styleplug.ui.sharing import Updates
+from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.stage import Stage
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Tab:
         settings: the settings that visitors may change.
         runs: the runs of the page.
         strip: the strip of results.
+        offers: the pictures that the page offers.
         gallery: keeps all results, if there is one.
     """
 
@@ -61,6 +63,7 @@ class Tab:
         settings: type[Settings],
         runs: Runs,
         strip: gr.HTML,
+        offers: Offers,
         gallery: Gallery | None = None,
     ) -> None:
         self.method = method
@@ -69,6 +72,7 @@ class Tab:
         self._texts = texts
         self._page = page
         self._runs = runs
+        self._offers = offers
         self._line: dict[str, Any] = {"concurrency_limit": concurrency, "concurrency_id": QUEUE}
         with gr.Row(elem_classes="sp-tab"):
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
@@ -90,7 +94,7 @@ class Tab:
         summary = self._texts.add(f"method.{method.id}.summary", method.summary)
         gr.Markdown(summary, elem_classes="sp-summary")
         self.form.pictures()
-        self.examples = Chooser(self.form, self._texts, self._page)
+        self._rack = Rack(self._id("rack"), self._offers, list(self.form.first_pictures))
         self.form.parameters(advanced=False)
         with gr.Accordion(own("advanced"), open=False, elem_id=self._id("advanced")):
             self.form.parameters(advanced=True)
@@ -116,7 +120,7 @@ class Tab:
         self._cancel = cancel = gr.State(None)  # a threading.Event that stops the visitor's run
         token = self._runs.kept
 
-        run = self.run.click(
+        self._ran = run = self.run.click(
             self._start,
             form.needed,
             [cancel, token, self.run, self.stop, self.stage.status],
@@ -144,6 +148,18 @@ class Tab:
             concurrency_limit=None,
             **planned,
         )
+
+    def connect(self, shared: Shared, shelf: gr.Tabs) -> None:
+        """Connect this tab to the visitor's pictures and to the other tabs, once all are built.
+
+        Args:
+            shared: the pictures of the visitor.
+            shelf: the component that contains the tabs.
+        """
+        self._rack.connect(self.form, shared)
+        self.stage.pass_on(shared, shelf)
+        if self.method.result_is_style:
+            self.stage.remember(self._ran, shared)
 
     @property
     def changing(self) -> list[Any]:

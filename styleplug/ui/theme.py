@@ -57,16 +57,6 @@ CSS = """
 .sp-slot { gap: .35rem !important; }
 .sp-others .sp-upload .wrap { font-size: .85rem; }
 .sp-others:not(:has(.block:not(.hidden))) { display: none; }
-.sp-examples > .gallery { display: grid !important; gap: .5rem;
-  grid-template-columns: repeat(4, minmax(0, 1fr)); }
-.sp-examples .gallery-item { border: 0 !important; border-radius: 10px; overflow: hidden;
-  padding: 0; aspect-ratio: 4 / 3; width: 100%; }
-.sp-examples .gallery-item > span, .sp-examples .container { display: block;
-  width: 100% !important; height: 100% !important; max-width: none !important;
-  max-height: none !important; border: 0 !important; }
-.sp-examples img { width: 100% !important; height: 100% !important; object-fit: cover;
-  max-width: none !important; max-height: none !important; transition: transform .2s; }
-.sp-examples .gallery-item:hover img { transform: scale(1.05); }
 .sp-go { gap: .4rem !important; position: sticky; bottom: 0; z-index: 50; padding: .5rem 0 .6rem;
   background: var(--body-background-fill);
   box-shadow: 0 -10px 12px 0 var(--body-background-fill); }
@@ -80,15 +70,6 @@ CSS = """
 .sp-gallery .grid-wrap { max-height: none !important; }
 .sp-gallery .grid-container .thumbnail-item { aspect-ratio: auto; height: auto; }
 .sp-gallery .grid-container .thumbnail-item img { height: auto; }
-.sp-thumbs .grid-wrap { max-height: none !important; min-height: 0; padding: 1.9rem .3rem .3rem; }
-.sp-thumbs .grid-container { grid-template-columns: repeat(6, minmax(0, 1fr)) !important;
-  gap: .4rem; }
-.sp-thumbs .grid-container .thumbnail-item { border-radius: 8px; border: 0; height: auto;
-  aspect-ratio: auto; overflow: visible; background: none; }
-.sp-thumbs .thumbnail-item img { border-radius: 8px; height: auto; aspect-ratio: 1; }
-.sp-thumbs .caption-label { position: static; display: block; max-width: none; border: 0;
-  background: none; text-align: center; font-size: .68rem; padding: .1rem 0;
-  color: var(--body-text-color-subdued); }
 .sp-gallery .caption-label { white-space: pre-line; position: static; display: block;
   max-width: none; border: 0; background: none; color: var(--body-text-color); text-align: left;
   font-size: .8rem; line-height: 1.35; padding: .25rem .1rem; }
