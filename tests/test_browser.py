@@ -188,6 +188,51 @@ def test_preview_tiff_upload_shown(visit: Any, style_file: Path, tmp_path: Path)
     guest.say("Done in")
 
 
+def test_size_and_seed_chosen_reset_and_taken_back(visit: Any) -> None:
+    """Sizes, a curved slider by keyboard, a dice; then back, also after all was reset."""
+    guest = visit()
+    size = guest.at("settings-size")
+    slider = size.locator("input[type=range]:visible")
+    assert float(slider.input_value()) == 0.5, "the default is in the middle"
+    slider.press("ArrowRight")
+    assert int(guest.value("settings-size")) > 512
+    undo, reset = guest.at("undo"), guest.at("reset")
+    expect(undo).to_be_enabled()
+    guest.page.wait_for_timeout(900)  # else both changes count as one
+    size.get_by_role("button", name="Print: 4096 px").click()
+    assert guest.value("settings-size") == "4096"
+    guest.at("advanced").locator("button").first.click()
+    guest.page.wait_for_timeout(900)
+    guest.at("settings-seed").get_by_role("button", name="Another random number").click()
+    assert guest.value("settings-seed") != "0"
+    guest.page.wait_for_timeout(900)
+    reset.click()
+    box = size.locator("input[type=number]")
+    expect(box).to_have_value("512")
+    expect(guest.at("settings-seed").locator("input")).to_have_value("0")
+    guest.page.wait_for_timeout(900)
+    undo.click()
+    expect(box).to_have_value("4096")
+    expect(guest.at("settings-seed").locator("input")).not_to_have_value("0")
+    for _ in range(3):
+        undo.click()
+    expect(box).to_have_value("512")
+    expect(undo).to_be_disabled()
+
+
+def test_curved_slider_follows_number_and_mouse(visit: Any) -> None:
+    guest = visit(width=390)
+    slider = guest.at("steps").locator("input[type=range]:visible")
+    guest.set("steps", 400)
+    assert wait(lambda: float(slider.input_value()) == 1)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    guest.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert 3 <= int(guest.value("steps")) <= 6
+    expect(slider).to_have_accessible_name(re.compile("Steps"))
+    expect(slider).to_have_attribute("aria-valuetext", guest.value("steps"))
+
+
 def test_gallery_result_sent_to_other_tab(
     visit: Any, site: Site, photo_file: Path, tmp_path: Path
 ) -> None:

@@ -103,6 +103,14 @@ def test_control_made_from_field(
     assert f"settings-parameter-{name}-help" in str(made.info)  # every control has help
 
 
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [("slide", []), ("count", ["sp-curved-100"]), ("wide", []), ("free", []), ("yes", [])],
+)
+def test_control_curved_if_its_default_is_near_the_lower_end(name: str, classes: list[str]) -> None:
+    assert control(name, Kinds.model_fields[name], "x", Texts(), "some").elem_classes == classes
+
+
 def test_control_choices_shown_in_words() -> None:
     texts = Texts()
     made = control("backend", Settings.model_fields["backend"], "settings", texts, "some")

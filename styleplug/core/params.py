@@ -97,6 +97,23 @@ def bounds_of(info: FieldInfo) -> tuple[float | None, float | None]:
     return low, high
 
 
+CURVED = 0.25
+"""A slider whose default is in this first part of its range gets a curved scale."""
+
+
+def middle_of(info: FieldInfo) -> float | None:
+    """The value in the middle of the slider of a parameter with a curved scale; else None.
+
+    The useful range of a parameter is around its default.  If the default is near the lower end of
+    a long range, a straight slider leaves a few pixels for the useful values.  A curved one has the
+    default in the middle, and grows exponentially to the right.  Values stay plain numbers.
+    """
+    low, high = bounds_of(info)
+    if low is None or high is None or info.annotation not in (int, float):
+        return None
+    return info.default if low < info.default < low + CURVED * (high - low) else None
+
+
 def choices_of(info: FieldInfo) -> tuple[str, ...]:
     """The choices that a Literal parameter offers, else ()."""
     if str(get_origin(info.annotation)) != "typing.Literal":

@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.components import Component
 from pydantic.fields import FieldInfo
 
-from styleplug.core.params import bounds_of, choices_of, hint_of
+from styleplug.core.params import bounds_of, choices_of, hint_of, middle_of
 from styleplug.ui.i18n import Texts
 
 FEW = 4  # choices shown side by side; more become a drop-down list
@@ -43,6 +43,7 @@ def control(
         "info": texts.add(f"{own}.help", hint.help),
         "elem_id": f"{element}-{name}",
         "value": shown(info.default),
+        "elem_classes": _classes(name, info, place),
     }
     if offered is not None:
         return gr.Dropdown(offered or [("", "")], visible=bool(offered), **common)
@@ -60,6 +61,17 @@ def control(
     return gr.Textbox(max_lines=1, **common)
 
 
+def _classes(name: str, info: FieldInfo, place: str) -> list[str]:
+    """Classes by which `browser/controls.js` knows what it adds to a control."""
+    low, high = bounds_of(info)
+    found = []
+    if (name, place) == ("size", "settings"):
+        found.append("sp-sizes")
+    if info.annotation is int and low is not None and high is not None and high - low > LONG:
+        found.append("sp-seed")
+    return found
+
+
 def _number(info: FieldInfo, step: float | None, common: dict[str, Any]) -> Component:
     """A slider, or a number box if the range is too long or too wide."""
     low, high = bounds_of(info)
@@ -71,6 +83,8 @@ def _number(info: FieldInfo, step: float | None, common: dict[str, Any]) -> Comp
         step = step if step and math.isclose(steps, round(steps), abs_tol=1e-6) else fine
         wide = not whole and low > 0 and high / low > WIDE
         if (high - low) / step <= LONG and not wide:
+            if (middle := middle_of(info)) is not None:
+                common["elem_classes"].append(f"sp-curved-{middle}")
             return gr.Slider(low, high, step=step, **common)
     return gr.Number(minimum=low, maximum=high, precision=0 if whole else None, **common)
 

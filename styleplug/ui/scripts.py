@@ -12,9 +12,11 @@ from styleplug.locale import languages
 from styleplug.ui.i18n import WORDS, catalogued
 
 FOLDER = Path(__file__).parent / "browser"
-SHARED = ("words.js", "rack.js")  # on the page once, for the parts of all tabs
+SHARED = ("words.js", "rack.js", "controls.js")  # on the page once, for the parts of all tabs
 SHARED_WORDS = tuple(
-    key for key in WORDS if key.startswith(("examples", "rack_", "photo_", "style_"))
+    key
+    for key in WORDS
+    if key.startswith(("examples", "rack_", "photo_", "style_", "size_", "dice"))
 )
 CALL = """const call = () => window.styleplug
   ? styleplug.{name}({{ element, props, trigger, watch }}) : setTimeout(call, 30);
@@ -25,7 +27,7 @@ def _text(files: Sequence[str]) -> str:
     return "\n".join((FOLDER / file).read_text(encoding="utf-8") for file in files)
 
 
-CSS = _text(("strip.css", "rack.css"))
+CSS = _text(("strip.css", "rack.css", "controls.css"))
 
 
 def _words(keys: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -27,6 +27,7 @@ from styleplug.ui.results import Folder
 from styleplug.ui.runs import Runs
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.stage import Stage
+from styleplug.ui.undo import undo
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
@@ -106,6 +107,7 @@ class Tab:
                 elem_id=self._id("scored"),
             )
             gr.Markdown(method.paper, elem_classes="sp-paper")
+        undo(self.form, self._texts)
         with gr.Column(elem_classes="sp-go"):
             self.plan = gr.HTML(elem_id=self._id("plan"), padding=False)
             self.run = gr.Button(own("run"), variant="primary", elem_id=self._id("run"))
