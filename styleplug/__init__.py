@@ -65,8 +65,10 @@ __all__ = [
     "generate",
     "grid",
     "methods",
+    "mount",
     "run",
     "stylize",
+    "tabs",
 ]
 
 
@@ -332,6 +334,7 @@ def batch(
 
 
 if TYPE_CHECKING:
+    from styleplug.hosts.embed import mount, tabs
 
     def methods() -> Mapping[str, Method[Any]]:
         """The installed methods by id."""
@@ -339,9 +342,11 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """Import `methods`, a package that can be called, when it is first used."""
-        if name == "methods":
-            import importlib
+        """Import what needs gradio, and `methods`, a package that can be called, at first use."""
+        import importlib
 
+        if name in ("mount", "tabs"):
+            return getattr(importlib.import_module("styleplug.hosts.embed"), name)
+        if name == "methods":
             return importlib.import_module("styleplug.methods")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -154,7 +154,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _swatch(folder: Path, id: str) -> Path:
+def swatch_file(folder: Path, id: str) -> Path:
     """A small picture in place of a built-in style."""
     return picture(folder, f"{id}.png", (len(id) * 20, 90, 200))
 
@@ -167,7 +167,7 @@ def served(folder: Path, *more: Method[Any], **kept: Path | None) -> Iterator[Si
     from styleplug.ui import drawing, offers, runs
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(offers, "built_in", partial(_swatch, folder))
+        patch.setattr(offers, "built_in", partial(swatch_file, folder))
         patch.setattr(drawing, "SIDE", 160)
         patch.setattr(runs, "GRACE", 4.0)
         site = Site(folder, *more, **kept)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from gradio.utils import get_upload_folder
 from PIL import Image
 from serve import THIRD_PARTY, Site, picture, served, wait
+from visitor import Visitor, browser, expect
 
 from styleplug import imaging as image
 from styleplug.core.recipe import Recipe
@@ -21,15 +21,7 @@ from styleplug.imaging.sheet import grid
 from styleplug.methods import cyclegan
 from styleplug.ui import offers, runs
 
-playwright = pytest.importorskip("playwright.sync_api")
-expect = playwright.expect
-
 pytestmark = [pytest.mark.browser, *THIRD_PARTY]
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
-)
-PATIENCE = 30_000  # milliseconds: other tests may be running
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 
@@ -47,55 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("no chromium: apt-get install chromium")
-    with playwright.sync_playwright() as tools:
-        browser = tools.chromium.launch(executable_path=path, args=QUIET.split())
-        yield browser
-        browser.close()
-
-
-class Visitor:
-    """Somebody with a browser, and what it asked the world for."""
-
-    def __init__(self, browser: Any, site: Site, locale: str = "en-US", width: int = 1280) -> None:
-        self.context = browser.new_context(
-            locale=locale, viewport={"width": width, "height": 900}, accept_downloads=True
-        )
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
-        self.asked: list[str] = []
-        self.errors: list[str] = []
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.method = "blend"
-        self.page.goto(site.url)
-        expect(self.at("run")).to_be_visible()
-
-    def at(self, name: str) -> Any:
-        return self.page.locator(f"#{self.method}-{name}")
-
-    def open(self, title: str) -> None:
-        self.page.get_by_role("tab", name=title).click()
-        self.method = title.lower()
-        expect(self.at("run")).to_be_visible()
-
-    def give(self, slot: str, path: Path) -> None:
-        self.at(slot).locator("input[type=file]").set_input_files(path)
-        expect(self.at(slot).locator("img")).to_be_visible()
-
-    def set(self, name: str, value: object) -> None:
-        box = self.at(name).locator("input[type=number]")
-        box.fill(str(value))
-        box.press("Tab")
-
-    def value(self, name: str) -> str:
-        return str(self.at(name).locator("input[type=number]").input_value())
-
-    def say(self, words: str) -> None:
-        expect(self.at("status")).to_contain_text(words)
+    yield from browser()
 
 
 @pytest.fixture
@@ -103,7 +47,7 @@ def visit(site: Site, chromium: Any) -> Iterator[Any]:
     visitors: list[Visitor] = []
 
     def come(**kind: Any) -> Visitor:
-        visitors.append(Visitor(chromium, site, **kind))
+        visitors.append(Visitor(chromium, site.url, **kind))
         return visitors[-1]
 
     yield come

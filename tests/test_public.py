@@ -54,8 +54,10 @@ def test_public_names_pinned():
         "generate",
         "grid",
         "methods",
+        "mount",
         "run",
         "stylize",
+        "tabs",
     ]
     assert all(hasattr(styleplug, name) for name in styleplug.__all__)
     assert not hasattr(styleplug, "nonsense")

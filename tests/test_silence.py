@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from serve import THIRD_PARTY, Site, free_port, served
 from starlette.testclient import TestClient
 
-from styleplug.ui import page
+from styleplug.hosts.embed import mount
 from styleplug.ui.addresses import refusal
 
 pytestmark = [pytest.mark.slow, *THIRD_PARTY]
@@ -73,7 +73,7 @@ def visitor(request: pytest.FixtureRequest, site: Site) -> Iterator[httpx.Client
         with httpx.Client(base_url=site.url, timeout=30) as client:
             yield client
         return
-    app = page.mount(FastAPI(), "/styles", site.engine)
+    app = mount(FastAPI(), "/styles", engine=site.engine)
     with TestClient(app, base_url="http://testserver/styles/") as client:
         yield client
 

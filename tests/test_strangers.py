@@ -89,7 +89,7 @@ def test_stranger_adds_method_with_one_file(
     assert not host.catalogue.broken
     result = styleplug.generate("posterise", content=photo.pixels, size=64, levels=2)
     assert set(result.array.ravel()) == {0, 1}
-    blocks, _ = page._compose(host)
+    blocks = page.build(host)
     assert parameters(blocks)[:2] == ["content", "levels"]
     assert '"tab-posterise"' in json.dumps(blocks.get_config_file(), default=str)
     assert "--levels" in CliRunner().invoke(app, ["run", "posterise", "--help"]).output
@@ -125,7 +125,8 @@ def test_stranger_adds_parameter_with_one_line(
     said = CliRunner().invoke(app, ["run", "posterise", "--help"]).output
     assert "--grey" in said and "How much of [it]. (0 to 1, default 0.5)" in said
 
-    blocks, texts = page._compose(host)
+    texts = Texts(host.catalogue.methods.values())
+    blocks = page.compose(host, texts, *page.allowed())
     assert parameters(blocks)[:3] == ["content", "levels", "grey"]
     key = "method-posterise-parameter-grey-label"
     shown = {to: table[key] for to, table in texts.table().translations.items()}

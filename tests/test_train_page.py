@@ -279,7 +279,7 @@ def test_train_tab_address_from_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 def _config(engine: Engine, train: Path | None) -> str:
     """What stands on a page that keeps its runs in a folder."""
-    blocks, _ = page._compose(engine, train=train)
+    blocks = page.compose(engine, Texts(), *page.allowed(), train)
     return json.dumps(blocks.get_config_file(), default=str)
 
 
@@ -319,7 +319,8 @@ def test_train_tab_missing_packages_named(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(EXTRAS, "train", ("matplotlib", "no_such_package"))
-    blocks, shown = page._compose(engine, train=tmp_path)
+    shown = Texts()
+    blocks = page.compose(engine, shown, *page.allowed(), tmp_path)
     there = json.dumps(blocks.get_config_file(), default=str)
     texts = shown.table().translations["en"].values()
     assert sum("training needs no_such_package" in text for text in texts) == 1

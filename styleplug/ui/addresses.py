@@ -6,7 +6,7 @@ Web addresses in place of files are refused; gradio would download them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -40,18 +40,8 @@ class Page(gr.Blocks):
 
     def get_api_info(self, all_endpoints: bool = False, page: str | None = None) -> APIInfo:
         """What the endpoints take: plain labels, and the help, bounds and default of each input."""
-        info = deepcopy(super().get_api_info(all_endpoints, page))
-        for function in self.fns.values():
-            endpoint: Any = info["named_endpoints"].get(f"/{function.api_name}")
-            if endpoint is None or function.fn is None:
-                continue
-            _, told, _ = get_function_description(function.fn)
-            for one in endpoint["parameters"]:
-                one["label"] = self.texts.plain(one["label"])
-                if help := told.get(one["parameter_name"]):
-                    one["type"] = {**one["type"], "description": help}
-                    one["python_type"]["description"] = help
-        return info
+        found = super().get_api_info(all_endpoints, page)
+        return described(found, self.fns.values(), self.texts)
 
     async def preprocess_data(
         self,
@@ -60,18 +50,48 @@ class Page(gr.Blocks):
         state: SessionState | None,
         explicit_call: bool = False,
     ) -> list[Any]:
-        """Refuse wrong inputs with a message; gradio would only return the error "null"."""
-        try:
-            if why := refusal(inputs):
-                raise BadImage(why)
-            if not explicit_call:
-                check_call(block_fn, inputs)
-            found: list[Any] = await super().preprocess_data(block_fn, inputs, state, explicit_call)
-        except gr.Error:
-            raise
-        except Exception as error:
-            raise shown(error, "en") from error
-        return found
+        """Refuse wrong inputs with a message."""
+        return await checked(super().preprocess_data, block_fn, inputs, state, explicit_call)
+
+
+def described(found: APIInfo, functions: Iterable[BlockFunction], texts: Texts) -> APIInfo:
+    """What gradio says of endpoints, with words for the inputs of these functions."""
+    info = deepcopy(found)
+    for function in functions:
+        endpoint: Any = info["named_endpoints"].get(f"/{function.api_name}")
+        if endpoint is None or function.fn is None:
+            continue
+        _, told, _ = get_function_description(function.fn)
+        for one in endpoint["parameters"]:
+            one["label"] = texts.plain(one["label"])
+            if help := told.get(one["parameter_name"]):
+                one["type"] = {**one["type"], "description": help}
+                one["python_type"]["description"] = help
+    return info
+
+
+async def checked(
+    process: Callable[..., Awaitable[list[Any]]],
+    function: BlockFunction,
+    inputs: list[Any],
+    state: SessionState | None,
+    explicit_call: bool,
+) -> list[Any]:
+    """Process the inputs of a call if they are right; gradio would only return the error "null".
+
+    Args:
+        process: `preprocess_data` of gradio, and what it takes.
+    """
+    try:
+        if why := refusal(inputs):
+            raise BadImage(why)
+        if not explicit_call:
+            check_call(function, inputs)
+        return await process(function, inputs, state, explicit_call)
+    except gr.Error:
+        raise
+    except Exception as error:
+        raise shown(error, "en") from error
 
 
 class NoAddresses:

@@ -42,6 +42,7 @@ def fill(
     offers: Offers,
     train: Path | None = None,
     gallery: Gallery | None = None,
+    path: str = "",
 ) -> None:
     """Build all tabs at this place of a page.
 
@@ -54,14 +55,15 @@ def fill(
         offers: the pictures that the page offers.
         train: the folder for training runs, if training is offered.
         gallery: keeps all results, if there is one.
+        path: the path of the page, if there may be others on this host.
     """
     for folder in sorted(train.glob("*/")) if train else ():
         _learn(engine, folder)  # results of earlier training
     tabs = []
     line = {"concurrency_limit": CONCURRENCY, "concurrency_id": QUEUE}
-    shared, runs = Shared(offers), Runs()
-    scripts.load()
-    results = strip.strip()
+    shared, runs = Shared(offers), Runs(path)
+    scripts.load(texts)
+    results = strip.strip(texts)
     with gr.Tabs(overflow_behavior="wrap", elem_classes="sp-shelf") as shelf:
         for method in engine.catalogue.methods.values():
             title = texts.add(f"method.{method.id}.title", method.title)

@@ -51,7 +51,7 @@ class GalleryTab:
         self._gallery, self._texts, self._shelf = gallery, texts, shelf
         self._tabs = {tab.method.id: tab for tab in tabs}
         self._packed: Path | None = None
-        self._page = component("gallery", WORDS)
+        self._page = component("gallery", texts, WORDS)
         settings = [one for tab in tabs for one in tab.form.parameter_components]
         self._page.submit(
             self._act,

@@ -6,12 +6,14 @@ server writes messages during a run in the language that the browser asks for (`
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
 import gradio as gr
 from gradio.i18n import I18nData
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from styleplug.core.method import Method
 from styleplug.locale import ENGLISH, catalogue, languages
@@ -234,9 +236,11 @@ class Texts:
 
     Args:
         methods: the methods whose own catalogues are used.
+        only: the language of the page, whatever the visitor's is.
     """
 
-    def __init__(self, methods: Iterable[Method[Any]] = ()) -> None:
+    def __init__(self, methods: Iterable[Method[Any]] = (), only: Language | None = None) -> None:
+        self._only = only
         own = {one.id: one.catalogues for one in methods}
         self._catalogues = {
             to: catalogue(to).extended({id: texts.get(to, {}) for id, texts in own.items()})
@@ -284,9 +288,35 @@ class Texts:
         """The English text of a marker, for programs; another text stays as it is."""
         return self._plain.get(marker, marker)
 
-    def table(self) -> gr.I18n:
-        """All texts collected so far, for `launch(i18n=…)`."""
-        return gr.I18n(**self._shown)
+    def table(self, theirs: Mapping[str, Mapping[str, str]] | None = None) -> gr.I18n:
+        """All texts collected so far, for `launch(i18n=…)`.
+
+        Args:
+            theirs: further texts, by language and key.
+        """
+        found = {to: {**self._shown[self._only or to]} for to in languages()}
+        for to, texts in (theirs or {}).items():
+            found.setdefault(to, {}).update(texts)
+        return gr.I18n(**found)
+
+    def scripted(self, words: Iterable[str]) -> dict[Language, dict[str, str]]:
+        """Some of `WORDS`, by language and key, for a script in the browser."""
+        return {
+            to: {word: catalogued(word, self._only or to) for word in words} for to in languages()
+        }
+
+
+class Spoken:
+    """Lets every browser ask for one language."""
+
+    def __init__(self, app: ASGIApp, language: Language) -> None:
+        self._app, self._language = app, language
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http":
+            MutableHeaders(scope=scope)["accept-language"] = self._language
+        await self._app(scope, receive, send)
 
 
 def language(request: gr.Request | None) -> Language:

@@ -155,6 +155,11 @@ class Offers:
             source = offer.source() if offer else uploaded({"path": str(picture)})
             self._reduce(source, Path(path))
 
+    def make_all(self) -> None:
+        """Make the thumbnails of all built-in pictures, for pages without `Previews`."""
+        for offer in (*self.photographs, *self.styles):
+            self.make(small(offer.path))
+
     def _reduce(self, source: Path, path: Path) -> None:
         """Make a thumbnail."""
         with self._lock:

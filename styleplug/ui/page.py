@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
@@ -23,6 +23,7 @@ from styleplug.system.files import at_home, reason
 from styleplug.ui import agents
 from styleplug.ui.addresses import NoAddresses, Page
 from styleplug.ui.contents import fill
+from styleplug.ui.element import Element
 from styleplug.ui.grid_run import Limits
 from styleplug.ui.i18n import Texts
 from styleplug.ui.kept import Gallery
@@ -45,24 +46,37 @@ SWEEP = (600, 3600)  # seconds between two clean-ups, and the age of files that 
 
 
 def build(engine: Engine | None = None) -> gr.Blocks:
-    """The page alone; `launch` serves it, `mount` adds it to an application.
+    """The page alone; `launch` serves it, `styleplug.mount` adds it to an application.
 
     Args:
         engine: the engine with the methods to show; by default that of the process.
     """
-    return _compose(engine or shared())[0]
+    engine = engine or shared()
+    return compose(engine, Texts(engine.catalogue.methods.values()), *allowed())
 
 
-def _compose(
+def compose(
     engine: Engine,
-    share: bool = False,
+    texts: Texts,
+    settings: type[Settings],
+    limits: Limits,
     train: Path | None = None,
     gallery: Gallery | None = None,
     offers: Offers | None = None,
-) -> tuple[gr.Blocks, Texts]:
-    """The page, and its texts, which the browser gets at launch."""
-    settings, limits = allowed(share)
-    texts = Texts(engine.catalogue.methods.values())
+    path: str = "",
+) -> gr.Blocks:
+    """The page.
+
+    Args:
+        engine: as for `build`.
+        texts: collects its texts, which the browser gets when it is served.
+        settings: the settings that visitors may change.
+        limits: what one grid of a visitor may take.
+        train: the folder for training runs, if training is offered.
+        gallery: keeps all results, if there is one.
+        offers: the pictures that the page offers; by default those of styleplug.
+        path: the path of the page, if there may be others on this host.
+    """
     page = Page(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
     page.texts = texts
     page.queue(max_size=WAITING)  # before components exist, because it would describe all of them
@@ -72,8 +86,8 @@ def _compose(
             "</header>",
             padding=False,
         )
-        fill(page, engine, texts, settings, limits, offers or Offers(), train, gallery)
-    return page, texts
+        fill(page, engine, texts, settings, limits, offers or Offers(), train, gallery, path)
+    return page
 
 
 def _training(
@@ -130,7 +144,7 @@ def _local(host: str | None) -> bool:
     return (host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1") in LOCAL
 
 
-def allowed(public: bool, largest: int | None = None) -> tuple[type[Settings], Limits]:
+def allowed(public: bool = False, largest: int | None = None) -> tuple[type[Settings], Limits]:
     """The settings that visitors may change, and what one grid may take.
 
     Args:
@@ -200,39 +214,29 @@ def launch(
     runs, kept = _training(train, host, share, auth), _gallery(gallery, host, share, auth)
     folder = styles or os.environ.get(STYLES)
     offers = Offers(at_home(folder) if folder else None)
-    page, texts = _compose(engine, share, runs, kept, offers)
+    texts = Texts(engine.catalogue.methods.values())
+    page = compose(engine, texts, *allowed(share), runs, kept, offers)
     _, url, _ = page.launch(
         server_name=host, server_port=port, share=share, auth=auth, quiet=not block,
         prevent_thread_lock=True,
         mcp_server=mcp or None,  # None: gradio reads GRADIO_MCP_SERVER
-        allowed_paths=[str(kept.folder)] if kept else None, **_served(texts, offers),
+        allowed_paths=[str(kept.folder)] if kept else None, **served(texts, offers),
     )  # fmt: skip
-    if page.mcp_server_obj is not None:
-        agents.separate_outputs(page)
-    threading.Thread(target=_warm, args=(engine,), name="warm", daemon=True).start()
+    begin(page, engine)
     if block:
         page.block_thread()
     return str(url)
 
 
-def mount(app: FastAPI, path: str, engine: Engine | None = None) -> FastAPI:
-    """Serve the page as a part of another application.
-
-    Args:
-        path: the path of the page, for example "/styleplug".
-        engine: as for `build`.
-
-    Returns:
-        the application.
-    """
-    offers = Offers()
-    page, texts = _compose(engine or shared(), offers=offers)
-    gr.mount_gradio_app(app, page, path, **_served(texts, offers))
-    return app
+def begin(page: gr.Blocks, engine: Engine) -> None:
+    """What follows when a page is served: tools for agents, and large libraries are imported."""
+    if page.mcp_server_obj is not None:
+        agents.separate_outputs(page)
+    threading.Thread(target=_warm, args=(engine,), name="warm", daemon=True).start()
 
 
-def _served(texts: Texts, offers: Offers) -> dict[str, Any]:
-    """Common options to serve a page."""
+def served(texts: Texts, offers: Offers) -> dict[str, Any]:
+    """Options of gradio to serve a page."""
     return {
         "ssr_mode": False,
         "run_history": False,
@@ -244,7 +248,11 @@ def _served(texts: Texts, offers: Offers) -> dict[str, Any]:
         "css": PAGE_CSS + CSS + SCRIPTED,
         "app_kwargs": {
             "exception_handlers": {TypeError: _refuse},
-            "middleware": [Middleware(NoAddresses), Middleware(Previews, offers)],
+            "middleware": [
+                Middleware(NoAddresses),
+                Middleware(Element),
+                Middleware(Previews, offers),
+            ],
         },
     }
 

@@ -92,12 +92,15 @@ class Run:
 class Runs:
     """The runs of all visitors.  Build it outside the tabs.
 
+    Args:
+        path: the path of the page; pages of one host share the storage of the browser.
+
     Attributes:
         kept: holds the token of the visitor's newest run in the browser.
     """
 
-    def __init__(self) -> None:
-        self.kept = gr.BrowserState("", storage_key=STORE, secret=STORE)
+    def __init__(self, path: str = "") -> None:
+        self.kept = gr.BrowserState("", storage_key=STORE + path, secret=STORE)
         self._known: dict[str, tuple[str, Run]] = {}
 
     def token(self) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from styleplug.locale import languages
-from styleplug.ui.i18n import WORDS, catalogued
+from styleplug.system.jsontext import to_json
+from styleplug.ui.i18n import WORDS, Texts
 
 FOLDER = Path(__file__).parent / "browser"
 SHARED = ("words.js", "rack.js", "controls.js")  # on the page once, for the parts of all tabs
@@ -30,53 +30,58 @@ def _text(files: Sequence[str]) -> str:
 CSS = _text(("strip.css", "rack.css", "controls.css"))
 
 
-def _words(keys: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Texts of the page in all languages."""
-    return {to: {key: catalogued(key, to) for key in keys} for to in languages()}
+def _scripted(code: str, element: str, values: Mapping[str, Any], **more: Any) -> gr.HTML:
+    """A component that a script builds.
 
-
-def load() -> None:
-    """Add the scripts that `part` calls to the page; they show nothing themselves."""
-    gr.HTML(
+    Args:
+        code: the script.
+        element: the id of the component.
+        values: what the script finds in `props`.  They are in the script, because gradio loses
+            properties of components in a tab that is not open.
+    """
+    known = f"Object.assign(props, {{ ...{to_json(dict(values))}, ...props }});"
+    return gr.HTML(
         html_template="",
-        js_on_load=_text(SHARED),
-        words=_words(SHARED_WORDS),
-        elem_classes="sp-scripts",
+        js_on_load=f"{known}\n{code}",
+        elem_id=element,
         padding=False,
+        **more,
     )
 
 
-def part(name: str, element: str, **values: Any) -> gr.HTML:
+def load(texts: Texts) -> None:
+    """Add the scripts that `part` calls to the page; they show nothing themselves.
+
+    Args:
+        texts: the texts of the page.
+    """
+    words = {"words": texts.scripted(SHARED_WORDS)}
+    _scripted(_text(SHARED), "scripts", words, elem_classes="sp-scripts")
+
+
+def part(name: str, element: str, *, visible: bool = True, **values: Any) -> gr.HTML:
     """A component of a tab.
 
     Args:
         name: of the function in the scripts of `load` that builds it.
         element: its id.
+        visible: whether it is shown.
         values: what the function gets.
     """
-    return gr.HTML(
-        html_template="",
-        js_on_load=CALL.format(name=name),
-        elem_id=element,
-        padding=False,
-        **values,
-    )
+    return _scripted(CALL.format(name=name), element, values, visible=visible)
 
 
-def component(name: str, words: Sequence[str], *scripts: str, render: bool = True) -> gr.HTML:
+def component(
+    name: str, texts: Texts, words: Sequence[str], *scripts: str, render: bool = True
+) -> gr.HTML:
     """A component that is on the page once, with a script of its own.
 
     Args:
         name: of the script, and the id of the element.
+        texts: the texts of the page.
         words: keys of the texts that it needs.
         scripts: further scripts that it needs.
         render: whether it is on the page at once.
     """
-    return gr.HTML(
-        html_template="",
-        js_on_load=_text(("words.js", "viewer.js", *scripts, f"{name}.js")),
-        words=_words(words),
-        elem_id=name,
-        padding=False,
-        render=render,
-    )
+    code = _text(("words.js", "viewer.js", *scripts, f"{name}.js"))
+    return _scripted(code, name, {"words": texts.scripted(words)}, render=render)

@@ -15,7 +15,7 @@ from styleplug.core.recipe import Recipe
 from styleplug.system.jsontext import to_json
 from styleplug.ui.errors import shown
 from styleplug.ui.handover import UNSEEN
-from styleplug.ui.i18n import language, say
+from styleplug.ui.i18n import Texts, language, say
 from styleplug.ui.reopen import reopened
 from styleplug.ui.scripts import component
 from styleplug.ui.sharing import Shared, Updates
@@ -50,9 +50,9 @@ WORDS = (
 )
 
 
-def strip() -> gr.HTML:
+def strip(texts: Texts) -> gr.HTML:
     """The component, not yet on the page; its value is the newest result."""
-    return component("strip", WORDS, "zip.js", render=False)
+    return component("strip", texts, WORDS, "zip.js", render=False)
 
 
 def connect(strip: gr.HTML, tabs: Sequence[Tab], shared: Shared, shelf: gr.Tabs) -> None:

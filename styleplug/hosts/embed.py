@@ -1,0 +1,154 @@
+"""The page as a part of a FastAPI application, and its tabs inside a Gradio page of others."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from fastapi import FastAPI
+from gradio.block_function import BlockFunction
+from gradio.context import Context
+from gradio.data_classes import APIInfo
+from gradio.state_holder import SessionState
+from starlette.middleware import Middleware
+
+from styleplug.core.errors import UsageError
+from styleplug.engine import shared
+from styleplug.locale import languages
+from styleplug.ui.addresses import checked, described
+from styleplug.ui.contents import fill
+from styleplug.ui.i18n import Spoken, Texts
+from styleplug.ui.offers import Offers
+from styleplug.ui.page import SWEEP, allowed, begin, compose, served
+from styleplug.ui.scripts import CSS as SCRIPTED
+from styleplug.ui.theme import CSS
+
+if TYPE_CHECKING:
+    from styleplug.engine import Engine
+
+
+def mount(
+    app: FastAPI,
+    path: str = "/style",
+    *,
+    engine: Engine | None = None,
+    public: bool = False,
+    max_size: int | None = None,
+    language: str | None = None,
+    **options: Any,
+) -> FastAPI:
+    """Serve the page as a part of a FastAPI application.
+
+        app = FastAPI()
+        styleplug.mount(app, "/style", max_size=1024)
+
+    The page is the one of `styleplug app`: with its look, in English or Chinese, with its limits,
+    and nothing of a visitor is kept.  Several pages in one application share one engine.
+
+    Args:
+        app: the application.
+        path: the path of the page in it.
+        engine: the engine with the methods to show; by default that of the process.
+        public: set the limits of a public page: 4096 px, and 36 results in 10 minutes for a grid.
+        max_size: largest size that visitors may choose.
+        language: "en" or "zh" for everyone; by default the page follows the browser.
+        **options: any option of `gradio.mount_gradio_app`, such as `auth_dependency`, `root_path`,
+            `theme` or `mcp_server`.
+
+    Returns:
+        The application.
+
+    Raises:
+        UsageError: a wrong path or language, or gradio is not installed.
+    """
+    if not path.startswith("/"):
+        raise UsageError(f"path = {path!r}: expected a path of the application, such as /style")
+    if language not in (None, *languages()):
+        raise UsageError(f"language = {language!r}: expected one of {', '.join(languages())}")
+    engine = engine or shared()
+    texts = Texts(engine.catalogue.methods.values(), language)
+    offers = Offers()
+    page = compose(engine, texts, *allowed(public, max_size), offers=offers, path=path)
+    known = served(texts, offers)
+    if language:
+        known["app_kwargs"]["middleware"].append(Middleware(Spoken, language))
+    gr.mount_gradio_app(app, page, path, **known | options)
+    begin(page, engine)
+    return app
+
+
+def tabs(
+    *, engine: Engine | None = None, public: bool = False, max_size: int | None = None
+) -> None:
+    """Add the tabs of all methods to a Gradio page, at the place where this is called.
+
+        with gradio.Blocks() as page:
+            with gradio.Tab("Mine"):
+                gradio.Markdown("Anything")
+            with gradio.Tab("Styles"):
+                styleplug.tabs()
+        page.launch()
+
+    The theme, the language and the limits of uploads are those of the page.  Files are deleted
+    after an hour, unless the page has a `delete_cache` of its own.
+
+    Args:
+        engine: as for `mount`.
+        public: as for `mount`.
+        max_size: as for `mount`.
+
+    Raises:
+        UsageError: it is called outside a page or twice in one, or gradio is not installed.
+    """
+    host = Context.root_block
+    if host is None:
+        raise UsageError("styleplug.tabs() adds to a page: call it inside `with gr.Blocks():`")
+    if getattr(host, "styleplug", False):
+        raise UsageError("this page has the tabs already: call styleplug.tabs() once a page")
+    engine = engine or shared()
+    texts = Texts(engine.catalogue.methods.values())
+    known = set(host.fns)
+    offers = Offers()
+    fill(host, engine, texts, *allowed(public, max_size), offers)
+    threading.Thread(target=offers.make_all, name="offers", daemon=True).start()
+    _adapt(host, texts, set(host.fns) - known)
+
+
+def _adapt(host: gr.Blocks, texts: Texts, functions: set[int]) -> None:
+    """Give a page our texts and styles beside its own, and check the inputs of our functions.
+
+    Args:
+        host: the page.
+        texts: our texts.
+        functions: the ids of our functions.
+    """
+    configured, preprocessed = host.get_config_file, host.preprocess_data
+    listed = host.get_api_info
+
+    def get_config_file() -> Any:
+        theirs = getattr(host, "i18n_instance", None)
+        host.i18n_instance = texts.table(theirs and theirs.translations_dict)
+        config = configured()
+        config["css"] = CSS + SCRIPTED + (config["css"] or "")
+        return config
+
+    def get_api_info(all_endpoints: bool = False, page: str | None = None) -> APIInfo:
+        ours = [host.fns[id] for id in functions if id in host.fns]
+        return described(listed(all_endpoints, page), ours, texts)
+
+    async def preprocess_data(
+        block_fn: BlockFunction,
+        inputs: list[Any],
+        state: SessionState | None,
+        explicit_call: bool = False,
+    ) -> Any:
+        if block_fn._id not in functions:
+            return await preprocessed(block_fn, inputs, state, explicit_call)
+        return await checked(preprocessed, block_fn, inputs, state, explicit_call)
+
+    host.get_api_info = get_api_info  # type: ignore[method-assign]
+    host.get_config_file = get_config_file  # type: ignore[method-assign]
+    host.preprocess_data = preprocess_data  # type: ignore[method-assign]
+    host.delete_cache = host.delete_cache or SWEEP
+    host.styleplug = True  # type: ignore[attr-defined]
