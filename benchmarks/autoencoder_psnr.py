@@ -15,25 +15,16 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import torch
 import typer
-from PIL import Image
 
 from styleplug.backends.choose import choose
 from styleplug.methods.autoencoder import METHOD, Level
 from styleplug.store import Store
+from styleplug.training.data.bank import Bank
 from styleplug.training.data.pictures import Pictures
 
 HELD_OUT_SHARE = 0.02
-
-
-def square(array: np.ndarray, size: int) -> np.ndarray:
-    """The middle (size size 3) of a picture (h w 3) of bytes, in [0, 1]."""
-    height, width = array.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    middle = Image.fromarray(array[top : top + side, left : left + side])
-    reduced = middle.resize((size, size), Image.Resampling.LANCZOS)
-    return np.asarray(reduced, np.float32) / 255
 
 
 def decibels(level: Level, picture: np.ndarray) -> float:
@@ -52,7 +43,9 @@ def main(
     """Print the table as Markdown."""
     _, held = Pictures(folders).split(HELD_OUT_SHARE)
     chosen = np.linspace(0, len(held) - 1, min(pictures, len(held))).round().astype(int)
-    squares = [square(held.arrays[index], size) for index in chosen]
+    some = Pictures.of([held.arrays[index] for index in chosen])
+    squares = Bank(some, size, torch.device("cpu"), margin=1).squares.permute(0, 2, 3, 1)
+    squares = np.float32(squares) / 255
     backend, file = choose("onnx", "cpu"), Store().file(METHOD.weights["net"])
     print(f"{len(squares)} held-out pictures at {size} px\n")
     print("| level | pixels a position | PSNR, mean | worst |")

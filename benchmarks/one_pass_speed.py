@@ -13,17 +13,14 @@ painting.  One after another, alternately, in one process; medians.
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 import typer
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor, nn
+from turns import compare
 
 from styleplug.backends.choose import choose
 from styleplug.methods.cnn import METHOD
@@ -111,23 +108,9 @@ def main(size: int = 512, rounds: int = 9) -> None:
         "cnn, onnx": one_pass("onnx", content, style),
         "cnn, torch": one_pass("torch", content, style),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    title, heads = f"{size} px, {rounds} rounds", ("run", "single style / this")
     with torch.inference_mode():
-        for round_ in range(rounds + 1):  # the first one warms up
-            for name, run in runs.items():
-                began = time.perf_counter()
-                run()
-                if round_:
-                    seconds[name].append(time.perf_counter() - began)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    table = Table(title=f"{size} px, {rounds} rounds")
-    for name in ("run", "median s", "min", "max", "single style / this"):
-        table.add_column(name)
-    whole = medians["single style, torch"]
-    for name, values in seconds.items():
-        row = (medians[name], min(values), max(values))
-        table.add_row(name, *(f"{v:.3f}" for v in row), f"{whole / medians[name]:.1f}")
-    Console().print(table)
+        compare(runs, rounds, title, heads, ["single style, torch"])
 
 
 if __name__ == "__main__":

@@ -11,16 +11,13 @@ medians, the spread, and the ratio of medians to the faster VGG-19.
 
 from __future__ import annotations
 
-import statistics as stats
-import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
 import torchvision
 import typer
-from rich.console import Console
-from rich.table import Table
+from turns import compare
 
 from styleplug.backends.choose import choose
 from styleplug.core.weight import WeightFile
@@ -82,22 +79,9 @@ def main(size: int = 512, rounds: int = 7) -> None:
         "styleplug encoder, torch": our_step("torch", size),
         "styleplug encoder, onnx": our_step("onnx", size),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for turn in range(rounds + 1):
-        for name, step in steps.items():
-            began = time.perf_counter()
-            step()
-            if turn:
-                seconds[name].append(time.perf_counter() - began)
-    medians = {name: stats.median(found) for name, found in seconds.items()}
-    mark = min(value for name, value in medians.items() if name.startswith("VGG"))
-    table = Table(title=f"One step at {size} × {size}, {torch.get_num_threads()} threads")
-    for column in ("encoder", "median s", "min", "max", "VGG-19 / this"):
-        table.add_column(column)
-    for name, found in seconds.items():
-        row = (medians[name], min(found), max(found))
-        table.add_row(name, *(f"{value:.3f}" for value in row), f"{mark / medians[name]:.1f}")
-    Console().print(table)
+    title = f"One step at {size} × {size}, {torch.get_num_threads()} threads"
+    vgg = [name for name in steps if name.startswith("VGG")]
+    compare(steps, rounds, title, ("encoder", "VGG-19 / this"), vgg)
 
 
 if __name__ == "__main__":

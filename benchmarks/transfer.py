@@ -24,7 +24,7 @@ import numpy as np
 import typer
 from encoder_quality import PAIRS
 from judge import Judge
-from PIL import Image
+from PIL import Image, ImageOps
 
 from styleplug.imaging import Picture, fit, read
 from styleplug.methods import catalogue
@@ -100,10 +100,8 @@ def sheet(files: Files, methods: Sequence[str], out: Path, side: int = 200) -> N
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):
             image = Image.fromarray((picture.pixels.clip(0, 1) * 255).round().astype(np.uint8))
-            short = min(image.size)
-            left, top = ((length - short) // 2 for length in image.size)
-            square = image.crop((left, top, left + short, top + short))
-            paper.paste(square.resize((side, side), Image.Resampling.LANCZOS), (x * side, y * side))
+            square = ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
+            paper.paste(square, (x * side, y * side))
     paper.save(out / "sheet.png")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import typer
 from gradio.media import get_image
 from matplotlib.cbook import get_sample_data
-from PIL import Image
+from PIL import Image, ImageOps
 
 import styleplug
 from styleplug.swatches import SWATCHES
@@ -46,10 +46,7 @@ def photograph(name: str, part: tuple[float, float, float, float]) -> np.ndarray
 def tile(pixels: np.ndarray, side: int) -> Image.Image:
     """The middle square of a picture."""
     image = Image.fromarray((pixels[..., :3] * 255 + 0.5).astype(np.uint8))
-    short = min(image.size)
-    left, top = ((length - short) // 2 for length in image.size)
-    square = image.crop((left, top, left + short, top + short))
-    return square.resize((side, side), Image.Resampling.LANCZOS)
+    return ImageOps.fit(image, (side, side), Image.Resampling.LANCZOS)
 
 
 def main(

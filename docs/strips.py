@@ -27,7 +27,6 @@ from styleplug.swatches import SWATCHES
 
 SIDE = 256  # of a picture, in pixels
 CAPTION = 24  # height of a caption
-PORTRAIT = ("grace_hopper.jpg", (0.0, 0.0, 1.0, 0.8))
 HEAD = ("lion.jpg", (0.25, 0.0, 0.75, 0.5))
 LION, TOWER, CHEETAH = ((name, WHOLE) for name in ("lion.jpg", "tower.jpg", "cheetah.jpg"))
 Photograph = tuple[str, tuple[float, float, float, float]]

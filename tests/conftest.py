@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Generator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # imported by fixtures, once the environment is set
     from styleplug.engine.plan import Calibration
     from styleplug.imaging import Picture
     from styleplug.methods import Catalogue
+    from styleplug.training.loop.task import TaskSpec, TrainingTask
 
 _HOME = tempfile.TemporaryDirectory(prefix="styleplug-tests-")  # removed when the process ends
 
@@ -79,6 +80,21 @@ def make_photo(width: int, height: int, seed: int = 0) -> Picture:
     shades[(x - 0.4) ** 2 + (y - 0.3) ** 2 < 0.04] *= 0.4
     grain = rng.normal(0, 0.02, shades.shape)
     return Picture(np.clip(shades + grain, 0, 1).astype(np.float32), None)
+
+
+def make_task(spec: TaskSpec, *arrays: np.ndarray, **params: Any) -> TrainingTask[Any]:
+    """A task that learns from pictures (h w 3) in [0, 1], by default from four photographs."""
+    import torch
+
+    from styleplug.training.data.pictures import Pictures
+    from styleplug.training.loop.task import Datasets
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    given = arrays or [make_photo(90, 80, seed).pixels for seed in range(4)]
+    pictures = Pictures.of([(array * 255).astype(np.uint8) for array in given])
+    datasets = Datasets(pictures, pictures, pictures, pictures)
+    return spec.factory(datasets, spec.params(**params), torch.device("cpu"), 1)
 
 
 @cache

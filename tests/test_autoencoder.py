@@ -8,18 +8,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import make_photo, swatch
+from conftest import make_photo, make_task, swatch
 from safetensors.torch import load_file
 
 from styleplug import BadParameter, stylize
 from styleplug.imaging import resize, tiles
-from styleplug.imaging import write as write_picture
 from styleplug.methods import autoencoder as method
 from styleplug.methods.shared.transfer import covering
 from styleplug.nets import autoencoder, styleplug_encoder
 from styleplug.store import weights_folder
-from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import autoencoder as training
 
 pytestmark = pytest.mark.slow
@@ -119,19 +116,11 @@ def test_decoder_start_is_best_linear(level):
 
 
 @pytest.fixture(scope="module")
-def task(tmp_path_factory):
-    place = tmp_path_factory.mktemp("pictures")
-    for seed in range(4):
-        write_picture(make_photo(90, 80, seed), place / f"{seed}.png")
-    pictures = Pictures([place])
-    datasets = Datasets(pictures, pictures, pictures, pictures)
-    params = training.AutoencoderParams(size=64, batch=2)
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
+def task():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "START_PICTURES", 3)
         patch.setattr(training, "HELD", 2)
-        yield training.AutoencoderTask(datasets, params, torch.device("cpu"), 1)
+        yield make_task(training.TASK, size=64, batch=2)
 
 
 def test_task_keeps_embedded_encoder(task):

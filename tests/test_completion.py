@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import make_photo
+from conftest import make_photo, make_task
 
 import styleplug
 from styleplug.algorithms.inpainting import patches, patchmatch, poisson
@@ -23,8 +23,6 @@ from styleplug.imaging.picture import resize
 from styleplug.methods import completion as method
 from styleplug.nets import completion
 from styleplug.store import weights_folder
-from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import completion as training
 
 pytestmark = pytest.mark.slow
@@ -127,14 +125,7 @@ def test_training_margins_lie_at_a_side():
 
 @pytest.fixture(scope="module")
 def task():
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    pictures = Pictures.of(
-        [(make_photo(90, 80, seed).pixels * 255).astype(np.uint8) for seed in range(4)]
-    )
-    datasets = Datasets(pictures, pictures, pictures, pictures)
-    params = training.CompletionParams(size=64, batch=4)
-    return training.TASK.factory(datasets, params, torch.device("cpu"), 1)
+    return make_task(training.TASK, size=64, batch=4)
 
 
 def losses(task, step=1, progress=1.0):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import make_photo, swatch
+from conftest import make_photo, make_task, swatch
 from safetensors.torch import load_file
 
 from styleplug.core.errors import BadParameter
@@ -17,7 +17,6 @@ from styleplug.methods import texture as method
 from styleplug.nets import texture
 from styleplug.store import weights_folder
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import texture as training
 
 pytestmark = pytest.mark.slow
@@ -194,14 +193,8 @@ def task():
     patch = pytest.MonkeyPatch()
     patch.setattr(training, "JUDGED", 8)
     patch.setattr(training, "FITTED", 8)
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    pictures = Pictures.of(
-        [(swatch(name)[:96, :96] * 255).astype(np.uint8) for name in ("waves", "glass")]
-    )
-    datasets = Datasets(pictures, pictures, pictures, pictures)
-    params = training.TextureParams(size=32, batch=4)
-    yield training.TASK.factory(datasets, params, torch.device("cpu"), 1)
+    swatches = (swatch(name)[:96, :96] for name in ("waves", "glass"))
+    yield make_task(training.TASK, *swatches, size=32, batch=4)
     patch.undo()
 
 

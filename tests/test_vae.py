@@ -9,7 +9,7 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
-from conftest import make_photo, swatch
+from conftest import make_photo, make_task, swatch
 from hub import LoopbackHub
 from safetensors.torch import save
 from torch import nn
@@ -22,8 +22,6 @@ from styleplug.imaging import resize, tiles
 from styleplug.methods.vae import METHOD
 from styleplug.nets import taesd, vae
 from styleplug.store import hub as hub_module
-from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import vae as training
 
 pytestmark = pytest.mark.slow
@@ -207,14 +205,7 @@ def test_taesd_layout_equals_file():
 
 @pytest.fixture(scope="module")
 def task():
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    pictures = Pictures.of(
-        [(make_photo(90, 80, seed).pixels * 255).astype(np.uint8) for seed in range(4)]
-    )
-    datasets = Datasets(pictures, pictures, pictures, pictures)
-    params = training.VaeParams(size=64, batch=4)
-    return training.TASK.factory(datasets, params, torch.device("cpu"), 1)
+    return make_task(training.TASK, size=64, batch=4)
 
 
 def test_task_step_deterministic(task):

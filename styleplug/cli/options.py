@@ -19,79 +19,76 @@ Json = Annotated[
     bool,
     typer.Option("--json", help="Print the report as one line of JSON.", show_default=False),
 ]
-_Out = Annotated[
-    Path,
-    typer.Option(
-        "--out",
-        metavar="FILE",
-        rich_help_panel="Result",
-        help="File for the picture. Its ending decides the format; - writes a PNG to standard "
-        "output. Several pictures become one sheet; an animation is written as .webp or .png. If "
-        "you stop with Ctrl-C, the picture so far is written to NAME.partial beside it.",
-    ),
-]
-_RecipeFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--recipe",
-        metavar="FILE",
-        rich_help_panel="Result",
-        help="Use the settings of a recipe: a JSON file, or a picture made by styleplug. Other "
-        "options replace its values.",
-    ),
-]
-_Weights = Annotated[
-    Path | None,
-    typer.Option(
-        "--weights",
-        metavar="FOLDER",
-        rich_help_panel="Settings",
-        help="Use the weights in a result of `styleplug train` instead of the method's own.",
-    ),
-]
-_NoRecipe = Annotated[
-    bool,
-    typer.Option("--no-recipe", rich_help_panel="Result", help="Do not store the recipe."),
-]
-_KeepMetadata = Annotated[
-    bool,
-    typer.Option(
-        "--keep-metadata",
-        rich_help_panel="Result",
-        help="Copy resolution (DPI), date, author and copyright of the first input picture. By "
-        "default no metadata is copied; position (GPS) and thumbnail are never copied.",
-    ),
-]
-_Scores = Annotated[
-    bool,
-    typer.Option(
-        "--scores",
-        rich_help_panel="Result",
-        help="Score the result, if there are a content and a style: style gain and content kept.",
-    ),
-]
-_Overwrite = Annotated[
-    bool,
-    typer.Option(
-        "--overwrite", rich_help_panel="Result", help="Allow --out to replace an input file."
-    ),
-]
 
 
-def keyword(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
-    """A parameter of the signature that typer reads."""
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+def option(
+    name: str,
+    kind: Any,
+    help: str,
+    panel: str,
+    *,
+    default: Any = None,
+    flag: str = "",
+    metavar: str | None = None,
+) -> Parameter:
+    """An option, as a parameter of the signature that typer reads."""
+    declared = typer.Option(
+        flag or "--" + name.replace("_", "-"),
+        metavar=metavar,
+        help=help,
+        rich_help_panel=panel,
+        show_default=False,
+    )
+    return Parameter(
+        name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, declared]
+    )
 
 
+JSON = Parameter("json", Parameter.KEYWORD_ONLY, default=False, annotation=Json)
 RESULT_OPTIONS = (
-    keyword("out", _Out),
-    keyword("recipe", _RecipeFile, None),
-    keyword("no_recipe", _NoRecipe, False),
-    keyword("keep_metadata", _KeepMetadata, False),
-    keyword("overwrite", _Overwrite, False),
-    keyword("weights", _Weights, None),
-    keyword("scores", _Scores, False),
-    keyword("json", Json, False),
+    option(
+        "out",
+        Path,
+        "File for the picture. Its ending decides the format; - writes a PNG to standard output. "
+        "Several pictures become one sheet; an animation is written as .webp or .png. If you stop "
+        "with Ctrl-C, the picture so far is written to NAME.partial beside it.",
+        "Result",
+        default=Parameter.empty,
+        metavar="FILE",
+    ),
+    option(
+        "recipe",
+        Path | None,
+        "Use the settings of a recipe: a JSON file, or a picture made by styleplug. Other options "
+        "replace its values.",
+        "Result",
+        metavar="FILE",
+    ),
+    option("no_recipe", bool, "Do not store the recipe.", "Result", default=False),
+    option(
+        "keep_metadata",
+        bool,
+        "Copy resolution (DPI), date, author and copyright of the first input picture. By default "
+        "no metadata is copied; position (GPS) and thumbnail are never copied.",
+        "Result",
+        default=False,
+    ),
+    option("overwrite", bool, "Allow --out to replace an input file.", "Result", default=False),
+    option(
+        "weights",
+        Path | None,
+        "Use the weights in a result of `styleplug train` instead of the method's own.",
+        "Settings",
+        metavar="FOLDER",
+    ),
+    option(
+        "scores",
+        bool,
+        "Score the result, if there are a content and a style: style gain and content kept.",
+        "Result",
+        default=False,
+    ),
+    JSON,
 )
 """The options of every run, besides those of its method."""
 
@@ -116,14 +113,8 @@ def slot_option(slot: Slot) -> Parameter:
     if slot.drawn_on:
         many += f" White or opaque parts are filled; same proportions as --{slot.drawn_on}."
     many += "" if slot.least else " Optional."
-    option = typer.Option(
-        f"--{slot.id}",
-        metavar="FILE",
-        help=escape(slot.help) + many,
-        rich_help_panel="Pictures",
-        show_default=False,
-    )
-    return keyword(slot.id, Annotated[list[Path] | None, option], None)
+    help = escape(slot.help) + many
+    return option(slot.id, list[Path] | None, help, "Pictures", flag=f"--{slot.id}", metavar="FILE")
 
 
 def field_options(fields: type[Params], panel: str) -> Iterator[Parameter]:
@@ -142,11 +133,5 @@ def field_options(fields: type[Params], panel: str) -> Iterator[Parameter]:
             metavar = '"NUMBER …"'
         elif info.annotation is str:
             metavar = "TEXT"
-        option = typer.Option(
-            flag,
-            metavar=metavar,
-            help=escape(described(info)),
-            rich_help_panel=panel,
-            show_default=False,
-        )
-        yield keyword(name, Annotated[kind | None, option], None)
+        help = escape(described(info))
+        yield option(name, kind | None, help, panel, flag=flag, metavar=metavar)

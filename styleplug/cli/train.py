@@ -5,64 +5,24 @@ Its options come from the parameters of the task and of the loop; values are val
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from styleplug.cli.console import ERR, print_json, say_note, say_result
 from styleplug.cli.method import cancel_on_signals
-from styleplug.cli.options import Json, command_of, field_options, keyword
+from styleplug.cli.options import JSON, command_of, field_options, option
 from styleplug.core.errors import Cancelled
 from styleplug.training.loop import train
 from styleplug.training.loop.progress import Progress, Report, format_values
 from styleplug.training.loop.setup import Loop, Setup
 from styleplug.training.loop.task import TaskSpec
-
-
-def _folders(flag: str, help: str) -> Any:
-    """An option that takes folders; repeatable."""
-    return Annotated[
-        list[Path] | None,
-        typer.Option(flag, metavar="FOLDER", help=help, rich_help_panel="Run", show_default=False),
-    ]
-
-
-_Data = _folders("--data", "Training pictures, including sub-folders. Repeatable.")
-_Styles = _folders("--styles", "Paintings or patterns that give the styles. Repeatable.")
-_Out = Annotated[
-    Path,
-    typer.Option(
-        "--out",
-        metavar="FOLDER",
-        rich_help_panel="Run",
-        help="Folder for checkpoint, weights, samples, curve and log.",
-    ),
-]
-_Teacher = Annotated[
-    Path | None,
-    typer.Option(
-        "--teacher",
-        metavar="FILE",
-        rich_help_panel="Run",
-        help="Weights (safetensors) of VGG-19 or SqueezeNet 1.0: compare pictures by its features "
-        "instead of those of the embedded encoder.",
-    ),
-]
-_Resume = Annotated[
-    bool,
-    typer.Option(
-        "--resume",
-        rich_help_panel="Run",
-        help="Continue the run in --out from its last checkpoint. No other option is needed; "
-        "limits, rate, device and intervals may be changed.",
-    ),
-]
 
 
 def task_command(task: TaskSpec) -> Any:
@@ -87,12 +47,42 @@ def task_command(task: TaskSpec) -> Any:
         )
         _train(setup, as_json=json)
 
-    options = [keyword("data", _Data, None)]
-    options += [keyword("styles", _Styles, None)] if task.takes_styles else []
-    options += [keyword("out", _Out), keyword("resume", _Resume, False)]
-    options += [keyword("teacher", _Teacher, None), keyword("json", Json, False)]
+    options = [*_run_options(task), JSON]
     options += [*field_options(Loop, "Training"), *field_options(task.params, "Parameters")]
     return command_of(task.id, escape(task.summary), options, call)
+
+
+def _run_options(task: TaskSpec) -> Iterator[Parameter]:
+    """The options that say what a run reads and writes."""
+    folders: dict[str, str] = {"data": "Training pictures, including sub-folders. Repeatable."}
+    if task.takes_styles:
+        folders["styles"] = "Paintings or patterns that give the styles. Repeatable."
+    for name, help in folders.items():
+        yield option(name, list[Path] | None, help, "Run", metavar="FOLDER")
+    yield option(
+        "out",
+        Path,
+        "Folder for checkpoint, weights, samples, curve and log.",
+        "Run",
+        default=Parameter.empty,
+        metavar="FOLDER",
+    )
+    yield option(
+        "resume",
+        bool,
+        "Continue the run in --out from its last checkpoint. No other option is needed; limits, "
+        "rate, device and intervals may be changed.",
+        "Run",
+        default=False,
+    )
+    yield option(
+        "teacher",
+        Path | None,
+        "Weights (safetensors) of VGG-19 or SqueezeNet 1.0: compare pictures by its features "
+        "instead of those of the embedded encoder.",
+        "Run",
+        metavar="FILE",
+    )
 
 
 def _train(setup: Setup, *, as_json: bool) -> None:

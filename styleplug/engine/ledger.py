@@ -131,18 +131,10 @@ class Ledger:
         value = self._known.get(_short(cell.file))
         if value is None:
             return {}
-        path, at = (
-            self._files[int.from_bytes(value[49:51], "big")],
-            int.from_bytes(value[51:], "big"),
-        )
-        if path == self.path:
-            self._file.seek(at)
-            line = self._file.readline()
-        else:
-            with path.open("rb") as file:
-                file.seek(at)
-                line = file.readline()
-        row: dict[str, Any] = json.loads(line)
+        path = self._files[int.from_bytes(value[49:51], "big")]
+        with path.open("rb") as file:
+            file.seek(int.from_bytes(value[51:], "big"))
+            row: dict[str, Any] = json.loads(file.readline())
         return row
 
     def add(

@@ -216,11 +216,10 @@ class Setup:
             ) from error
         if of != task.id:
             raise UsageError(f"{out} holds a run of {of}, not of {task.id}; name that task")
-        folders = ([Path(folder) for folder in many] for many in (data, styles))
         return cls.of(
             task,
-            data=next(folders),
-            styles=next(folders),
+            data=[*map(Path, data)],
+            styles=[*map(Path, styles)],
             out=out,
             teacher=teacher and Path(teacher),
             options=options,

@@ -26,6 +26,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleplug.core.array import Indices, Pixels
@@ -260,7 +261,7 @@ class CycleGanTask(TrainingTask[cyclegan.CycleGan]):
             "adversarial": ramp * params.adversarial * torch.stack(adversarial).sum() / 6,
             "cycle": params.cycle * self._each(lambda d: _cycle_error(d, back[d], real[d][:some])),
             "identity": params.identity
-            * self._each(lambda d: _mean_absolute_error(made[d][count:], real[REVERSE[d]])),
+            * self._each(lambda d: F.l1_loss(made[d][count:], real[REVERSE[d]])),
             "style": params.style * style,
             "content": params.content * content,
         }
@@ -348,7 +349,7 @@ class CycleGanTask(TrainingTask[cyclegan.CycleGan]):
             left = kernel_distance(descriptor(self.perception, made), goal) / whole
             scores[direction] = float(left)
             back = self._repaint(net, REVERSE[direction], made)
-            cycles.append(float(_mean_absolute_error(back.clamp(0, 1), self.held[direction])))
+            cycles.append(float(F.l1_loss(back.clamp(0, 1), self.held[direction])))
         cycle = sum(cycles) / 2
         return {"loss": sum(scores.values()) + 4 * cycle, **scores, "cycle": cycle}
 
@@ -371,12 +372,7 @@ def _split_features(features: Features, count: int = 2) -> list[Features]:
 def _cycle_error(direction: str, output: Tensor, target: Tensor) -> Tensor:
     """Mean absolute error () of the means that a direction sees."""
     halvings = HALVINGS[direction]
-    return _mean_absolute_error(downsample(output, halvings), downsample(target, halvings))
-
-
-def _mean_absolute_error(output: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error ()."""
-    return (output - target).abs().mean()
+    return F.l1_loss(downsample(output, halvings), downsample(target, halvings))
 
 
 TASK = TaskSpec(

@@ -36,7 +36,7 @@ from styleplug.training.losses.adversarial import (
 from styleplug.training.losses.perception import COLOUR, FLOOR, Features, Perception, gram
 from styleplug.training.losses.quality import descriptor, diversity, kernel_distance
 from styleplug.training.tasks.shared.fields import batch
-from styleplug.training.tasks.vae import kl, reparameterise
+from styleplug.training.tasks.vae import encoded, kl, reparameterise
 
 MARGIN = 32  # pixels; patches are larger than their crops by this
 CHUNK = 32  # pictures at once, in the search for patches
@@ -242,7 +242,7 @@ class TextureTask(TrainingTask[texture.Texture]):
         """First the loss of the discriminators, then that of the network."""
         count = self.params.batch
         real = self.patches.draw(rng, count)
-        mean, log_variance = self._encode(self.net, real)
+        mean, log_variance = encoded(self.net.encoder, real)
         latent = reparameterise(mean, log_variance, torch.randn_like(mean))
         prior = torch.randn(count // 2, texture.LATENT, device=self.device)
         made = self._decode(self.net, torch.cat((latent, prior)))
@@ -286,13 +286,7 @@ class TextureTask(TrainingTask[texture.Texture]):
 
     def _latent_error(self, made: Tensor, prior: Tensor) -> Tensor:
         """Squared error () of latents (b k) that the encoder reads from samples (b 3 h w)."""
-        return (self._encode(self.net, made)[0] - prior).square().mean()
-
-    def _encode(self, net: texture.Texture, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with autocast(self.device):
-            mean, log_variance = net.encoder(pictures)
-        return mean.float(), log_variance.float()
+        return (encoded(self.net.encoder, made)[0] - prior).square().mean()
 
     def _decode(self, net: texture.Texture, latents: Tensor) -> Tensor:
         size = self.params.size
@@ -303,14 +297,14 @@ class TextureTask(TrainingTask[texture.Texture]):
     def score(self, net: texture.Texture) -> dict[str, float]:
         """Scores of samples against held-out patches, and of their reconstructions."""
         patches = self.patches.draw(np.random.default_rng(self.seed), FITTED)
-        fitted = [self._encode(net, part) for part in torch.split(patches, CHUNK)]
+        fitted = [encoded(net.encoder, part) for part in torch.split(patches, CHUNK)]
         for one in (net, self.net):  # the average takes over the buffers
             one.fit(*(torch.cat(part) for part in zip(*fitted, strict=True)))
         noise = torch.randn(len(self.held), texture.LATENT, device=self.device)
         prior = net.centre + noise @ net.spread
         samples = torch.cat([self._decode(net, part) for part in torch.split(prior, 32)])
         descriptors = descriptor(self.perception, samples)
-        mean, log_variance = self._encode(net, self.held)
+        mean, log_variance = encoded(net.encoder, self.held)
         part = slice(0, 64)
         target = self.perception(self.held[part])
         back = self.perception(self._decode(net, mean[part]))
@@ -327,7 +321,7 @@ class TextureTask(TrainingTask[texture.Texture]):
     def sample(self, net: texture.Texture) -> Pixels:
         """Held-out patches, two reconstructions, two rows of samples, and an interpolation."""
         held = self.held[:10]
-        mean, _ = self._encode(net, held)
+        mean, _ = encoded(net.encoder, held)
         noise = torch.randn(2 * len(held), texture.LATENT, device=self.device)
         prior = net.centre + noise @ net.spread
         share = torch.linspace(0, 1, len(held), device=self.device)[:, None]

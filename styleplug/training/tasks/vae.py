@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from styleplug.core.array import Pixels
 from styleplug.core.params import Params, field
@@ -83,6 +83,13 @@ class VaeParams(Params):
     )
 
 
+def encoded(encoder: nn.Module, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log-variance, float32, of the latents of pictures (b 3 h w)."""
+    with autocast(pictures.device):
+        mean, log_variance = encoder(pictures.contiguous(memory_format=torch.channels_last))
+    return mean.float(), log_variance.float()
+
+
 def kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL divergence of N(mean, exp(log_variance)) from N(0, 1), per element."""
     return -0.5 * (1 + log_variance - mean.square() - log_variance.exp())
@@ -143,7 +150,7 @@ class VaeTask(TrainingTask[vae.Vae]):
         sources = [self.datasets.pictures] * (self.params.batch - 1) + [self.datasets.styles]
         crops = [source.crop(self.params.size, rng) for source in sources]
         pictures = torch.stack(crops).to(self.device)
-        mean, log_variance = self._encode(self.net, pictures)
+        mean, log_variance = encoded(self.net.encoder, pictures)
         noise = torch.from_numpy(rng.standard_normal(mean.shape, np.float32)).to(self.device)
         latent = reparameterise(mean, log_variance, noise)
         count = len(pictures) * 3 // 4 if self.params.style_weight else 0
@@ -190,12 +197,6 @@ class VaeTask(TrainingTask[vae.Vae]):
             "moments": MOMENTS * self.params.style_weight * moments.mean(),
         }
 
-    def _encode(self, net: vae.Vae, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with autocast(self.device):
-            mean, log_variance = net.encoder(pictures)
-        return mean.float(), log_variance.float()
-
     def _decode(self, net: vae.Vae, latents: Tensor) -> Tensor:
         latents = latents.contiguous(memory_format=torch.channels_last)
         with autocast(self.device):
@@ -203,7 +204,7 @@ class VaeTask(TrainingTask[vae.Vae]):
 
     def score(self, net: vae.Vae) -> dict[str, float]:
         """Reconstruction and painting of held-out pictures."""
-        mean, log_variance = self._encode(net, self.held)
+        mean, log_variance = encoded(net.encoder, self.held)
         out = self._decode(net, mean).clamp(0, 1)
         painted = self._decode(net, with_moments(mean[:8], mean[8:])).clamp(0, 1)
         target = self.perception(self.held)
@@ -226,7 +227,7 @@ class VaeTask(TrainingTask[vae.Vae]):
 
     def sample(self, net: vae.Vae) -> Pixels:
         """Contents, their reconstructions, styles, and contents painted in these styles."""
-        mean, _ = self._encode(net, self.held)
+        mean, _ = encoded(net.encoder, self.held)
         back = self._decode(net, mean[:8])
         painted = self._decode(net, with_moments(mean[:8], mean[8:]))
         return sheet(self.held[:8], back, self.held[8:], painted)
