@@ -16,6 +16,7 @@ from styleplug.engine import CONCURRENCY
 from styleplug.engine.grid_request import transfers
 from styleplug.training import load_task, task_ids
 from styleplug.ui import reopen, scripts, strip
+from styleplug.ui.access import heading
 from styleplug.ui.gallery_tab import GalleryTab
 from styleplug.ui.grid_endpoint import publish
 from styleplug.ui.grid_form import KINDS
@@ -101,7 +102,7 @@ def _show_gallery(gallery: Gallery, tabs: Sequence[Tab], texts: Texts, shelf: gr
     """Build the tab Gallery."""
     with gr.Tab(texts.own("gallery"), id="gallery", elem_id="tab-gallery"):
         kept = texts.own("gallery_kept", folder=gallery.folder.name)
-        gr.Markdown(kept, elem_classes="sp-summary")
+        heading(texts, texts.own("gallery"), kept)
         GalleryTab(gallery, tabs, texts, shelf)
 
 

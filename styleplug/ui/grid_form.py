@@ -17,6 +17,7 @@ from styleplug.engine import Engine
 from styleplug.engine.grid_request import grid_of, transfers
 from styleplug.engine.overview import SCORES
 from styleplug.methods.shared.transfer import CONTENT, STYLE
+from styleplug.ui.access import heading
 from styleplug.ui.controls import control
 from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language
@@ -67,7 +68,8 @@ class GridForm:
 
     def _inputs(self) -> None:
         own = self._texts.own
-        gr.Markdown(own(f"{self.kind}_summary"), elem_classes="sp-summary")
+        title, summary = own(f"grid_{self.kind}"), own(f"{self.kind}_summary")
+        heading(self._texts, title, summary, self._id("run"))
         if self.kind == "batch":
             self.made["content"] = uploads(own("grid_photos"), self._id("content"))
         else:

@@ -13,6 +13,7 @@ from styleplug.core.grid import Grid
 from styleplug.core.recipe import Settings
 from styleplug.engine import Engine
 from styleplug.ui import render
+from styleplug.ui.access import unseen_heading
 from styleplug.ui.errors import sentence, shown
 from styleplug.ui.grid_form import GridForm, Kind
 from styleplug.ui.grid_run import (
@@ -106,7 +107,13 @@ class GridTab:
 
     def _outputs(self) -> None:
         own = self._texts.own
-        self.status = gr.HTML(own(f"{self.kind}_idle"), elem_id=self._id("status"), padding=False)
+        unseen_heading(own("result"))
+        self.status = gr.HTML(
+            own(f"{self.kind}_idle"),
+            elem_id=self._id("status"),
+            elem_classes="sp-status",
+            padding=False,
+        )
         self.gallery = gr.Gallery(
             label=own("result"),
             show_label=False,

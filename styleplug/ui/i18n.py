@@ -22,7 +22,20 @@ Language = str  # one of `styleplug.locale.languages`
 
 WORDS = {
     "tagline": "Turn photographs into pictures in any style",
+    "skip": "Skip to the button Run",
     "examples": "Try one of these",
+    "name_number": "number",
+    "name_slider": "slider",
+    "name_reset": "back to the default",
+    "name_upload": "choose a file",
+    "name_paste": "paste",
+    "name_remove": "remove",
+    "name_full": "full screen",
+    "name_undo": "undo",
+    "name_download": "download",
+    "name_compare": "Before and after",
+    "name_before": "Before",
+    "name_result": "Result",
     "examples_kept": "Your pictures stay. Remove one to use that of the example.",
     "photo_tower": "Tower",
     "photo_lion": "Lion",
@@ -247,7 +260,7 @@ class Texts:
             for to in languages()
         }
         self._shown: dict[Language, dict[str, str]] = {to: {} for to in languages()}
-        self._plain: dict[str, str] = {}  # marker -> English
+        self._keys: dict[str, str] = {}  # marker -> key of its texts
 
     def own(self, key: str, **values: object) -> str:
         """The marker of one of `WORDS`; the browser replaces it by the text."""
@@ -281,12 +294,28 @@ class Texts:
         for to, text in texts.items():
             self._shown[to][key] = text
         marker = str(I18nData(key))
-        self._plain[marker] = texts[ENGLISH]
+        self._keys[marker] = key
         return marker
+
+    def html(self, name: str, template: str, **markers: str) -> str:
+        """The marker of HTML with several texts; gradio replaces only one marker of a component.
+
+        Args:
+            name: of this text on the page.
+            template: HTML with a placeholder for each text.
+            markers: the markers of the texts, which are escaped.
+        """
+        texts = {
+            to: template.format(
+                **{one: escape(shown[self._keys[marker]]) for one, marker in markers.items()}
+            )
+            for to, shown in self._shown.items()
+        }
+        return self._marker(name, texts)
 
     def plain(self, marker: str) -> str:
         """The English text of a marker, for programs; another text stays as it is."""
-        return self._plain.get(marker, marker)
+        return self._shown[ENGLISH].get(self._keys.get(marker, ""), marker)
 
     def table(self, theirs: Mapping[str, Mapping[str, str]] | None = None) -> gr.I18n:
         """All texts collected so far, for `launch(i18n=…)`.

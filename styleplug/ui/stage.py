@@ -15,6 +15,7 @@ from styleplug.core.method import Method
 from styleplug.imaging import ENDINGS, Picture, fitted
 from styleplug.imaging.sheet import columns
 from styleplug.ui import render
+from styleplug.ui.access import unseen_heading
 from styleplug.ui.errors import sentence
 from styleplug.ui.handover import UNSEEN, Handover
 from styleplug.ui.i18n import Language, Texts, say
@@ -52,10 +53,13 @@ class Stage:
         self._strip, self._kept_in = strip, gallery
         self._folder = gr.State(None)  # the folder of the visitor's result
         self._picked = gr.State(0)  # the picture that the visitor selected last
-        self._pictures()
         own = texts.own
+        unseen_heading(own("result"))
+        self._pictures()
         self.waiting = gr.HTML(elem_id=self._id("waiting"), elem_classes="sp-waiting")
-        self.status = gr.HTML(own(idle), elem_id=self._id("status"), padding=False)
+        self.status = gr.HTML(
+            own(idle), elem_id=self._id("status"), elem_classes="sp-status", padding=False
+        )
         with gr.Row(elem_classes="sp-save"):
             self._download = gr.DownloadButton(
                 own("download"), interactive=False, elem_id=self._id("download"), scale=1

@@ -14,6 +14,7 @@ from styleplug.core.frame import Report
 from styleplug.core.method import Method
 from styleplug.core.recipe import Settings
 from styleplug.ui import render
+from styleplug.ui.access import heading
 from styleplug.ui.endpoint import publish
 from styleplug.ui.errors import sentence, shown
 from styleplug.ui.form import Form
@@ -92,8 +93,10 @@ class Tab:
 
     def _inputs(self) -> None:
         own, method = self._texts.own, self.method
-        summary = self._texts.add(f"method.{method.id}.summary", method.summary)
-        gr.Markdown(summary, elem_classes="sp-summary")
+        place = f"method.{method.id}"
+        title = self._texts.add(f"{place}.title", method.title)
+        summary = self._texts.add(f"{place}.summary", method.summary)
+        heading(self._texts, title, summary, self._id("run"))
         self.form.pictures()
         self._rack = Rack(self._id("rack"), self._offers, list(self.form.first_pictures))
         self.form.parameters(advanced=False)

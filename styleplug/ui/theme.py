@@ -18,9 +18,9 @@ def theme() -> gr.themes.Base:
         body_background_fill_dark="*neutral_950",
         block_border_width="1px",
         block_shadow="none",
-        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_400",
-        block_info_text_color="*neutral_500",
+        block_info_text_color="*neutral_600",
         block_info_text_color_dark="*neutral_400",
         block_label_border_width="0px",
         block_label_background_fill="*background_fill_primary",
@@ -28,12 +28,16 @@ def theme() -> gr.themes.Base:
         block_title_text_weight="600",
         button_large_text_weight="600",
         button_primary_background_fill="*primary_600",
-        button_primary_background_fill_hover="*primary_500",
+        button_primary_background_fill_hover="*primary_700",
+        input_placeholder_color="*neutral_600",
+        input_placeholder_color_dark="*neutral_400",
         button_primary_text_color="white",
     )
 
 
 PAGE_CSS = """
+:root { --sp-accent: var(--primary-600); --sp-good: #15803d; }
+.dark { --sp-accent: var(--primary-400); --sp-good: #4ade80; }
 .gradio-container { max-width: 1440px !important; margin: 0 auto !important;
   width: 100% !important;  /* else as wide as all tabs in a row */
   overflow: clip !important; }  /* hidden would keep things from sticking */
@@ -42,9 +46,11 @@ footer .divider { display: none !important; }  /* nothing stands behind it */
 """  # of a page of our own
 
 CSS = """
+:root { --sp-accent: var(--primary-600); --sp-good: #15803d; }
+.dark { --sp-accent: var(--primary-400); --sp-good: #4ade80; }
 .sp-head { display: flex; align-items: baseline; gap: .8rem; padding: .2rem .1rem 0; }
 .sp-head h1 { font-size: 1.45rem; font-weight: 700; letter-spacing: -.02em; margin: 0; }
-.sp-head h1 i { font-style: normal; color: var(--primary-500); }
+.sp-head h1 i { font-style: normal; color: var(--sp-accent); }
 .sp-head span { color: var(--body-text-color-subdued); }
 .sp-tab { gap: 1.6rem !important; }
 .sp-right { position: sticky; top: .8rem; align-self: flex-start; scrollbar-width: thin;
@@ -53,6 +59,19 @@ CSS = """
 .sp-left, .sp-right { gap: .8rem !important; }
 .sp-summary, .sp-paper { color: var(--body-text-color-subdued); }
 .sp-paper { font-size: .8rem; padding: .3rem .2rem; }
+.sp-about { color: var(--body-text-color-subdued); }
+.sp-about h2 { display: inline; font-size: 1rem; font-weight: 700; margin: 0 .6rem 0 0;
+  color: var(--body-text-color); }
+.sp-unseen { position: absolute !important; width: 1px !important; height: 1px;
+  min-width: 0 !important; clip-path: inset(50%); overflow: hidden !important; }
+.sp-skip { position: absolute; z-index: 60; padding: .7rem 1rem; border-radius: 8px;
+  color: #fff !important; background: var(--primary-600); }
+.sp-skip:not(:focus) { clip-path: inset(50%); }
+.sp-shelf [role=tab].selected { color: var(--sp-accent); }
+.sp-shelf .json-node .key { color: var(--sp-accent); }
+.sp-shelf :focus-visible, .sp-strip :focus-visible { outline: 3px solid var(--sp-accent) !important;
+  outline-offset: 2px; }
+.sp-shelf .block button:focus-visible, .sp-shelf [role=tab]:focus-visible { outline-offset: -3px; }
 .sp-help { color: var(--body-text-color-subdued); font-size: .8rem; line-height: 1.35; }
 .sp-slot { gap: .35rem !important; }
 .sp-others .sp-upload .wrap { font-size: .85rem; }
@@ -94,7 +113,7 @@ CSS = """
 .sp-line { margin: 0 !important; line-height: 1.5; font-variant-numeric: tabular-nums; }
 .sp-plan { color: var(--body-text-color-subdued); font-size: .86rem; }
 .sp-small { color: var(--body-text-color-subdued); font-size: .78rem; }
-.sp-done { color: var(--color-green-600, #16a34a); font-weight: 600; }
+.sp-done { color: var(--sp-good); font-weight: 600; }
 .sp-warn, .sp-error { border-left: 3px solid var(--ink); padding: .45rem .7rem;
   border-radius: 6px; margin: .2rem 0 !important; overflow-wrap: anywhere;
   background: color-mix(in srgb, var(--ink) 11%, transparent); }
@@ -126,9 +145,23 @@ CSS = """
   border-radius: 50%; background: var(--ink); margin-right: .35em; }
 .sp-plot figcaption b { font-weight: 600; font-variant-numeric: tabular-nums; }
 [class^=sp-ink] { color: var(--ink); }
-.sp-ink0 { --ink: #6366f1; } .sp-ink1 { --ink: #ea580c; } .sp-ink2 { --ink: #0d9488; }
-.sp-ink3 { --ink: #db2777; } .sp-ink4 { --ink: #ca8a04; } .sp-ink5 { --ink: #64748b; }
-.sp-ink6 { --ink: #0ea5e9; }
+.sp-ink0 { --ink: #4f46e5; } .sp-ink1 { --ink: #c2410c; } .sp-ink2 { --ink: #0f766e; }
+.sp-ink3 { --ink: #be185d; } .sp-ink4 { --ink: #a16207; } .sp-ink5 { --ink: #475569; }
+.sp-ink6 { --ink: #0369a1; }
+.dark .sp-ink0 { --ink: #818cf8; } .dark .sp-ink1 { --ink: #fb923c; }
+.dark .sp-ink2 { --ink: #2dd4bf; } .dark .sp-ink3 { --ink: #f472b6; }
+.dark .sp-ink4 { --ink: #facc15; } .dark .sp-ink5 { --ink: #94a3b8; }
+.dark .sp-ink6 { --ink: #38bdf8; }
+@media (pointer: coarse), (max-width: 800px) {  /* for fingers */
+  .sp-shelf :is(button, select, textarea, input:not([type=checkbox], [type=radio])),
+  .sp-shelf label:has(> input) { min-height: 40px; }
+  .sp-shelf :is(button, input[type=number]) { min-width: 40px; }
+  .sp-shelf label:has(> :is([type=checkbox], [type=radio])) { display: flex; align-items: center; }
+  .sp-shelf .tab-like-container { height: auto; }
+  .sp-picture .slider-wrap .outer { width: 40px; margin-left: -10px; }
+  .sp-shelf input[type=range] { padding: 16px 0; background-clip: content-box; }
+  .sp-shelf .source-selection { height: auto; }
+}
 @media (max-width: 800px) {
   .sp-head { flex-wrap: wrap; gap: 0 .6rem; }
   .sp-right { position: static; max-height: none; overflow: visible; }

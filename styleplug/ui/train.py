@@ -22,6 +22,7 @@ from styleplug.training.loop.device import card_name
 from styleplug.training.loop.setup import DEFAULT_MINUTES, Loop
 from styleplug.training.loop.task import TaskSpec
 from styleplug.ui import render
+from styleplug.ui.access import heading, unseen_heading
 from styleplug.ui.controls import control
 from styleplug.ui.errors import sentence, shown
 from styleplug.ui.form import Form
@@ -70,7 +71,7 @@ class TrainTab:
 
     def _inputs(self) -> None:
         own, first = self._texts.own, next(iter(self.tasks))
-        gr.Markdown(own("train_summary"), elem_classes="sp-summary")
+        heading(self._texts, own("train"), own("train_summary"), "train-start")
         self.task = gr.Dropdown(
             [(task.title, id) for id, task in self.tasks.items()],
             value=first,
@@ -125,7 +126,10 @@ class TrainTab:
 
     def _outputs(self) -> None:
         own = self._texts.own
-        self.status = gr.HTML(own("train_idle"), elem_id="train-status", padding=False)
+        unseen_heading(own("result"))
+        self.status = gr.HTML(
+            own("train_idle"), elem_id="train-status", elem_classes="sp-status", padding=False
+        )
         gr.HTML(own("train_sample"), elem_classes="sp-help", padding=False)
         self.sample = gr.Image(
             show_label=False,

@@ -1,7 +1,8 @@
 // The texts of a component in the language of the browser.
 
-const words = props.words[Object.keys(props.words).find((one) =>
-  [navigator.language, navigator.language.split("-")[0]].includes(one)) ?? "en"];
+const tongue = Object.keys(props.words).find((one) =>
+  [navigator.language, navigator.language.split("-")[0]].includes(one)) ?? "en";
+const words = props.words[tongue];
 
 /** The address of a file that the page may serve; the page may be a part of somebody else's. */
 const root = document.querySelector('link[href*="/theme.css?v="]')?.href ?? document.baseURI;

@@ -1,0 +1,82 @@
+// For keyboards and screen readers: names, roles and keys that gradio's components lack.
+// Everything is derived from what is on the page, so that tabs of plug-ins get it, too.
+
+{
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const set = (one, name, value) => one.getAttribute(name) !== `${value}` && one.setAttribute(name, value);
+const NAMES = {  // gradio has these in English only
+  "number input": words.name_number, "range slider": words.name_slider, "Reset to default value": words.name_reset,
+  "Upload file": words.name_upload, "Paste from clipboard": words.name_paste, "Remove Image": words.name_remove,
+  "Drop an image file here to upload": words.name_upload, "Fullscreen": words.name_full, "Undo": words.name_undo,
+  "Clear": words.name_remove, "Download": words.name_download,
+};
+const clipped = (one) => parseFloat(one.style.clipPath?.split(" ").at(-1)) || 0;  // inset(0px 0px 0px 50%)
+
+/** Buttons and pictures of a component say to which one they belong. */
+function name(block) {
+  const label = block.querySelector("[data-testid=block-label], [data-testid=block-info]")?.textContent.trim();
+  if (!label) return;
+  const own = (selector) => all(selector, block).filter((one) => one.closest(".block") === block);
+  for (const one of own("button[aria-label], input[aria-label^='number input'], input[aria-label^='range slider']"))
+    if (!one.ariaLabel.startsWith(label)) one.ariaLabel = `${label}: ${NAMES[one.ariaLabel.split(" for ")[0]] ?? one.ariaLabel}`;
+  own("img:not([alt]), img[alt='']").forEach((picture) => { picture.alt = label; });
+}
+
+/** The line between before and after is a slider; arrow keys drag it. */
+function divide(handle) {
+  const wrap = handle.closest(".slider-wrap"), [before, after] = all("img", wrap);
+  if (!after) return;
+  [before.alt, after.alt] = [words.name_before, words.name_result];
+  set(handle, "role", "slider");
+  set(handle, "tabindex", 0);
+  set(handle, "aria-label", words.name_compare);
+  set(handle, "aria-valuenow", Math.round(clipped(after)));
+  handle.onkeydown = (event) => {
+    const step = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5, Home: -100, End: 100 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const part = Math.min(100, Math.max(0, clipped(after) + step)) / 100;
+    const { left, width } = before.getBoundingClientRect();
+    const at = { clientX: left + part * width, bubbles: true, cancelable: true, view: window };
+    handle.dispatchEvent(new MouseEvent("mousedown", at));
+    window.dispatchEvent(new MouseEvent("mouseup", at));
+  };
+}
+
+/** Of the tabs, only the selected one is a stop; arrow keys select the others. */
+function rove(list) {
+  const tabs = all("[role=tab]", list);
+  tabs.forEach((tab) => set(tab, "tabindex", tab.ariaSelected === "true" ? 0 : -1));
+  list.onkeydown = (event) => {
+    const here = tabs.indexOf(event.target), last = tabs.length - 1;
+    const to = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: last }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = tabs[(to + tabs.length) % tabs.length];
+    next.click();
+    next.focus();
+  };
+}
+
+function mend() {
+  all(".sp-shelf .block").forEach(name);
+  all(".sp-shelf .empty[aria-label]").forEach((one) => set(one, "role", "img"));
+  all(".sp-picture [data-testid=slider]").forEach(divide);
+  all(".sp-shelf > .tab-wrapper [role=tablist]").forEach(rove);
+  for (const status of all(".sp-status")) {
+    set(status, "role", "status");
+    set(status, "aria-busy", Boolean(status.querySelector(".sp-bar")));  // every step would be read
+  }
+}
+
+let waiting = false;
+const later = () => {
+  if (waiting) return;
+  waiting = true;
+  setTimeout(() => { waiting = false; mend(); }, 100);
+};
+const attributeFilter = ["aria-label", "aria-selected", "alt", "src", "style"];
+new MutationObserver(later).observe(document.body, { subtree: true, childList: true, attributes: true, attributeFilter });
+mend();
+element.closest(".gradio-container").lang = tongue;
+}
