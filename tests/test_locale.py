@@ -25,11 +25,12 @@ from styleplug.methods import Catalogue as Methods
 from styleplug.methods import discover
 from styleplug.training import load_task, task_ids
 from styleplug.ui import page, render
+from styleplug.ui.earlier import title
 from styleplug.ui.errors import sentence
 from styleplug.ui.grid_endpoint import DESCRIBED
 from styleplug.ui.i18n import WORDS, Texts
 from styleplug.ui.live import Moment
-from styleplug.ui.train import TrainTab, notes, title
+from styleplug.ui.train import TrainTab, notes
 from styleplug.ui.trainer import Trainer
 
 pytestmark = THIRD_PARTY
@@ -279,3 +280,12 @@ def test_plugin_brings_own_catalogue() -> None:
     texts.add("method.blend.parameter.mood.label", "Mood")
     assert list(texts.table().translations["zh"].values()) == ["混合", "Sample", "步数", "Mood"]
     assert list(texts.table().translations["en"].values()) == ["Blend", "Sample", "Steps", "Mood"]
+
+
+@pytest.mark.slow
+def test_tasks_named_like_tabs() -> None:
+    methods = discover().methods
+    for to in languages():
+        for id in {*task_ids()} & methods.keys():
+            method = catalogue(to).text(f"method.{id}.title", methods[id].method.title)
+            assert title(load_task(id), to) == method

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import gradio as gr
 import httpx
@@ -20,9 +21,9 @@ from tiny_task import TINY
 
 from styleplug.core.errors import BadImage, BadParameter, StyleplugError, UsageError
 from styleplug.engine import Engine
-from styleplug.imaging import write
+from styleplug.imaging import encode, write
 from styleplug.system.extras import EXTRAS
-from styleplug.ui import contents, page, trainer
+from styleplug.ui import contents, page, trainer, training_files
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts
 from styleplug.ui.train import TrainTab
@@ -193,7 +194,7 @@ def test_train_uploads_hostile_refused(tab: TrainTab, tmp_path: Path, sent: Any,
 def test_train_uploads_too_large_refused(
     tab: TrainTab, uploads: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "BYTES", 1000)
+    monkeypatch.setattr(training_files, "BYTES", 1000)
     with pytest.raises(gr.Error, match="GB"):
         list(press(tab, uploads, steps=1))
 
@@ -242,7 +243,112 @@ def test_train_curve_long_has_few_points() -> None:
 
 def test_train_links_uploads_only(tmp_path: Path) -> None:
     with pytest.raises(BadImage, match="upload"):
-        trainer._files([{"path": str(tmp_path)}], "pictures")
+        training_files.files_of([{"path": str(tmp_path)}], "pictures")
+
+
+# ZIPs and classes --------------------------------------------------------------------------
+
+
+def zipped(folder: Path, *names: str, link: str = "", data: bytes = b"") -> Path:
+    """A ZIP below the folder for uploads, with these files."""
+    path = Path(get_upload_folder()) / folder.name / "pack.zip"
+    path.parent.mkdir(exist_ok=True)
+    with ZipFile(path, "w", ZIP_DEFLATED) as pack:
+        for number, name in enumerate(names):
+            pack.writestr(name, data or encode(make_photo(40, 30, number).pixels))
+        if link:
+            entry = ZipInfo(link)
+            entry.external_attr = 0o120777 << 16
+            pack.writestr(entry, "/etc/passwd")
+    return path
+
+
+@pytest.mark.slow
+def test_train_classes_from_folders_of_a_zip(one: Trainer, tmp_path: Path) -> None:
+    """Each folder is a class, whatever stands above it; hidden files are left out."""
+    names = ("all/red roses/a.png", "all/red roses/b.png", "all/lilies/a.png", "__MACOSX/._a.png")
+    task = replace(TINY, learns_classes=True)
+    sent = [{"path": str(zipped(tmp_path, *names))}]
+    run = one.start(task, sent, None, {"steps": 1, "device": "cpu"})
+    run.wait(60)
+    assert run.view.error is None
+    kept = run.setup.out / "pictures"
+    assert sorted(path.name for path in kept.iterdir()) == ["lilies", "red roses"]
+    assert len(list(kept.rglob("*.png"))) == 3
+
+
+def test_train_one_class_refused(one: Trainer, uploads: Any, tmp_path: Path) -> None:
+    task = replace(TINY, learns_classes=True)
+    for sent in (uploads[2:4], [{"path": str(zipped(tmp_path, "roses/a.png", "roses/b.png"))}]):
+        with pytest.raises(UsageError, match="a folder for each class"):
+            one.start(task, sent, None, {"steps": 1})
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("names", "link", "says"),
+    [
+        (("../../evil.png",), "", "outside its folders"),
+        (("/etc/evil.png",), "", "outside its folders"),
+        (("a\\..\\evil.png",), "", "outside its folders"),
+        (("a/b.png",), "a/link.png", "contains a link"),
+        (tuple(f"a/{n}.png" for n in range(12)), "", "12 files are too many"),
+    ],
+)
+def test_train_hostile_zip_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], link: str, says: str
+) -> None:
+    monkeypatch.setattr(training_files, "MOST", 10)
+    with pytest.raises(UsageError, match=says):
+        training_files.lay([zipped(tmp_path, *names, link=link)], tmp_path / "laid")
+    assert not [path for path in tmp_path.rglob("*.png") if path.is_file()]
+
+
+def test_train_zip_bomb_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what is unpacked, and by the length of its list of files."""
+    monkeypatch.setattr(training_files, "BYTES", 3 * 10**6)
+    bomb = zipped(tmp_path, "a/b.png", data=bytes(4 * 10**6))
+    assert bomb.stat().st_size < 10_000
+    with pytest.raises(UsageError, match="GB"):
+        training_files.lay([bomb], tmp_path / "laid")
+    assert sum(path.stat().st_size for path in (tmp_path / "laid").rglob("*.png")) <= 3 * 10**6
+    monkeypatch.setattr(training_files, "LISTING", 10)
+    with pytest.raises(UsageError, match="too many files"):
+        training_files.lay([bomb], tmp_path / "again")
+    bomb.write_bytes(b"PK no zip")
+    with pytest.raises(UsageError, match="not a ZIP"):
+        training_files.lay([bomb], tmp_path / "third")
+
+
+# Earlier runs ------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_train_earlier_runs_listed_resumed_deleted(
+    tab: TrainTab, one: Trainer, uploads: Any, tmp_path: Path
+) -> None:
+    """Also by a page that started later."""
+    last(tab, press(tab, uploads, steps=60, samples_every=50, device="cpu"))
+    gone: list[str] = []
+    tab.trainer = tab.earlier._trainer = later = Trainer(tmp_path / "runs", gone=gone.append)
+    (found,) = later.earlier()
+    assert (found.task, found.step) == ("tiny", 60) and found.sample is not None
+    listed = last(tab, iter([tab.earlier.listed("en")]))
+    assert listed["train-earlier"]["visible"]
+    assert listed["train-earlier-choice"]["value"] == found.name
+    assert Path(listed["train-earlier-zip"]["value"]).is_file()
+    resumed = tab._resume(ENGLISH, found.name, 100)
+    assert any("Step" in str(new.get(tab.status)) for new in resumed)
+    resumed.close()
+    assert later.run is not None and later.run.setup.resume
+    with pytest.raises(UsageError, match="active"):
+        later.delete(found)
+    later.close()
+    assert later.find(found.name).step > 60
+    later.delete(found)
+    assert not later.earlier() and gone == [found.name]
+    with pytest.raises(UsageError, match="no longer there"):
+        later.find("../elsewhere")
 
 
 # Whether it is there ------------------------------------------------------------------------

@@ -89,6 +89,17 @@ def logged(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
+def test_first_samples_come_soon(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They do not wait for `samples_every`, and do not change the weights."""
+    monkeypatch.setattr(loop, "FIRST_SAMPLE", 0.0)
+    run = train(tiny(data, tmp_path / "soon"))
+    shown = next(one for one in run if one.step)
+    assert shown.step == 1 and shown.sample is not None
+    run.close()
+
+
 def litter(out: Path) -> list[Path]:
     return list(out.rglob("*.part"))
 

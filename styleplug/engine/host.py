@@ -131,6 +131,10 @@ class Engine:
         """
         return self._shared.store.add_trained(folder).name
 
+    def forget_trained(self, name: str) -> None:
+        """Forget a training result, whose folder is deleted."""
+        self._shared.store.forget_trained(name)
+
     def trained_for(self, method: Method[Any]) -> dict[str, str]:
         """Titles, by name, of the training results that a method can use.
 

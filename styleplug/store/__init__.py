@@ -62,6 +62,10 @@ class Store:
         self._trained = self.trained | {found.name: found}
         return found
 
+    def forget_trained(self, name: str) -> None:
+        """Forget a training result; its files are not touched."""
+        self._trained = {key: one for key, one in self.trained.items() if key != name}
+
     def resolve(self, sources: tuple[WeightSource, ...]) -> Generator[str, None, WeightFile]:
         """Find the first source that can be used: `file = yield from store.resolve(sources)`.
 

@@ -158,7 +158,8 @@ def _train(
         from styleplug.ui.trainer import Trainer
 
         forms = {tab.form: partial(engine.trained_for, tab.method) for tab in tabs}
-        TrainTab(tasks, Trainer(folder, partial(_learn, engine)), texts, page, forms)
+        trainer = Trainer(folder, partial(_learn, engine), engine.forget_trained)
+        TrainTab(tasks, trainer, texts, page, forms)
 
 
 def _learn(engine: Engine, folder: Path) -> None:

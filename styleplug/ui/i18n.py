@@ -32,10 +32,6 @@ WORDS = {
     "name_remove": "remove",
     "name_full": "full screen",
     "name_undo": "undo",
-    "name_download": "download",
-    "name_compare": "Before and after",
-    "name_before": "Before",
-    "name_result": "Result",
     "examples_kept": "Your pictures stay. Remove one to use that of the example.",
     "photo_tower": "Tower",
     "photo_lion": "Lion",
@@ -218,7 +214,11 @@ WORDS = {
         "weights take about an hour."
     ),
     "train_task": "What to train",
-    "train_pictures": "Training pictures: photographs, some hundreds or more",
+    "train_pictures": "Training pictures: photographs, some hundreds or more, or a ZIP of them",
+    "train_classes": (
+        "This task learns classes: upload a ZIP that has a folder for each class. The name of a "
+        "folder is the name of its class."
+    ),
     "train_styles": "Styles: paintings or patterns, as many as possible",
     "train_start": "Start",
     "train_idle": "No training is running.",
@@ -240,6 +240,13 @@ WORDS = {
     ),
     "train_more": "… and {n} more",
     "train_download": "Download all as ZIP",
+    "train_earlier": "Earlier runs",
+    "train_earlier_help": "They are kept on this machine. Choose one to see its samples.",
+    "train_run": "{title}, {name}: {step} steps, {time}",
+    "train_resume": "Resume for the minutes above",
+    "train_delete": "Delete",
+    "train_delete_sure": "Delete this run with its pictures and weights?",
+    "train_deleted": "The run {name} is deleted.",
     "train_broken": "This task cannot be used here",
 }
 

@@ -17,6 +17,7 @@ SHARED_WORDS = tuple(
     key
     for key in WORDS
     if key.startswith(("examples", "rack_", "photo_", "style_", "size_", "dice", "name_"))
+    or key in ("compare", "before", "result", "download")
 )
 CALL = """const call = () => window.styleplug
   ? styleplug.{name}({{ element, props, trigger, watch }}) : setTimeout(call, 30);

@@ -16,7 +16,6 @@ from gradio.components import Component
 
 from styleplug.core.errors import Cancelled, StyleplugError, UsageError
 from styleplug.core.params import Params, hint_of
-from styleplug.locale import catalogue
 from styleplug.system.machine import processors
 from styleplug.training.loop.device import card_name
 from styleplug.training.loop.setup import DEFAULT_MINUTES, Loop
@@ -24,6 +23,7 @@ from styleplug.training.loop.task import TaskSpec
 from styleplug.ui import render
 from styleplug.ui.access import heading, unseen_heading
 from styleplug.ui.controls import control
+from styleplug.ui.earlier import EarlierRuns, title
 from styleplug.ui.errors import sentence, shown
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Language, Texts, duration, language, message, say
@@ -83,9 +83,13 @@ class TrainTab:
             with self._only(id):
                 gr.HTML(summary, elem_classes="sp-help", padding=False)
         gr.HTML(self._machine(), elem_classes="sp-help", padding=False)
-        self.pictures = uploads(own("train_pictures"), "train-pictures")
+        self.pictures = uploads(own("train_pictures"), "train-pictures", ".zip")
+        for id, task in self.tasks.items():
+            if task.learns_classes:
+                with self._only(id):
+                    gr.HTML(own("train_classes"), elem_classes="sp-help", padding=False)
         with gr.Column(visible=self.tasks[first].takes_styles) as self._styles:
-            self.styles = uploads(own("train_styles"), "train-styles")
+            self.styles = uploads(own("train_styles"), "train-styles", ".zip")
         self._controls("", Loop, advanced=False)
         for id, task in self.tasks.items():
             with self._only(id):
@@ -146,6 +150,7 @@ class TrainTab:
             own("train_download"), interactive=False, elem_id="train-download"
         )
         self.notes = gr.HTML(elem_id="train-notes", padding=False)
+        self.earlier = EarlierRuns(self.trainer, self._texts)
 
     # Events -----------------------------------------------------------------------------
 
@@ -160,11 +165,15 @@ class TrainTab:
         seen = [
             self.start, self.stop, self.status, self.sample, self.scores,
             self.curve, self.plot, self.download, self.notes, *self._offered("en"),
+            *self.earlier.changing,
         ]  # fmt: skip
         given = [self.task, self.pictures, self.styles, *self._made.values()]
         self.task.change(self._choose, self.task, [self._styles, *self._shown], **quiet)
         self.start.click(self._start, given, seen, **quiet)
         self.stop.click(self._stop, None, self.status, queue=False, **quiet)
+        minutes = self._made["", "minutes"]
+        self.earlier.wire(self._offered, quiet)
+        self.earlier.resume.click(self._resume, [self.earlier.choice, minutes], seen, **quiet)
         page.load(self._look, None, [self.task, *seen], **quiet)
 
     # Handlers ---------------------------------------------------------------------------
@@ -186,15 +195,31 @@ class TrainTab:
         self, request: gr.Request, chosen: Any, pictures: Any, styles: Any, *values: Any
     ) -> Iterator[Updates]:
         """Start a run and show it; it continues if the visitor leaves."""
-        to = language(request)
-        try:
+
+        def start() -> Run:
             task = self._task(chosen)
             options = {
                 name: value
                 for (of, name), value in zip(self._made, values, strict=True)
                 if of in ("", task.id)
             }
-            run = self.trainer.start(task, pictures, styles, options)
+            return self.trainer.start(task, pictures, styles, options)
+
+        yield from self._begin(start, language(request))
+
+    def _resume(self, request: gr.Request, name: Any, minutes: Any) -> Iterator[Updates]:
+        """Continue an earlier run and show it."""
+
+        def resume() -> Run:
+            one = self.trainer.find(name)
+            return self.trainer.resume(one, self._task(one.task), float(minutes or 0))
+
+        yield from self._begin(resume, language(request))
+
+    def _begin(self, start: Callable[[], Run], to: Language) -> Iterator[Updates]:
+        """Show a new run until its end, or why it cannot start."""
+        try:
+            run = start()
         except Exception as error:
             yield {self.status: render.line(sentence(error, to), "sp-error")}
             raise shown(error, to) from error
@@ -218,7 +243,7 @@ class TrainTab:
         """Show a new visitor the tasks in their language, and the run if there is one."""
         to = language(request)
         titles = [(title(task, to), id) for id, task in self.tasks.items()]
-        yield {self.task: gr.update(choices=titles)}
+        yield {self.task: gr.update(choices=titles), **self.earlier.listed(to)}
         if self.trainer.run is not None:
             yield from self._follow(self.trainer.run, to)
 
@@ -241,6 +266,8 @@ class TrainTab:
             if view.ended and (pack := run.packed()):
                 changes[self.download] = gr.update(value=str(pack), interactive=True)
                 changes |= self._offered(to)
+            if view.ended:
+                changes |= self.earlier.listed(to)
             yield changes
 
     def _offered(self, to: Language) -> Updates:
@@ -270,11 +297,6 @@ def status(run: Run, view: View, to: Language) -> str:
         return render.line(how, kind) + render.line(kept, "sp-small")
     doing = f"{title(run.setup.task, to)} · {_doing(run, view, to)}"
     return render.bar(progress.share) + render.line(doing)
-
-
-def title(task: TaskSpec, to: Language) -> str:
-    """The title of a task."""
-    return catalogue(to).text(f"task.{task.id}.title", task.title)
 
 
 def _doing(run: Run, view: View, to: Language) -> str:

@@ -7,41 +7,40 @@ belongs to the page and not to a visitor.  `page.launch` decides who may see it.
 from __future__ import annotations
 
 import atexit
-import os
-import secrets
+import json
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
-
-from gradio.utils import get_upload_folder
 
 from styleplug.core.errors import UsageError
 from styleplug.system.files import not_written
+from styleplug.training.curve import read_log
 from styleplug.training.loop import train
-from styleplug.training.loop.folder import CHECKPOINT, LAST
+from styleplug.training.loop.folder import LAST, LOG, SAMPLES
 from styleplug.training.loop.progress import Progress
 from styleplug.training.loop.setup import FILE, Setup
 from styleplug.training.loop.task import TaskSpec
 from styleplug.ui.live import History
-from styleplug.ui.uploads import uploaded
+from styleplug.ui.training_files import (
+    PICTURES,
+    STYLES,
+    check_classes,
+    check_size,
+    files_of,
+    lay,
+    packed,
+    served,
+)
 
-MOST = 5000  # most files for one run, and most styles
-BYTES = 4 * 10**9  # most bytes of all files
 EVERY = 1.0  # seconds between two updates
 POINTS = 400  # most points of a curve
 PATIENCE = 60  # seconds that the process waits at its end for the last weights
-PICTURES, STYLES = "pictures", "styles"  # sub-folders of a run
-_MISSING = {
-    PICTURES: "Training pictures are missing: add some first.",
-    STYLES: "Styles are missing: this task also needs paintings or patterns. Add some first.",
-}
-KEPT_BACK = {PICTURES, STYLES, FILE, CHECKPOINT}  # not in the ZIP: large, or with private paths
 
 
 @dataclass(frozen=True)
@@ -155,24 +154,30 @@ class Run:
         sheet = self.view.progress.sample
         if sheet is None or not sheet.exists():  # removed together with an empty run
             return None
-        return Path(shutil.copy(sheet, _served()))
+        return Path(shutil.copy(sheet, served()))
 
     def packed(self) -> Path | None:
-        """Its results as a ZIP that the page may serve; None if there are none.
+        """Its results as a ZIP that the page may serve; None if there are none."""
+        return packed(self.setup.out)
 
-        It contains no training pictures and no paths of this machine.
-        """
-        folder = self.setup.out
-        if not folder.exists():
-            return None
-        path = _served() / f"styleplug-{folder.name}.zip"
-        with ZipFile(path, "w", ZIP_DEFLATED) as pack:
-            for file in sorted(folder.rglob("*")):
-                inside = file.relative_to(folder)
-                private = inside.parts[0] in KEPT_BACK or inside.name.startswith(".")
-                if file.is_file() and not private:
-                    pack.write(file, Path(folder.name) / inside)
-        return path
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier run.
+
+    Args:
+        name: of its folder.
+        task: id of its task.
+        step: finished steps.
+        minutes: of training so far.
+        sample: its newest sheet of samples.
+    """
+
+    name: str
+    task: str
+    step: int
+    minutes: float
+    sample: Path | None
 
 
 class Trainer:
@@ -181,11 +186,17 @@ class Trainer:
     Args:
         folder: the folder for the folders of the runs.
         ready: called with the folder of each successful run.
+        gone: called with the name of each run that is deleted.
     """
 
-    def __init__(self, folder: Path, ready: Callable[[Path], object] = Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        ready: Callable[[Path], object] = Path,
+        gone: Callable[[str], object] = str,
+    ) -> None:
         self._folder = folder.absolute()
-        self._ready = ready
+        self._ready, self._gone = ready, gone
         self._starting = threading.Lock()
         self.run: Run | None = None  # the newest run
         atexit.register(self.close)
@@ -210,31 +221,99 @@ class Trainer:
             OutputError: the folder of the run cannot be written.
         """
         with self._starting:
-            if self.run is not None and self.run.going:
-                raise UsageError(
-                    "A training run is active: stop it, or wait for its end. Reload this page to "
-                    "see it."
-                )
+            self._check_free()
             given = {PICTURES: pictures} | ({STYLES: styles} if task.takes_styles else {})
-            files = {name: _files(some, name) for name, some in given.items()}
-            if (
-                size := sum(path.stat().st_size for some in files.values() for path in some)
-            ) > BYTES:
-                raise UsageError(
-                    f"The files have {size / 1e9:.1f} GB; at most {BYTES / 1e9:.0f} GB are "
-                    "accepted here. For more, use styleplug train."
-                )
+            files = {name: files_of(some, name) for name, some in given.items()}
+            check_size(sum(path.stat().st_size for some in files.values() for path in some))
             place = self._place(task.id)
             try:
                 data, other = [place / PICTURES], [place / STYLES] if STYLES in files else []
                 setup = Setup.of(task, data=data, styles=other, out=place, options=options)
                 for name in files:
-                    _lay(files[name], place / name)
+                    lay(files[name], place / name)
+                if task.learns_classes:
+                    check_classes(place / PICTURES)
             except BaseException:
                 shutil.rmtree(place, ignore_errors=True)
                 raise
             self.run = Run(setup, self._ready)
             return self.run
+
+    def _check_free(self) -> None:
+        if self.run is not None and self.run.going:
+            raise UsageError(
+                "A training run is active: stop it, or wait for its end. Reload this page to "
+                "see it."
+            )
+
+    # Earlier runs -----------------------------------------------------------------------
+
+    def earlier(self) -> list[Earlier]:
+        """The runs that are kept in the folder, also of earlier days, the newest first."""
+        found = []
+        for file in self._folder.glob(f"*/{FILE}"):
+            with suppress(OSError, ValueError, LookupError, TypeError):  # not a run, or damaged
+                log = file.parent / LOG
+                last = read_log(log)[-1] if log.exists() else {"step": 0, "seconds": 0.0}
+                sheets = sorted((file.parent / SAMPLES).glob("*.png"))
+                about = json.loads(file.read_bytes())
+                run = Earlier(
+                    file.parent.name,
+                    str(about["task"]),
+                    int(last["step"]),
+                    float(last["seconds"]) / 60,
+                    sheets[-1] if sheets else None,
+                )
+                found.append((file.stat().st_mtime, run))
+        return [run for _, run in sorted(found, key=lambda one: -one[0])]
+
+    def find(self, name: object) -> Earlier:
+        """An earlier run by its name.
+
+        Raises:
+            UsageError: there is no such run.
+        """
+        for one in self.earlier():
+            if one.name == name:
+                return one
+        raise UsageError("This training run is no longer there. Reload the page.")
+
+    def folder(self, one: Earlier) -> Path:
+        """The folder of an earlier run."""
+        return self._folder / one.name
+
+    def resume(self, one: Earlier, task: TaskSpec, minutes: float) -> Run:
+        """Continue an earlier run.
+
+        Args:
+            one: the run.
+            task: its task.
+            minutes: how long it goes on.
+
+        Raises:
+            UsageError: another run is active, or this one cannot be continued.
+        """
+        with self._starting:
+            self._check_free()
+            options = {"minutes": one.minutes + max(1.0, minutes)}
+            self.run = Run(Setup.resumed(task, self.folder(one), options=options), self._ready)
+            return self.run
+
+    def delete(self, one: Earlier) -> None:
+        """Delete an earlier run with its pictures.
+
+        Raises:
+            UsageError: it is running.
+            OutputError: it cannot be deleted.
+        """
+        with self._starting:
+            if self.run is not None and self.run.going and self.run.setup.out == self.folder(one):
+                self._check_free()
+            try:
+                shutil.rmtree(self.folder(one))
+            except OSError as error:
+                raise not_written(self.folder(one), error) from error
+            self._gone(one.name)
 
     def _place(self, task: str) -> Path:
         """A new folder that other users cannot read."""
@@ -244,42 +323,3 @@ class Trainer:
             return Path(tempfile.mkdtemp(prefix=prefix, dir=self._folder))
         except OSError as error:
             raise not_written(self._folder / task, error) from error
-
-
-def _files(payload: Any, what: str) -> list[Path]:
-    """The uploaded files in the value of a component."""
-    if not isinstance(payload, list) or not payload:
-        raise UsageError(_MISSING[what])
-    if len(payload) > MOST:
-        raise UsageError(
-            f"{len(payload):,} files are too many; at most {MOST:,} are accepted here. For more, "
-            "use styleplug train."
-        )
-    return [uploaded(one) for one in payload]
-
-
-def _lay(files: Sequence[Path], place: Path) -> None:
-    """Move uploads into a folder, as links if possible.
-
-    The page deletes its uploads after an hour, but a run may be resumed much later.
-    """
-    try:
-        place.mkdir()
-        for number, file in enumerate(files):
-            goal = place / file.name
-            if goal.exists():  # the same name: a sub-folder keeps both names
-                goal = place / str(number) / file.name
-                goal.parent.mkdir()
-            try:
-                os.link(file, goal)
-            except OSError:  # another disk, or one without links
-                shutil.copyfile(file, goal)
-    except OSError as error:
-        raise not_written(place, error) from error
-
-
-def _served() -> Path:
-    """A new folder below the folder that the page serves; its name cannot be guessed."""
-    path = Path(get_upload_folder()) / secrets.token_hex(20)
-    path.mkdir(parents=True)
-    return path

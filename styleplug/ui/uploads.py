@@ -49,13 +49,13 @@ def located(payload: Any) -> Path:
     return Path(path).resolve()
 
 
-def uploads(label: str, element: str) -> gr.File:
-    """A component to upload many pictures."""
+def uploads(label: str, element: str, *more: str) -> gr.File:
+    """A component to upload many pictures, and files with `more` endings."""
     return gr.File(
         label=label,
         file_count="multiple",
         # Some systems do not know the endings of all our formats.
-        file_types=["image", *(ending for some in FORMATS.values() for ending in some)],
+        file_types=["image", *(ending for some in FORMATS.values() for ending in some), *more],
         height=150,
         elem_id=element,
     )

@@ -34,6 +34,7 @@ from styleplug.training.loop.task import Loss
 WARM_UP_STEPS = 200  # steps
 DECAY_SHARE = 1 / 5  # of the run
 LOG_EVERY = 50  # steps; also at each checkpoint
+FIRST_SAMPLE = 20.0  # seconds of training until the first samples, if they are not due before
 
 
 def train(setup: Setup, cancel: Event | None = None) -> Iterator[Progress]:
@@ -100,6 +101,7 @@ class Run:
         self.step = self.saved = self.best_step = 0
         self.best: dict[str, float] = {}
         self.scores: dict[str, float] = {}
+        self.shown = False  # whether there are samples of this part of the run
         self.sums: dict[str, list[float]] = {}  # losses since the last log entry
         self.logged: dict[str, float] = {}  # the losses of that entry
         seconds_before = self._restore() if setup.resume and folder.checkpoint.exists() else 0.0
@@ -210,7 +212,8 @@ class Run:
             self.save()
         elif self.step % LOG_EVERY == 0:
             self._log({})
-        if to_sample == 0:
+        soon = not self.shown and self.seconds() >= FIRST_SAMPLE
+        if to_sample == 0 or soon:
             self._write_sample()
         return "training" if to_save else f"saved, {format_values(self.scores)}"
 
@@ -264,6 +267,7 @@ class Run:
 
     def _write_sample(self) -> None:
         """Write a sheet of samples and the curve."""
+        self.shown = True
         with torch.no_grad():
             torch.manual_seed(self.loop.seed)
             self.folder.show(self.step, self.task.sample(self.ema))

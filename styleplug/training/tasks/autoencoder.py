@@ -189,7 +189,7 @@ def restyle(
 
 TASK = TaskSpec(
     id="autoencoder",
-    title="Encode and decode",
+    title="Autoencoder",
     summary="Learns to turn the features of photographs and paintings back into pictures.",
     params=AutoencoderParams,
     factory=AutoencoderTask,

@@ -231,7 +231,7 @@ class CnnTask(TrainingTask[cnn.Painter]):
 
 TASK = TaskSpec(
     id="cnn",
-    title="Any style in one pass",
+    title="One pass",
     summary="Learns from photographs and paintings to paint any picture in any style.",
     params=CnnParams,
     factory=CnnTask,

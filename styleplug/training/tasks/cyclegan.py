@@ -377,7 +377,7 @@ def _cycle_error(direction: str, output: Tensor, target: Tensor) -> Tensor:
 
 TASK = TaskSpec(
     id="cyclegan",
-    title="Photographs and paintings, both ways",
+    title="CycleGAN",
     summary="Learns to turn photographs into paintings and back; the two folders need no "
     "matching pairs.",
     params=CycleGanParams,

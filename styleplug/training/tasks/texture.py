@@ -332,7 +332,7 @@ class TextureTask(TrainingTask[texture.Texture]):
 
 TASK = TaskSpec(
     id="texture",
-    title="Textures",
+    title="Texture",
     summary="Learns the textures of paintings, and makes new ones that tile.",
     params=TextureParams,
     factory=TextureTask,

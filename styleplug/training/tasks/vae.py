@@ -235,7 +235,7 @@ class VaeTask(TrainingTask[vae.Vae]):
 
 TASK = TaskSpec(
     id="vae",
-    title="Variational autoencoder",
+    title="VAE",
     summary="Learns a smooth latent space of pictures, and to paint with its moments.",
     params=VaeParams,
     factory=VaeTask,

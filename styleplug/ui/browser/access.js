@@ -8,7 +8,7 @@ const NAMES = {  // gradio has these in English only
   "number input": words.name_number, "range slider": words.name_slider, "Reset to default value": words.name_reset,
   "Upload file": words.name_upload, "Paste from clipboard": words.name_paste, "Remove Image": words.name_remove,
   "Drop an image file here to upload": words.name_upload, "Fullscreen": words.name_full, "Undo": words.name_undo,
-  "Clear": words.name_remove, "Download": words.name_download,
+  "Clear": words.name_remove, "Download": words.download,
 };
 const clipped = (one) => parseFloat(one.style.clipPath?.split(" ").at(-1)) || 0;  // inset(0px 0px 0px 50%)
 
@@ -26,10 +26,10 @@ function name(block) {
 function divide(handle) {
   const wrap = handle.closest(".slider-wrap"), [before, after] = all("img", wrap);
   if (!after) return;
-  [before.alt, after.alt] = [words.name_before, words.name_result];
+  [before.alt, after.alt] = [words.before, words.result];
   set(handle, "role", "slider");
   set(handle, "tabindex", 0);
-  set(handle, "aria-label", words.name_compare);
+  set(handle, "aria-label", words.compare);
   set(handle, "aria-valuenow", Math.round(clipped(after)));
   handle.onkeydown = (event) => {
     const step = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5, Home: -100, End: 100 }[event.key];
