@@ -34,8 +34,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side: threads would
 import numpy as np  # noqa: E402 it reads the number of threads once
 
 # What takes longest begins first, so that no process has much left when others are done.
-LONGEST = ("test_browser.py", "test_silence.py", "test_page.py", "test_written_before.py")
-LONGEST += ("test_store.py", "test_training_loop.py", "test_train_page.py", "test_every_method.py")
+LONGEST = ("test_browser.py", "test_access.py", "test_silence.py", "test_page.py")
+LONGEST += (
+    "test_written_before.py",
+    "test_store.py",
+    "test_training_loop.py",
+    "test_train_page.py",
+    "test_every_method.py",
+)
 LAST_OF_PAGE = "test_page_left_alone_opens_no_connection"  # it waits: others run meanwhile
 BROWSERS = 2  # test_browser.py is shared by so many processes, each with a browser and a page
 

@@ -124,7 +124,7 @@ NO_MESSAGES = {
     "Failed to allocate memory", "bad allocation", "can't allocate memory", "not enough memory",
     "out of memory", "Value error,",  # what others say
     '`pip install "styleplug[{}]"`', "bytes 0-", "bytes {}-", "cuda ({})", "hub {}@", "{} at",
-    "Object.assign(props, {{ ...{}, ...props }});",  # for a script
+    "Object.assign(props, { ...{}, ...props });",  # for a script
     "no, yes",  # values that a sweep begins with
     "ONNX Runtime",
     "Paint many pictures; a ZIP of the results",  # descriptions of endpoints

@@ -33,10 +33,21 @@ def browser() -> Iterator[Any]:
 class Visitor:
     """Somebody with a browser, and what it asked the world for."""
 
-    def __init__(self, browser: Any, url: str, locale: str = "en-US", width: int = 1280) -> None:
+    def __init__(
+        self,
+        browser: Any,
+        url: str,
+        locale: str = "en-US",
+        width: int = 1280,
+        colours: str = "light",
+    ) -> None:
         self.watch(
             browser.new_context(
-                locale=locale, viewport={"width": width, "height": 900}, accept_downloads=True
+                locale=locale,
+                viewport={"width": width, "height": 900},
+                color_scheme=colours,
+                has_touch=width < 800,
+                accept_downloads=True,
             )
         )
         self.method = "blend"

@@ -58,8 +58,7 @@ def fill(
         gallery: keeps all results, if there is one.
         path: the path of the page, if there may be others on this host.
     """
-    for folder in sorted(train.glob("*/")) if train else ():
-        _learn(engine, folder)  # results of earlier training
+    _learn_earlier(engine, train)
     tabs = []
     line = {"concurrency_limit": CONCURRENCY, "concurrency_id": QUEUE}
     shared, runs = Shared(offers), Runs(path)
@@ -90,8 +89,7 @@ def fill(
         _find_run(runs, tabs, shelf, page)
         _show_broken(engine, texts)
         if train is not None:
-            with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
-                _train(train, engine, tabs, texts, page)
+            _show_train(train, engine, tabs, texts, page)
     results.render()  # type: ignore[no-untyped-call]
     strip.connect(results, tabs, shared, shelf)
     if transfers(engine.catalogue):
@@ -137,7 +135,7 @@ def _find_run(runs: Runs, tabs: Sequence[Tab], shelf: gr.Tabs, page: gr.Blocks) 
     )
 
 
-def _train(
+def _show_train(
     folder: Path, engine: Engine, tabs: Sequence[Tab], texts: Texts, page: gr.Blocks
 ) -> None:
     """Build the tab Train; if packages are missing or tasks are broken, with the reason."""
@@ -149,17 +147,24 @@ def _train(
                 tasks[id] = task
         except StyleplugError as error:
             broken[str(error)] = error  # the same reason is shown only once
-    for number, why in enumerate(broken):
-        gr.Markdown(texts.own("train_broken"), elem_classes="sp-summary")
-        said = texts.message(f"task-broken-{number}", why)
-        gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
-    if tasks:  # what these import may be missing
-        from styleplug.ui.train import TrainTab
-        from styleplug.ui.trainer import Trainer
+    with gr.Tab(texts.own("train"), id="train", elem_id="tab-train"):
+        for number, why in enumerate(broken):
+            gr.Markdown(texts.own("train_broken"), elem_classes="sp-summary")
+            said = texts.message(f"task-broken-{number}", why)
+            gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
+        if tasks:  # what these import may be missing
+            from styleplug.ui.train import TrainTab
+            from styleplug.ui.trainer import Trainer
 
-        forms = {tab.form: partial(engine.trained_for, tab.method) for tab in tabs}
-        trainer = Trainer(folder, partial(_learn, engine), engine.forget_trained)
-        TrainTab(tasks, trainer, texts, page, forms)
+            forms = {tab.form: partial(engine.trained_for, tab.method) for tab in tabs}
+            trainer = Trainer(folder, partial(_learn, engine), engine.forget_trained)
+            TrainTab(tasks, trainer, texts, page, forms)
+
+
+def _learn_earlier(engine: Engine, train: Path | None) -> None:
+    """Add the results of earlier training."""
+    for folder in sorted(train.glob("*/")) if train else ():
+        _learn(engine, folder)
 
 
 def _learn(engine: Engine, folder: Path) -> None:

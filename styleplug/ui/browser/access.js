@@ -30,14 +30,17 @@ function divide(handle) {
   set(handle, "role", "slider");
   set(handle, "tabindex", 0);
   set(handle, "aria-label", words.compare);
-  set(handle, "aria-valuenow", Math.round(clipped(after)));
+  const box = before.getBoundingClientRect();  // the picture is in its middle
+  const width = Math.min(box.width, (box.height * before.naturalWidth) / before.naturalHeight) || 1;
+  const left = (box.width - width) / 2;
+  const here = ((clipped(after) / 100) * box.width - left) / width;
+  set(handle, "aria-valuenow", Math.round(100 * here));
   handle.onkeydown = (event) => {
     const step = { ArrowLeft: -5, ArrowDown: -5, ArrowRight: 5, ArrowUp: 5, Home: -100, End: 100 }[event.key];
     if (!step) return;
     event.preventDefault();
-    const part = Math.min(100, Math.max(0, clipped(after) + step)) / 100;
-    const { left, width } = before.getBoundingClientRect();
-    const at = { clientX: left + part * width, bubbles: true, cancelable: true, view: window };
+    const part = Math.min(1, Math.max(0, here + step / 100));
+    const at = { clientX: box.left + left + part * width, bubbles: true, cancelable: true, view: window };
     handle.dispatchEvent(new MouseEvent("mousedown", at));
     window.dispatchEvent(new MouseEvent("mouseup", at));
   };
