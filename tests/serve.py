@@ -133,7 +133,7 @@ class Site:
             Catalogue(methods, broken), calibration=Calibration(folder / "calibration.json")
         )
         self.url = page.launch(
-            "127.0.0.1", port=free_port(), block=False, engine=self.engine, **kept
+            "127.0.0.1", port=free_port(), block=False, engine=self.engine, concurrency=2, **kept
         )
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from zipfile import ZipFile
 import httpx
 import pytest
 from gradio_client import handle_file
-from serve import THIRD_PARTY, Blend, Site, picture, served
+from serve import THIRD_PARTY, Blend, Site, picture, served, wait
 
 from styleplug.core.errors import UsageError
 from styleplug.core.grid import Axis, Grid
@@ -94,6 +95,24 @@ def test_http_grid_takes_no_files_of_the_server(site: Site, tmp_path: Path) -> N
     queued = httpx.post(call, json=body).json()["event_id"]
     answer = httpx.get(f"{call}/{queued}", timeout=30).text
     assert "event: error" in answer and "event: complete" not in answer, answer
+
+
+@pytest.mark.parametrize("call", ["/blend", "/grid"])
+def test_http_run_waits_and_says_for_what(site: Site, photo: Any, style: Any, call: str) -> None:
+    free = threading.Event()
+    given = {"content": photo, "style": style, "size": 64, "backend": "fake", "steps": 2}
+    if call == "/grid":
+        given = {"content": [photo], "style": [style], "method": "blend",
+                 "values": '{"size": 64, "backend": "fake"}'}  # fmt: skip
+    line = site.engine.line
+    with line.join(9.0, free) as first, line.join(20.0, free) as second:
+        assert not [*first, *second], "two compute at once"
+        job = site.client.submit(**given, api_name=call)
+        assert wait(lambda: len(job.outputs()) > 0)
+        told = job.outputs()[-1][1]
+    told = told[0] if call == "/grid" else told
+    assert told["runs_before"] == 2
+    assert job.result(30)[0]
 
 
 def test_a_public_page_allows_less(monkeypatch: pytest.MonkeyPatch) -> None:

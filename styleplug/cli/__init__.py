@@ -325,6 +325,15 @@ def serve(
         bool,
         typer.Option("--mcp", help="Also offer every method as a tool for agents, by MCP."),
     ] = False,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            envvar="STYLEPLUG_CONCURRENCY",
+            min=1,
+            help="How many runs compute at once, others wait; by default as many as fit the "
+            "processors and the memory.",
+        ),
+    ] = None,
 ) -> None:
     """Start the page."""
     user, _, password = (auth or "").partition(":")
@@ -339,7 +348,8 @@ def serve(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"--weights: two folders have the name {twice[0]}; rename one of them")
     secret = (user, password) if auth else None
-    launch(host, port, share, secret, train=train, gallery=gallery, styles=styles, mcp=mcp)
+    launch(host, port, share, secret, train=train, gallery=gallery, styles=styles, mcp=mcp,
+           concurrency=concurrency)  # fmt: skip
 
 
 command: Callable[..., Any] = typer.main.get_command(app)

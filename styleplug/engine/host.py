@@ -14,6 +14,7 @@ from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe
 from styleplug.engine import plan
 from styleplug.engine.inputs import check_finish, check_slots
+from styleplug.engine.line import Line
 from styleplug.engine.memo import Descriptions
 from styleplug.engine.need import Need
 from styleplug.engine.nets import NetCache
@@ -27,17 +28,17 @@ from styleplug.store.trained import Trained
 from styleplug.system import machine
 
 CONCURRENCY = 2
-"""Number of simultaneous runs in one process; the queue of the page uses it.
-
-The queue waits, not the engine: a run is a generator, and one that is not consumed to its end
-would block all others.
-"""
+"""Number of cells of a grid that are worked on at once in one process."""
 
 
 class Engine:
     """Turns a recipe and pictures into frames.
 
     It can be used from many threads: a run has its own state, and shares only nets.
+
+    Attributes:
+        line: in which pages let runs wait.  The engine itself does not: a run is a generator, and
+            one that is not consumed to its end would block all others.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Engine:
         calibration: plan.Calibration | None = None,
     ) -> None:
         self.catalogue = catalogue or found()
+        self.line = Line()
         self._shared = Shared(store or Store(), NetCache(), calibration or plan.Calibration())
 
     def run(

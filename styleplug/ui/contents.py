@@ -12,7 +12,6 @@ import gradio as gr
 
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
 from styleplug.core.recipe import Settings
-from styleplug.engine import CONCURRENCY
 from styleplug.engine.grid_request import transfers
 from styleplug.training import load_task, task_ids
 from styleplug.ui import reopen, scripts, strip
@@ -28,7 +27,7 @@ from styleplug.ui.kept import Gallery
 from styleplug.ui.offers import Offers
 from styleplug.ui.runs import Runs
 from styleplug.ui.sharing import Shared, Updates
-from styleplug.ui.tab import QUEUE, Tab
+from styleplug.ui.tab import Tab
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
@@ -60,7 +59,6 @@ def fill(
     """
     _learn_earlier(engine, train)
     tabs = []
-    line = {"concurrency_limit": CONCURRENCY, "concurrency_id": QUEUE}
     shared, runs = Shared(offers), Runs(path)
     scripts.load(texts)
     results = strip.strip(texts)
@@ -69,16 +67,13 @@ def fill(
             title = texts.add(f"method.{method.id}.title", method.title)
             with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
                 tabs.append(
-                    Tab(
-                        method, engine, texts, page, CONCURRENCY, settings, runs, results, offers,
-                        gallery,
-                    )
-                )  # fmt: skip
+                    Tab(method, engine, texts, page, settings, runs, results, offers, gallery)
+                )
         for tab in tabs:
             shared.join(tab.form.shared_pictures)
         for kind in KINDS if transfers(engine.catalogue) else ():
             with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
-                many = GridTab(kind, engine, texts, CONCURRENCY, settings, limits, offers, gallery)
+                many = GridTab(kind, engine, texts, settings, limits, offers, gallery)
                 many.connect(tabs, shared, shelf)
         if gallery is not None:
             _show_gallery(gallery, tabs, texts, shelf)
@@ -93,7 +88,7 @@ def fill(
     results.render()  # type: ignore[no-untyped-call]
     strip.connect(results, tabs, shared, shelf)
     if transfers(engine.catalogue):
-        publish(engine, settings, limits, line)
+        publish(engine, settings, limits)
 
 
 def _show_gallery(gallery: Gallery, tabs: Sequence[Tab], texts: Texts, shelf: gr.Tabs) -> None:

@@ -43,10 +43,11 @@ SCORES = "scores"
 """Name of the input that asks for scores, as on the command line and in Python."""
 
 
-def publish(form: Form, engine: Engine, line: Mapping[str, Any], scored: gr.Checkbox) -> None:
+def publish(form: Form, engine: Engine, scored: gr.Checkbox) -> None:
     """Add the endpoint `/METHOD` to the page being built.
 
-    It returns (image, report).  During the run, there is no image, and the report is the progress.
+    It returns (image, report).  During the run, there is no image, and the report is the progress,
+    or before the run `runs_before` and the estimated `seconds` until it begins.
     At the end, the image is a PNG with its recipe (a sheet of several pictures; a WebP for an
     animation), and the report is that of the run.  Methods with a content and a style also take
     `scores`, the value of the checkbox `scored`.
@@ -68,15 +69,19 @@ def publish(form: Form, engine: Engine, line: Mapping[str, Any], scored: gr.Chec
         cancel = threading.Event()
         try:
             wanted = bool(given.get(SCORES))
-            run = engine.run(form.recipe(given), form.read(given), cancel, scored=wanted)
-            title = form.title(given)
-            for moment in follow(run, cancel):
-                frame = moment.frame
-                if frame.report is None:
-                    yield None, {"step": frame.step, "steps": frame.steps, "note": frame.note}
-                    continue
-                kept = Folder(title).keep(frame)
-                yield str(kept), plain(frame.report.model_dump(mode="json"))
+            recipe, title = form.recipe(given), form.title(given)
+            expected = engine.plan(recipe, form.sizes(given)).seconds
+            with engine.line.join(expected, cancel) as turn:
+                for ahead in turn:
+                    yield None, {"runs_before": ahead.runs, "seconds": round(ahead.seconds, 1)}
+                run = engine.run(recipe, form.read(given), cancel, scored=wanted)
+                for moment in follow(run, cancel):
+                    frame = moment.frame
+                    if frame.report is None:
+                        yield None, {"step": frame.step, "steps": frame.steps, "note": frame.note}
+                        continue
+                    kept = Folder(title).keep(frame)
+                    yield str(kept), plain(frame.report.model_dump(mode="json"))
         except Exception as error:
             raise shown(error, "en") from error
 
@@ -89,5 +94,5 @@ def publish(form: Form, engine: Engine, line: Mapping[str, Any], scored: gr.Chec
         api_name=method.id,
         api_description=f"{method.title}. {method.summary}",
         preprocess=False,
-        **line,
+        concurrency_limit=None,  # runs wait in the line of the engine
     )

@@ -49,9 +49,7 @@ DESCRIBED = {
 """What the inputs mean."""
 
 
-def publish(
-    engine: Engine, settings: type[Settings], limits: Limits, line: Mapping[str, Any]
-) -> None:
+def publish(engine: Engine, settings: type[Settings], limits: Limits) -> None:
     """Add the endpoints to the page being built.
 
     `/grid` returns (contact sheet, cells), `/batch` returns (ZIP, cells): one entry for each cell
@@ -61,7 +59,6 @@ def publish(
         engine: runs the cells.
         settings: the settings that visitors may change.
         limits: limits of one call.
-        line: the queue, shared with the page.
     """
     for name, sheet, about in (
         ("grid", True, "Run every combination of values; a labelled contact sheet"),
@@ -86,7 +83,7 @@ def publish(
             api_name=name,
             api_description=about,
             preprocess=False,
-            **line,
+            concurrency_limit=None,  # runs wait in the line of the engine
         )
 
 
@@ -103,7 +100,10 @@ def _endpoint(engine: Engine, runner: GridRunner, name: str) -> Callable[..., It
             labels = {number: called(grid, number, {}) for number in range(grid.count)}
             progress = Progress(grid.count)
             for progress in runner.run(grid, labels, folder, cancel, str(given["best"]), "en"):
-                yield None, [{"done": progress.ended, "of": progress.total}]
+                told = {"done": progress.ended, "of": progress.total}
+                if progress.ahead:
+                    told |= {"runs_before": progress.ahead.runs}
+                yield None, [told]
             path = progress.sheet if name == "grid" else packed(folder, None)
             yield str(path) if path else None, _cells(grid, progress)
         except Exception as error:

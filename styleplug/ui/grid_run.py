@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -18,6 +19,7 @@ from styleplug.engine import Engine
 from styleplug.engine.cells import METHOD, CellEvent
 from styleplug.engine.executors.local import Local
 from styleplug.engine.grid import run_grid
+from styleplug.engine.line import Ahead
 from styleplug.engine.overview import SCORES, Overview
 from styleplug.engine.tally import Tally
 from styleplug.imaging import write
@@ -93,6 +95,7 @@ class Progress:
         sheet: the contact sheet, at the end.
         best: number of the best cell.
         stopped: whether it was stopped.
+        ahead: what is before it, while it waits.
     """
 
     total: int
@@ -103,6 +106,7 @@ class Progress:
     sheet: Path | None = None
     best: int | None = None
     stopped: bool = False
+    ahead: Ahead | None = None
 
     @property
     def ended(self) -> int:
@@ -176,10 +180,15 @@ class GridRunner:
             retry_failed=True,
             settings=self._settings,
         )
-        progress, began, shown = Progress(grid.count), time.monotonic(), 0.0
+        progress, shown = Progress(grid.count), 0.0
         tally = Tally()
-        try:
+        with ExitStack() as place:
+            place.callback(run.close)
             self._limits.check(grid.count, run.plan.seconds)
+            for ahead in place.enter_context(self._engine.line.join(run.plan.seconds, cancel)):
+                progress.ahead = ahead
+                yield progress
+            progress.ahead, began = None, time.monotonic()
             yield progress
             for event in run:
                 tally.add(event)
@@ -190,8 +199,6 @@ class GridRunner:
                 if event.state in ("done", "failed") or time.monotonic() - shown > EVERY:
                     yield progress
                     shown = time.monotonic()
-        finally:
-            run.close()
         progress.stopped = cancel.is_set()
         progress.running = ("", None)
         if overview is not None and progress.made:
@@ -281,6 +288,8 @@ def _shown(path: Path, folder: Path) -> bool:
 
 def status(progress: Progress, to: Language) -> str:
     """Progress bar, count, time left."""
+    if progress.ahead:
+        return render.ahead(progress.ahead, to)
     done, total = progress.ended, progress.total
     parts = [say("grid_count", to, n=done, total=total)]
     fresh = done and progress.seconds / done

@@ -34,7 +34,7 @@ from styleplug.ui.kept import Gallery
 from styleplug.ui.offers import Offers
 from styleplug.ui.results import Folder
 from styleplug.ui.sharing import Shared, Updates
-from styleplug.ui.tab import QUEUE, TO_RESULT, Tab
+from styleplug.ui.tab import TO_RESULT, Tab
 
 
 @dataclass
@@ -59,7 +59,6 @@ class GridTab:
         kind: which one.
         engine: runs the cells.
         texts: collects its texts.
-        concurrency: most simultaneous runs in all tabs.
         settings: the settings that visitors may change.
         limits: what one grid may take.
         offers: the pictures that the page offers.
@@ -71,7 +70,6 @@ class GridTab:
         kind: Kind,
         engine: Engine,
         texts: Texts,
-        concurrency: int,
         settings: type[Settings],
         limits: Limits,
         offers: Offers,
@@ -79,7 +77,6 @@ class GridTab:
     ) -> None:
         self.kind, self.engine = kind, engine
         self._texts = texts
-        self._line: dict[str, Any] = {"concurrency_limit": concurrency, "concurrency_id": QUEUE}
         judged = kind != "batch"
         self._runner = GridRunner(
             engine, settings, limits, scored=judged, sheet=judged, gallery=gallery
@@ -162,7 +159,7 @@ class GridTab:
             show_progress="hidden",
             api_visibility="private",
             preprocess=False,
-            **self._line,
+            concurrency_limit=None,  # runs wait in the line of the engine
         )  # fmt: skip
         self.stop.click(self._stop, self._cancel, self.stop, queue=False, **UNSEEN)
 

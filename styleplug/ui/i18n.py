@@ -86,6 +86,8 @@ WORDS = {
     "idle_free": "Press Run.",
     "idle": "Choose pictures, then press Run.",
     "starting": "Starting …",
+    "ahead": "{n} runs before yours, about {time}",
+    "ahead_one": "1 run before yours, about {time}",
     "stopping": "Stopping …",
     "stopped": "Stopped at step {step}. The picture so far is kept.",
     "stopped_early": "Stopped before the first picture.",

@@ -18,6 +18,7 @@ from styleplug.core.errors import BadParameter, UsageError
 from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import shared
+from styleplug.engine.line import LONGEST
 from styleplug.system.extras import missing
 from styleplug.system.files import at_home, reason
 from styleplug.ui import agents
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from styleplug.engine import Engine
 
 UPLOAD = "64mb"  # largest file that can be uploaded
-WAITING = 64  # most runs in the queue; further ones are refused
+WAITING = 64  # most events in the queue of gradio; further ones are refused
+THREADS = LONGEST + 64  # a waiting run has a thread
 MAX_SIZE = "STYLEPLUG_MAX_SIZE"
 PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE is set
 TRAIN, GALLERY, STYLES = "STYLEPLUG_TRAIN", "STYLEPLUG_GALLERY", "STYLEPLUG_STYLES"
@@ -79,6 +81,7 @@ def compose(
     """
     page = Page(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
     page.texts = texts
+    page.max_threads = THREADS
     page.queue(max_size=WAITING)  # before components exist, because it would describe all of them
     with page:
         gr.HTML(
@@ -178,12 +181,12 @@ def launch(
     gallery: str | os.PathLike[str] | None = None,
     styles: str | os.PathLike[str] | None = None,
     mcp: bool = False,
+    concurrency: int | None = None,
 ) -> str:
     """Serve the page; large libraries are imported after the start.
 
     Without arguments, `GRADIO_SERVER_NAME`, `GRADIO_SERVER_PORT` and `GRADIO_ROOT_PATH` are used,
-    or else 127.0.0.1:7860.  `STYLEPLUG_MAX_SIZE` limits the size that visitors may choose.  A
-    public link and a Space have a limit even without it.
+    or else 127.0.0.1:7860.  `STYLEPLUG_MAX_SIZE` limits the size, also that of a public page.
 
     Args:
         host: address to listen on.
@@ -193,10 +196,10 @@ def launch(
         block: serve until interrupted; otherwise return at once and serve in the background.
         engine: as for `build`.
         train: also offer training, with runs in this folder; by default `STYLEPLUG_TRAIN`.
-        gallery: keep every result in this folder, and show them in a tab; by default
-            `STYLEPLUG_GALLERY`.
+        gallery: keep every result here, and show them in a tab; by default `STYLEPLUG_GALLERY`.
         styles: also offer the pictures of this folder as styles; by default `STYLEPLUG_STYLES`.
         mcp: also offer every method as a tool for agents (Model Context Protocol).
+        concurrency: how many runs compute at once; by default as many as fit the machine.
 
     Returns:
         The address of the page.
@@ -211,6 +214,7 @@ def launch(
     if mcp and (lacking := missing("mcp", "the server for agents")):
         raise UsageError(lacking)
     engine = engine or shared()
+    engine.line.most = concurrency or engine.line.most
     runs, kept = _training(train, host, share, auth), _gallery(gallery, host, share, auth)
     folder = styles or os.environ.get(STYLES)
     offers = Offers(at_home(folder) if folder else None)
@@ -218,7 +222,7 @@ def launch(
     page = compose(engine, texts, *allowed(share), runs, kept, offers)
     _, url, _ = page.launch(
         server_name=host, server_port=port, share=share, auth=auth, quiet=not block,
-        prevent_thread_lock=True,
+        prevent_thread_lock=True, max_threads=page.max_threads,
         mcp_server=mcp or None,  # None: gradio reads GRADIO_MCP_SERVER
         allowed_paths=[str(kept.folder)] if kept else None, **served(texts, offers),
     )  # fmt: skip

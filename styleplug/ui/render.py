@@ -13,6 +13,7 @@ from styleplug.ui.live import History, Moment
 
 if TYPE_CHECKING:
     from styleplug.engine import Plan
+    from styleplug.engine.line import Ahead
 
 POINTS = 160  # most points of a line
 LIBRARIES = {"torch": "PyTorch", "onnx": "ONNX Runtime"}
@@ -71,6 +72,12 @@ def plan(expected: Plan, to: Language) -> str:
         + line(basis, "sp-small")
         + (short and line(short, "sp-warn"))
     )
+
+
+def ahead(before: Ahead, to: Language) -> str:
+    """What is before a waiting run."""
+    key = "ahead_one" if before.runs == 1 else "ahead"
+    return line(say(key, to, n=before.runs, time=duration(before.seconds, to)))
 
 
 def outcome(step: int, report: Report, to: Language) -> str:

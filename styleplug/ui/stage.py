@@ -56,7 +56,6 @@ class Stage:
         own = texts.own
         unseen_heading(own("result"))
         self._pictures()
-        self.waiting = gr.HTML(elem_id=self._id("waiting"), elem_classes="sp-waiting")
         self.status = gr.HTML(
             own(idle), elem_id=self._id("status"), elem_classes="sp-status", padding=False
         )

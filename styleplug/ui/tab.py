@@ -12,7 +12,7 @@ import gradio as gr
 from styleplug.core.errors import Cancelled, StyleplugError
 from styleplug.core.frame import Report
 from styleplug.core.method import Method
-from styleplug.core.recipe import Settings
+from styleplug.core.recipe import Recipe, Settings
 from styleplug.ui import render
 from styleplug.ui.access import heading
 from styleplug.ui.endpoint import publish
@@ -33,7 +33,6 @@ from styleplug.ui.undo import undo
 if TYPE_CHECKING:
     from styleplug.engine import Engine
 
-QUEUE = "engine"  # the runs of all tabs share one queue
 TO_RESULT = """(...values) => {
   const result = [...document.querySelectorAll('.sp-right')].find(one => one.offsetParent);
   if (result && innerWidth < 800) result.scrollIntoView({behavior: 'smooth'});
@@ -47,7 +46,6 @@ class Tab:
     Args:
         texts: collects its texts.
         page: the page that it is built on.
-        concurrency: most simultaneous runs in all tabs.
         settings: the settings that visitors may change.
         runs: the runs of the page.
         strip: the strip of results.
@@ -61,7 +59,6 @@ class Tab:
         engine: Engine,
         texts: Texts,
         page: gr.Blocks,
-        concurrency: int,
         settings: type[Settings],
         runs: Runs,
         strip: gr.HTML,
@@ -75,7 +72,6 @@ class Tab:
         self._page = page
         self._runs = runs
         self._offers = offers
-        self._line: dict[str, Any] = {"concurrency_limit": concurrency, "concurrency_id": QUEUE}
         with gr.Row(elem_classes="sp-tab"):
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
                 self._inputs()
@@ -84,7 +80,7 @@ class Tab:
                 idle = "idle" if self.form.needed else "idle_free"
                 self.stage = Stage(method, methods, texts, idle, strip, gallery)
         self._wire()
-        publish(self.form, engine, self._line, self.scored)
+        publish(self.form, engine, self.scored)
 
     def _id(self, name: str) -> str:
         return f"{self.method.id}-{name}"
@@ -136,11 +132,8 @@ class Tab:
             self._run,
             [*form.sent, self.scored, self.stage.signed, token, cancel],
             self.changing,
-            show_progress="minimal",
-            show_progress_on=[self.stage.waiting],
-            **self._line,
-            api_visibility="private",
-            preprocess=False,
+            concurrency_limit=None,  # runs wait in the line of the engine
+            **UNSEEN,
         )
         run.failure(self._rest, None, [self.run, self.stop], queue=False, **UNSEEN)
         planned = {"fn": self._plan, "inputs": form.components, "outputs": self.plan, **UNSEEN}
@@ -265,6 +258,29 @@ class Tab:
         signed: bool,
     ) -> Iterator[Updates]:
         recipe = self.form.recipe(given)
+        planned = self.engine.plan(recipe, self.form.sizes(given))
+        with self.engine.line.join(planned.seconds, cancel) as turn:
+            for ahead in turn:
+                yield {self.stage.status: render.ahead(ahead, to)}
+            if cancel.is_set():
+                raise Cancelled("stopped while it waited")
+            expected = planned.seconds if planned.runs else None
+            yield from self._shown(
+                recipe, given, cancel, to, expected, scored=scored, signed=signed
+            )
+
+    def _shown(
+        self,
+        recipe: Recipe,
+        given: dict[str, Any],
+        cancel: threading.Event,
+        to: Language,
+        expected: float | None,
+        *,
+        scored: bool,
+        signed: bool,
+    ) -> Iterator[Updates]:
+        """The updates of a run whose turn it is."""
         pictures = self.form.read(given)
         frames = self.engine.run(recipe, pictures, cancel, scored=scored)
         title = self.form.title(given)
@@ -272,8 +288,6 @@ class Tab:
         yield self.stage.cleared(to)
         first = self.method.inputs[:1]
         before = pictures[first[0].id][0] if any(slot.least for slot in first) else None
-        planned = self.engine.plan(recipe, self.form.sizes(given))
-        expected = planned.seconds if planned.runs else None
         for moment in follow(frames, cancel, expected):
             if moment.frame.final:
                 yield self.stage.finished(moment, before, signed, to, title) | self._rest()

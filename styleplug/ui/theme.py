@@ -108,8 +108,6 @@ CSS = """
 .sp-passes > * { flex: 0 0 auto !important; width: auto !important; min-width: 0 !important; }
 .sp-sheet { min-height: 160px; }
 .sp-shelf .html-container { padding: 0 !important; }
-.sp-waiting { min-height: 0 !important; padding: 0 !important; }
-.sp-waiting .error, .sp-waiting .clear-status { display: none; }  /* the status says it */
 .sp-line { margin: 0 !important; line-height: 1.5; font-variant-numeric: tabular-nums; }
 .sp-plan { color: var(--body-text-color-subdued); font-size: .86rem; }
 .sp-small { color: var(--body-text-color-subdued); font-size: .78rem; }
