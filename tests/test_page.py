@@ -111,6 +111,21 @@ def test_control_curved_if_its_default_is_near_the_lower_end(name: str, classes:
     assert control(name, Kinds.model_fields[name], "x", Texts(), "some").elem_classes == classes
 
 
+def test_page_compressed_but_neither_files_nor_events(site: Site, photo: Any) -> None:
+    packed = {"Accept-Encoding": "gzip"}
+    answer = httpx.get(site.url, headers=packed)
+    assert answer.headers["content-encoding"] == "gzip"
+    assert int(answer.headers["content-length"]) < len(answer.content) / 3
+    path, _ = site.client.predict(count=1, size=64, backend="fake", api_name="/dream")
+    file = httpx.get(f"{site.url}gradio_api/file={path}", headers=packed)
+    assert "content-encoding" not in file.headers
+    queued = httpx.post(f"{site.url}gradio_api/call/v2/dream", json={"size": 64}).json()
+    where = f"{site.url}gradio_api/call/v2/dream/{queued['event_id']}"
+    with httpx.stream("GET", where, headers=packed, timeout=30) as events:
+        assert "content-encoding" not in events.headers
+        assert "event: complete" in "".join(events.iter_text())
+
+
 def test_control_choices_shown_in_words() -> None:
     texts = Texts()
     made = control("backend", Settings.model_fields["backend"], "settings", texts, "some")

@@ -23,6 +23,7 @@ from styleplug.system.extras import missing
 from styleplug.system.files import at_home, reason
 from styleplug.ui import agents
 from styleplug.ui.addresses import NoAddresses, Page
+from styleplug.ui.compression import Compressed
 from styleplug.ui.contents import fill
 from styleplug.ui.element import Element
 from styleplug.ui.grid_run import Limits
@@ -253,6 +254,7 @@ def served(texts: Texts, offers: Offers) -> dict[str, Any]:
         "app_kwargs": {
             "exception_handlers": {TypeError: _refuse},
             "middleware": [
+                Middleware(Compressed),
                 Middleware(NoAddresses),
                 Middleware(Element),
                 Middleware(Previews, offers),
