@@ -187,6 +187,20 @@ def test_everything_has_a_name(visit: Any, tmp_path: Path, locale: str, words: l
     assert guest.page.locator(".gradio-container").get_attribute("lang") == locale[:2]
 
 
+def test_method_explained_when_opened(visit: Any, site: Site) -> None:
+    """Also a method without a file of its own: its drawing, its paper, and what it can do."""
+    guest = visit()
+    told = guest.at("explain")
+    assert guest.at("explain-about").count() == 0 or not guest.at("explain-about").inner_text()
+    told.get_by_role("button", name="What is this method?").click()
+    expect(told).to_contain_text("Mixes pictures.")
+    expect(told.get_by_role("img", name="What goes into Blend")).to_be_visible()
+    expect(told.locator("a[href*='scholar']")).to_have_text("none")
+    expect(told.get_by_role("img", name="Steps: 4")).to_be_visible()
+    outside = [url for url in guest.asked if not url.startswith((site.url, "data:", "blob:"))]
+    assert not outside
+
+
 def test_status_announced_when_a_run_ends(visit: Any, tmp_path: Path) -> None:
     guest = visit()
     status = guest.page.get_by_role("status").and_(guest.at("status"))

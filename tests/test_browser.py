@@ -493,7 +493,7 @@ def test_run_found_after_reload(
     viewer.get_by_role("button", name="Close").click()
     strip.first.get_by_role("button", name="Remove").click()
     expect(strip).to_have_count(1)
-    guest.at("slider").get_by_role("button", name="Fullscreen").click()
+    guest.at("slider").get_by_role("button", name="full screen").click()
     expect(viewer.locator("img")).to_have_count(2)
     expect(viewer).to_contain_text("Before")
     viewer.get_by_role("button", name="Close").click()

@@ -17,6 +17,7 @@ from styleplug.ui import render
 from styleplug.ui.access import heading
 from styleplug.ui.endpoint import publish
 from styleplug.ui.errors import sentence, shown
+from styleplug.ui.explain import Explanation
 from styleplug.ui.form import Form
 from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
@@ -105,8 +106,8 @@ class Tab:
                 visible=self.form.judged,
                 elem_id=self._id("scored"),
             )
-            gr.Markdown(method.paper, elem_classes="sp-paper")
         undo(self.form, self._texts)
+        Explanation(method, self.engine, self._texts, self._offers)
         with gr.Column(elem_classes="sp-go"):
             self.plan = gr.HTML(elem_id=self._id("plan"), padding=False)
             self.run = gr.Button(own("run"), variant="primary", elem_id=self._id("run"))
@@ -263,7 +264,7 @@ class Tab:
             for ahead in turn:
                 yield {self.stage.status: render.ahead(ahead, to)}
             if cancel.is_set():
-                raise Cancelled("stopped while it waited")
+                raise Cancelled
             expected = planned.seconds if planned.runs else None
             yield from self._shown(
                 recipe, given, cancel, to, expected, scored=scored, signed=signed

@@ -1,0 +1,56 @@
+"""What a tab says about its method."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+from samples import Dream, Sample
+from serve import THIRD_PARTY, Blend
+
+from styleplug.engine import Engine
+from styleplug.methods import discover
+from styleplug.ui.explain import Explanation, main_parameters
+from styleplug.ui.i18n import Texts
+from styleplug.ui.offers import Offers
+
+pytestmark = THIRD_PARTY
+
+
+def test_main_parameters_leave_out_what_takes_long_or_makes_many() -> None:
+    found = main_parameters(Blend())  # 400 steps would take 100 times as long
+    assert found == {"steps": (1, 4), "pause": (0.0, 5.0)}
+    assert "count" not in main_parameters(Dream()) and "walk" not in main_parameters(Dream())
+    for method in discover().methods.values():
+        assert len(main_parameters(method.method)) <= 3
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", ["The paper", "Result"]), ("zh-CN", ["论文", "结果"])]
+)
+def test_explanation_comes_before_thumbnails(
+    engine: Engine, language: str, words: list[str]
+) -> None:
+    method = Sample()
+    with gr.Blocks():
+        told = Explanation(method, engine, Texts(), Offers())
+    request: Any = SimpleNamespace(headers={"accept-language": language})
+    first, *rest = told._show(request)
+    assert method.summary in first[0] and "<svg" in first[0]
+    assert all(word in first[0] for word in words)
+    assert first[1] == gr.skip()
+    if main_parameters(method):
+        assert "data:image/webp" in rest[-1][1]
+        again = list(told._show(request))
+        assert again[-1] == rest[-1]
+
+
+def test_idea_of_every_method_of_ours() -> None:
+    texts = Texts()
+    with gr.Blocks():
+        for known in discover().methods.values():
+            ideas = Explanation(known.method, None, texts, None)._ideas  # type: ignore[arg-type]
+            assert ideas["en"] != known.method.summary and ideas["en"].count(".") > 2
+            assert ideas["zh"] != ideas["en"]
