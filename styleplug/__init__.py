@@ -135,6 +135,7 @@ def stylize(
     method: str = "gatys",
     *,
     recipe: Recipe | str | Path | None = None,
+    preset: str | None = None,
     size: int | None = None,
     seed: int | None = None,
     backend: str | None = None,
@@ -153,6 +154,7 @@ def stylize(
         style: the same, or a list of them.
         method: id of the method; see `methods`.
         recipe: as for `run`; it also gives the method.
+        preset: as for `run`.
         size: long side of the result in pixels.
         seed: another seed gives a variation.
         backend: "auto", "torch" or "onnx".
@@ -173,6 +175,7 @@ def stylize(
     return generate(
         method,
         recipe=recipe,
+        preset=preset,
         weights=weights,
         content=content,
         style=style,
@@ -202,6 +205,7 @@ def run(
     method: str,
     *,
     recipe: Recipe | str | Path | None = None,
+    preset: str | None = None,
     weights: str | Path | None = None,
     scores: bool = False,
     **values: Any,
@@ -217,6 +221,7 @@ def run(
         method: id of the method; see `methods`.
         recipe: a Recipe, or the path of a picture or JSON file that contains one.  Other arguments
             take precedence over it.
+        preset: name of a preset of the method, such as "bold", instead of a recipe.
         weights: folder of a result of `styleplug train`, used instead of the method's own weights.
         scores: report style gain and content kept, if there are a content and a style.
         **values: pictures by the name of their slot (path, PIL image, array, bytes, or a list
@@ -230,7 +235,7 @@ def run(
         StyleplugError: any error; see `styleplug.core.errors`.
     """
     from styleplug.engine import shared
-    from styleplug.engine.request import pictures_of, recipe_in, recipe_of
+    from styleplug.engine.request import base_of, pictures_of, recipe_of
 
     engine = shared()
     found = engine.catalogue.get(method)
@@ -238,7 +243,7 @@ def run(
     pictures = {name: one for name in slots if (one := values.pop(name, None)) is not None}
     if weights is not None:
         values["trained"] = engine.add_trained(Path(weights))
-    wanted = recipe_of(found, values, None if recipe is None else recipe_in(recipe))
+    wanted = recipe_of(found, values, base_of(found, recipe, preset))
     several = {
         name: one if isinstance(one, list | tuple) else [one] for name, one in pictures.items()
     }

@@ -62,6 +62,10 @@ class Blend(Method[BlendParams]):
         Slot("style", "Style", "A painting.", most=3),
     )
     weights: dict[str, tuple[()]] = {}  # noqa: RUF012
+    presets = {  # noqa: RUF012
+        "bold": {"steps": 6, "strength": 1.0},
+        "quite_delicate": {"steps": 2, "strength": 0.5, "seed": 5},
+    }
     catalogues = {  # noqa: RUF012
         "zh": {
             "title": "混合",
@@ -71,6 +75,7 @@ class Blend(Method[BlendParams]):
                 "steps": {"label": "步数", "help": "越多越好。"},
                 "blend": {"label": "配比", "help": "权重。"},
             },
+            "preset": {"bold": "浓烈"},
         }
     }
 

@@ -730,3 +730,46 @@ def test_gallery_keeps_filters_opens_compares_deletes(
     cards.first.get_by_role("button", name=remove).click()
     expect(cards).to_have_count(0)
     assert not guest.errors
+
+
+@pytest.mark.parametrize(
+    ("locale", "width", "words"),
+    [
+        ("en-US", 1280, ("Bold", "Save …", "Name of the preset", "Download as JSON", "Delete")),
+        ("zh-CN", 390, ("浓烈", "保存……", "预设名称", "下载为 JSON", "删除")),
+    ],
+)
+def test_presets_used_kept_exported_and_imported(
+    visit: Any, tmp_path: Path, locale: str, width: int, words: Any
+) -> None:
+    bold, save, name, export, delete = words
+    guest = visit(locale=locale, width=width)
+    presets = guest.at("presets")
+    guest.set("settings-size", 80)
+    presets.get_by_role("option", name=bold).click()
+    expect(guest.at("steps").locator("input[type=number]")).to_have_value("6")
+    assert guest.value("settings-size") == "80"
+    guest.set("steps", 4)
+    presets.get_by_role("button", name=save).click()
+    presets.get_by_label(name).fill("mine")
+    presets.get_by_label(name).press("Enter")
+    mine = presets.get_by_role("button", name="mine", exact=True)
+    expect(mine).to_be_visible()
+    guest.page.reload()
+    mine.click()
+    expect(guest.at("steps").locator("input[type=number]")).to_have_value("4")
+    with guest.page.expect_download() as caught:
+        presets.get_by_role("button", name=f"{export}: mine").click()
+    file = tmp_path / "brought.json"
+    caught.value.save_as(file)
+    assert caught.value.suggested_filename == "mine.json"
+    assert Recipe.from_json(file.read_bytes()).parameters["steps"] == 4
+    presets.get_by_role("button", name=f"{delete}: mine").click()
+    expect(mine).to_have_count(0)
+    presets.locator("input[type=file]").set_input_files(file)
+    expect(presets.get_by_role("button", name="brought", exact=True)).to_be_visible()
+    guest.open("Fill")
+    expect(guest.at("presets").get_by_role("option")).to_have_count(0)
+    expect(guest.at("presets").get_by_role("button", name="brought")).to_have_count(0)
+    assert guest.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 1
+    assert not guest.errors

@@ -51,6 +51,7 @@ class Tint(Method[TintParams]):
         Slot("style", "Style", "Where tints come from.", most=2),
     )
     weights: ClassVar[dict[str, Any]] = {}
+    presets: ClassVar[dict[str, Any]] = {"bold": {"amount": 0.5, "steps": 2}}
     each_step: ClassVar[Callable[[int], None]] = staticmethod(lambda step: None)
 
     def run(self, images: Images, params: TintParams, ctx: Context) -> Iterator[Frame]:
@@ -151,6 +152,7 @@ def test_help_lists_every_declared_option(tint: type[Tint], styleplug: Command) 
         "--keep-colours --no-keep-colours",
         "--out FILE",
         "--recipe FILE",
+        "--preset bold",
         "--no-recipe",
         "--keep-metadata",
         "By default no metadata is copied; position (GPS) and thumbnail are never copied.",
@@ -258,6 +260,11 @@ def test_recipe_from_json_is_used(tinting: Command, tmp_path: Path) -> None:
     file = tmp_path / "recipe.json"
     file.write_text(Recipe(method="tint", parameters={"amount": 0.125}).to_json())
     assert tinting("--recipe", file, "--json").json()["recipe"]["parameters"]["amount"] == 0.125
+
+
+def test_preset_is_used_options_override(tinting: Command) -> None:
+    parameters = tinting("--preset", "bold", "--steps", 1, "--json").json()["recipe"]["parameters"]
+    assert (parameters["amount"], parameters["steps"]) == (0.5, 1)
 
 
 def test_no_recipe_option_writes_none(tinting: Command, tmp_path: Path) -> None:
@@ -392,6 +399,7 @@ def test_process_substitution_is_read(photo: Path, tmp_path: Path) -> None:
         (["--blend", "1, x"], "blend = '1, x': expected numbers such as \"1, 0.5\""),
         (["--seed", "-1"], "0 to 2147483647"),
         (["--strength", "-1"], "strength"),
+        (["--preset", "loud"], "unknown preset 'loud'; tint has: bold"),
         (["--nonsense", "1"], "No such option: --nonsense"),
         (["--content", "absent.png"], "absent.png"),
         (["--content", "."], "'.' is a folder"),

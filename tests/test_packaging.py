@@ -89,7 +89,7 @@ def test_packages_all_listed() -> None:
 def test_wheel_carries_code_and_weights(installed: Path) -> None:
     assert files(HOUSE / "weights"), "there are weights to carry"
     assert files(installed / "styleplug" / "_weights") == files(HOUSE / "weights")
-    code = {f for f in files(HOUSE / "styleplug") if f.endswith((".py", ".md", ".toml"))}
+    code = {f for f in files(HOUSE / "styleplug") if f.endswith((".py", ".md", ".toml", ".webp"))}
     assert code <= files(installed / "styleplug")
     assert (installed / "styleplug" / "py.typed").is_file()
 

@@ -20,7 +20,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from styleplug.cli.console import ERR, print_json, say_note, say_result
-from styleplug.cli.options import RESULT_OPTIONS, command_of, field_options, slot_option
+from styleplug.cli.options import (
+    RESULT_OPTIONS,
+    command_of,
+    field_options,
+    preset_option,
+    slot_option,
+)
 from styleplug.cli.streams import (
     STANDARD,
     check_writable,
@@ -35,7 +41,7 @@ from styleplug.core.method import Method
 from styleplug.core.params import Params
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine import Plan, shared
-from styleplug.engine.request import pictures_of, recipe_in, recipe_of
+from styleplug.engine.request import base_of, pictures_of, recipe_of
 from styleplug.imaging.sheet import encode_all
 
 
@@ -57,7 +63,9 @@ def method_command(method: Method[Any]) -> Any:
     if method.supports_finish():
         groups["Finish"] = Finish
 
-    def call(recipe: Path | None, weights: Path | None, **values: Any) -> None:
+    def call(
+        recipe: Path | None, weights: Path | None, preset: str | None = None, **values: Any
+    ) -> None:
         asked = ResultOptions(**{name: values.pop(name) for name in ResultOptions.__annotations__})
         files = {slot.id: values.pop(slot.id) or [] for slot in method.inputs}
         values = {name: value for name, value in values.items() if value is not None}
@@ -66,14 +74,15 @@ def method_command(method: Method[Any]) -> Any:
             raise UsageError("standard input can be read only once: use - for one input only")
         if weights is not None:
             values["trained"] = shared().add_trained(weights)
-        wanted = recipe_of(method, values, recipe_in(read_input(recipe)) if recipe else None)
+        base = base_of(method, read_input(recipe) if recipe else None, preset)
+        wanted = recipe_of(method, values, base)
         animated = method.animated(method.params.of(wanted.parameters))
         check_writable(asked.out, inputs, animated=animated, overwrite=asked.overwrite)
         _run(method, wanted, files, asked)
 
     options = [slot_option(slot) for slot in method.inputs]
     options += [o for panel, fields in groups.items() for o in field_options(fields, panel)]
-    options += RESULT_OPTIONS
+    options += [*RESULT_OPTIONS, *preset_option(method.presets)]
     about = [escape(method.summary), escape(method.paper)]
     about += ["A picture is a file or a pipe; - reads standard input."] if method.inputs else []
     return command_of(method.id, "\n\n".join(about), options, call)

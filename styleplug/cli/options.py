@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -115,6 +115,13 @@ def slot_option(slot: Slot) -> Parameter:
     many += "" if slot.least else " Optional."
     help = escape(slot.help) + many
     return option(slot.id, list[Path] | None, help, "Pictures", flag=f"--{slot.id}", metavar="FILE")
+
+
+def preset_option(presets: Collection[str]) -> Iterator[Parameter]:
+    """The option for a preset, if the method has any."""
+    help = "Use the settings of a preset. Other options replace its values."
+    if presets:
+        yield option("preset", str | None, help, "Parameters", metavar="|".join(presets))
 
 
 def field_options(fields: type[Params], panel: str) -> Iterator[Parameter]:

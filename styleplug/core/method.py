@@ -93,6 +93,8 @@ class Method(ABC, Generic[P]):
     tiled: ClassVar[bool] = False  # works by `imaging.tiles`: memory hardly grows with the size
     bounded: ClassVar[bool] = False  # memory hardly grows with the size, for another reason
     result_is_style: ClassVar[bool] = False  # the page offers the result as a style
+    # Name, such as "keep_faces" -> values of parameters and settings; all others have defaults.
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     @abstractmethod
     def run(self, images: Images, params: P, ctx: Context) -> Iterator[Frame]:
@@ -141,6 +143,15 @@ class Method(ABC, Generic[P]):
         It is empty if there is no such file.  Formulas are written between `$$`; links to pictures
         are relative to the file.
         """
+        page = self._beside(f"{self.id}.md")
+        return page.read_text(encoding="utf-8") if page else ""
+
+    def preset_picture(self, name: str) -> Path | None:
+        """A thumbnail of a preset, the file `presets/<id>-<name>.webp` beside the module."""
+        return self._beside(f"presets/{self.id}-{name}.webp")
+
+    def _beside(self, name: str) -> Path | None:
+        """A file beside the module of the method, if it exists."""
         module = getattr(sys.modules.get(type(self).__module__), "__file__", None)
-        page = Path(module).with_name(f"{self.id}.md") if module else None
-        return page.read_text(encoding="utf-8") if page and page.is_file() else ""
+        path = Path(module).parent / name if module else None
+        return path if path and path.is_file() else None

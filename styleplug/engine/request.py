@@ -58,6 +58,36 @@ def recipe_of(
     return recipe.model_copy(update={"parameters": parameters})
 
 
+def preset_of(method: Method[Any], name: str) -> Recipe:
+    """The recipe of a preset of a method.
+
+    Raises:
+        BadParameter: there is no such preset.
+    """
+    if name not in method.presets:
+        raise BadParameter(
+            f"unknown preset {name[:80]!r}; {method.id} has: {', '.join(method.presets) or 'none'}"
+        )
+    return recipe_of(method, method.presets[name])
+
+
+def base_of(
+    method: Method[Any], recipe: Recipe | str | Path | bytes | None, preset: str | None
+) -> Recipe | None:
+    """The recipe that gives the values that a request does not give.
+
+    Raises:
+        UsageError: both a recipe and a preset.
+        BadRecipe: there is no recipe in the file.
+        BadParameter: there is no such preset.
+    """
+    if recipe is not None and preset is not None:
+        raise UsageError("a recipe and a preset both give all settings: choose one of them")
+    if preset is not None:
+        return preset_of(method, preset)
+    return None if recipe is None else recipe_in(recipe)
+
+
 def changed(base: Recipe, values: Mapping[str, Any], settings: type[Settings] = Settings) -> Recipe:
     """A recipe with other values; what is neither a setting nor of `Finish` is a parameter.
 

@@ -11,14 +11,16 @@ from gradio.block_function import BlockFunction
 from gradio.context import Context
 from gradio.data_classes import APIInfo
 from gradio.state_holder import SessionState
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from styleplug.core.errors import UsageError
 from styleplug.engine import shared
 from styleplug.locale import languages
 from styleplug.ui.addresses import checked, described
 from styleplug.ui.contents import fill
-from styleplug.ui.i18n import Spoken, Texts
+from styleplug.ui.i18n import Language, Texts
 from styleplug.ui.offers import Offers
 from styleplug.ui.page import SWEEP, allowed, begin, compose, served
 from styleplug.ui.scripts import CSS as SCRIPTED
@@ -152,3 +154,16 @@ def _adapt(host: gr.Blocks, texts: Texts, functions: set[int]) -> None:
     host.preprocess_data = preprocess_data  # type: ignore[method-assign]
     host.delete_cache = host.delete_cache or SWEEP
     host.styleplug = True  # type: ignore[attr-defined]
+
+
+class Spoken:
+    """Lets every browser ask for one language."""
+
+    def __init__(self, app: ASGIApp, language: Language) -> None:
+        self._app, self._language = app, language
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] == "http":
+            MutableHeaders(scope=scope)["accept-language"] = self._language
+        await self._app(scope, receive, send)

@@ -189,6 +189,13 @@ class Autoencoder(Method[AutoencoderParams]):
     params = AutoencoderParams
     inputs = SLOTS
     weights = {"net": (Embedded("autoencoder", "autoencoder.safetensors"),)}  # noqa: RUF012
+    presets = {  # noqa: RUF012
+        "bold": {"forms": 1.0, "texture": 1.0, "strokes": 1.0, "detail": 1.0},
+        "delicate": {"forms": 0.3, "texture": 0.4, "strokes": 0.5, "detail": 0.4, "colours": 0.6},
+        "keep_faces": {"forms": 0.0, "texture": 0.5, "strokes": 0.9},
+        "colours_only": {"forms": 0.0, "texture": 0.0, "strokes": 0.0, "detail": 0.0},
+        "own_colours": {"keep_colours": True},
+    }
     tiled = True
     rank = 30
 

@@ -94,6 +94,13 @@ class Cgan(StyleGenerator[CganParams]):
         KEY: (Embedded("cgan", "cgan.safetensors"),),
         DECODER: (VAE,),
     }
+    presets = {  # noqa: RUF012
+        "court": {"kind": "female-noble", "count": 9, "truncation": 0.7},
+        "warriors": {"kind": "male-warrior", "count": 9, "truncation": 0.7},
+        "deities": {"kind": "female-incarnation", "count": 9, "truncation": 0.7},
+        "townspeople": {"kind": "male-commoner", "count": 9, "truncation": 0.7},
+        "noble_warrior": {"mix": 0.5, "count": 9, "truncation": 0.7},
+    }
 
     def known(self, params: CganParams, map: Net) -> Arrays:
         """The shares of the classes in the weights."""

@@ -58,6 +58,13 @@ class Cnn(Method[CnnParams]):
         "encoder": (CODER,),
         "painter": (Embedded("cnn", "cnn.safetensors"),),
     }
+    presets = {  # noqa: RUF012
+        "bold": {"style_weight": 1.5, "style_scale": 1.5},
+        "delicate": {"style_weight": 0.5, "style_scale": 0.6},
+        "broad_brush": {"style_scale": 2.0, "content_weight": 0.8},
+        "keep_faces": {"style_weight": 0.6, "content_weight": 1.2},
+        "own_colours": {"keep_colours": True},
+    }
     tiled = True
 
     def work(self, params: CnnParams, pixels: int) -> float:

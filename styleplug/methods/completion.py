@@ -118,6 +118,13 @@ class Completion(Method[CompletionParams]):
         ),
     )
     weights = {"net": (Embedded("completion", "completion.safetensors"),)}  # noqa: RUF012
+    presets = {  # noqa: RUF012
+        "repair": {"count": 3},
+        "quick": {"count": 1, "detail": "net"},
+        "sharp": {"count": 3, "detail": "patches", "widen": 4},
+        "widen": {"margin": 25.0, "sides": "left_right", "count": 2},
+        "zoom_out": {"margin": 25.0, "count": 2},
+    }
     rank = 95
     bounded = True  # only a window around the hole is processed, at a bounded size
 

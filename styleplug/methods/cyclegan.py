@@ -89,6 +89,13 @@ class CycleGan(Method[CycleGanParams]):
         "impressionism": (Embedded("cyclegan", "cyclegan_impressionism.safetensors"),),
         "ukiyoe": (Embedded("cyclegan", "cyclegan_ukiyoe.safetensors"),),
     }
+    presets = {  # noqa: RUF012
+        "japanese_print": {"painter": "ukiyoe"},
+        "coarse_print": {"painter": "ukiyoe", "brush": 2.5},
+        "impressionist": {"painter": "impressionism"},
+        "broad_brush": {"painter": "impressionism", "brush": 3.0},
+        "own_colours": {"keep_colours": True},
+    }
     rank = 50
     tiled = True
 

@@ -173,6 +173,13 @@ class Gatys(Method[GatysParams]):
         "coder": (CODER,),
         "painter": (_PAINTER,),
     }
+    presets = {  # noqa: RUF012
+        "bold": {"style_weight": 80.0, "content_weight": 1.5, "style_scale": 1.5},
+        "delicate": {"style_weight": 10.0, "content_weight": 5.0, "style_scale": 0.7},
+        "broad_brush": {"style_scale": 2.5, "scales": 3},
+        "keep_faces": {"content_weight": 15.0, "init": "content"},
+        "own_colours": {"keep_colours": True},
+    }
 
     def nets(self, params: GatysParams) -> tuple[str, ...]:
         """The chosen encoder, and the nets that paint the draft."""

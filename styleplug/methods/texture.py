@@ -71,6 +71,13 @@ class Texture(Generator[TextureParams]):
         ),
     )
     weights = {"net": (Embedded("texture", "texture.safetensors"),)}  # noqa: RUF012
+    presets = {  # noqa: RUF012
+        "calm": {"count": 4, "temperature": 0.5, "seed": 1},
+        "vivid": {"count": 4, "temperature": 1.3, "seed": 2},
+        "large_tile": {"count": 1, "size": 1024, "seed": 5},
+        "like_a_picture": {"count": 4, "variation": 0.1},
+        "flowing": {"count": 1, "walk": 48, "size": 256},
+    }
     rank = 50
     tiled = True
     result_is_style = True

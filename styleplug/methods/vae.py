@@ -117,6 +117,13 @@ class Vae(Method[VaeParams]):
     params = VaeParams
     inputs = SLOTS
     weights = {"styleplug": (_OWN,), "taesd": (_TAESD, _OWN)}  # noqa: RUF012
+    presets = {  # noqa: RUF012
+        "bold": {"style_weight": 1.3, "grain": 0.3},
+        "delicate": {"style_weight": 0.6, "grain": 0.0},
+        "keep_faces": {"content_weight": 1.3, "style_weight": 0.7, "grain": 0.1},
+        "own_colours": {"keep_colours": True},
+        "double_exposure": {"mode": "slerp", "style_weight": 0.5},
+    }
     rank = 40
     tiled = True
 

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from styleplug.core.errors import MethodError
+from styleplug.core.errors import MethodError, StyleplugError
 from styleplug.core.method import Method, Slot
 from styleplug.core.params import Hint, Params, bounds_of, choices_of
 from styleplug.core.recipe import Finish, Recipe, Settings
@@ -47,7 +47,11 @@ def admit(method: object) -> None:
             *_about_weights(method.weights),
         ]
     if not wrong:
-        wrong = list(_about_names(method.inputs, method.params)) or list(_about_behaviour(method))
+        wrong = (
+            list(_about_names(method.inputs, method.params))
+            or list(_about_presets(method))
+            or list(_about_behaviour(method))
+        )
     if wrong:
         raise MethodError(f"{type(method).__name__} was not admitted: {'; '.join(wrong)}")
 
@@ -118,7 +122,10 @@ def _flags(params: type[Params]) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 # Options of every command, besides parameters and settings.
-_OPTIONS = ("out", "recipe", "no_recipe", "keep_metadata", "overwrite", "weights", "scores", "json")
+_OPTIONS = (
+    "out", "recipe", "preset", "no_recipe", "keep_metadata", "overwrite", "weights", "scores",
+    "json",
+)  # fmt: skip
 _RESERVED = {
     **dict.fromkeys(dir(Params), "a part of every Params class"),
     **dict.fromkeys(Recipe.model_fields, "a part of every recipe"),
@@ -182,6 +189,32 @@ def _supported(info: FieldInfo) -> bool:
     if info.annotation == tuple[float, ...]:  # Numbers, which also reads "1, 0.5"
         return any(isinstance(extra, BeforeValidator) for extra in info.metadata)
     return info.annotation in (bool, int, float)
+
+
+def _about_presets(method: Method[Any]) -> Iterable[str]:
+    """Check the presets: valid names, and values within bounds."""
+    if not isinstance(method.presets, Mapping):
+        yield "presets must map names to values by name"
+        return
+    for name, values in method.presets.items():
+        if not isinstance(name, str) or not _ID.fullmatch(name):
+            yield f"preset {name!r} must be lower-case letters, digits and _ (at most 32)"
+        elif not isinstance(values, Mapping):
+            yield f"preset {name!r} must map parameters to values"
+        else:
+            yield from _about_values(method, name, dict(values))
+
+
+def _about_values(method: Method[Any], name: str, values: dict[str, Any]) -> Iterable[str]:
+    """Check the values of a preset."""
+    shared = (Settings, Finish) if method.supports_finish() else (Settings,)
+    for params in (*shared, method.params):
+        own = params is method.params  # which also refuses what is left
+        taken = {key: values.pop(key) for key in list(values) if own or key in params.model_fields}
+        try:
+            params.of(taken)
+        except StyleplugError as error:
+            yield f"preset {name!r}: {error}"
 
 
 def _about_weights(weights: object) -> Iterable[str]:

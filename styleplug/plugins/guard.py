@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from operator import index
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -89,6 +90,10 @@ class Guarded(Method[Any]):
     def explanation(self) -> str:
         """The explanation of the method."""
         return self._ask("explanation", _word, "text")
+
+    def preset_picture(self, name: str) -> Path | None:
+        """The thumbnail of a preset."""
+        return self._ask("preset_picture", _file, "the path of a file, or None", name)
 
     def picture(self, image: Pixels) -> Pixels:
         """A picture of a frame as float32 in [0, 1].
@@ -188,6 +193,10 @@ def _word(value: Any) -> str:
 
 def _metrics(value: Any) -> dict[str, float]:
     return {_word(name): float(number) for name, number in value.items()}
+
+
+def _file(value: Any) -> Path | None:
+    return None if value is None else Path(value)
 
 
 def _pace(value: Any) -> float:

@@ -159,7 +159,12 @@ class Form:
     def names(self) -> list[str]:
         """Names of all controls, in the order of `components`."""
         pictures = [name for names in self.slots.values() for name in names]
-        return pictures + [name for params in self.groups.values() for name in params.model_fields]
+        return pictures + self.parameter_names
+
+    @property
+    def parameter_names(self) -> list[str]:
+        """Names of `parameter_components`."""
+        return [name for params in self.groups.values() for name in params.model_fields]
 
     @property
     def components(self) -> list[Component]:

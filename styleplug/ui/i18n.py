@@ -12,8 +12,6 @@ from typing import Any
 
 import gradio as gr
 from gradio.i18n import I18nData
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from styleplug.core.method import Method
 from styleplug.locale import ENGLISH, catalogue, languages
@@ -56,6 +54,14 @@ WORDS = {
     "style_woodcut": "Woodcut",
     "style_marbling": "Marbling",
     "style_hatching": "Hatching",
+    "presets": "Presets",
+    "preset_new": "Save …",
+    "preset_name": "Name of the preset",
+    "preset_save": "Save",
+    "preset_import": "Import …",
+    "preset_export": "Download as JSON",
+    "preset_delete": "Delete",
+    "preset_refused": "Your browser kept nothing: its storage is full or blocked.",
     "run": "Run",
     "stop": "Stop",
     "advanced": "Advanced",
@@ -297,6 +303,10 @@ class Texts:
         """A text from a declaration in one language, for messages during a run."""
         return self._catalogues[to].text(place, english)
 
+    def texts(self, place: str, english: str) -> dict[Language, str]:
+        """A text from a declaration by language, for a script in the browser."""
+        return {to: self.text(place, english, self._only or to) for to in languages()}
+
     def message(self, name: str, english: str) -> str:
         """The marker of an error in the HTML of the page."""
         return self._marker(name, {to: escape(message(english, to)) for to in languages()})
@@ -345,19 +355,6 @@ class Texts:
         return {
             to: {word: catalogued(word, self._only or to) for word in words} for to in languages()
         }
-
-
-class Spoken:
-    """Lets every browser ask for one language."""
-
-    def __init__(self, app: ASGIApp, language: Language) -> None:
-        self._app, self._language = app, language
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        if scope["type"] == "http":
-            MutableHeaders(scope=scope)["accept-language"] = self._language
-        await self._app(scope, receive, send)
 
 
 def language(request: gr.Request | None) -> Language:

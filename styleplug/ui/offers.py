@@ -68,6 +68,7 @@ class Offers:
     def __init__(self, folder: Path | None = None) -> None:
         self._home = Path(get_upload_folder()).resolve() / secrets.token_hex(20)
         self._known: dict[Path, Offer] = {}
+        self._files: list[Offer] = []
         self._lock = threading.Lock()  # each is made once, and not many at the same time
         self.photographs = [
             self._add(f"photo_{id}", f"photographs/{id}.jpg", partial(_photograph, id))
@@ -89,6 +90,11 @@ class Offers:
         offer = Offer(name, self._home / place, source, own)
         self._known[offer.path] = offer
         return offer
+
+    def file(self, source: Path) -> Path:
+        """Offer a small picture of the installation; the path of its copy."""
+        self._files.append(self._add(source.stem, f"files/{source.name}", source.absolute))
+        return self._files[-1].path
 
     @property
     def paintings(self) -> list[Offer]:
@@ -156,7 +162,9 @@ class Offers:
             self._reduce(source, Path(path))
 
     def make_all(self) -> None:
-        """Make the thumbnails of all built-in pictures, for pages without `Previews`."""
+        """Make all thumbnails but those of the host's folder, for pages without `Previews`."""
+        for offer in self._files:
+            self.copy(offer)
         for offer in (*self.photographs, *self.styles):
             self.make(small(offer.path))
 

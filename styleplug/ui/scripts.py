@@ -12,11 +12,11 @@ from styleplug.system.jsontext import to_json
 from styleplug.ui.i18n import WORDS, Texts
 
 FOLDER = Path(__file__).parent / "browser"
-SHARED = ("words.js", "rack.js", "controls.js", "access.js")  # on the page once, for all tabs
+SHARED = ("words.js", "rack.js", "presets.js", "controls.js", "access.js")  # once, for all tabs
 SHARED_WORDS = tuple(
     key
     for key in WORDS
-    if key.startswith(("examples", "rack_", "photo_", "style_", "size_", "dice", "name_"))
+    if key.startswith(("examples", "rack_", "photo_", "style_", "preset", "size_", "dice", "name_"))
     or key in ("compare", "before", "result", "download")
 )
 CALL = """const call = () => window.styleplug

@@ -24,6 +24,7 @@ from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.kept import Gallery
 from styleplug.ui.live import follow
 from styleplug.ui.offers import Offers
+from styleplug.ui.presets import Presets
 from styleplug.ui.rack import Rack
 from styleplug.ui.results import Folder
 from styleplug.ui.runs import Runs
@@ -96,6 +97,7 @@ class Tab:
         heading(self._texts, title, summary, self._id("run"))
         self.form.pictures()
         self._rack = Rack(self._id("rack"), self._offers, list(self.form.first_pictures))
+        self._presets = Presets(self.form, self._texts, self._offers)
         self.form.parameters(advanced=False)
         with gr.Accordion(own("advanced"), open=False, elem_id=self._id("advanced")):
             self.form.parameters(advanced=True)
@@ -119,6 +121,7 @@ class Tab:
 
     def _wire(self) -> None:
         form = self.form
+        self._presets.connect()
         self._cancel = cancel = gr.State(None)  # a threading.Event that stops the visitor's run
         token = self._runs.kept
 
