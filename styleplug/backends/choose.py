@@ -96,6 +96,12 @@ def choose(backend: str, device: str) -> Backend:
     raise BackendError(_remedy(backend))
 
 
+def forget() -> None:
+    """Forget what was found out about devices: a process that was forked may have others."""
+    has_cuda_driver.cache_clear()
+    _plausible.cache_clear()
+
+
 _making = threading.Lock()
 
 

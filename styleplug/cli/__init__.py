@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -37,6 +37,9 @@ from styleplug.cli.publish import publish_command
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
 from styleplug.core.params import Params
 from styleplug.system.version import VERSION
+
+if TYPE_CHECKING:
+    from styleplug.engine import Engine
 
 FAILED, USAGE = 1, 2
 INTERRUPTED = 130  # typer's exit status for Ctrl-C; here it becomes FAILED
@@ -341,15 +344,31 @@ def serve(
         raise UsageError("--auth expects USER:PASSWORD, and neither may be empty")
     if share and auth is None:
         say_note("anybody with the link can use this page; set a password with --auth")
-    from styleplug.engine import shared
     from styleplug.ui.page import launch
 
-    names = [shared().add_trained(folder) for folder in weights or ()]
+    engine = _engine(weights or ())
+    secret = (user, password) if auth else None
+    launch(host, port, share, secret, engine=engine, train=train, gallery=gallery, styles=styles,
+           mcp=mcp, concurrency=concurrency)  # fmt: skip
+
+
+def _engine(weights: Sequence[Path]) -> Engine:
+    """The engine of the page with further weights; on a ZeroGPU Space, it borrows a card.
+
+    Raises:
+        UsageError: two of the folders have the same name.
+    """
+    from styleplug.engine import shared
+
+    engine = shared()
+    names = [engine.add_trained(folder) for folder in weights]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"--weights: two folders have the name {twice[0]}; rename one of them")
-    secret = (user, password) if auth else None
-    launch(host, port, share, secret, train=train, gallery=gallery, styles=styles, mcp=mcp,
-           concurrency=concurrency)  # fmt: skip
+    if os.environ.get("SPACES_ZERO_GPU"):
+        from styleplug.hosts.zerogpu import ZeroEngine
+
+        return ZeroEngine(engine)
+    return engine
 
 
 command: Callable[..., Any] = typer.main.get_command(app)

@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from contextvars import copy_context
 from copy import copy  # gradio takes the values out of updates
 from typing import Any
 
@@ -42,7 +43,8 @@ class Run:
         self._number = 0
         self._error: Exception | None = None
         self._changed = threading.Condition()
-        threading.Thread(target=self._work, name="run", daemon=True).start()
+        within = copy_context()  # ZeroGPU finds the visitor of a run there
+        threading.Thread(target=within.run, args=(self._work,), name="run", daemon=True).start()
 
     def _work(self) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from contextvars import copy_context
 
 from styleplug.engine.host import CONCURRENCY, Engine
 from styleplug.engine.job import Job, Maker, Outcome
@@ -50,8 +51,10 @@ class Local:
             finally:
                 put(None)
 
-        threads = [threading.Thread(target=work, name="cell", daemon=True)
-                   for _ in range(self._workers)]  # fmt: skip
+        threads = [
+            threading.Thread(target=copy_context().run, args=(work,), name="cell", daemon=True)
+            for _ in range(self._workers)
+        ]
         for thread in threads:
             thread.start()
         try:

@@ -1,0 +1,126 @@
+"""A ZeroGPU Space on this machine, run by test_zerogpu.py: prints what its runs did, as JSON.
+
+The package `spaces` is the real one.  The service that lends cards is a server on 127.0.0.1, and
+the card itself is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+ASKED: list[str] = []
+QUOTA = threading.Event()
+
+
+class Lender(BaseHTTPRequestHandler):
+    """The service that lends graphics cards."""
+
+    def do_POST(self) -> None:  # noqa: N802 the standard library's name
+        ASKED.append(self.path)
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        status, answer = 200, {}
+        if self.path.startswith("/schedule") and QUOTA.is_set():
+            status, answer = 429, {"left": 0, "wait": 3600}
+        elif self.path.startswith("/schedule"):
+            before = sum(path.startswith("/schedule") for path in ASKED[:-1])
+            answer = {"idle": before > 0, "nvidiaIndex": 0, "nvidiaUUID": "GPU", "allowToken": "t"}
+        body = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+service = ThreadingHTTPServer(("127.0.0.1", 0), Lender)
+threading.Thread(target=service.serve_forever, daemon=True).start()
+with tempfile.NamedTemporaryFile("w", suffix=".cgroup", delete=False) as cgroup:
+    cgroup.write("0::/kubepods/pod/x\n")
+os.environ |= {
+    "SPACES_ZERO_GPU": "1",
+    "SPACES_ZERO_DEVICE_API_URL": f"http://127.0.0.1:{service.server_port}",
+    "ZEROGPU_PROC_SELF_CGROUP_PATH": cgroup.name,
+}
+
+import spaces.zero.torch  # noqa: E402 the variables come first
+
+STUBS = {"init": lambda uuid: None, "size": lambda: 0, "move": lambda callback=None: None}
+for name, stub in STUBS.items():
+    setattr(spaces.zero.torch, name, stub)
+
+
+from conftest import make_photo  # noqa: E402
+from serve import Blend, Crash  # noqa: E402
+
+from styleplug.cli import _engine  # noqa: E402
+from styleplug.core.frame import Frame  # noqa: E402
+from styleplug.core.method import Context, Images  # noqa: E402
+from styleplug.core.recipe import Recipe  # noqa: E402
+from styleplug.engine import shared  # noqa: E402
+from styleplug.methods import Catalogue, admit  # noqa: E402
+from styleplug.ui.errors import sentence  # noqa: E402
+
+
+class Where(Blend):
+    """Says which process paints."""
+
+    id = "where"
+
+    def run(self, images: Images, params: Any, ctx: Context) -> Any:
+        for frame in super().run(images, params, ctx):
+            told = f"{os.getpid()}"
+            yield Frame(frame.step, frame.steps, frame.images, told, {}, frame.final)
+
+
+def go(name: str, stop_at: int = 0, **settings: Any) -> None:
+    """Run once and print what happened."""
+    photo = make_photo(96, 64)
+    steps = 60 if stop_at else 3
+    parameters = {"steps": steps, "pause": 0.05 if stop_at else 0.0}
+    method = "crash" if name == "error" else "where"
+    recipe = Recipe(method=method, size=64, parameters=parameters, **settings)
+    cancel, told = threading.Event(), {"run": name, "frames": 0, "workers": []}
+    try:
+        frames = engine.run(recipe, {"content": [photo], "style": [photo]}, cancel)
+        for frame in frames:
+            told["frames"] += 1
+            if frame.note.isdecimal() and frame.note not in told["workers"]:
+                told["workers"].append(frame.note)
+            if stop_at and frame.step == stop_at:
+                cancel.set()
+        told |= {"cancelled": frame.report.cancelled, "steps": frame.step,
+                 "provider": frame.report.provider}  # fmt: skip
+    except Exception as error:
+        told |= {"error": type(error).__name__, "en": sentence(error, "en")}
+        told |= {"zh": sentence(error, "zh")}
+    print(json.dumps(told), flush=True)
+
+
+engine = _engine(())
+methods = {one.id: one for one in (Where(), Crash())}
+for one in methods.values():
+    admit(one)
+engine.catalogue = shared().catalogue = Catalogue(methods, {})
+go("first")
+go("second")
+go("stop", stop_at=4)
+go("error")
+QUOTA.set()
+go("quota")
+go("cpu", device="cpu")
+print(json.dumps({"main": os.getpid(), "asked": ASKED}), flush=True)
+for worker in multiprocessing.active_children():
+    worker.kill()
+os._exit(0)
