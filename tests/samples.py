@@ -121,6 +121,7 @@ class Dream(Generator[DreamParams]):
     params = DreamParams
     weights: dict[str, tuple[()]] = {}  # noqa: RUF012
     result_is_style = True
+    first = {"seed": 5, "hue": 0.25}  # noqa: RUF012
 
     def work(self, params: DreamParams, pixels: int) -> float:
         return self.count(params) * pixels / 1e6

@@ -99,6 +99,9 @@ def test_admit_accepts_good_methods():
         ({"work": lambda self, params, pixels: 0}, "work gives 0"),
         ({"work": lambda self, params, pixels: float("nan")}, "work gives nan"),
         ({"work": lambda self, params, pixels: 1 / 0}, "ZeroDivisionError"),
+        ({"first": ["seed"]}, "first must map"),
+        ({"first": {"sed": 3}}, "first: unknown parameter 'sed'"),
+        ({"first": {"size": 1}}, "first: size = 1"),
         ({"nets": lambda self, params: ("other",)}, "nets gives 'other'"),
     ],
 )

@@ -22,13 +22,14 @@ import pytest
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
+from samples import Dream
 from serve import THIRD_PARTY, Blend, BlendParams, Site, picture, served, wait
 
 from styleplug import imaging as image
 from styleplug.core import errors
 from styleplug.core.errors import BadImage, BadParameter
 from styleplug.core.frame import Frame
-from styleplug.core.params import Params, field
+from styleplug.core.params import Params, field, narrowed
 from styleplug.core.recipe import LARGEST, Recipe, Settings
 from styleplug.engine import Plan, longest
 from styleplug.imaging.sheet import GAP, grid
@@ -229,6 +230,11 @@ def test_endpoint_omits_what_does_not_apply(site: Site) -> None:
 
 
 def test_broken_plugin_tab_names_reason(site: Site) -> None:
+    call = f"{site.url}gradio_api/call/v2/dream"
+    body = {"count": 1, "size": 64, "backend": "fake"}
+    queued = httpx.post(call, json=body).json()["event_id"]
+    answer = httpx.get(f"{call}/{queued}", timeout=30).text
+    assert '"seed": 0' in answer and '"hue": 0.5' in answer
     config = httpx.get(f"{site.url}config").json()
     props = [one["props"] for one in config["components"]]
     assert any("acme" in str(one.get("label")) for one in props)
@@ -286,6 +292,25 @@ def test_http_gives_scores_if_asked(site: Site, content: Any, style: Any) -> Non
     assert set(asked["scores"]) == {"style_gain", "content_kept"} and not usual["scores"]
     endpoints = site.client.view_api(return_format="dict")["named_endpoints"]
     assert "scores" not in [one["parameter_name"] for one in endpoints["/fill"]["parameters"]]
+
+
+def test_first_values_shown_by_the_page_only(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoints = site.client.view_api(return_format="dict")["named_endpoints"]
+    told = {one["parameter_name"]: one for one in endpoints["/dream"]["parameters"]}
+    assert (told["seed"]["parameter_default"], told["hue"]["parameter_default"]) == (0, 0.5)
+    _, report = site.client.predict(count=1, size=64, backend="fake", api_name="/dream")
+    assert report["recipe"]["seed"] == 0 and report["recipe"]["parameters"]["hue"] == 0.5
+    config = httpx.get(f"{site.url}config").json()["components"]
+    props = {one["props"].get("elem_id"): one["props"] for one in config}
+    shown = [props[f"dream-{name}"]["value"] for name in ("settings-seed", "hue")]
+    assert shown == [5, 0.25]
+    monkeypatch.setattr(Dream, "first", {"size": 4096})
+    with gr.Blocks():
+        form = Form(Dream(), Texts(), narrowed(Settings, "size", 1024))
+        form.parameters(advanced=False)
+        form.parameters(advanced=True)
+    values = {one.elem_id: one.value for one in form.parameter_components}
+    assert values["dream-settings-size"] == 512, "the page does not allow more than 1024"
 
 
 def test_http_gives_sheet_and_animation(site: Site) -> None:

@@ -95,6 +95,7 @@ class Method(ABC, Generic[P]):
     result_is_style: ClassVar[bool] = False  # the page offers the result as a style
     # Name, such as "keep_faces" -> values of parameters and settings; all others have defaults.
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    first: ClassVar[Mapping[str, Any]] = {}  # what a new page shows in place of defaults
 
     @abstractmethod
     def run(self, images: Images, params: P, ctx: Context) -> Iterator[Frame]:

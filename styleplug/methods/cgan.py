@@ -21,6 +21,7 @@ from styleplug.core.params import Numbers, field, shares_of
 from styleplug.core.weight import Embedded
 from styleplug.methods.shared.style_generator import (
     DECODER,
+    FIRST,
     KEY,
     VAE,
     StyleGenerator,
@@ -90,6 +91,7 @@ class Cgan(StyleGenerator[CganParams]):
     paper = "Mirza & Osindero 2014, Conditional Generative Adversarial Nets"
     rank = 62
     params = CganParams
+    first = FIRST | {"seed": 13}
     weights = {  # noqa: RUF012
         KEY: (Embedded("cgan", "cgan.safetensors"),),
         DECODER: (VAE,),

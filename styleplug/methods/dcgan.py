@@ -10,6 +10,7 @@ from __future__ import annotations
 from styleplug.core.weight import Embedded
 from styleplug.methods.shared.style_generator import (
     DECODER,
+    FIRST,
     KEY,
     VAE,
     StyleGenerator,
@@ -29,6 +30,7 @@ class Dcgan(StyleGenerator[StyleGeneratorParams]):
     )
     rank = 61
     params = StyleGeneratorParams
+    first = FIRST | {"seed": 12}
     weights = {  # noqa: RUF012
         KEY: (Embedded("dcgan", "dcgan.safetensors"),),
         DECODER: (VAE,),

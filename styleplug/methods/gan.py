@@ -9,6 +9,7 @@ from __future__ import annotations
 from styleplug.core.weight import Embedded
 from styleplug.methods.shared.style_generator import (
     DECODER,
+    FIRST,
     KEY,
     VAE,
     StyleGenerator,
@@ -25,6 +26,7 @@ class Gan(StyleGenerator[StyleGeneratorParams]):
     paper = "Goodfellow et al. 2014, Generative Adversarial Nets"
     rank = 60
     params = StyleGeneratorParams
+    first = FIRST | {"seed": 12}
     weights = {  # noqa: RUF012
         KEY: (Embedded("gan", "gan.safetensors"),),
         DECODER: (VAE,),

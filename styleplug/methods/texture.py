@@ -60,6 +60,7 @@ class Texture(Generator[TextureParams]):
     summary = "Makes textures that tile: new ones, or variations and mixes of one to four pictures."
     paper = "Kingma & Welling 2014, Auto-Encoding Variational Bayes"
     params = TextureParams
+    first = {"seed": 7, "size": 256}  # noqa: RUF012
     inputs = (
         Slot(
             "style",

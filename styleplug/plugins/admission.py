@@ -50,6 +50,7 @@ def admit(method: object) -> None:
         wrong = (
             list(_about_names(method.inputs, method.params))
             or list(_about_presets(method))
+            or list(_about_first(method))
             or list(_about_behaviour(method))
         )
     if wrong:
@@ -202,11 +203,19 @@ def _about_presets(method: Method[Any]) -> Iterable[str]:
         elif not isinstance(values, Mapping):
             yield f"preset {name!r} must map parameters to values"
         else:
-            yield from _about_values(method, name, dict(values))
+            yield from _about_values(method, f"preset {name!r}", dict(values))
 
 
-def _about_values(method: Method[Any], name: str, values: dict[str, Any]) -> Iterable[str]:
-    """Check the values of a preset."""
+def _about_first(method: Method[Any]) -> Iterable[str]:
+    """Check the values of a new page."""
+    if not isinstance(method.first, Mapping):
+        yield "first must map parameters to values"
+    else:
+        yield from _about_values(method, "first", dict(method.first))
+
+
+def _about_values(method: Method[Any], where: str, values: dict[str, Any]) -> Iterable[str]:
+    """Check values that a method suggests."""
     shared = (Settings, Finish) if method.supports_finish() else (Settings,)
     for params in (*shared, method.params):
         own = params is method.params  # which also refuses what is left
@@ -214,7 +223,7 @@ def _about_values(method: Method[Any], name: str, values: dict[str, Any]) -> Ite
         try:
             params.of(taken)
         except StyleplugError as error:
-            yield f"preset {name!r}: {error}"
+            yield f"{where}: {error}"
 
 
 def _about_weights(weights: object) -> Iterable[str]:

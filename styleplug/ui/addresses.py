@@ -5,6 +5,7 @@ Web addresses in place of files are refused; gradio would download them.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from copy import deepcopy
@@ -62,7 +63,11 @@ def described(found: APIInfo, functions: Iterable[BlockFunction], texts: Texts) 
         if endpoint is None or function.fn is None:
             continue
         _, told, _ = get_function_description(function.fn)
+        declared = inspect.signature(function.fn).parameters
         for one in endpoint["parameters"]:
+            known = declared.get(one["parameter_name"])
+            if known is not None and known.default is not known.empty:
+                one["parameter_default"] = known.default  # gradio takes what the page shows first
             one["label"] = texts.plain(one["label"])
             if help := told.get(one["parameter_name"]):
                 one["type"] = {**one["type"], "description": help}

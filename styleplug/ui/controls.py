@@ -24,6 +24,7 @@ def control(
     texts: Texts,
     element: str,
     offered: list[tuple[str, str]] | None = None,
+    first: Any = None,
 ) -> Component:
     """The component of a parameter: label, help, default and bounds from its declaration.
 
@@ -35,6 +36,7 @@ def control(
         element: prefix of its element id.
         offered: labels and values to choose from, if the declaration does not have them; [] hides
             the control.
+        first: what a new page shows in place of the default.
     """
     hint = hint_of(info)
     own = f"{place}.parameter.{name}"
@@ -42,7 +44,7 @@ def control(
         "label": texts.add(f"{own}.label", hint.label, hint.unit),
         "info": texts.add(f"{own}.help", hint.help),
         "elem_id": f"{element}-{name}",
-        "value": shown(info.default),
+        "value": shown(info.default if first is None else first),
         "elem_classes": _classes(name, info, place),
     }
     if offered is not None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from pydantic.fields import FieldInfo
 
 from styleplug import imaging as image
 from styleplug.core.errors import BadImage
 from styleplug.core.method import Method, Slot
-from styleplug.core.params import Params, choices_of, described, hint_of
+from styleplug.core.params import Params, bounds_of, choices_of, described, hint_of
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine.request import pictures_of, recipe_of
 from styleplug.imaging import Picture
@@ -111,7 +112,16 @@ class Form:
             ):
                 if (hint_of(info).advanced and name not in in_sight) is advanced:
                     offered = self._offered if name == "trained" else None
-                    self._made[name] = control(name, info, place, self._texts, prefix, offered)
+                    first = self._first(name, info)
+                    self._made[name] = control(
+                        name, info, place, self._texts, prefix, offered, first
+                    )
+
+    def _first(self, name: str, info: FieldInfo) -> Any:
+        """What a new page shows; None for the default, or if the page does not allow it."""
+        first, (_, high) = self.method.first.get(name), bounds_of(info)
+        too_large = high is not None and isinstance(first, int | float) and first > high
+        return None if too_large else first
 
     def offer(self, trained: Mapping[str, str], to: Language) -> dict[Component, Any]:
         """The update of the choice of weights for these titles by name."""

@@ -18,6 +18,7 @@ from styleplug.methods.shared.generation import Generator, GeneratorParams, pain
 KEY = "net"  # the key of the generator in `Method.weights`
 DECODER = "decoder"  # the key of the net that decodes latents to pictures
 VAE = Embedded("vae", "vae.safetensors")
+FIRST = {"size": 128, "truncation": 0.7}  # the nets make 64 px; larger ones are only blurred
 
 
 class StyleGeneratorParams(GeneratorParams):
