@@ -50,8 +50,8 @@ def admit(method: object) -> None:
         wrong = (
             list(_about_names(method.inputs, method.params))
             or list(_about_presets(method))
-            or list(_about_first(method))
             or list(_about_behaviour(method))
+            or list(_about_first(method))
         )
     if wrong:
         raise MethodError(f"{type(method).__name__} was not admitted: {'; '.join(wrong)}")
