@@ -252,9 +252,12 @@ WORDS = {
     "train_more": "… and {n} more",
     "train_download": "Download all as ZIP",
     "train_earlier": "Earlier runs",
-    "train_earlier_help": "They are kept on this machine. Choose one to see its samples.",
+    "train_earlier_help": (
+        "They are kept on this machine. Choose one to see its samples. Resume goes on for the "
+        "minutes of the form."
+    ),
     "train_run": "{title}, {name}: {step} steps, {time}",
-    "train_resume": "Resume for the minutes above",
+    "train_resume": "Resume",
     "train_delete": "Delete",
     "train_delete_sure": "Delete this run with its pictures and weights?",
     "train_deleted": "The run {name} is deleted.",

@@ -34,7 +34,7 @@ from styleplug.training.loop.task import Loss
 WARM_UP_STEPS = 200  # steps
 DECAY_SHARE = 1 / 5  # of the run
 LOG_EVERY = 50  # steps; also at each checkpoint
-FIRST_SAMPLE = 20.0  # seconds of training until the first samples, if they are not due before
+FIRST_SAMPLE = 5.0  # seconds of training until the first samples, if they are not due before
 
 
 def train(setup: Setup, cancel: Event | None = None) -> Iterator[Progress]:
