@@ -33,6 +33,7 @@ from styleplug.core.params import Params, field, narrowed
 from styleplug.core.recipe import LARGEST, Recipe, Settings
 from styleplug.engine import Plan, longest
 from styleplug.imaging.sheet import GAP, grid
+from styleplug.training.loop.setup import Loop
 from styleplug.ui import render
 from styleplug.ui.controls import control
 from styleplug.ui.drawing import Drawing
@@ -125,6 +126,14 @@ def test_page_compressed_but_neither_files_nor_events(site: Site, photo: Any) ->
     with httpx.stream("GET", where, headers=packed, timeout=30) as events:
         assert "content-encoding" not in events.headers
         assert "event: complete" in "".join(events.iter_text())
+
+
+def test_control_dice_for_seeds_only() -> None:
+    seed, save = (
+        control(name, params.model_fields[name], "loop", Texts(), "some")
+        for name, params in (("seed", Settings), ("save_every", Loop))
+    )
+    assert "sp-seed" in seed.elem_classes and "sp-seed" not in save.elem_classes
 
 
 def test_control_choices_shown_in_words() -> None:

@@ -14,6 +14,7 @@ from styleplug.ui.i18n import Texts
 
 FEW = 4  # choices shown side by side; more become a drop-down list
 LONG = 10_000  # a range with more steps gets a number box instead of a slider
+SEEDS = 2**31 - 1  # the largest seed
 WIDE = 1_000  # a range with a larger ratio of its ends, too
 
 
@@ -69,7 +70,7 @@ def _classes(name: str, info: FieldInfo, place: str) -> list[str]:
     found = []
     if (name, place) == ("size", "settings"):
         found.append("sp-sizes")
-    if info.annotation is int and low is not None and high is not None and high - low > LONG:
+    if info.annotation is int and low == 0 and high == SEEDS:
         found.append("sp-seed")
     return found
 
