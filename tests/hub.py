@@ -137,9 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._json({"warnings": [], "errors": []})
         if found := re.fullmatch(r"/(.+)\.git/info/lfs/objects/batch", self.path):
             return self._json(self._uploads(json.loads(body)))
-        if found := re.fullmatch(r"/api/models/(.+)/preupload/main", self.path):
+        if found := re.fullmatch(r"/api/(?:model|space)s/(.+)/preupload/main", self.path):
             return self._json({"files": [self._mode(one) for one in json.loads(body)["files"]]})
-        if found := re.fullmatch(r"/api/models/(.+)/commit/main", self.path):
+        if found := re.fullmatch(r"/api/(?:model|space)s/(.+)/commit/main", self.path):
             return self._json(self._commit(found[1], [json.loads(x) for x in body.splitlines()]))
         return self._plain(404, b"", {})
 
@@ -153,7 +153,8 @@ class _Handler(BaseHTTPRequestHandler):
         name = f"{asked['organization'] or 'somebody'}/{asked['name']}"
         repo = self.hub.repos.setdefault(name, _Repo())
         repo.private = asked.get("visibility") == "private"
-        return {"url": f"{self.hub.url}/{name}"}
+        kind = "spaces/" if asked.get("type") == "space" else ""
+        return {"url": f"{self.hub.url}/{kind}{name}"}
 
     def _mode(self, file: dict[str, str]) -> dict[str, object]:
         large = file["path"].endswith((".safetensors", ".onnx", ".png"))

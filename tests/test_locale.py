@@ -118,7 +118,7 @@ NOT_MET = {  # by visitors of the page, in these modules and packages: for termi
     "__main__.py", "card.py", "cli", "curve.py", "export.py", "plan.py", "publish.py", "shard.py",
     "swatches",
     "i18n.py",  # WORDS, which have places
-    "page.py", "theme.py",
+    "page.py", "space.py", "theme.py",
 }  # fmt: skip
 NO_MESSAGES = {
     "Failed to allocate memory", "bad allocation", "can't allocate memory", "not enough memory",

@@ -30,6 +30,7 @@ from styleplug.cli.console import (
     say_note,
     say_result,
 )
+from styleplug.cli.deploy import deploy_command
 from styleplug.cli.doctor import doctor_command
 from styleplug.cli.grid import batch_command, grid_command, sheet_command
 from styleplug.cli.options import Json
@@ -163,6 +164,7 @@ app.command("batch")(batch_command)
 app.command("grid")(grid_command)
 app.command("sheet")(sheet_command)
 app.command("publish")(publish_command)
+app.command("deploy")(deploy_command)
 app.command("doctor")(doctor_command)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from styleplug.core.errors import HubUnavailable, UsageError
 from styleplug.store import hub
@@ -50,15 +52,40 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
         WeightError: the folder contains no result, or a damaged one.
         HubUnavailable: the Hub cannot be reached, or refuses.
     """
-    if why := missing("hub", "publishing"):
-        raise UsageError(why)
+    _check(repo)
+    files = publishable(folder)
+    return send(files, repo, private, message or "Add weights trained with styleplug")
+
+
+def send(
+    files: Mapping[str, Path | bytes],
+    repo: str,
+    private: bool,
+    message: str,
+    *,
+    space: bool = False,
+) -> str:
+    """Send files to a repository, which is created if there is none.
+
+    Args:
+        files: path in the repository -> file or its content.
+        repo: as for `publish`.
+        private: as for `publish`.
+        message: of the commit.
+        space: whether it is a Gradio Space.
+
+    Returns:
+        The address of the repository.
+
+    Raises:
+        UsageError: `repo` is not a repository name, there is no token, or no huggingface_hub.
+        HubUnavailable: the Hub cannot be reached, or refuses.
+    """
+    _check(repo)
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
-    if not _REPO.fullmatch(repo):
-        raise UsageError(f"{repo[:80]!r} is not the name of a repository; expected OWNER/NAME")
-    files = publishable(folder)
     if hub.offline():
         raise hub.Offline("nothing was published, as HF_HUB_OFFLINE is set: unset it to publish")
     if not (token := get_token()):
@@ -69,11 +96,13 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
     disable_progress_bars()  # the command shows its own
     api = HfApi(endpoint=hub.endpoint(), token=token, library_name="styleplug")
     try:
-        made = api.create_repo(repo, private=private, exist_ok=True)
+        kind: dict[str, Any] = {"repo_type": "space", "space_sdk": "gradio"} if space else {}
+        made = api.create_repo(repo, private=private, exist_ok=True, **kind)
         api.create_commit(
             made.repo_id,
             [CommitOperationAdd(name, file) for name, file in files.items()],
-            commit_message=message or "Add weights trained with styleplug",
+            commit_message=message,
+            repo_type="space" if space else None,
         )
     except HfHubHTTPError as error:
         raise hub.Refused(_refusal(repo, error.response.status_code)) from error
@@ -83,6 +112,18 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
             "try again once the Hub can be reached"
         ) from error
     return str(made)
+
+
+def _check(repo: str) -> None:
+    """Check the name of a repository, and that the client of the Hub is installed.
+
+    Raises:
+        UsageError: it is no such name, or there is no huggingface_hub.
+    """
+    if why := missing("hub", "publishing"):
+        raise UsageError(why)
+    if not _REPO.fullmatch(repo):
+        raise UsageError(f"{repo[:80]!r} is not the name of a repository; expected OWNER/NAME")
 
 
 def _refusal(repo: str, status: int) -> str:

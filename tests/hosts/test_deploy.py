@@ -1,0 +1,55 @@
+"""`styleplug deploy` to a Hub on this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_publish import hub as hub
+from typer.testing import CliRunner
+
+from styleplug.cli import app
+from styleplug.hosts import space
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
+]
+
+
+def test_space_created_and_updated(hub: Any, tmp_path: Path, monkeypatch: Any) -> None:  # noqa: F811
+    (tmp_path / "net.safetensors").write_bytes(b"weights")
+    monkeypatch.setattr(space, "weights_folder", lambda: tmp_path)
+    for _ in range(2):
+        done = CliRunner().invoke(app, ["deploy", "--repo", "ann/style", "--private"])
+        assert done.exit_code == 0, done.output
+        assert "spaces/ann/style" in done.stdout
+    there = hub.repos["ann/style"]
+    sent = there.commits[there.main]
+    assert there.private and len(there.commits) == 2
+    assert sent["weights/net.safetensors"] == b"weights"
+    assert b"torch>=2.8,<2.12" in sent["requirements.txt"]
+    assert b'python_version: "3.12.12"' in sent["README.md"]
+    assert b"preload_from_hub" in sent["README.md"]
+
+
+def test_files_of_space_run(tmp_path: Path) -> None:
+    for name, what in space.files().items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(what, bytes):
+            path.write_bytes(what)
+        else:
+            path.symlink_to(what)
+    code = "import styleplug; from styleplug.store import Store; from styleplug.cli import main;"
+    code += "assert all(row['ok'] for row in Store().verify()); print(styleplug.__file__)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True,
+                          text=True, env=os.environ | {"PYTHONPATH": str(tmp_path)})  # fmt: skip
+    assert done.stdout.startswith(str(tmp_path)), done.stderr
+    lines = (tmp_path / "requirements.txt").read_text().split()
+    assert not [line for line in lines if line.startswith(("ray", "onnxruntime-gpu", "pytest"))]
+    assert [line for line in lines if line.startswith("gradio")]
