@@ -131,6 +131,12 @@ def test_mounted_pages_configured_as_launched(host: str) -> None:
     assert "styleplug-run/kiosk" in keys[1] - keys[0], "each page finds its own run again"
 
 
+def test_health_answers_below_path(host: str) -> None:
+    for path in ("/tools/style", "/kiosk"):
+        answer = httpx.get(f"{host}{path}/health")
+        assert answer.json() == {"status": "ok"} and answer.headers["cache-control"] == "no-store"
+
+
 def test_frames_named_by_header(host: str) -> None:
     answer = httpx.get(f"{host}/tools/style/")
     assert "frame-ancestors" in answer.headers["content-security-policy"]
