@@ -72,6 +72,7 @@ WORDS = {
     "compare": "Before and after",
     "losses": "Losses",
     "download": "Download",
+    "download_single": "Download picture {n}",
     "next": "Next",
     "next_pictures": "Try the same pictures in",
     "next_style": "Use the result as style in",

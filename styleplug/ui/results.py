@@ -37,6 +37,9 @@ class Folder:
 
     Args:
         name: the start of their names.
+
+    Attributes:
+        before: the input picture in the shape of the result, if they can be compared.
     """
 
     def __init__(self, name: str) -> None:
@@ -45,6 +48,7 @@ class Folder:
         self._path.mkdir(parents=True)
         self._previews: list[Path] = []
         self._result: Path | None = None
+        self.before: Path | None = None
         self._singles: list[Path] = []
 
     @property
@@ -122,9 +126,8 @@ class Folder:
                 image.write(image.read(self._result), plain)
         return plain
 
-    def before(self, picture: Picture, result: Pixels) -> Path:
-        """The input picture of a run in the shape of its result, reduced if it is large."""
+    def put_before(self, picture: Picture, result: Pixels) -> None:
+        """Write the input picture of a run in the shape of its result, reduced if it is large."""
         height, width = result.shape[:2]
-        path = self._path / "before.png"
-        image.write(scale(picture, *within(width, height, BEFORE)), path)
-        return path
+        self.before = self._path / "before.png"
+        image.write(scale(picture, *within(width, height, BEFORE)), self.before)

@@ -18,7 +18,7 @@ from styleplug.ui import render
 from styleplug.ui.access import unseen_heading
 from styleplug.ui.errors import sentence
 from styleplug.ui.handover import UNSEEN, Handover
-from styleplug.ui.i18n import Language, Texts, say
+from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.kept import Gallery
 from styleplug.ui.live import Moment
 from styleplug.ui.rack import CHANGED
@@ -59,21 +59,7 @@ class Stage:
         self.status = gr.HTML(
             own(idle), elem_id=self._id("status"), elem_classes="sp-status", padding=False
         )
-        with gr.Row(elem_classes="sp-save"):
-            self._download = gr.DownloadButton(
-                own("download"), interactive=False, elem_id=self._id("download"), scale=1
-            )
-            self._zip = gr.DownloadButton(
-                own("strip_zip"), visible=False, elem_id=self._id("zip"), scale=1
-            )
-            self.signed = gr.Checkbox(
-                True,
-                label=own("signed"),
-                info=own("signed_help"),
-                elem_id=self._id("signed"),
-                container=False,
-                scale=2,
-            )
+        self._files()
         self._badge = gr.HTML(elem_id=self._id("badge"), padding=False)
         self._handover = Handover(method, methods, texts)
         self._passes = self._handover.buttons
@@ -94,8 +80,36 @@ class Stage:
                 show_label=False,
                 max_height=320,
             )
-        self._gallery.select(self._pick, None, self._picked, queue=False, **UNSEEN)
+        self._gallery.select(
+            self._pick,
+            self._folder,
+            [self._picked, self._single, self._slider],
+            queue=False,
+            **UNSEEN,
+        )
         self.signed.change(self._sign, [self.signed, self._folder], self._download, **UNSEEN)
+
+    def _files(self) -> None:
+        """Make the buttons to download the result."""
+        own = self._texts.own
+        with gr.Row(elem_classes="sp-save"):
+            self._download = gr.DownloadButton(
+                own("download"), interactive=False, elem_id=self._id("download"), scale=1
+            )
+            self._single = gr.DownloadButton(
+                own("download"), visible=False, elem_id=self._id("single"), scale=1
+            )
+            self._zip = gr.DownloadButton(
+                own("strip_zip"), visible=False, elem_id=self._id("zip"), scale=1
+            )
+            self.signed = gr.Checkbox(
+                True,
+                label=own("signed"),
+                info=own("signed_help"),
+                elem_id=self._id("signed"),
+                container=False,
+                scale=2,
+            )
 
     def _id(self, name: str) -> str:
         return f"{self._method.id}-{name}"
@@ -166,6 +180,7 @@ class Stage:
             self._folder,
             self._picked,
             self._strip,
+            self._single,
             self._zip,
             *self._passes.values(),
         ]
@@ -206,8 +221,8 @@ class Stage:
         drawn = _curves(moment)
         told = report.scores | ({} if drawn else report.metrics)
         changes = {
-            self._zip: gr.update(visible=False),
-            **self._at_rest(folder, frame, report, before),
+            **dict.fromkeys((self._single, self._zip), gr.update(visible=False)),
+            **self._at_rest(folder, frame, report, before, to),
         }
         changes |= dict.fromkeys(self._passes.values(), gr.update(interactive=not frame.fps))
         return changes | {
@@ -244,6 +259,7 @@ class Stage:
             self._folder: folder,
             self._picked: 0,
             self._strip: _kept(folder, report),
+            **dict.fromkeys((self._single, self._zip), gr.update(visible=False)),
             **dict.fromkeys(self._passes.values(), gr.update(interactive=not report.fps)),
         }
 
@@ -257,27 +273,44 @@ class Stage:
         return ""
 
     def _at_rest(
-        self, folder: Folder, frame: Frame, report: Report, before: Picture | None
+        self, folder: Folder, frame: Frame, report: Report, before: Picture | None, to: Language
     ) -> Updates:
-        """Show a gallery, a comparison, or the picture or animation alone."""
+        """Show the picture or animation alone, a comparison, or a gallery with comparisons."""
+        if before is not None and not frame.fps and _same_shape(before, report):
+            folder.put_before(before, frame.images[0])
         if len(frame.images) > 1 and not frame.fps:
             singles = [str(path) for path in folder.singles(frame)]
-            several = gr.update(visible=True, value=singles, columns=columns(frame.images))
-            alone = dict.fromkeys((self._preview, self._slider), gr.update(visible=False))
-            pack = gr.update(visible=True, value=str(folder.pack()))
-            return {**alone, self._gallery: several, self._zip: pack}
-        result = str(folder.file(signed=True))
-        if frame.fps or before is None or not _same_shape(before, report):
             return {
-                self._slider: gr.update(visible=False),
-                self._gallery: gr.update(visible=False),
-                self._preview: gr.update(visible=True, value=result),
+                self._preview: gr.update(visible=False),
+                self._gallery: gr.update(
+                    visible=True,
+                    value=singles,
+                    columns=columns(frame.images),
+                    allow_preview=folder.before is None,
+                ),
+                self._zip: gr.update(visible=True, value=str(folder.pack())),
+                **self._selected(folder, 0, to),
             }
-        compared = (str(folder.before(before, frame.images[0])), result)
+        result, alone = folder.file(signed=True), folder.before is None
         return {
-            **dict.fromkeys((self._preview, self._gallery), gr.update(visible=False)),
-            self._slider: gr.update(visible=True, value=compared),
+            self._gallery: gr.update(visible=False),
+            self._preview: gr.update(visible=alone, **({"value": str(result)} if alone else {})),
+            self._slider: self._compared(folder, result),
         }
+
+    def _selected(self, folder: Folder, number: int, to: Language) -> Updates:
+        """Offer one picture of several, and compare it with the input."""
+        path, name = folder.single(number), say("download_single", to, n=number + 1)
+        return {
+            self._single: gr.update(visible=True, value=str(path), label=name),
+            self._slider: self._compared(folder, path),
+        }
+
+    def _compared(self, folder: Folder, result: Path) -> Any:
+        """The comparison of the input with a result of the same shape."""
+        if folder.before is None:
+            return gr.update(visible=False)
+        return gr.update(visible=True, value=(str(folder.before), str(result)))
 
     # Handlers ---------------------------------------------------------------------------
 
@@ -285,9 +318,12 @@ class Stage:
         """Offer the file with or without its recipe."""
         return gr.skip() if folder is None else gr.update(value=str(folder.file(signed)))
 
-    def _pick(self, event: gr.SelectData) -> int:
-        """Store which picture is selected."""
-        return int(event.index)
+    def _pick(self, request: gr.Request, event: gr.SelectData, folder: Folder | None) -> Updates:
+        """Store which picture is selected, and offer it."""
+        number = int(event.index)
+        if folder is None:
+            return {self._picked: number}
+        return {self._picked: number, **self._selected(folder, number, language(request))}
 
 
 def _kept(folder: Folder, report: Report) -> dict[str, Any]:
