@@ -100,6 +100,7 @@ def assert_same_picture(file: str | Path, name: str) -> None:
 # What was changed on purpose since then, and is told in CHANGELOG.md.
 NEW_DEFAULTS = {"/gatys": {"iterations", "content_weight", "variation_weight"}}
 NEW_ENCODER = {"/gatys": {"layer_weights"}}  # other layers, and other pictures
+NEW_WEIGHTS = {"/autoencoder"}  # the same parameters, other pictures
 
 
 # HTTP -----------------------------------------------------------------------------------------
@@ -128,7 +129,7 @@ def test_call_of_older_version_gives_its_picture(
     refused = NEW_ENCODER.get(name, set())
     given = {key: value for key, value in asked["call"].items() if key not in refused}
     file, report = client.predict(**pictures, **given, api_name=name)
-    if not refused:
+    if not refused and name not in NEW_WEIGHTS:
         assert_same_picture(file, name)
     before = Recipe.from_json(read_recipe(result_of(name)) or "")
     now = Recipe.model_validate(report["recipe"])

@@ -1,7 +1,7 @@
 """An autoencoder with four depths: pictures to features, and features to pictures.
 
-The encoder is the chain of `styleplug_encoder` without its maps.  So its features are perceptual:
-the statistics of a layer describe how a picture is painted.  Each depth has its own decoder,
+The encoder is the chain of `encoder` without its maps.  So its features are perceptual: the
+statistics of a layer describe how a picture is painted.  Each depth has its own decoder,
 straight to pixels (Li et al. 2017, arXiv:1705.08086).  There is no normalisation, which would undo
 the statistics that the features were given.
 
@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleplug.core.backend import axes
-from styleplug.nets import styleplug_encoder
+from styleplug.nets import encoder
 from styleplug.nets.chain import Conv, Pool
 from styleplug.nets.function import Function
 from styleplug.nets.layers import set_bias, unbiased, upsample, zeroed
 
-DEPTHS = ("fine", "stroke2", "grain3", "motif3")  # the layers of the features of each level
-CHANNELS = (16, 64, 144, 208)  # of these features
-_ENCODE_MARGINS = (1, 5, 17, 41)  # pixels that a feature of each level sees around its own
+DEPTHS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1")  # the layers of the features of each level
+CHANNELS = (16, 40, 88, 176)  # of these features
+_ENCODE_MARGINS = (1, 5, 13, 33)  # pixels that a feature of each level sees around its own
 _DECODE_MARGINS = (3, 3, 4, 4)  # features that a pixel sees around its own
 DECODERS = (  # channels of the convolutions of each decoder; the sides double between groups
     ((16,), (16,)),
@@ -124,9 +124,12 @@ class Autoencoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        chain = styleplug_encoder.build()
-        self.layers = [layer for layer in chain.layers if isinstance(layer, Conv | Pool)]
-        self.features = chain.features
+        chain = encoder.build()
+        layers = [layer for layer in chain.layers if isinstance(layer, Conv | Pool)]
+        last = next(n for n, layer in enumerate(layers) if getattr(layer, "name", "") == DEPTHS[-1])
+        self.layers = layers[: last + 1]
+        convs = [layer.name for layer in self.layers if isinstance(layer, Conv)]
+        self.features = nn.ModuleDict({name: chain.features[name] for name in convs})
         self.decoders = nn.ModuleList(
             [Decoder(channels, level) for level, channels in enumerate(CHANNELS, 1)]
         )
@@ -141,7 +144,7 @@ class Autoencoder(nn.Module):
             if len(found) == level:
                 break
             if isinstance(layer, Pool):
-                x = F.avg_pool2d(x, 2)
+                x = layer(x)
                 continue
             x = F.relu(self.features[layer.name](x))
             if layer.name in DEPTHS:

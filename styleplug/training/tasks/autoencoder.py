@@ -60,9 +60,9 @@ class AutoencoderTask(TrainingTask[autoencoder.Autoencoder]):
     ):
         self.datasets, self.params, self.device = datasets, params, device
         net = autoencoder.build()
-        known = load_file(weights_folder() / "styleplug_encoder.safetensors")
+        known = load_file(weights_folder() / "encoder.safetensors")
         net.features.load_state_dict(
-            {k.removeprefix("features."): v.float() for k, v in known.items() if "features." in k}
+            {name: known[f"features.{name}"] for name in net.features.state_dict()}
         )
         net.features.requires_grad_(False)
         self.net = net.to(device).to(memory_format=torch.channels_last)
