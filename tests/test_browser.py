@@ -363,6 +363,7 @@ def test_error_keeps_pictures_and_values(
 ) -> None:
     guest = visit()
     guest.give("content", photo_file)
+    guest.page.wait_for_timeout(800)
     guest.at("run").click()
     expect(guest.at("style")).to_contain_text("missing")
     note = tmp_path / "note.png"
