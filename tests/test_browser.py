@@ -363,7 +363,7 @@ def test_error_keeps_pictures_and_values(
 ) -> None:
     guest = visit()
     guest.give("content", photo_file)
-    guest.page.wait_for_timeout(800)
+    guest.page.wait_for_timeout(5000)  # what follows an upload would take the mark away again
     guest.at("run").click()
     expect(guest.at("style")).to_contain_text("missing")
     note = tmp_path / "note.png"
