@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:  # imported by fixtures, once the environment is set
+    from serve import Site
+    from visitor import Visitor
+
     from styleplug.engine import Engine
     from styleplug.engine.plan import Calibration
     from styleplug.imaging import Picture
@@ -74,6 +77,30 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"skipped, though STYLEPLUG_REQUIRE_BROWSER=1: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser; see `visitor`."""
+    from visitor import browser
+
+    yield from browser()
+
+
+@pytest.fixture
+def visit(site: Site, chromium: Any) -> Iterator[Callable[..., Visitor]]:
+    """Makes visitors of the `site` of the test's module."""
+    from visitor import Visitor
+
+    visitors: list[Visitor] = []
+
+    def come(**kind: Any) -> Visitor:
+        visitors.append(Visitor(chromium, site.url, **kind))
+        return visitors[-1]
+
+    yield come
+    for visitor in visitors:
+        visitor.context.close()
 
 
 def make_photo(width: int, height: int, seed: int = 0) -> Picture:

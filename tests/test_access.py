@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from serve import THIRD_PARTY, Site, picture, served, wait
-from visitor import Visitor, browser, expect
+from visitor import Visitor, expect
 
 axe = pytest.importorskip("axe_playwright_python.base")
 
@@ -39,24 +39,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with served(folder, gallery=folder / "gallery", train=folder / "runs") as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    yield from browser()
-
-
-@pytest.fixture
-def visit(site: Site, chromium: Any) -> Iterator[Any]:
-    visitors: list[Visitor] = []
-
-    def come(**kind: Any) -> Visitor:
-        visitors.append(Visitor(chromium, site.url, **kind))
-        return visitors[-1]
-
-    yield come
-    for visitor in visitors:
-        visitor.context.close()
 
 
 def made(guest: Visitor, folder: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from gradio.utils import get_upload_folder
 from PIL import Image
 from serve import THIRD_PARTY, Site, picture, served, wait
-from visitor import Visitor, browser, expect
+from visitor import Visitor, expect
 
 from styleplug import imaging as image
 from styleplug.core.recipe import Recipe
@@ -35,24 +35,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (styles / "own 01.png").write_bytes(b"no picture")
     with served(folder, cyclegan.METHOD, styles=styles) as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    yield from browser()
-
-
-@pytest.fixture
-def visit(site: Site, chromium: Any) -> Iterator[Any]:
-    visitors: list[Visitor] = []
-
-    def come(**kind: Any) -> Visitor:
-        visitors.append(Visitor(chromium, site.url, **kind))
-        return visitors[-1]
-
-    yield come
-    for visitor in visitors:
-        visitor.context.close()
 
 
 @pytest.fixture

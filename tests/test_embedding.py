@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse
 from gradio.external import from_spaces_blocks
 from serve import THIRD_PARTY, Blend, free_port, picture, swatch_file, wait
 from test_docs import block, section
-from visitor import Visitor, browser, expect
+from visitor import Visitor, expect
 
 import styleplug
 from styleplug.core.errors import UsageError
@@ -59,11 +59,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
         server.should_exit = server.force_exit = True
         thread.join(10)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    yield from browser()
 
 
 def paint(guest: Any, place: Any, tmp_path: Path, done: str) -> None:

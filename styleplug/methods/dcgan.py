@@ -15,6 +15,7 @@ from styleplug.methods.shared.style_generator import (
     VAE,
     StyleGenerator,
     StyleGeneratorParams,
+    face_presets,
 )
 
 
@@ -35,14 +36,7 @@ class Dcgan(StyleGenerator[StyleGeneratorParams]):
         KEY: (Embedded("dcgan", "dcgan.safetensors"),),
         DECODER: (VAE,),
     }
-    presets = {  # noqa: RUF012
-        "album": {"count": 16, "truncation": 0.7},
-        "wild": {"count": 9, "truncation": 1.0, "seed": 3},
-        "portrait": {"count": 1, "truncation": 0.7, "size": 256, "seed": 2},
-        "one_to_another": {
-            "count": 1, "truncation": 0.7, "size": 256, "seed": 2, "walk": 48, "walk_to": 16,
-        },
-    }  # fmt: skip
+    presets = face_presets(walk_to=16)
 
 
 METHOD = Dcgan()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,17 @@ KEY = "net"  # the key of the generator in `Method.weights`
 DECODER = "decoder"  # the key of the net that decodes latents to pictures
 VAE = Embedded("vae", "vae.safetensors")
 FIRST = {"size": 128, "truncation": 0.7}  # the nets make 64 px; larger ones are only blurred
+
+
+def face_presets(walk_to: int) -> dict[str, dict[str, Any]]:
+    """The presets of a method that makes faces; the last one walks to the seed `walk_to`."""
+    portrait = {"count": 1, "truncation": 0.7, "size": 256, "seed": 2}
+    return {
+        "album": {"count": 16, "truncation": 0.7},
+        "wild": {"count": 9, "truncation": 1.0, "seed": 3},
+        "portrait": portrait,
+        "one_to_another": {**portrait, "walk": 48, "walk_to": walk_to},
+    }
 
 
 class StyleGeneratorParams(GeneratorParams):
