@@ -123,11 +123,12 @@ class Site:
     Args:
         folder: for what it writes.
         more: methods beside the small ones.
-        kept: folders for `launch`, such as `gallery`.
+        options: of `launch`, such as `gallery`.
     """
 
-    def __init__(self, folder: Path, *more: Method[Any], **kept: Path | None) -> None:
+    def __init__(self, folder: Path, *more: Method[Any], **options: Any) -> None:
         from styleplug.ui import page
+        from styleplug.ui.traffic import Visitors
 
         self.blend, self.fill = Blend(), Fill()
         methods = {one.id: one for one in (self.blend, Crash(), Dream(), self.fill, *more)}
@@ -137,8 +138,9 @@ class Site:
         self.engine = Engine(
             Catalogue(methods, broken), calibration=Calibration(folder / "calibration.json")
         )
+        options.setdefault("visitors", Visitors(concurrency=2))
         self.url = page.launch(
-            "127.0.0.1", port=free_port(), block=False, engine=self.engine, concurrency=2, **kept
+            "127.0.0.1", port=free_port(), block=False, engine=self.engine, **options
         )
 
     @cached_property
@@ -165,7 +167,7 @@ def swatch_file(folder: Path, id: str) -> Path:
 
 
 @contextmanager
-def served(folder: Path, *more: Method[Any], **kept: Path | None) -> Iterator[Site]:
+def served(folder: Path, *more: Method[Any], **options: Any) -> Iterator[Site]:
     """Serve the page while the block runs; what takes time, swatches and drawing, is small."""
     import gradio as gr
 
@@ -175,7 +177,7 @@ def served(folder: Path, *more: Method[Any], **kept: Path | None) -> Iterator[Si
         patch.setattr(offers, "built_in", partial(swatch_file, folder))
         patch.setattr(drawing, "SIDE", 160)
         patch.setattr(runs, "GRACE", 4.0)
-        site = Site(folder, *more, **kept)
+        site = Site(folder, *more, **options)
         try:
             yield site
         finally:

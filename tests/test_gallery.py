@@ -21,6 +21,7 @@ from styleplug.ui import page
 from styleplug.ui.grid_run import GridRunner, Limits
 from styleplug.ui.kept import THUMBNAILS, Gallery
 from styleplug.ui.results import Folder
+from styleplug.ui.traffic import Traffic
 
 
 @pytest.fixture
@@ -128,7 +129,13 @@ def test_gallery_keeps_cells_of_grids(engine: Engine, gallery: Gallery, tmp_path
     values = {"size": 64, "backend": "fake"}
     wanted = grid_of(engine.catalogue, "sample", content, {"seed": (0, 1)}, values)
     runner = GridRunner(
-        engine, Settings, Limits(9, 999), scored=False, sheet=False, gallery=gallery
+        engine,
+        Settings,
+        Limits(9, 999),
+        Traffic(engine.line),
+        scored=False,
+        sheet=False,
+        gallery=gallery,
     )
     labels = {0: "first", 1: "second"}
     *_, last = runner.run(wanted, labels, Folder("sweep"), threading.Event(), "", "en")

@@ -61,10 +61,9 @@ def test_run_leaves_line_at_once_when_stopped() -> None:
     assert guests.ahead(2) is None
 
 
-def test_run_refused_when_too_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "LONGEST", 2)
+def test_run_refused_when_too_many_wait() -> None:
     with pytest.raises(UsageError, match="2 runs wait already"):
-        Guests(Line(1), 1.0, 1.0, 1.0)
+        Guests(Line(1, 2), 1.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(

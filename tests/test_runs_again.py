@@ -10,15 +10,17 @@ import pytest
 from serve import wait
 
 from styleplug.core.errors import BadImage
+from styleplug.engine.line import Line
 from styleplug.ui import runs
 from styleplug.ui.runs import Runs, _merged
+from styleplug.ui.traffic import Traffic
 
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> Runs:
     monkeypatch.setattr(runs, "GRACE", 0.2)
     with gr.Blocks():
-        return Runs()
+        return Runs(Traffic(Line()))
 
 
 class Work:

@@ -12,8 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.markup import escape
@@ -34,13 +33,11 @@ from styleplug.cli.deploy import deploy_command
 from styleplug.cli.doctor import doctor_command
 from styleplug.cli.grid import batch_command, grid_command, sheet_command
 from styleplug.cli.options import Json
+from styleplug.cli.page import app_command
 from styleplug.cli.publish import publish_command
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
 from styleplug.core.params import Params
 from styleplug.system.version import VERSION
-
-if TYPE_CHECKING:
-    from styleplug.engine import Engine
 
 FAILED, USAGE = 1, 2
 INTERRUPTED = 130  # typer's exit status for Ctrl-C; here it becomes FAILED
@@ -166,6 +163,7 @@ app.command("sheet")(sheet_command)
 app.command("publish")(publish_command)
 app.command("deploy")(deploy_command)
 app.command("doctor")(doctor_command)
+app.command("app")(app_command)
 
 
 @app.command()
@@ -254,123 +252,6 @@ def _follow(steps: Generator[str, None, Any]) -> Any:
                 status.update(escape(next(steps)))
             except StopIteration as done:
                 return done.value
-
-
-Weights = Annotated[
-    list[Path] | None,
-    typer.Option(
-        metavar="FOLDER",
-        help="A result of `styleplug train` that visitors may choose. Repeatable. To offer all "
-        "results in a folder, set STYLEPLUG_RUNS to that folder.",
-    ),
-]
-Train = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FOLDER",
-        envvar="STYLEPLUG_TRAIN",
-        help="Add a tab that trains networks on uploaded pictures, and store its runs in this "
-        "folder. If others can reach the page, --auth is needed too.",
-    ),
-]
-Kept = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FOLDER",
-        envvar="STYLEPLUG_GALLERY",
-        help="Keep every result in this folder, and add a tab that shows them. Not possible "
-        "on a public page; if others can reach the page, --auth is needed too.",
-    ),
-]
-
-
-Styles = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FOLDER",
-        envvar="STYLEPLUG_STYLES",
-        help="Also offer the pictures of this folder and its sub-folders as styles. Visitors see "
-        "their names and get copies.",
-    ),
-]
-
-
-@app.command("app")
-def serve(
-    host: Annotated[
-        str | None,
-        typer.Option(
-            envvar="GRADIO_SERVER_NAME", help="Address to listen on; by default only this machine."
-        ),
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(
-            envvar="GRADIO_SERVER_PORT",
-            min=1,
-            max=65535,
-            help="Port to listen on; by default 7860, or the next free one.",
-        ),
-    ] = None,
-    share: Annotated[bool, typer.Option("--share", help="Also create a public link.")] = False,
-    auth: Annotated[
-        str | None,
-        typer.Option(
-            metavar="USER:PASSWORD",
-            envvar="STYLEPLUG_AUTH",
-            help="Ask visitors for this name and password. With the environment variable, the "
-            "password does not appear in the list of processes.",
-        ),
-    ] = None,
-    weights: Weights = None,
-    train: Train = None,
-    gallery: Kept = None,
-    styles: Styles = None,
-    mcp: Annotated[
-        bool,
-        typer.Option("--mcp", help="Also offer every method as a tool for agents, by MCP."),
-    ] = False,
-    concurrency: Annotated[
-        int | None,
-        typer.Option(
-            envvar="STYLEPLUG_CONCURRENCY",
-            min=1,
-            help="How many runs compute at once, others wait; by default as many as fit the "
-            "processors and the memory.",
-        ),
-    ] = None,
-) -> None:
-    """Start the page."""
-    user, _, password = (auth or "").partition(":")
-    if auth is not None and not (user and password):
-        raise UsageError("--auth expects USER:PASSWORD, and neither may be empty")
-    if share and auth is None:
-        say_note("anybody with the link can use this page; set a password with --auth")
-    from styleplug.ui.page import launch
-
-    engine = _engine(weights or ())
-    secret = (user, password) if auth else None
-    launch(host, port, share, secret, engine=engine, train=train, gallery=gallery, styles=styles,
-           mcp=mcp, concurrency=concurrency)  # fmt: skip
-
-
-def _engine(weights: Sequence[Path]) -> Engine:
-    """The engine of the page with further weights; on a ZeroGPU Space, it borrows a card.
-
-    Raises:
-        UsageError: two of the folders have the same name.
-    """
-    from styleplug.engine import shared
-
-    engine = shared()
-    names = [engine.add_trained(folder) for folder in weights]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"--weights: two folders have the name {twice[0]}; rename one of them")
-    if os.environ.get("SPACES_ZERO_GPU"):
-        from styleplug.hosts.zerogpu import ZeroEngine
-
-        return ZeroEngine(engine)
-    return engine
 
 
 command: Callable[..., Any] = typer.main.get_command(app)

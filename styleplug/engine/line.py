@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from styleplug.core.errors import UsageError
 from styleplug.system import machine
 
-LONGEST = 64  # runs that may wait; further ones are refused
+LONGEST = 128  # runs that may wait; further ones are refused
 PROCESSORS, MEMORY_MB = 4, 2000  # for one run; on any machine with enough memory, there are two
 UNKNOWN = 30.0  # estimated seconds of a run that cannot tell its work
 TICK, EVERY = 0.1, 1.0  # seconds between two looks, and between two messages
@@ -55,10 +55,11 @@ class Line:
 
     Args:
         most: how many compute at once; by default as many as fit the machine.
+        longest: how many may wait; further ones are refused.
     """
 
-    def __init__(self, most: int | None = None) -> None:
-        self.most = most or fitting()
+    def __init__(self, most: int | None = None, longest: int = LONGEST) -> None:
+        self.most, self.longest = most or fitting(), longest
         self._changed = threading.Condition()
         self._places: list[_Place] = []
 
@@ -79,8 +80,8 @@ class Line:
         """
         place = _Place(UNKNOWN if seconds is None else seconds)
         with self._changed:
-            if len(self._waiting) >= LONGEST:
-                raise UsageError(f"{LONGEST} runs wait already: try again in some minutes")
+            if len(self._waiting) >= self.longest:
+                raise UsageError(f"{self.longest} runs wait already: try again in some minutes")
             self._places.append(place)
         try:
             yield self._wait(place, cancel)

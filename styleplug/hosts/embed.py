@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,10 @@ from styleplug.ui.addresses import checked, described
 from styleplug.ui.contents import fill
 from styleplug.ui.i18n import Language, Texts
 from styleplug.ui.offers import Offers
-from styleplug.ui.page import SWEEP, allowed, begin, compose, served
+from styleplug.ui.page import SWEEP, allowed, begin, compose, served, watch
 from styleplug.ui.scripts import CSS as SCRIPTED
 from styleplug.ui.theme import CSS
+from styleplug.ui.traffic import Visitors
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
@@ -38,6 +40,9 @@ def mount(
     public: bool = False,
     max_size: int | None = None,
     language: str | None = None,
+    runs_per_minute: float | None = None,
+    seconds_per_minute: float | None = None,
+    log: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> FastAPI:
     """Serve the page as a part of a FastAPI application.
@@ -45,16 +50,20 @@ def mount(
         app = FastAPI()
         styleplug.mount(app, "/style", max_size=1024)
 
-    The page is the one of `styleplug app`: with its look, in English or Chinese, with its limits,
-    and nothing of a visitor is kept.  Several pages in one application share one engine.
+    The page is that of `styleplug app`: with its look, its languages and limits, and nothing of a
+    visitor is kept.  Several pages in one application share one engine.
 
     Args:
         app: the application.
         path: the path of the page in it.
         engine: the engine with the methods to show; by default that of the process.
-        public: set the limits of a public page: 4096 px, and 36 results in 10 minutes for a grid.
+        public: set the limits of a public page: 4096 px, 36 results in 10 minutes for a grid, 12
+            runs and 60 seconds of computing a minute for each visitor.
         max_size: largest size that visitors may choose.
         language: "en" or "zh" for everyone; by default the page follows the browser.
+        runs_per_minute: how many a visitor may start (an address: four times as many); 0 for any.
+        seconds_per_minute: seconds of computing, the same.
+        log: a file that gets a line for each run.
         **options: any option of `gradio.mount_gradio_app`, such as `auth_dependency`, `root_path`,
             `theme` or `mcp_server`.
 
@@ -63,6 +72,7 @@ def mount(
 
     Raises:
         UsageError: a wrong path or language, or gradio is not installed.
+        OutputError: the log cannot be written.
     """
     if not path.startswith("/"):
         raise UsageError(f"path = {path!r}: expected a path of the application, such as /style")
@@ -71,7 +81,11 @@ def mount(
     engine = engine or shared()
     texts = Texts(engine.catalogue.methods.values(), language)
     offers = Offers()
-    page = compose(engine, texts, *allowed(public, max_size), offers=offers, path=path)
+    visitors = Visitors(runs_per_minute, seconds_per_minute, log=log)
+    traffic = watch(engine, visitors, public)
+    page = compose(
+        engine, texts, *allowed(public, max_size), offers=offers, path=path, traffic=traffic
+    )
     known = served(texts, offers)
     if language:
         known["app_kwargs"]["middleware"].append(Middleware(Spoken, language))
@@ -81,7 +95,13 @@ def mount(
 
 
 def tabs(
-    *, engine: Engine | None = None, public: bool = False, max_size: int | None = None
+    *,
+    engine: Engine | None = None,
+    public: bool = False,
+    max_size: int | None = None,
+    runs_per_minute: float | None = None,
+    seconds_per_minute: float | None = None,
+    log: str | os.PathLike[str] | None = None,
 ) -> None:
     """Add the tabs of all methods to a Gradio page, at the place where this is called.
 
@@ -99,9 +119,13 @@ def tabs(
         engine: as for `mount`.
         public: as for `mount`.
         max_size: as for `mount`.
+        runs_per_minute: as for `mount`.
+        seconds_per_minute: as for `mount`.
+        log: as for `mount`.
 
     Raises:
         UsageError: it is called outside a page or twice in one, or gradio is not installed.
+        OutputError: the log cannot be written.
     """
     host = Context.root_block
     if host is None:
@@ -112,7 +136,9 @@ def tabs(
     texts = Texts(engine.catalogue.methods.values())
     known = set(host.fns)
     offers = Offers()
-    fill(host, engine, texts, *allowed(public, max_size), offers)
+    visitors = Visitors(runs_per_minute, seconds_per_minute, log=log)
+    traffic = watch(engine, visitors, public)
+    fill(host, engine, texts, *allowed(public, max_size), traffic, offers)
     threading.Thread(target=offers.make_all, name="offers", daemon=True).start()
     _adapt(host, texts, set(host.fns) - known)
 

@@ -28,6 +28,7 @@ from styleplug.ui.offers import Offers
 from styleplug.ui.runs import Runs
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.tab import Tab
+from styleplug.ui.traffic import Traffic
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
@@ -39,6 +40,7 @@ def fill(
     texts: Texts,
     settings: type[Settings],
     limits: Limits,
+    traffic: Traffic,
     offers: Offers,
     train: Path | None = None,
     gallery: Gallery | None = None,
@@ -52,6 +54,7 @@ def fill(
         texts: collects the texts.
         settings: the settings that visitors may change.
         limits: what one grid of a visitor may take.
+        traffic: lets runs start.
         offers: the pictures that the page offers.
         train: the folder for training runs, if training is offered.
         gallery: keeps all results, if there is one.
@@ -59,7 +62,7 @@ def fill(
     """
     _learn_earlier(engine, train)
     tabs = []
-    shared, runs = Shared(offers), Runs(path)
+    shared, runs = Shared(offers), Runs(traffic, path)
     scripts.load(texts)
     results = strip.strip(texts)
     with gr.Tabs(overflow_behavior="wrap", elem_classes="sp-shelf") as shelf:
@@ -73,7 +76,7 @@ def fill(
             shared.join(tab.form.shared_pictures)
         for kind in KINDS if transfers(engine.catalogue) else ():
             with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
-                many = GridTab(kind, engine, texts, settings, limits, offers, gallery)
+                many = GridTab(kind, engine, texts, settings, limits, traffic, offers, gallery)
                 many.connect(tabs, shared, shelf)
         if gallery is not None:
             _show_gallery(gallery, tabs, texts, shelf)
@@ -88,7 +91,7 @@ def fill(
     results.render()  # type: ignore[no-untyped-call]
     strip.connect(results, tabs, shared, shelf)
     if transfers(engine.catalogue):
-        publish(engine, settings, limits)
+        publish(engine, settings, limits, traffic)
 
 
 def _show_gallery(gallery: Gallery, tabs: Sequence[Tab], texts: Texts, shelf: gr.Tabs) -> None:

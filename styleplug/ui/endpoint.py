@@ -14,6 +14,7 @@ from styleplug.ui.errors import shown
 from styleplug.ui.form import Form
 from styleplug.ui.live import follow
 from styleplug.ui.results import Folder
+from styleplug.ui.traffic import Traffic
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
@@ -43,7 +44,7 @@ SCORES = "scores"
 """Name of the input that asks for scores, as on the command line and in Python."""
 
 
-def publish(form: Form, engine: Engine, scored: gr.Checkbox) -> None:
+def publish(form: Form, engine: Engine, traffic: Traffic, scored: gr.Checkbox) -> None:
     """Add the endpoint `/METHOD` to the page being built.
 
     It returns (image, report).  During the run, there is no image, and the report is the progress,
@@ -70,8 +71,9 @@ def publish(form: Form, engine: Engine, scored: gr.Checkbox) -> None:
         try:
             wanted = bool(given.get(SCORES))
             recipe, title = form.recipe(given), form.title(given)
-            expected = engine.plan(recipe, form.sizes(given)).seconds
-            with engine.line.join(expected, cancel) as turn:
+            plan = engine.plan(recipe, form.sizes(given))
+            size = f"{plan.width}x{plan.height}"
+            with traffic.run(method.id, size, plan.seconds, cancel) as turn:
                 for ahead in turn:
                     yield None, {"runs_before": ahead.runs, "seconds": round(ahead.seconds, 1)}
                 run = engine.run(recipe, form.read(given), cancel, scored=wanted)

@@ -25,6 +25,7 @@ from styleplug.ui.errors import shown
 from styleplug.ui.grid_form import labelled
 from styleplug.ui.grid_run import GridRunner, Limits, Progress, called, packed
 from styleplug.ui.results import Folder
+from styleplug.ui.traffic import Traffic
 
 Answer = tuple[str | None, list[dict[str, Any]]]
 DEFAULTS: dict[str, Any] = {
@@ -49,7 +50,7 @@ DESCRIBED = {
 """What the inputs mean."""
 
 
-def publish(engine: Engine, settings: type[Settings], limits: Limits) -> None:
+def publish(engine: Engine, settings: type[Settings], limits: Limits, traffic: Traffic) -> None:
     """Add the endpoints to the page being built.
 
     `/grid` returns (contact sheet, cells), `/batch` returns (ZIP, cells): one entry for each cell
@@ -59,12 +60,13 @@ def publish(engine: Engine, settings: type[Settings], limits: Limits) -> None:
         engine: runs the cells.
         settings: the settings that visitors may change.
         limits: limits of one call.
+        traffic: lets calls start.
     """
     for name, sheet, about in (
         ("grid", True, "Run every combination of values; a labelled contact sheet"),
         ("batch", False, "Paint many pictures; a ZIP of the results"),
     ):
-        runner = GridRunner(engine, settings, limits, scored=sheet, sheet=sheet)
+        runner = GridRunner(engine, settings, limits, traffic, scored=sheet, sheet=sheet)
         outputs: list[Component] = [
             gr.File(label="sheet" if sheet else "zip", visible=False),
             gr.JSON(label="cells", visible=False),

@@ -21,7 +21,6 @@ from styleplug.engine.executors.local import Local
 from styleplug.engine.grid import run_grid
 from styleplug.engine.line import Ahead
 from styleplug.engine.overview import SCORES, Overview
-from styleplug.engine.tally import Tally
 from styleplug.imaging import write
 from styleplug.ui import render
 from styleplug.ui.errors import sentence
@@ -29,6 +28,7 @@ from styleplug.ui.i18n import Language, duration, message, say
 from styleplug.ui.kept import Gallery
 from styleplug.ui.live import overview as joined
 from styleplug.ui.results import Folder
+from styleplug.ui.traffic import Traffic
 
 EVERY = 0.7  # seconds between two updates while no cell ends
 
@@ -121,6 +121,7 @@ class GridRunner:
         engine: the engine.
         settings: the settings that visitors may change.
         limits: limits of a grid.
+        traffic: lets it start.
         scored: whether results get scores.
         sheet: whether there is a contact sheet at the end.
         gallery: keeps all results, if there is one.
@@ -131,12 +132,14 @@ class GridRunner:
         engine: Engine,
         settings: type[Settings],
         limits: Limits,
+        traffic: Traffic,
         *,
         scored: bool,
         sheet: bool,
         gallery: Gallery | None = None,
     ) -> None:
         self._engine, self._settings, self._limits = engine, settings, limits
+        self._traffic = traffic
         self._scored, self._sheet, self._gallery = scored, sheet, gallery
 
     def check(self, grid: Grid) -> None:
@@ -161,7 +164,7 @@ class GridRunner:
         Args:
             grid: the grid.
             labels: labels of its cells.
-            folder: folder for the results.
+            folder: for the results.
             cancel: set to stop.
             best: the score that marks the best cell; "" for none.
             to: language of labels and errors.
@@ -181,17 +184,17 @@ class GridRunner:
             settings=self._settings,
         )
         progress, shown = Progress(grid.count), 0.0
-        tally = Tally()
         with ExitStack() as place:
             place.callback(run.close)
             self._limits.check(grid.count, run.plan.seconds)
-            for ahead in place.enter_context(self._engine.line.join(run.plan.seconds, cancel)):
+            size, planned = f"{grid.count} results", run.plan.seconds
+            turn = place.enter_context(self._traffic.run("grid", size, planned, cancel))
+            for ahead in turn:
                 progress.ahead = ahead
                 yield progress
             progress.ahead, began = None, time.monotonic()
             yield progress
             for event in run:
-                tally.add(event)
                 progress.seconds = time.monotonic() - began
                 if overview is not None:
                     overview.add(event)
@@ -199,7 +202,7 @@ class GridRunner:
                 if event.state in ("done", "failed") or time.monotonic() - shown > EVERY:
                     yield progress
                     shown = time.monotonic()
-        progress.stopped = cancel.is_set()
+            turn.stopped = progress.stopped = cancel.is_set()
         progress.running = ("", None)
         if overview is not None and progress.made:
             progress.best = overview.best

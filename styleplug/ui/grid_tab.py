@@ -35,6 +35,7 @@ from styleplug.ui.offers import Offers
 from styleplug.ui.results import Folder
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.tab import TO_RESULT, Tab
+from styleplug.ui.traffic import Traffic
 
 
 @dataclass
@@ -61,6 +62,7 @@ class GridTab:
         texts: collects its texts.
         settings: the settings that visitors may change.
         limits: what one grid may take.
+        traffic: lets grids start.
         offers: the pictures that the page offers.
         gallery: keeps all results, if there is one.
     """
@@ -72,6 +74,7 @@ class GridTab:
         texts: Texts,
         settings: type[Settings],
         limits: Limits,
+        traffic: Traffic,
         offers: Offers,
         gallery: Gallery | None = None,
     ) -> None:
@@ -79,7 +82,7 @@ class GridTab:
         self._texts = texts
         judged = kind != "batch"
         self._runner = GridRunner(
-            engine, settings, limits, scored=judged, sheet=judged, gallery=gallery
+            engine, settings, limits, traffic, scored=judged, sheet=judged, gallery=gallery
         )
         with gr.Row(elem_classes="sp-tab"):
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from styleplug.core.errors import BadParameter, UsageError
 from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import shared
-from styleplug.engine.line import LONGEST
 from styleplug.system.extras import missing
 from styleplug.system.files import at_home, reason
 from styleplug.ui import agents
@@ -31,19 +31,25 @@ from styleplug.ui.i18n import Texts
 from styleplug.ui.kept import Gallery
 from styleplug.ui.offers import Offers
 from styleplug.ui.previews import Previews
+from styleplug.ui.rates import Rates
 from styleplug.ui.scripts import CSS as SCRIPTED
 from styleplug.ui.theme import CSS, PAGE_CSS, theme
+from styleplug.ui.traffic import Traffic, Visitors
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
 
 UPLOAD = "64mb"  # largest file that can be uploaded
-WAITING = 64  # most events in the queue of gradio; further ones are refused
-THREADS = LONGEST + 64  # a waiting run has a thread
+EVENTS = 4  # of each run may be in the queue of gradio, before further ones are refused
+THREADS = 64  # besides those of runs that wait
 MAX_SIZE = "STYLEPLUG_MAX_SIZE"
 PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE is set
 TRAIN, GALLERY, STYLES = "STYLEPLUG_TRAIN", "STYLEPLUG_GALLERY", "STYLEPLUG_STYLES"
 OWN_GRID, PUBLIC_GRID = Limits(1000, 12 * 3600), Limits(36, 600)
+OWN_RATES, PUBLIC_RATES = Rates(), Rates(12, 60)
+PROXIES = "FORWARDED_ALLOW_IPS"  # uvicorn reads it: proxies whose X-Forwarded-For it believes
+# Those of share links and of Spaces:
+NEAR = "127.0.0.1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 LOCAL = {"127.0.0.1", "::1", "localhost"}  # addresses that only this machine reaches
 SWEEP = (600, 3600)  # seconds between two clean-ups, and the age of files that are deleted
 
@@ -67,6 +73,7 @@ def compose(
     gallery: Gallery | None = None,
     offers: Offers | None = None,
     path: str = "",
+    traffic: Traffic | None = None,
 ) -> gr.Blocks:
     """The page.
 
@@ -79,18 +86,22 @@ def compose(
         gallery: keeps all results, if there is one.
         offers: the pictures that the page offers; by default those of styleplug.
         path: the path of the page, if there may be others on this host.
+        traffic: lets runs start; by default all of them.
     """
     page = Page(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
     page.texts = texts
-    page.max_threads = THREADS
-    page.queue(max_size=WAITING)  # before components exist, because it would describe all of them
+    page.max_threads = THREADS + engine.line.longest
+    # Before components exist, because it would describe all of them.
+    page.queue(max_size=EVENTS * engine.line.longest)
+    traffic = traffic or Traffic(engine.line)
+    offers = offers or Offers()
     with page:
         gr.HTML(
             f'<header class="sp-head"><h1>style<i>plug</i></h1><span>{texts.own("tagline")}</span>'
             "</header>",
             padding=False,
         )
-        fill(page, engine, texts, settings, limits, offers or Offers(), train, gallery, path)
+        fill(page, engine, texts, settings, limits, traffic, offers, train, gallery, path)
     return page
 
 
@@ -171,6 +182,23 @@ def allowed(public: bool = False, largest: int | None = None) -> tuple[type[Sett
     return settings, PUBLIC_GRID if public else OWN_GRID
 
 
+def watch(engine: Engine, visitors: Visitors, public: bool = False) -> Traffic:
+    """What lets the runs of visitors start.
+
+    Args:
+        engine: makes them.
+        visitors: what the owner of the page decided.
+        public: whether everybody can reach the page.
+
+    Raises:
+        OutputError: the log cannot be written.
+    """
+    engine.line.most = visitors.concurrency or engine.line.most
+    engine.line.longest = visitors.waiting or engine.line.longest
+    rates = visitors.rates(PUBLIC_RATES if _public(public) else OWN_RATES)
+    return Traffic(engine.line, rates, visitors.log)
+
+
 def launch(
     host: str | None = None,
     port: int | None = None,
@@ -182,7 +210,7 @@ def launch(
     gallery: str | os.PathLike[str] | None = None,
     styles: str | os.PathLike[str] | None = None,
     mcp: bool = False,
-    concurrency: int | None = None,
+    visitors: Visitors = Visitors(),  # noqa: B008 it never changes
 ) -> str:
     """Serve the page; large libraries are imported after the start.
 
@@ -200,37 +228,50 @@ def launch(
         gallery: keep every result here, and show them in a tab; by default `STYLEPLUG_GALLERY`.
         styles: also offer the pictures of this folder as styles; by default `STYLEPLUG_STYLES`.
         mcp: also offer every method as a tool for agents (Model Context Protocol).
-        concurrency: how many runs compute at once; by default as many as fit the machine.
+        visitors: what they may ask for.
 
     Returns:
         The address of the page.
 
     Raises:
         UsageError: training or a gallery is offered to others without a password, a gallery to
-            everybody, a package is missing, there is no picture in the folder of styles, or the
-            address or the port cannot be used.
-        OutputError: the folder of the gallery cannot be written.
+            everybody, a package or styles in the folder are missing, or the address is taken.
+        OutputError: the folder of the gallery or the log cannot be written.
     """
     _check_address(host or os.environ.get("GRADIO_SERVER_NAME"), port)
     if mcp and (lacking := missing("mcp", "the server for agents")):
         raise UsageError(lacking)
     engine = engine or shared()
-    engine.line.most = concurrency or engine.line.most
     runs, kept = _training(train, host, share, auth), _gallery(gallery, host, share, auth)
     folder = styles or os.environ.get(STYLES)
     offers = Offers(at_home(folder) if folder else None)
     texts = Texts(engine.catalogue.methods.values())
-    page = compose(engine, texts, *allowed(share), runs, kept, offers)
-    _, url, _ = page.launch(
-        server_name=host, server_port=port, share=share, auth=auth, quiet=not block,
-        prevent_thread_lock=True, max_threads=page.max_threads,
-        mcp_server=mcp or None,  # None: gradio reads GRADIO_MCP_SERVER
-        allowed_paths=[str(kept.folder)] if kept else None, **served(texts, offers),
-    )  # fmt: skip
+    traffic = watch(engine, visitors, share)
+    page = compose(engine, texts, *allowed(share), runs, kept, offers, traffic=traffic)
+    with _believing(visitors.proxies, _public(share)):
+        _, url, _ = page.launch(
+            server_name=host, server_port=port, share=share, auth=auth, quiet=not block,
+            prevent_thread_lock=True, max_threads=page.max_threads,
+            mcp_server=mcp or None,  # None: gradio reads GRADIO_MCP_SERVER
+            allowed_paths=[str(kept.folder)] if kept else None, **served(texts, offers),
+        )  # fmt: skip
     begin(page, engine)
     if block:
         page.block_thread()
     return str(url)
+
+
+@contextmanager
+def _believing(proxies: str | None, public: bool) -> Iterator[None]:
+    """Tell the server which proxies to believe, while it starts; else it believes this machine."""
+    before = os.environ.get(PROXIES)
+    os.environ[PROXIES] = (before or public * NEAR) if proxies is None else proxies
+    try:
+        yield
+    finally:
+        del os.environ[PROXIES]
+        if before is not None:
+            os.environ[PROXIES] = before
 
 
 def begin(page: gr.Blocks, engine: Engine) -> None:
@@ -257,6 +298,7 @@ def served(texts: Texts, offers: Offers) -> dict[str, Any]:
                 Middleware(Compressed),
                 Middleware(NoAddresses),
                 Middleware(Element),
+                Middleware(agents.Agents),
                 Middleware(Previews, offers),
             ],
         },

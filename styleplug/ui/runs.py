@@ -18,6 +18,7 @@ from typing import Any
 import gradio as gr
 
 from styleplug.ui.sharing import Updates
+from styleplug.ui.traffic import Traffic
 
 GRACE = 20.0  # seconds that a run goes on while nobody watches it: a reload on a slow line
 ORPHANS = 4  # most runs that nobody watches; further ones are stopped at once
@@ -95,13 +96,15 @@ class Runs:
     """The runs of all visitors.  Build it outside the tabs.
 
     Args:
+        traffic: lets them start.
         path: the path of the page; pages of one host share the storage of the browser.
 
     Attributes:
         kept: holds the token of the visitor's newest run in the browser.
     """
 
-    def __init__(self, path: str = "") -> None:
+    def __init__(self, traffic: Traffic, path: str = "") -> None:
+        self.traffic = traffic
         self.kept = gr.BrowserState("", storage_key=STORE + path, secret=STORE)
         self._known: dict[str, tuple[str, Run]] = {}
 

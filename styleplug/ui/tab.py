@@ -30,6 +30,7 @@ from styleplug.ui.results import Folder
 from styleplug.ui.runs import Runs
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.stage import Stage
+from styleplug.ui.traffic import Visit
 from styleplug.ui.undo import undo
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Tab:
                 idle = "idle" if self.form.needed else "idle_free"
                 self.stage = Stage(method, methods, texts, idle, strip, gallery)
         self._wire()
-        publish(self.form, engine, self.scored)
+        publish(self.form, engine, runs.traffic, self.scored)
 
     def _id(self, name: str) -> str:
         return f"{self.method.id}-{name}"
@@ -263,18 +264,20 @@ class Tab:
     ) -> Iterator[Updates]:
         recipe = self.form.recipe(given)
         planned = self.engine.plan(recipe, self.form.sizes(given))
-        with self.engine.line.join(planned.seconds, cancel) as turn:
+        size = f"{planned.width}x{planned.height}"
+        with self._runs.traffic.run(self.method.id, size, planned.seconds, cancel) as turn:
             for ahead in turn:
                 yield {self.stage.status: render.ahead(ahead, to)}
             if cancel.is_set():
                 raise Cancelled
             expected = planned.seconds if planned.runs else None
             yield from self._shown(
-                recipe, given, cancel, to, expected, scored=scored, signed=signed
+                turn, recipe, given, cancel, to, expected, scored=scored, signed=signed
             )
 
     def _shown(
         self,
+        turn: Visit,
         recipe: Recipe,
         given: dict[str, Any],
         cancel: threading.Event,
@@ -294,6 +297,7 @@ class Tab:
         before = pictures[first[0].id][0] if any(slot.least for slot in first) else None
         for moment in follow(frames, cancel, expected):
             if moment.frame.final:
+                turn.stopped = cancel.is_set()
                 yield self.stage.finished(moment, before, signed, to, title) | self._rest()
                 return
             yield self.stage.moved(moment, previews, to)

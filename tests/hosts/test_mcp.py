@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import json
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,7 +20,9 @@ from serve import THIRD_PARTY, Blend
 from styleplug import imaging
 from styleplug.engine import Engine
 from styleplug.methods import Catalogue, cnn
+from styleplug.ui.agents import CALLER
 from styleplug.ui.page import launch
+from styleplug.ui.traffic import Visitors
 
 mcp = pytest.importorskip("mcp")
 http = pytest.importorskip("mcp.client.streamable_http")
@@ -28,9 +32,15 @@ Call = Callable[[Any], Awaitable[Any]]
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "runs.log"
+
+
+@pytest.fixture(scope="module")
+def address(log: Path) -> Iterator[str]:
     methods = {one.id: one for one in (cnn.METHOD, Sample(), Blend())}
-    yield launch(block=False, engine=Engine(Catalogue(methods, {})), mcp=True)
+    visitors = Visitors(log=log, proxies="127.0.0.1")
+    yield launch(block=False, engine=Engine(Catalogue(methods, {})), mcp=True, visitors=visitors)
     gr.close_all()
 
 
@@ -38,15 +48,16 @@ def address() -> Iterator[str]:
 def ask(address: str) -> Callable[[Call], Any]:
     """Run a conversation with the server."""
 
-    async def conversation(call: Call) -> Any:
+    async def conversation(call: Call, headers: dict[str, str] | None) -> Any:
+        where = f"{address}gradio_api/mcp/"
         async with (
-            http.streamablehttp_client(f"{address}gradio_api/mcp/") as (reading, writing, _),
+            http.streamablehttp_client(where, headers) as (reading, writing, _),
             mcp.ClientSession(reading, writing) as session,
         ):
             await session.initialize()
             return await call(session)
 
-    return lambda call: asyncio.run(asyncio.wait_for(conversation(call), 60))
+    return lambda call, headers=None: asyncio.run(asyncio.wait_for(conversation(call, headers), 60))
 
 
 def uri(seed: int = 0) -> str:
@@ -101,3 +112,13 @@ def test_tool_wrong_value_is_an_error(ask: Any, wrong: dict[str, Any], said: str
     given = {"content": uri(), "style": uri(1), "size": 64} | wrong
     answer = ask(lambda session: session.call_tool("cnn", given))
     assert answer.isError and said in text(answer)
+
+
+def test_agents_told_apart_by_address(ask: Any, log: Path) -> None:
+    log.write_text("")
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
+        headers = {"x-forwarded-for": address, CALLER: f"guess {address}9"}
+        given = {"content": uri(), "size": 64}
+        ask(lambda session, given=given: session.call_tool("sample", given), headers)
+    first, other, again = (json.loads(line)["visitor"] for line in log.read_text().splitlines())
+    assert first == again != other
