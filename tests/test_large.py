@@ -12,11 +12,12 @@ from samples import Sample
 
 from styleplug.core.errors import BadParameter, MethodError
 from styleplug.core.frame import Frame
-from styleplug.core.params import bounds_of, hint_of, narrowed
+from styleplug.core.params import bounds_of, hint_of
 from styleplug.core.recipe import LARGEST, Finish, Recipe, Settings
 from styleplug.engine import longest
 from styleplug.engine import run as engine_run
 from styleplug.engine.inputs import prepare
+from styleplug.engine.request import narrowed
 from styleplug.imaging import Picture, bands, picture, scale
 from styleplug.imaging import finish as post
 from styleplug.imaging.tiles import by_tiles

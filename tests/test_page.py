@@ -29,9 +29,10 @@ from styleplug import imaging as image
 from styleplug.core import errors
 from styleplug.core.errors import BadImage, BadParameter
 from styleplug.core.frame import Frame
-from styleplug.core.params import Params, field, narrowed
+from styleplug.core.params import Params, field
 from styleplug.core.recipe import LARGEST, Recipe, Settings
 from styleplug.engine import Plan, longest
+from styleplug.engine.request import narrowed
 from styleplug.imaging.sheet import GAP, grid
 from styleplug.training.loop.setup import Loop
 from styleplug.ui import render

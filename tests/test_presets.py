@@ -13,9 +13,8 @@ from serve import THIRD_PARTY, Blend
 
 import styleplug
 from styleplug.core.errors import BadParameter, MethodError, UsageError
-from styleplug.core.params import narrowed
 from styleplug.core.recipe import Recipe, Settings
-from styleplug.engine.request import base_of
+from styleplug.engine.request import base_of, narrowed
 from styleplug.methods import admit, discover
 from styleplug.plugins.guard import Guarded
 from styleplug.ui.form import Form

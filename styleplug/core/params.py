@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Self, get_args, get_origin
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    create_model,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from styleplug.core.errors import BadParameter, MethodError, StyleplugError
@@ -97,23 +90,6 @@ def bounds_of(info: FieldInfo) -> tuple[float | None, float | None]:
     return low, high
 
 
-CURVED = 0.25
-"""A slider whose default is in this first part of its range gets a curved scale."""
-
-
-def middle_of(info: FieldInfo) -> float | None:
-    """The value in the middle of the slider of a parameter with a curved scale; else None.
-
-    The useful range of a parameter is around its default.  If the default is near the lower end of
-    a long range, a straight slider leaves a few pixels for the useful values.  A curved one has the
-    default in the middle, and grows exponentially to the right.  Values stay plain numbers.
-    """
-    low, high = bounds_of(info)
-    if low is None or high is None or info.annotation not in (int, float):
-        return None
-    return info.default if low < info.default < low + CURVED * (high - low) else None
-
-
 def choices_of(info: FieldInfo) -> tuple[str, ...]:
     """The choices that a Literal parameter offers, else ()."""
     if str(get_origin(info.annotation)) != "typing.Literal":
@@ -162,9 +138,6 @@ class Params(BaseModel):
             raise MethodError(f"{cls.__name__} failed: {type(error).__name__}: {error}") from error
 
 
-_P = TypeVar("_P", bound=Params)
-
-
 def _explain(params: type[Params], error: ValidationError) -> str:
     """One sentence for each problem."""
     sentences = []
@@ -177,7 +150,7 @@ def _explain(params: type[Params], error: ValidationError) -> str:
         got = shortened(problem["input"])
         why = problem["msg"].removeprefix("Value error, ")  # raised by our own validator
         why = why[:1].lower() + why[1:]
-        sentences.append(f"{name} = {got}: {why}{_range(params, name)}")
+        sentences.append(f"{name} = {got}: {why}{range_of(params, name)}")
     return "; ".join(sentences)
 
 
@@ -187,7 +160,7 @@ def shortened(value: object) -> str:
     return text if len(text) < 80 else text[:77] + "…"
 
 
-def _range(params: type[Params], name: str) -> str:
+def range_of(params: type[Params], name: str) -> str:
     """The bounds of a parameter, for an error message."""
     info = params.model_fields.get(name)
     if info is None:
@@ -197,27 +170,6 @@ def _range(params: type[Params], name: str) -> str:
         return ""
     ends = (-math.inf if low is None else low, math.inf if high is None else high)
     return f" (allowed: {ends[0]:.10g} to {ends[1]:.10g}, default {info.default:.10g})"
-
-
-def narrowed(params: type[_P], name: str, most: float) -> type[_P]:
-    """A subclass of parameters in which one number has a lower upper bound.
-
-    Raises:
-        BadParameter: `most` is outside the present bounds.
-    """
-    info = params.model_fields[name]
-    low, high = bounds_of(info)
-    if not (-math.inf if low is None else low) <= most <= (math.inf if high is None else high):
-        raise BadParameter(f"{name} cannot be bounded by {most:g}{_range(params, name)}")
-    bounded = Field(
-        min(info.default, most),
-        ge=low,
-        le=most,
-        description=info.description,
-        json_schema_extra=info.json_schema_extra,
-    )
-    fields: Any = {name: (info.annotation, bounded)}
-    return create_model(params.__name__, __base__=params, **fields)
 
 
 def shares_of(name: str, given: Sequence[float], things: Sequence[str]) -> list[float]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import Field, create_model
 
 from styleplug.core.errors import BadParameter, BadRecipe, UsageError
 from styleplug.core.method import Method
+from styleplug.core.params import Params, bounds_of, range_of
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine.inputs import longest
 from styleplug.imaging import Picture, Source, read, read_recipe
+
+_P = TypeVar("_P", bound=Params)
 
 
 def recipe_in(source: Recipe | str | Path | bytes) -> Recipe:
@@ -109,6 +115,27 @@ def changed(base: Recipe, values: Mapping[str, Any], settings: type[Settings] = 
             "parameters": {**base.parameters, **own},
         }
     )
+
+
+def narrowed(params: type[_P], name: str, most: float) -> type[_P]:
+    """A subclass of parameters in which one number has a lower upper bound.
+
+    Raises:
+        BadParameter: `most` is outside the present bounds.
+    """
+    info = params.model_fields[name]
+    low, high = bounds_of(info)
+    if not (-math.inf if low is None else low) <= most <= (math.inf if high is None else high):
+        raise BadParameter(f"{name} cannot be bounded by {most:g}{range_of(params, name)}")
+    bounded = Field(
+        min(info.default, most),
+        ge=low,
+        le=most,
+        description=info.description,
+        json_schema_extra=info.json_schema_extra,
+    )
+    fields: Any = {name: (info.annotation, bounded)}
+    return create_model(params.__name__, __base__=params, **fields)
 
 
 def _refuse(method: Method[Any], name: str) -> None:

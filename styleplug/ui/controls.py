@@ -9,13 +9,14 @@ import gradio as gr
 from gradio.components import Component
 from pydantic.fields import FieldInfo
 
-from styleplug.core.params import bounds_of, choices_of, hint_of, middle_of
+from styleplug.core.params import bounds_of, choices_of, hint_of
 from styleplug.ui.i18n import Texts
 
 FEW = 4  # choices shown side by side; more become a drop-down list
 LONG = 10_000  # a range with more steps gets a number box instead of a slider
 SEEDS = 2**31 - 1  # the largest seed
 WIDE = 1_000  # a range with a larger ratio of its ends, too
+CURVED = 0.25  # a slider whose default is in this first part of its range gets a curved scale
 
 
 def control(
@@ -86,10 +87,23 @@ def _number(info: FieldInfo, step: float | None, common: dict[str, Any]) -> Comp
         step = step if step and math.isclose(steps, round(steps), abs_tol=1e-6) else fine
         wide = not whole and low > 0 and high / low > WIDE
         if (high - low) / step <= LONG and not wide:
-            if (middle := middle_of(info)) is not None:
+            if (middle := _middle(info)) is not None:
                 common["elem_classes"].append(f"sp-curved-{middle}")
             return gr.Slider(low, high, step=step, **common)
     return gr.Number(minimum=low, maximum=high, precision=0 if whole else None, **common)
+
+
+def _middle(info: FieldInfo) -> float | None:
+    """The value in the middle of the slider of a parameter with a curved scale; else None.
+
+    The useful range of a parameter is around its default.  If the default is near the lower end of
+    a long range, a straight slider leaves a few pixels for the useful values.  A curved one has the
+    default in the middle, and grows exponentially to the right.  Values stay plain numbers.
+    """
+    low, high = bounds_of(info)
+    if low is None or high is None or info.annotation not in (int, float):
+        return None
+    return info.default if low < info.default < low + CURVED * (high - low) else None
 
 
 def shown(value: Any) -> Any:

@@ -16,9 +16,9 @@ from fastapi.responses import JSONResponse
 from starlette.middleware import Middleware
 
 from styleplug.core.errors import BadParameter, UsageError
-from styleplug.core.params import narrowed
 from styleplug.core.recipe import Settings
 from styleplug.engine import shared
+from styleplug.engine.request import narrowed
 from styleplug.system.extras import missing
 from styleplug.system.files import at_home, reason
 from styleplug.ui import agents
