@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+from conftest import swatch
 
 from styleplug.imaging import resize
 from styleplug.swatches import SWATCHES
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def painted() -> dict[str, np.ndarray]:
-    return {id: swatch.paint() for id, swatch in SWATCHES.items()}
+    return {id: swatch(id) for id in SWATCHES}
 
 
 def test_swatches_have_valid_names() -> None:

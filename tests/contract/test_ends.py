@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from cases import METHODS, quickest, short
@@ -39,8 +41,15 @@ def ends():
                     yield pytest.param(id, name, end, id=f"{id}-{name}-{end:g}")
 
 
-def painted(method, size, **values):
-    """The first picture of a run."""
+@cache
+def host():
+    return Engine(METHODS)
+
+
+@cache
+def painted(id, size, **values):
+    """The first picture of a run; that of the defaults serves several ends."""
+    method = METHODS.get(id)
     given = {slot.id: [make_photo(SIZE, 48)] for slot in method.inputs}
     if "style" in given:
         given["style"] = [Picture(swatch("waves"))]
@@ -50,17 +59,16 @@ def painted(method, size, **values):
         given["mask"] = [Picture(hole)]
     values = {**short(method), **values}
     asked = Recipe(method=method.id, size=size, backend=quickest(method), seed=3, parameters=values)
-    *_, final = Engine(METHODS).run(asked, given)
+    *_, final = host().run(asked, given)
     return final.images[0]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("id", "name", "end"), list(ends()))
 def test_end_of_range_paints_another_picture(id, name, end):
-    method = METHODS.get(id)
     besides = BESIDES.get((id, name), BESIDES.get(name, {}))
     size = LARGER.get(name, SIZE)
-    usual, found = (painted(method, size, **{**besides, **some}) for some in ({}, {name: end}))
+    usual, found = (painted(id, size, **{**besides, **some}) for some in ({}, {name: end}))
     assert np.isfinite(found).all() and found.min() >= 0 and found.max() <= 1
     if id not in catalogue().methods:  # a sample may do as its help says
         return
