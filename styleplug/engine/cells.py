@@ -189,7 +189,7 @@ class Cells:
             told = labels.get(name) or self.grid.names.get(name)
             if told is None:
                 own = recipe.parameters
-                told = _text(own[name] if name in own else getattr(recipe, name))
+                told = text_of(own[name] if name in own else getattr(recipe, name))
             value = _UNSAFE.sub("_", told)
             return value if name == first else value.replace("/", "_")
 
@@ -268,12 +268,12 @@ def _methods(grid: Grid, catalogue: Catalogue) -> dict[str, Method[Any]]:
     return {str(id): catalogue.get(str(id)) for id in ids}
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """The value of a parameter as a part of a file name.
 
-    >>> _text((1.0, 0.5)), _text(0.25), _text("gram")
+    >>> text_of((1.0, 0.5)), text_of(0.25), text_of("gram")
     ('1+0.5', '0.25', 'gram')
     """
     if isinstance(value, list | tuple):
-        return "+".join(map(_text, value))
+        return "+".join(map(text_of, value))
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -12,7 +12,7 @@ from styleplug.core.grid import Axis, Grid
 from styleplug.core.method import Method
 from styleplug.core.params import shortened
 from styleplug.core.recipe import Recipe
-from styleplug.engine.cells import METHOD, MOST
+from styleplug.engine.cells import METHOD, MOST, text_of
 from styleplug.engine.request import changed
 from styleplug.engine.styles import BUILT_IN, built_in
 from styleplug.imaging.folder import pictures_in
@@ -104,10 +104,7 @@ def spread(name: str, wanted: Any) -> tuple[Any, ...]:
 
 def _label(value: Any) -> str:
     """The label of a value."""
-    if isinstance(value, list | tuple):
-        return "+".join(map(_label, value))
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text.replace(", ", "+").replace(",", "+").replace(" ", "+")
+    return text_of(value).replace(", ", "+").replace(",", "+").replace(" ", "+")
 
 
 def files_in(

@@ -3,7 +3,7 @@
 Everything goes through one decorated function.  Its arguments and what it yields are pickled, so
 Stop is a file.  The main process must not choose a backend: it claims to have a card, and has none.
 
-Import this only where `spaces` runs (`LENT` is set), and before torch.
+Import this only where `spaces` runs (`SPACES_ZERO_GPU` is set), and before torch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from styleplug.engine import Engine, shared
 from styleplug.engine.memo import Descriptions
 from styleplug.imaging import Picture
 
-LENT = "SPACES_ZERO_GPU"  # is set on such a Space
 LEAST, MOST = 20, 120  # seconds to ask for; a visitor without an account has 120 a day
 START = 10  # seconds to load libraries and weights
 _LOOK = 0.1  # seconds between two looks at Stop
