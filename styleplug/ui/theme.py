@@ -59,6 +59,7 @@ CSS = """
 .sp-left, .sp-right { gap: .8rem !important; }
 .sp-summary, .sp-paper { color: var(--body-text-color-subdued); }
 .sp-paper { font-size: .8rem; padding: .3rem .2rem; }
+.sp-paper a { color: inherit; }
 .sp-about { color: var(--body-text-color-subdued); }
 .sp-about h2 { display: inline; font-size: 1rem; font-weight: 700; margin: 0 .6rem 0 0;
   color: var(--body-text-color); }
