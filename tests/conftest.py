@@ -60,7 +60,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for number, item in enumerate(items):
         group = item.path.name
         if group == "test_browser.py":
-            group += f" {number % BROWSERS}"
+            shared = "looker" in item.fixturenames  # type: ignore[attr-defined]
+            group += f" {0 if shared else number % BROWSERS}"
         if group == "test_every_method.py":
             group += f" {item.callspec.params['method']}"  # type: ignore[attr-defined]
         if group in ("test_silence.py", "test_page.py"):
@@ -94,8 +95,8 @@ def visit(site: Site, chromium: Any) -> Iterator[Callable[..., Visitor]]:
 
     visitors: list[Visitor] = []
 
-    def come(**kind: Any) -> Visitor:
-        visitors.append(Visitor(chromium, site.url, **kind))
+    def come(url: str = site.url, **kind: Any) -> Visitor:
+        visitors.append(Visitor(chromium, url, **kind))
         return visitors[-1]
 
     yield come

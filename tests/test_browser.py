@@ -11,6 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 from gradio.utils import get_upload_folder
+from gradio_client import handle_file
 from PIL import Image
 from serve import THIRD_PARTY, Site, picture, served, wait
 from visitor import Visitor, expect
@@ -18,7 +19,6 @@ from visitor import Visitor, expect
 from styleplug import imaging as image
 from styleplug.core.recipe import Recipe
 from styleplug.imaging.sheet import grid
-from styleplug.methods import cyclegan
 from styleplug.ui import offers, runs
 
 pytestmark = [pytest.mark.browser, *THIRD_PARTY]
@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     for number in range(offers.PAGE + 2):
         picture(styles, f"own {number:02d}.png", BLUE)
     (styles / "own 01.png").write_bytes(b"no picture")
-    with served(folder, cyclegan.METHOD, styles=styles) as site:
+    with served(folder, styles=styles) as site:
         yield site
 
 
@@ -45,6 +45,22 @@ def photo_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def style_file(tmp_path: Path) -> Path:
     return picture(tmp_path, "style.png", BLUE)
+
+
+@pytest.fixture(scope="module")
+def onlooker(site: Site, chromium: Any) -> Iterator[Visitor]:
+    """Somebody who runs nothing; several tests look at the same page."""
+    onlooker = Visitor(chromium, site.url)
+    yield onlooker
+    onlooker.context.close()
+
+
+@pytest.fixture
+def looker(onlooker: Visitor) -> Visitor:
+    """The onlooker, back on the first tab."""
+    onlooker.page.set_viewport_size({"width": 1280, "height": 900})
+    onlooker.open("Blend")
+    return onlooker
 
 
 def ready(visitor: Visitor, photo_file: Path, style_file: Path, **values: object) -> None:
@@ -146,8 +162,9 @@ def test_size_and_seed_chosen_reset_and_taken_back(visit: Any) -> None:
     expect(undo).to_be_disabled()
 
 
-def test_curved_slider_follows_number_and_mouse(visit: Any) -> None:
-    guest = visit(width=390)
+def test_curved_slider_follows_number_and_mouse(looker: Visitor) -> None:
+    guest = looker
+    guest.page.set_viewport_size({"width": 390, "height": 900})
     slider = guest.at("steps").locator("input[type=range]:visible")
     guest.set("steps", 400)
     assert wait(lambda: float(slider.input_value()) == 1)
@@ -264,66 +281,35 @@ def test_mask_drawn_reaches_method(visit: Any, site: Site, photo_file: Path) -> 
     expect(guest.at("plot")).to_have_count(0)
 
 
-def test_metrics_cycle_error_shown(
-    visit: Any, site: Site, photo_file: Path, tmp_path: Path
-) -> None:
-    """That of this very run; and none where the way back was not asked for."""
-    guest = visit()
-    guest.open("CycleGAN")
-    guest.give("content", photo_file)
-    guest.set("settings-size", 64)
-    guest.at("run").click()
-    guest.say("Done in")
-    file = _download(guest, tmp_path / "painted.png")
-    recipe = Recipe.from_json(image.read_recipe(file) or "")
-    *_, final = site.engine.run(recipe, {"content": [image.read(photo_file)]})
-    expect(guest.at("badge")).to_contain_text(f"cycle_error {final.metrics['cycle_error']:.3g}")
-
-    guest.at("cycle").locator("input").uncheck()
-    guest.at("run").click()
-    expect(guest.at("badge")).to_contain_text("64 × 64")
-    expect(guest.at("badge")).not_to_contain_text("cycle_error")
-
-
-def test_stop_keeps_picture(
-    visit: Any, site: Site, photo_file: Path, style_file: Path, tmp_path: Path
-) -> None:
-    guest = visit()
-    ready(guest, photo_file, style_file, steps=300, pause=0.2, settings_size=96)
-    guest.at("run").click()
-    guest.say("Step")
-    guest.at("stop").click()
-    guest.say("Stopped at step")
-    assert wait(lambda: site.blend.running == 0, 3)
-    expect(guest.at("slider").locator("img").first).to_be_visible()
-    expect(guest.at("run")).to_be_visible()
-    assert image.read_recipe(_download(guest, tmp_path / "part.png")) is not None
+def others(site: Site, photo_file: Path, style_file: Path, count: int = 1, **values: Any) -> Any:
+    """Runs of other visitors, who call the page over HTTP."""
+    pictures = {"content": handle_file(photo_file), "style": handle_file(style_file)}
+    call = {**pictures, "size": 96, "api_name": "/blend", **values}
+    found = [site.visitor().submit(**call) for _ in range(count)]
+    assert wait(lambda: site.blend.running == count)
+    return found
 
 
 def test_closed_tab_stops_its_run_only(
     visit: Any, site: Site, photo_file: Path, style_file: Path
 ) -> None:
-    leaver, stayer = visit(), visit()
-    for guest, steps in ((leaver, 400), (stayer, 12)):
-        ready(guest, photo_file, style_file, steps=steps, pause=0.3, settings_size=96)
-        guest.at("run").click()
-        guest.say("Step")
+    (stayer,) = others(site, photo_file, style_file, steps=40, pause=0.3)
+    leaver = visit()
+    ready(leaver, photo_file, style_file, steps=400, pause=0.3, settings_size=96)
+    leaver.at("run").click()
+    leaver.say("Step")
     leaver.page.close()
-    stayer.say("Done in")
-    assert wait(lambda: site.blend.running == 0), "it goes on for a tab that is closed"
+    assert wait(lambda: site.blend.running == 1), "it goes on for a tab that is closed"
+    assert stayer.result(timeout=60)[1]["steps"] == 40
 
 
 def test_queue_waiting_shown_and_left_by_stop(
     visit: Any, site: Site, photo_file: Path, style_file: Path
 ) -> None:
     """Two runs at once; the third is told what is before it, and Stop leaves the line at once."""
-    guests = [visit() for _ in range(3)]
-    for guest in guests:
-        ready(guest, photo_file, style_file, steps=400, pause=0.2, settings_size=96)
-    for guest in guests[:2]:
-        guest.at("run").click()
-        guest.say("Step")
-    last = guests[2]
+    last = visit()
+    ready(last, photo_file, style_file, steps=400, pause=0.2, settings_size=96)
+    first, second = others(site, photo_file, style_file, 2, steps=400, pause=0.2)
     last.at("run").click()
     last.say("2 runs before yours, about")
     last.at("stop").click()
@@ -332,12 +318,12 @@ def test_queue_waiting_shown_and_left_by_stop(
     last.at("run").click()
     last.say("2 runs before yours, about")
     assert site.blend.running == 2, "others are still running"
-    guests[0].at("stop").click()
-    guests[0].say("Stopped at step")
+    first.cancel()
     last.say("Step")
-    for guest in guests[1:]:
-        guest.at("stop").click()
-        guest.say("Stopped at step")
+    last.at("stop").click()
+    last.say("Stopped at step")
+    second.cancel()
+    assert wait(lambda: site.blend.running == 0)
 
 
 def test_error_keeps_pictures_and_values(
@@ -406,19 +392,10 @@ def test_pictures_shared_by_tabs_and_kept(visit: Any, photo_file: Path, style_fi
     expect(guest.at("content").locator("img")).to_have_count(0)
 
 
-@pytest.mark.parametrize(
-    ("locale", "width", "words"),
-    [
-        ("en-US", 1280, ("Waves", "Mosaic", "Further", "Left out", "Styles: ")),
-        ("zh-CN", 390, ("海浪", "马赛克", "下一页", "已略去", "风格：")),
-    ],
-)
-def test_rack_changes_style_only(
-    visit: Any, photo_file: Path, style_file: Path, locale: str, width: int, words: Any
-) -> None:
+def test_rack_changes_style_only(visit: Any, photo_file: Path, style_file: Path) -> None:
     """By mouse and keyboard: built-in styles, those of the host, and the visitor's earlier ones."""
-    waves, mosaic, further, left_out, title = words
-    guest = visit(locale=locale, width=width)
+    waves, mosaic, further, left_out, title = "海浪", "马赛克", "下一页", "已略去", "风格："
+    guest = visit(locale="zh-CN", width=390)
     ready(guest, photo_file, style_file)
     rack, style = guest.at("rack"), guest.at("style").locator("img")
     own = rack.get_by_role("option", name="style", exact=True)
@@ -451,7 +428,12 @@ def test_rack_changes_style_only(
 
 
 def test_run_found_after_reload(
-    visit: Any, photo_file: Path, style_file: Path, monkeypatch: pytest.MonkeyPatch
+    visit: Any,
+    site: Site,
+    photo_file: Path,
+    style_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While it goes on, with Stop; and its result, which the strip keeps for good."""
     monkeypatch.setattr(runs, "GRACE", 60.0)  # other tests may slow the reload
@@ -465,6 +447,10 @@ def test_run_found_after_reload(
     guest.say("Step")
     guest.at("stop").click()
     guest.say("Stopped at step")
+    assert wait(lambda: site.blend.running == 0, 3)
+    expect(guest.at("run")).to_be_visible()
+    expect(guest.at("slider").locator("img").first).to_be_visible()
+    assert image.read_recipe(_download(guest, tmp_path / "part.png")) is not None
     strip = guest.page.locator(".sp-strip li")
     expect(strip).to_have_count(1)
     guest.set("steps", 3)
@@ -497,17 +483,18 @@ def test_run_found_after_reload(
         assert pack.namelist() == ["photo-style-blend-0.png"] and pack.testzip() is None
 
 
-def test_recipe_reload_without_recipe_refused(visit: Any, tmp_path: Path, photo_file: Path) -> None:
-    guest = visit()
+def test_recipe_reload_without_recipe_refused(looker: Visitor, photo_file: Path) -> None:
+    guest = looker
+    guest.open("Fill")
     guest.page.get_by_role("button", name="Recipe", exact=False).first.click()
     guest.at("reload").locator("input[type=file]").set_input_files(photo_file)
     expect(guest.page.get_by_text("holds no recipe")).to_be_visible()
 
 
-def test_recipe_of_other_tab_opens_it(visit: Any, tmp_path: Path) -> None:
+def test_recipe_of_other_tab_opens_it(looker: Visitor, tmp_path: Path) -> None:
     made = Recipe(method="blend", parameters={"steps": 9}, size=160).to_json()
     (tmp_path / "recipe.json").write_text(made)
-    guest = visit()
+    guest = looker
     guest.open("Dream")
     guest.page.get_by_role("button", name="Recipe").first.click()
     guest.at("reload").locator("input[type=file]").set_input_files(tmp_path / "recipe.json")
@@ -517,69 +504,52 @@ def test_recipe_of_other_tab_opens_it(visit: Any, tmp_path: Path) -> None:
     assert guest.value("steps") == "9" and guest.value("settings-size") == "160"
 
 
-@pytest.mark.parametrize(
-    ("locale", "run", "steps", "tab"),
-    [("en-US", "Run", "Steps", "Blend"), ("zh-CN", "开始", "步数", "混合")],
-)
-def test_language_follows_visitor(
-    visit: Any, locale: str, run: str, steps: str, tab: str, photo_file: Path, style_file: Path
-) -> None:
-    guest = visit(locale=locale)
-    expect(guest.at("run")).to_have_text(run)
-    expect(guest.at("steps")).to_contain_text(steps)
-    expect(guest.page.get_by_role("tab", name=tab)).to_be_visible()
+def test_language_and_width_follow_visitor(visit: Any, photo_file: Path, style_file: Path) -> None:
+    guest = visit(locale="zh-CN", width=390)
+    expect(guest.at("run")).to_have_text("开始")
+    expect(guest.at("steps")).to_contain_text("步数")
+    expect(guest.page.get_by_role("tab", name="混合")).to_be_visible()
     assert "__i18n__" not in guest.page.locator("body").inner_text()
     guest.at("advanced").locator("button").first.click()
-    computes = {"en-US": "automatic", "zh-CN": "自动"}[locale]
-    expect(guest.at("settings-backend")).to_contain_text(computes)
-    ready(guest, photo_file, style_file, settings_size=96)
-    guest.at("run").click()
-    guest.say({"en-US": "Done in", "zh-CN": "完成"}[locale])
-    expect(guest.at("plan")).to_contain_text({"en-US": "earlier runs", "zh-CN": "以往"}[locale])
-
-
-def test_help_text_shown_literally(visit: Any) -> None:
-    expect(visit().at("steps")).to_contain_text("How many; it's {more} for <better>.")
-
-
-def test_broken_plugin_tab_shows_reason(visit: Any) -> None:
-    guest = visit()
-    guest.page.get_by_role("tab", name="acme").click()
-    expect(guest.page.get_by_text("no module named <nothing>")).to_be_visible()
-
-
-def test_page_requests_nothing_outside(visit: Any, site: Site) -> None:
-    guest = visit()
-    guest.page.wait_for_timeout(1500)
-    outside = [url for url in guest.asked if not url.startswith((site.url, "data:", "blob:"))]
-    assert len(guest.asked) > 5 and not outside
-    assert not guest.errors
-
-
-def test_tabs_wrap_at_any_width(visit: Any, site: Site) -> None:
-    """Tabs wrap: none is hidden, and none makes the page wider than the window."""
-    guest = visit(width=360)
-    methods = [one.title for one in site.engine.catalogue.methods.values()]
-    titles = [*methods, "Compare", "Sweep", "Batch"]
-    narrow = guest.page.get_by_role("tab")
-    expect(narrow).to_have_count(len(titles) + len(site.engine.catalogue.broken))
-    for title in titles:
-        expect(guest.page.get_by_role("tab", name=title)).to_be_visible()
-    guest.page.set_viewport_size({"width": 300, "height": 800})
-    wide = guest.page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 300, f"{wide} pixels wide: it must be scrolled sideways"
-
-
-def test_page_fits_phone(visit: Any, photo_file: Path, style_file: Path, tmp_path: Path) -> None:
-    guest = visit(width=390)
+    expect(guest.at("settings-backend")).to_contain_text("自动")
     ready(guest, photo_file, style_file, settings_size=96)
     wide = guest.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390, f"{wide} pixels wide: it must be scrolled sideways"
     guest.at("run").click()
-    guest.say("Done in")
+    guest.say("完成")
     expect(guest.at("slider")).to_be_in_viewport()
-    guest.page.screenshot(path=tmp_path / "phone.png")
-    assert (tmp_path / "phone.png").stat().st_size > 10_000
+    expect(guest.at("plan")).to_contain_text("以往")
+
+
+def test_help_text_shown_literally(looker: Visitor) -> None:
+    expect(looker.at("steps")).to_contain_text("How many; it's {more} for <better>.")
+    assert "__i18n__" not in looker.page.locator("body").inner_text()
+
+
+def test_broken_plugin_tab_shows_reason(looker: Visitor) -> None:
+    looker.page.get_by_role("tab", name="acme").click()
+    expect(looker.page.get_by_text("no module named <nothing>")).to_be_visible()
+
+
+def test_page_requests_nothing_outside(looker: Visitor, site: Site) -> None:
+    looker.page.wait_for_timeout(1500)
+    outside = [url for url in looker.asked if not url.startswith((site.url, "data:", "blob:"))]
+    assert len(looker.asked) > 5 and not outside
+    assert not looker.errors
+
+
+def test_tabs_wrap_at_any_width(looker: Visitor, site: Site) -> None:
+    """Tabs wrap: none is hidden, and none makes the page wider than the window."""
+    looker.page.set_viewport_size({"width": 360, "height": 900})
+    methods = [one.title for one in site.engine.catalogue.methods.values()]
+    titles = [*methods, "Compare", "Sweep", "Batch"]
+    narrow = looker.page.get_by_role("tab")
+    expect(narrow).to_have_count(len(titles) + len(site.engine.catalogue.broken))
+    for title in titles:
+        expect(looker.page.get_by_role("tab", name=title)).to_be_visible()
+    looker.page.set_viewport_size({"width": 300, "height": 800})
+    wide = looker.page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 300, f"{wide} pixels wide: it must be scrolled sideways"
 
 
 # Compare, Sweep, Batch ------------------------------------------------------------------------
@@ -672,17 +642,13 @@ def home(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[tuple
         yield site.url, folder / "gallery"
 
 
-@pytest.mark.parametrize(("locale", "width", "words"), [
-    ("en-US", 1280, ("Gallery", "2 results", "Open in its tab", "Compare with", "Remove")),
-    ("zh-CN", 390, ("图库", "2 个结果", "在其标签页中打开", "与另一个结果对比", "移除")),
-])  # fmt: skip
 def test_gallery_keeps_filters_opens_compares_deletes(
-    visit: Any, home: Any, photo_file: Path, style_file: Path, locale: str, width: int, words: Any
+    visit: Any, home: Any, photo_file: Path, style_file: Path
 ) -> None:
     url, folder = home
-    title, two, again, compare, remove = words
-    guest = visit(locale=locale, width=width)
-    guest.page.goto(url)
+    title, two, again = "图库", "2 个结果", "在其标签页中打开"
+    compare, remove = "与另一个结果对比", "移除"
+    guest = visit(url, locale="zh-CN", width=390)
     for steps in (3, 2):
         ready(guest, photo_file, style_file, steps=steps)
         guest.at("run").click()
@@ -726,18 +692,9 @@ def test_gallery_keeps_filters_opens_compares_deletes(
     assert not guest.errors
 
 
-@pytest.mark.parametrize(
-    ("locale", "width", "words"),
-    [
-        ("en-US", 1280, ("Bold", "Save …", "Name of the preset", "Download as JSON", "Delete")),
-        ("zh-CN", 390, ("浓烈", "保存……", "预设名称", "下载为 JSON", "删除")),
-    ],
-)
-def test_presets_used_kept_exported_and_imported(
-    visit: Any, tmp_path: Path, locale: str, width: int, words: Any
-) -> None:
-    bold, save, name, export, delete = words
-    guest = visit(locale=locale, width=width)
+def test_presets_used_kept_exported_and_imported(visit: Any, tmp_path: Path) -> None:
+    bold, save, name, export, delete = "浓烈", "保存……", "预设名称", "下载为 JSON", "删除"
+    guest = visit(locale="zh-CN", width=390)
     presets = guest.at("presets")
     guest.set("settings-size", 80)
     presets.get_by_role("option", name=bold).click()

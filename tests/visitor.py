@@ -14,7 +14,9 @@ expect = playwright.expect
 
 QUIET = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-dev-shm-usage"
+    "--disable-component-update --disable-sync --disable-dev-shm-usage "
+    # a page of Chromium's own for each window, which takes as long as a third of ours
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,AimEnabled,HttpsUpgrades"
 )
 PATIENCE = 30_000  # milliseconds: other tests may be running
 
