@@ -45,11 +45,18 @@ def _pictures(slot: Slot) -> Iterator[io.Input]:
 
 def _widget(method: Method[Any], name: str, info: FieldInfo) -> io.Input:
     """The widget of a parameter or a setting."""
+    widget = _of_kind(method, name, info)
+    if hint_of(info).advanced:  # older ComfyUI has no argument for it
+        widget.extra_dict = {"advanced": True}
+    return widget
+
+
+def _of_kind(method: Method[Any], name: str, info: FieldInfo) -> io.Input:
+    """The same, without what is common to all kinds."""
     hint, kind = hint_of(info), info.annotation
     shown: dict[str, Any] = {
         "display_name": f"{hint.label} ({hint.unit})" if hint.unit else hint.label,
         "tooltip": hint.help,
-        "extra_dict": {"advanced": True} if hint.advanced else {},
     }
     if name == "trained":
         return io.Combo.Input(name, [OWN, *names(method)], default=OWN, **shown)

@@ -31,6 +31,7 @@ with warnings.catch_warnings():  # torchaudio and others warn when they are impo
     import comfy.utils
     import folder_paths
     import torch
+    from comfy_api.latest import io
 
 PACK = Path(__file__).parents[2] / "integrations" / "comfyui"
 WORKFLOWS = sorted((PACK / "workflows").glob("*.json"))
@@ -119,6 +120,7 @@ def test_node_shows_what_the_method_declares(method: str) -> None:
     for name, info in fields.items():
         kind, options = shown[name]
         assert options["tooltip"] == hint_of(info).help
+        assert options.get("advanced", False) == hint_of(info).advanced
         low, high = bounds_of(info)
         assert (options.get("min"), options.get("max")) == (low, high)
         if choices := choices_of(info):
@@ -126,6 +128,18 @@ def test_node_shows_what_the_method_declares(method: str) -> None:
             assert list(options.get("options", kind)) == list(choices)
         if kind in ("INT", "FLOAT", "BOOLEAN"):
             assert options["default"] == info.default
+
+
+def test_nodes_load_in_older_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ComfyUI 0.3.64 has no argument `extra_dict`."""
+    for kind in (io.Boolean, io.Combo, io.Float, io.Int, io.String):
+
+        def made(self: Any, *given: Any, _make: Any = kind.Input.__init__, **told: Any) -> None:
+            assert "extra_dict" not in told
+            _make(self, *given, **told)
+
+        monkeypatch.setattr(kind.Input, "__init__", made)
+    assert all(widgets(f"styleplug_{method}") for method in METHODS)
 
 
 @pytest.mark.parametrize("method", METHODS)
