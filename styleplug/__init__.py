@@ -239,7 +239,7 @@ def run(
 
     engine = shared()
     found = engine.catalogue.get(method)
-    slots = [slot.id for slot in found.inputs]
+    slots = [slot.id for slot in found.slots]
     pictures = {name: one for name in slots if (one := values.pop(name, None)) is not None}
     if weights is not None:
         values["trained"] = engine.add_trained(Path(weights))

@@ -25,7 +25,7 @@ def inputs_of(method: Method[Any]) -> list[io.Input]:
     # The host chooses the device.
     fields |= {name: info for name, info in Settings.model_fields.items() if name != "device"}
     return [
-        *(one for slot in method.inputs for one in _pictures(slot)),
+        *(one for slot in method.slots for one in _pictures(slot)),
         *(_widget(method, name, info) for name, info in fields.items()),
         io.String.Input(
             RECIPE,

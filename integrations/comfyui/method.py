@@ -66,7 +66,7 @@ def execute(method: Method[Any], values: Mapping[str, Any]) -> tuple[torch.Tenso
     Raises:
         StyleplugError: a value or a picture is not as expected, or the run failed.
     """
-    names = {name for slot in method.inputs for name in slot.names}
+    names = {name for slot in method.slots for name in slot.names}
     given = {name: value for name, value in values.items() if name not in names}
     recipe = _recipe(method, given)
     frames = _frames(method, values)
@@ -107,9 +107,9 @@ def _frames(method: Method[Any], values: Mapping[str, Any]) -> list[Pictures]:
     """
     batches = {
         slot.id: [one for name in slot.names for one in _arrays(values.get(name))]
-        for slot in method.inputs
+        for slot in method.slots
     }
-    framed = {slot.id for slot in method.inputs if slot.most == 1 and len(batches[slot.id]) > 1}
+    framed = {slot.id for slot in method.slots if slot.most == 1 and len(batches[slot.id]) > 1}
     lengths = {name: len(batches[name]) for name in sorted(framed)}
     if len(set(lengths.values())) > 1:
         said = " and ".join(f"{length} of {name!r}" for name, length in lengths.items())
@@ -125,7 +125,7 @@ def _frames(method: Method[Any], values: Mapping[str, Any]) -> list[Pictures]:
 
 def _without_placeholders(method: Method[Any], pictures: Pictures) -> Pictures:
     """Leave out the empty mask of another size that the host gives for an opaque picture."""
-    for slot in method.inputs:
+    for slot in method.slots:
         if slot.drawn_on and (masks := pictures[slot.id]):
             below = pictures[slot.drawn_on]
             if below and not masks[0].any() and masks[0].shape[:2] != below[0].shape[:2]:

@@ -182,7 +182,7 @@ def methods(json: Json = False) -> None:
                 "paper": method.paper,
                 "inputs": [
                     {"id": slot.id, "least": slot.least, "most": slot.most}
-                    for slot in method.inputs
+                    for slot in method.slots
                 ],
                 "parameters": _schema(method.params),
                 "finish": method.supports_finish(),

@@ -67,7 +67,7 @@ def method_command(method: Method[Any]) -> Any:
         recipe: Path | None, weights: Path | None, preset: str | None = None, **values: Any
     ) -> None:
         asked = ResultOptions(**{name: values.pop(name) for name in ResultOptions.__annotations__})
-        files = {slot.id: values.pop(slot.id) or [] for slot in method.inputs}
+        files = {slot.id: values.pop(slot.id) or [] for slot in method.slots}
         values = {name: value for name, value in values.items() if value is not None}
         inputs = [*chain.from_iterable(files.values()), *([recipe] if recipe else [])]
         if inputs.count(STANDARD) > 1:
@@ -80,7 +80,7 @@ def method_command(method: Method[Any]) -> Any:
         check_writable(asked.out, inputs, animated=animated, overwrite=asked.overwrite)
         _run(method, wanted, files, asked)
 
-    options = [slot_option(slot) for slot in method.inputs]
+    options = [slot_option(slot) for slot in method.slots]
     options += [o for panel, fields in groups.items() for o in field_options(fields, panel)]
     options += [*RESULT_OPTIONS, *preset_option(method.presets)]
     about = [escape(method.summary), escape(method.paper)]

@@ -111,7 +111,7 @@ def slot_option(slot: Slot) -> Parameter:
     """The option of a slot, such as `--style FILE`; repeatable, so that too many are an error."""
     many = f" Repeatable, up to {slot.most} times." if slot.most > 1 else ""
     if slot.drawn_on:
-        many += f" White or opaque parts are filled; same proportions as --{slot.drawn_on}."
+        many += f" White or opaque parts are marked; same proportions as --{slot.drawn_on}."
     many += "" if slot.least else " Optional."
     help = escape(slot.help) + many
     return option(slot.id, list[Path] | None, help, "Pictures", flag=f"--{slot.id}", metavar="FILE")

@@ -19,6 +19,8 @@ from styleplug.core.weight import WeightSource
 
 P = TypeVar("P", bound=Params)
 Images = Mapping[str, tuple[Pixels, ...]]
+MASK = "mask"
+"""Id of the slot for the part of a picture that is painted."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Slot:
     def names(self) -> tuple[str, ...]:
         """The names of its pictures in HTTP: style, style_2 and so on."""
         return (self.id, *(f"{self.id}_{n}" for n in range(2, self.most + 1)))
+
+    @property
+    def single(self) -> bool:
+        """Whether it takes exactly one picture, so that a mask can be drawn on it."""
+        return self.most == self.least == 1 and not self.drawn_on
 
 
 class Context(Protocol):
@@ -137,6 +144,19 @@ class Method(ABC, Generic[P]):
     def supports_finish(self) -> bool:
         """Whether a result can be blended with its input, because it has the same shape."""
         return bool(self.inputs) and type(self).shape is Method.shape
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The pictures of a run: the inputs, and a mask if the result can be blended.
+
+        The engine itself uses this mask; a method does not get it.
+        """
+        taken = {*self.params.model_fields, *(slot.id for slot in self.inputs)}
+        if MASK in taken or not self.supports_finish() or not self.inputs[0].single:
+            return self.inputs
+        help = "A mask: only this part is painted. Without a mask, the whole picture is painted."
+        mask = Slot(MASK, "Where to paint", help, least=0, drawn_on=self.inputs[0].id)
+        return (*self.inputs, mask)
 
     def explanation(self) -> str:
         """An explanation of the method in Markdown, from the file `<id>.md` beside its module.

@@ -16,7 +16,7 @@ DEVICES = {"auto": "automatic", "cpu": "processor", "cuda": "NVIDIA card", "mps"
 
 
 class Finish(Params):
-    """What the engine does to the result of every method (`styleplug.imaging.finish`)."""
+    """What the engine does to the result of every method (`styleplug.engine.finish`)."""
 
     strength: float = field(
         1.0,
@@ -30,7 +30,31 @@ class Finish(Params):
     keep_colours: bool = field(
         False,
         label="Keep colours",
-        help="Take brush marks and brightness from the result, but the colours from the content.",
+        help="Keep the colours of the content.",
+    )
+    keep_colours_by: Literal["luma", "result", "style"] = field(
+        "luma",
+        label="Keep colours by",
+        help="How colours are kept. Brightness: take only the brightness from the result. Result: "
+        "give the result the mean colour and the covariance of the content. Style: give them to "
+        "the style pictures before painting.",
+        words={"luma": "Brightness", "result": "Result", "style": "Style"},
+        advanced=True,
+    )
+    mask_feather: float = field(
+        0.01,
+        ge=0.0,
+        le=0.25,
+        step=0.01,
+        label="Soft border",
+        help="Width of the soft border inside the mask, as a share of the long side.",
+        advanced=True,
+    )
+    mask_invert: bool = field(
+        False,
+        label="Invert the mask",
+        help="Paint outside the mask instead.",
+        advanced=True,
     )
 
 

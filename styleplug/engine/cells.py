@@ -127,7 +127,7 @@ class Cells:
         self.count, self._shard = grid.count, shard
         _check_size(grid, anyway=anyway)
         self._methods = _methods(grid, catalogue)
-        slots = {slot.id for method in self._methods.values() for slot in method.inputs}
+        slots = {slot.id for method in self._methods.values() for slot in method.slots}
         self._pictured = [i for i, axis in enumerate(grid.axes) if axis.name in slots]
         self._valued = [i for i, axis in enumerate(grid.axes) if axis.name not in slots]
         counts = {slot: len(some) for slot, some in grid.pictures.items()}

@@ -29,14 +29,14 @@ def check_slots(method: Method[Any], images: Mapping[str, Sequence[Picture]]) ->
             shape than its picture.
     """
     check_counts(method, {name: len(some) for name, some in images.items()})
-    for slot in method.inputs:
+    for slot in method.slots:
         if slot.drawn_on and images.get(slot.id):
             _check_mask(slot, images[slot.id][0], images[slot.drawn_on][0])
 
 
 def check_counts(method: Method[Any], counts: Mapping[str, int]) -> None:
     """Check numbers of pictures by slot; raises the errors of `check_slots`, except for masks."""
-    slots = {slot.id: slot for slot in method.inputs}
+    slots = {slot.id: slot for slot in method.slots}
     for name in counts:
         if name not in slots:
             known = ", ".join(slots) or "none"
@@ -112,9 +112,10 @@ def longest(method: Method[Any], size: int) -> dict[str, int]:
 
     Pictures can be reduced to it while they are read, which saves time and memory.
     """
-    sides = {slot.id: min(_OTHERS * size, _OTHERS_MOST) for slot in method.inputs}
-    sides |= {slot.id: size for slot in method.inputs[:1]}
-    return sides | {slot.id: sides[slot.drawn_on] for slot in method.inputs if slot.drawn_on}
+    slots = method.slots
+    sides = {slot.id: min(_OTHERS * size, _OTHERS_MOST) for slot in slots}
+    sides |= {slot.id: size for slot in slots[:1]}
+    return sides | {slot.id: sides[slot.drawn_on] for slot in slots if slot.drawn_on}
 
 
 def prepare(
@@ -131,10 +132,11 @@ def prepare(
     """
     images: dict[str, tuple[Pixels, ...]] = {}
     content: Picture | None = None
-    for name, most in longest(method, size).items():
+    most = longest(method, size)
+    for name in (slot.id for slot in method.inputs):
         first = name == method.inputs[0].id
         sized = fit if first else reduce
-        scaled = [sized(picture, most) for picture in pictures.get(name, ())]
+        scaled = [sized(picture, most[name]) for picture in pictures.get(name, ())]
         content = scaled[0] if first and scaled else content
         images[name] = tuple(_workable(picture) for picture in scaled)
     for slot in method.inputs:

@@ -144,7 +144,7 @@ def _refuse(method: Method[Any], name: str) -> None:
     Raises:
         BadParameter: always; the message lists what the method takes.
     """
-    pictures = ", ".join(slot.id for slot in method.inputs) or "none"
+    pictures = ", ".join(slot.id for slot in method.slots) or "none"
     settings = ", ".join(Settings.model_fields | Finish.model_fields)
     raise BadParameter(
         f"unknown parameter {name!r}; {method.id} takes these pictures: {pictures}; "

@@ -14,18 +14,19 @@ from styleplug.core.array import Pixels
 from styleplug.core.backend import Backend
 from styleplug.core.errors import Cancelled, MethodError, OutOfMemory
 from styleplug.core.frame import Frame, Report
+from styleplug.core.method import MASK, Images
 from styleplug.core.params import Params, shares_of
 from styleplug.core.recipe import Recipe
 from styleplug.core.weight import WeightFile, WeightSource
 from styleplug.engine import memory, plan, record
 from styleplug.engine.context import RunContext
+from styleplug.engine.finish import finish, match_colours
 from styleplug.engine.inputs import base_shape, prepare, result_shape, workable
 from styleplug.engine.memo import Descriptions
 from styleplug.engine.need import Need, more_mb
 from styleplug.engine.nets import NetCache
 from styleplug.engine.scores import scores
 from styleplug.imaging import Picture, resize
-from styleplug.imaging.finish import finish
 from styleplug.methods.shared.transfer import CONTENT, ENCODER, STYLE
 from styleplug.plugins.guard import Guarded
 from styleplug.store import Store
@@ -189,6 +190,7 @@ class Run:
     def _attempt(self) -> Generator[Frame, None, Frame]:
         """Run the method once: yield its previews, and return its final frame."""
         images, content = prepare(self.method, self.pictures, self._size)
+        images = self._recoloured(images, content)
         self._content = self._kept(content)
         context = RunContext(
             self._size,
@@ -226,6 +228,14 @@ class Run:
             return content
         masked = any(slot.drawn_on == self.method.inputs[0].id for slot in self.method.inputs)
         return content if masked and self._shape() == (content.width, content.height) else None
+
+    def _recoloured(self, images: Images, content: Picture | None) -> Images:
+        """The pictures, the styles with the colours of the content if that was asked for."""
+        how = self.recipe.finish
+        if content is None or not how.keep_colours or how.keep_colours_by != "style":
+            return images
+        styles = images.get(STYLE, ())
+        return {**images, STYLE: tuple(match_colours(one, content.pixels) for one in styles)}
 
     def _next(self, frames: Generator[Frame, None, None], context: RunContext) -> Frame | None:
         """The next frame of the method, timed; None at the end."""
@@ -314,7 +324,10 @@ class Run:
 
     def _in_shape(self, image: Pixels) -> Pixels:
         """Resize a picture, which may be an early preview, to the result's shape; finish it."""
-        return finish(resize(image, *self._shape()), self._content, self.recipe.finish)
+        given = () if self.method.slots == self.method.inputs else self.pictures.get(MASK, ())
+        mask = given[0] if given else None
+        whole = resize(image, *self._shape())
+        return finish(whole, self._content, self.recipe.finish, mask)
 
     def _note(self, note: str) -> None:
         if note:

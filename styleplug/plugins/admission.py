@@ -91,16 +91,11 @@ def _about_slots(slots: object) -> Iterable[str]:
         if not 0 <= slot.least <= slot.most:
             yield f"input {slot.id!r} needs {slot.least} pictures; expected 0 to {slot.most}"
         below = [other for other in slots if other.id == slot.drawn_on]
-        if slot.drawn_on and not (slot.most == 1 and any(map(_paper, below))):
+        if slot.drawn_on and not (slot.most == 1 and any(other.single for other in below)):
             yield (
                 f"input {slot.id!r} is drawn on {slot.drawn_on!r}: expected one mask, of an input "
                 "that takes exactly one picture"
             )
-
-
-def _paper(slot: Slot) -> bool:
-    """Whether a mask can be drawn on this slot."""
-    return slot.most == slot.least == 1 and not slot.drawn_on
 
 
 def _about_names(slots: tuple[Slot, ...], params: type[Params]) -> Iterable[str]:

@@ -28,6 +28,7 @@ from styleplug.ui.uploads import uploaded
 
 Values = Mapping[str, Any]
 OWN = ""  # the group of the method's parameters
+MASKING = ("mask_feather", "mask_invert")  # shown beside the mask that the engine uses
 
 
 class Form:
@@ -53,7 +54,7 @@ class Form:
     ) -> None:
         self.method = method
         self._trained = trained or {}
-        self.slots = {slot: slot.names for slot in method.inputs}
+        self.slots = {slot: slot.names for slot in method.slots}
         self._settings = settings
         self.groups: dict[str, type[Params]] = {OWN: method.params, "settings": settings}
         if method.supports_finish():
@@ -77,15 +78,21 @@ class Form:
                     self._made[first] = _upload(words[0], f"{self.method.id}-{first}", 230)
                     gr.HTML(words[1], elem_classes="sp-help", padding=False)
         for slot in self.slots:
-            if slot.drawn_on:
+            if slot in self.method.inputs and slot.drawn_on:
                 self._mask(slot)
         for slot, (_, *others) in self.slots.items():
-            with gr.Row(elem_classes="sp-others"):
-                for name in others:
-                    label = self._texts.own("another")
-                    extra = _upload(label, f"{self.method.id}-{name}", 92, extra=True)
-                    self._made[name] = extra
-            self._reveal(slot)
+            if slot.most > 1:
+                with gr.Row(elem_classes="sp-others"):
+                    for name in others:
+                        label = self._texts.own("another")
+                        extra = _upload(label, f"{self.method.id}-{name}", 92, extra=True)
+                        self._made[name] = extra
+                self._reveal(slot)
+        for slot in self.slots:
+            if slot not in self.method.inputs:
+                with gr.Accordion(self._words(slot)[0], open=False):
+                    self._mask(slot)
+                    self._controls("finish", MASKING)
 
     def _mask(self, slot: Slot) -> None:
         """Make a component to draw a mask, and one to upload it instead."""
@@ -104,18 +111,23 @@ class Form:
         """
         in_sight = () if any(slot.least for slot in self.method.inputs) else ("seed",)
         for owner, params in self.groups.items():
-            prefix = f"{self.method.id}-{owner}" if owner else self.method.id
-            place = owner or f"method.{self.method.id}"
-            own = params.__annotations__
-            for name, info in sorted(
-                params.model_fields.items(), key=lambda one: one[0] not in own
-            ):
-                if (hint_of(info).advanced and name not in in_sight) is advanced:
-                    offered = self._offered if name == "trained" else None
-                    first = self._first(name, info)
-                    self._made[name] = control(
-                        name, info, place, self._texts, prefix, offered, first
-                    )
+            own, fields = params.__annotations__, params.model_fields
+            names = [
+                name
+                for name in sorted(fields, key=lambda one: one not in own)
+                if (hint_of(fields[name]).advanced and name not in in_sight) is advanced
+            ]
+            self._controls(owner, [name for name in names if name not in self._made])
+
+    def _controls(self, owner: str, names: Sequence[str]) -> None:
+        """Make the controls of some parameters of a group."""
+        prefix = f"{self.method.id}-{owner}" if owner else self.method.id
+        place = owner or f"method.{self.method.id}"
+        for name in names:
+            info = self.groups[owner].model_fields[name]
+            offered = self._offered if name == "trained" else None
+            first = self._first(name, info)
+            self._made[name] = control(name, info, place, self._texts, prefix, offered, first)
 
     def _first(self, name: str, info: FieldInfo) -> Any:
         """What a new page shows; None for the default, or if the page does not allow it."""
@@ -143,8 +155,6 @@ class Form:
     def _reveal(self, slot: Slot) -> None:
         """Show the next picture of a slot when the one before it is filled."""
         places = [self._made[name] for name in self.slots[slot]]
-        if len(places) == 1:
-            return
 
         def offer(*filled: Any) -> list[Any]:
             wanted = [

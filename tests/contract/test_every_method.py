@@ -10,10 +10,12 @@ from cases import METHODS, knows, on_every_backend, quickest, require, short
 from conftest import make_photo
 
 from styleplug.core.errors import BadParameter, UsageError
+from styleplug.core.method import MASK
 from styleplug.core.params import bounds_of, choices_of
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine
 from styleplug.engine.plan import Calibration
+from styleplug.imaging import Picture, fit
 from styleplug.methods import admit
 from styleplug.methods.shared.generation import GeneratorParams
 
@@ -123,6 +125,17 @@ def test_run_closed_early_returns_nets(method, backend, host):
 def test_run_most_pictures(method, backend, host):
     frames = list(host.run(recipe(method, backend), pictures(method, count=9)))
     assert frames[-1].final
+
+
+@on_every_backend(lambda method: method.slots != method.inputs)
+def test_run_mask_paints_only_there(method, backend, host):
+    marks = np.zeros((60, 80, 3), np.float32)
+    marks[:, :40] = 1
+    given = {**pictures(method), MASK: [Picture(marks)]}
+    first = fit(given[method.inputs[0].id][0], SIZE).pixels
+    image = list(host.run(recipe(method, backend), given))[-1].images[0]
+    np.testing.assert_array_equal(image[:, 33:], first[:, 33:])
+    assert (image[:, :30] != first[:, :30]).any()
 
 
 @on_every_backend(lambda method: not method.inputs or not all(s.least for s in method.inputs))
