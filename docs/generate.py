@@ -34,8 +34,16 @@ def render() -> str:
     for method in methods:
         parts += _method(method)
     parts += ["## Settings", "Every method has these parameters.", _table(Settings)]
-    about = "Methods whose result is the given picture in another style have these as well."
-    parts += ["## Finish", about, _table(Finish)]
+    about = (
+        "Methods whose result is the given picture in another style have these as well.\n"
+        "They also take a picture `mask`: only what is white or opaque in it is painted,\n"
+        "and the rest of the picture stays as it is."
+    )
+    strips = (
+        "![A mask with three widths of its soft border, and inverted](images/cnn-mask.jpg)\n"
+        "![Three ways to keep colours](images/cnn-keep_colours_by.jpg)"
+    )
+    parts += ["## Finish", about, strips, _table(Finish)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -190,6 +190,25 @@ STRIPS = {
     ),
     "cgan-mix": Strip("cgan", each("mix", 0, 0.25, 0.5, 0.75, 1), fixed={"count": 4}),
     "cgan-truncation": Strip("cgan", each("truncation", 0, 0.4, 0.7, 1), fixed={"count": 4}),
+    "cnn-mask": Strip(
+        "cnn",
+        {**each("mask_feather", 0, 0.05, 0.2), "mask_invert": {"mask_invert": True}},
+        content=HEAD,
+        styles=("waves",),
+        mask=(0.5, 0.5, 0.33, 0.42),
+    ),
+    "cnn-keep_colours_by": Strip(
+        "cnn",
+        {
+            "not kept": {},
+            **{
+                f"keep_colours_by {way}": {"keep_colours": True, "keep_colours_by": way}
+                for way in ("luma", "result", "style")
+            },
+        },
+        content=LION,
+        styles=("waves",),
+    ),
 }
 
 

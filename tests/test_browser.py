@@ -281,6 +281,23 @@ def test_mask_drawn_reaches_method(visit: Any, site: Site, photo_file: Path) -> 
     expect(guest.at("plot")).to_have_count(0)
 
 
+def test_mask_of_engine_limits_what_is_painted(visit: Any, tmp_path: Path) -> None:
+    guest = visit()
+    guest.give("content", picture(tmp_path, "red.png", RED))
+    guest.give("style", picture(tmp_path, "blue.png", BLUE))
+    guest.page.get_by_role("button", name="Where to paint").first.click()
+    marks = Image.new("L", (64, 64))
+    marks.paste(255, (0, 0, 32, 64))
+    marks.save(tmp_path / "mask.png")
+    guest.give("mask", tmp_path / "mask.png")
+    guest.at("finish-mask_invert").locator("input").check()
+    guest.at("run").click()
+    guest.say("Done in")
+    with Image.open(_download(guest, tmp_path / "half.png")) as made:
+        left, right = (made.convert("RGB").resize((64, 64)).getpixel((x, 32)) for x in (8, 56))
+    assert left[0] > 150 > right[0]
+
+
 def others(site: Site, photo_file: Path, style_file: Path, count: int = 1, **values: Any) -> Any:
     """Runs of other visitors, who call the page over HTTP."""
     pictures = {"content": handle_file(photo_file), "style": handle_file(style_file)}

@@ -7,8 +7,8 @@ import pytest
 
 import styleplug
 from styleplug.core.recipe import Finish
-from styleplug.imaging import Picture
 from styleplug.engine.finish import coverage, finish, match_colours, recolour
+from styleplug.imaging import Picture
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 
@@ -146,7 +146,7 @@ def test_mask_and_strength_multiply(result: np.ndarray, content: Picture) -> Non
 
 def test_match_colours_gives_mean_and_covariance(content: Picture) -> None:
     rng = np.random.default_rng(2)
-    warm = (0.5 + 0.1 * rng.standard_normal((40, 30, 3)) @ [[1, 0.6, 0], [0, 0.8, 0], [0, 0, 0.4]])
+    warm = 0.5 + 0.1 * rng.standard_normal((40, 30, 3)) @ [[1, 0.6, 0], [0, 0.8, 0], [0, 0, 0.4]]
     matched = match_colours(warm.astype(np.float32), content.pixels * 0.4 + 0.3)
     wanted = (content.pixels * 0.4 + 0.3).reshape(-1, 3)
     np.testing.assert_allclose(matched.reshape(-1, 3).mean(0), wanted.mean(0), atol=0.01)

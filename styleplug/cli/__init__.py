@@ -181,8 +181,7 @@ def methods(json: Json = False) -> None:
                 "summary": method.summary,
                 "paper": method.paper,
                 "inputs": [
-                    {"id": slot.id, "least": slot.least, "most": slot.most}
-                    for slot in method.slots
+                    {"id": slot.id, "least": slot.least, "most": slot.most} for slot in method.slots
                 ],
                 "parameters": _schema(method.params),
                 "finish": method.supports_finish(),
