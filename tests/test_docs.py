@@ -63,7 +63,7 @@ def quick(code: str) -> str:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with the pictures that examples name."""
-    for shade, name in enumerate(["photo.jpg", "painting.jpg", "other.jpg"]):
+    for shade, name in enumerate(["photo.jpg", "painting.jpg", "other.jpg", "subject.png"]):
         ramp = np.linspace(0, 255, 96 * 72 * 3).reshape(72, 96, 3)
         Image.fromarray(np.roll(ramp, shade * 40, axis=1).astype(np.uint8)).save(tmp_path / name)
     (tmp_path / "PHOTOS").mkdir()
@@ -107,7 +107,7 @@ def test_commands_of_usage_run(
                 cli.main()
         said = capsys.readouterr()
         assert leaving.value.code in (0, None), f"{line}\n{said.err}"
-    for name in ("quick.png", "picture.png", "mixed.png", "again.png", "back.png"):
+    for name in ("quick.png", "picture.png", "mixed.png", "again.png", "part.png", "back.png"):
         with Image.open(folder / name) as picture:
             assert picture.size == (64, 48)
     assert (folder / "sheet.png").exists() and (
