@@ -148,6 +148,7 @@ def app_command(
     seconds_per_minute: SecondsPerMinute = None,
     log: Log = None,
     proxies: Proxies = None,
+    browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Start the page."""
     user, _, password = (auth or "").partition(":")
@@ -162,7 +163,7 @@ def app_command(
     secret = (user, password) if auth else None
     visitors = Visitors(runs_per_minute, seconds_per_minute, concurrency, waiting, log, proxies)
     launch(host, port, share, secret, engine=engine, train=train, gallery=gallery, styles=styles,
-           mcp=mcp, visitors=visitors)  # fmt: skip
+           mcp=mcp, visitors=visitors, browser=browser)  # fmt: skip
 
 
 def _engine(weights: Sequence[Path]) -> Engine:

@@ -50,6 +50,9 @@ OWN_RATES, PUBLIC_RATES = Rates(), Rates(12, 60)
 PROXIES = "FORWARDED_ALLOW_IPS"  # uvicorn reads it: proxies whose X-Forwarded-For it believes
 # Those of share links and of Spaces:
 NEAR = "127.0.0.1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
+# How a browser shows the page when it is installed as a program:
+ICON = Path(__file__).parent / "browser" / "styleplug.svg"
+PROGRAM: dict[str, Any] = {"pwa": True, "favicon_path": ICON}
 LOCAL = {"127.0.0.1", "::1", "localhost"}  # addresses that only this machine reaches
 SWEEP = (600, 3600)  # seconds between two clean-ups, and the age of files that are deleted
 
@@ -211,6 +214,7 @@ def launch(
     styles: str | os.PathLike[str] | None = None,
     mcp: bool = False,
     visitors: Visitors = Visitors(),  # noqa: B008 it never changes
+    browser: bool = False,
 ) -> str:
     """Serve the page; large libraries are imported after the start.
 
@@ -229,6 +233,7 @@ def launch(
         styles: also offer the pictures of this folder as styles; by default `STYLEPLUG_STYLES`.
         mcp: also offer every method as a tool for agents (Model Context Protocol).
         visitors: what they may ask for.
+        browser: open the page in the browser of this machine.
 
     Returns:
         The address of the page.
@@ -251,9 +256,9 @@ def launch(
     with _believing(visitors.proxies, _public(share)):
         _, url, _ = page.launch(
             server_name=host, server_port=port, share=share, auth=auth, quiet=not block,
-            prevent_thread_lock=True, max_threads=page.max_threads,
+            prevent_thread_lock=True, max_threads=page.max_threads, inbrowser=browser,
             mcp_server=mcp or None,  # None: gradio reads GRADIO_MCP_SERVER
-            allowed_paths=[str(kept.folder)] if kept else None, **served(texts, offers),
+            allowed_paths=[str(kept.folder)] if kept else None, **PROGRAM, **served(texts, offers),
         )  # fmt: skip
     begin(page, engine)
     if block:
