@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Sequence
@@ -21,27 +22,32 @@ HOUSE = Path(__file__).parents[1]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS_ASKED = PROJECT["project"]["optional-dependencies"]
 Python = Callable[..., subprocess.CompletedProcess[str]]
-CARRIED = ["styleplug", "weights", "pyproject.toml", "README.md", "LICENSE"]
+LEFT_OUT = shutil.ignore_patterns(
+    ".*", "__pycache__", "*.egg-info", "_weights", "build", "dist", "runs"
+)
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this tree, built without network from a copy (building litters its tree)."""
-    folder = tmp_path_factory.mktemp("wheel")
-    litter = shutil.ignore_patterns("__pycache__", "*.egg-info", "_weights")
-    for name in CARRIED:
-        source = HOUSE / name
-        if source.is_dir():
-            shutil.copytree(source, folder / "tree" / name, ignore=litter)
-        else:
-            shutil.copy2(source, folder / "tree" / name)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder)]
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution of this tree, built from a copy (building litters its tree)."""
+    folder = tmp_path_factory.mktemp("source")
+    shutil.copytree(HOUSE, folder / "tree", ignore=LEFT_OUT)
+    build = f"import setuptools.build_meta as one; one.build_sdist({str(folder)!r})"
     done = subprocess.run(
-        [*pip, *options, str(folder / "tree")], capture_output=True, text=True, check=False
+        [sys.executable, "-c", build], cwd=folder / "tree", capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    return next(folder.glob("*.whl"))
+    return next(folder.glob("*.tar.gz"))
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path) -> Path:
+    """The wheel, built from the source distribution without network."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(source.parent)]
+    done = subprocess.run([*pip, *options, str(source)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return next(source.parent.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +91,32 @@ def test_packages_all_listed() -> None:
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == expected
 
 
+def package() -> set[str]:
+    """The files of the package in this tree: code, texts, pictures, scripts and styles."""
+    return {f"styleplug/{one}" for one in files(HOUSE / "styleplug") if "_weights" not in one}
+
+
 @pytest.mark.slow
-def test_wheel_carries_code_and_weights(installed: Path) -> None:
-    assert files(HOUSE / "weights"), "there are weights to carry"
-    assert files(installed / "styleplug" / "_weights") == files(HOUSE / "weights")
-    code = {f for f in files(HOUSE / "styleplug") if f.endswith((".py", ".md", ".toml", ".webp"))}
-    assert code <= files(installed / "styleplug")
-    assert (installed / "styleplug" / "py.typed").is_file()
+def test_wheel_carries_package_weights_and_nothing_else(installed: Path) -> None:
+    weights = {f"styleplug/_weights/{one}" for one in files(HOUSE / "weights")}
+    assert weights, "there are weights to carry"
+    data = PROJECT["tool"]["setuptools"]["data-files"]
+    menu = {f"{where}/{Path(one).name}" for where, some in data.items() for one in some}
+    found = {re.sub(r"^styleplug-[\d.]+\.data/data/", "", one) for one in files(installed)}
+    extra = {one for one in found if ".dist-info/" in one}
+    assert found - extra == package() | weights | menu
+
+
+@pytest.mark.slow
+def test_source_carries_what_wheel_needs_and_nothing_else(source: Path) -> None:
+    with tarfile.open(source) as archive:
+        found = {one.name.partition("/")[2] for one in archive if one.isfile()}
+    data = PROJECT["tool"]["setuptools"]["data-files"]
+    weights = {f"weights/{one}" for one in files(HOUSE / "weights")}
+    menu = {one for some in data.values() for one in some}
+    about = {"LICENSE", "MANIFEST.in", "PKG-INFO", "README.md", "pyproject.toml", "setup.cfg"}
+    extra = {one for one in found if one.startswith("styleplug.egg-info/")}
+    assert found - extra == package() | weights | menu | about
 
 
 @pytest.mark.slow
