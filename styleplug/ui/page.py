@@ -152,6 +152,12 @@ def _gallery(
     return Gallery(at_home(folder))
 
 
+def _styles(said: str | os.PathLike[str] | None) -> Path | None:
+    """The folder of further styles; None if there is none."""
+    folder = said or os.environ.get(STYLES)
+    return at_home(folder) if folder else None
+
+
 def _public(share: bool) -> bool:
     """Whether everybody can reach the page."""
     return share or "SPACE_ID" in os.environ
@@ -239,8 +245,7 @@ def launch(
         The address of the page.
 
     Raises:
-        UsageError: training or a gallery is offered to others without a password, a gallery to
-            everybody, a package or styles in the folder are missing, or the address is taken.
+        UsageError: others could train or see all results, something is missing, or is in use.
         OutputError: the folder of the gallery or the log cannot be written.
     """
     _check_address(host or os.environ.get("GRADIO_SERVER_NAME"), port)
@@ -248,8 +253,7 @@ def launch(
         raise UsageError(lacking)
     engine = engine or shared()
     runs, kept = _training(train, host, share, auth), _gallery(gallery, host, share, auth)
-    folder = styles or os.environ.get(STYLES)
-    offers = Offers(at_home(folder) if folder else None)
+    offers = Offers(_styles(styles))
     texts = Texts(engine.catalogue.methods.values())
     traffic = watch(engine, visitors, share)
     page = compose(engine, texts, *allowed(share), runs, kept, offers, traffic=traffic)
