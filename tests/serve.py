@@ -46,7 +46,7 @@ class BlendParams(Params):
     )
     pause: float = field(0.0, ge=0, le=5, label="Pause", help="Seconds a step.")
     mood: Literal["calm", "wild"] = field("calm", label="Mood", help="Which one.")
-    blend: Numbers = field((1.0, 0.5), label="Blend", help="A weight a style.", advanced=True)
+    style_blend: Numbers = field((), label="Shares", help="One a style.", advanced=True)
 
 
 class Blend(Method[BlendParams]):
@@ -73,7 +73,7 @@ class Blend(Method[BlendParams]):
             "input": {"content": {"label": "内容", "help": "一张照片。"}},
             "parameter": {
                 "steps": {"label": "步数", "help": "越多越好。"},
-                "blend": {"label": "配比", "help": "权重。"},
+                "style_blend": {"label": "配比", "help": "权重。"},
             },
             "preset": {"bold": "浓烈"},
         }

@@ -348,12 +348,16 @@ def test_error_keeps_pictures_and_values(
 ) -> None:
     guest = visit()
     guest.give("content", photo_file)
-    guest.page.wait_for_timeout(5000)  # what follows an upload would take the mark away again
     guest.at("run").click()
-    expect(guest.at("style")).to_contain_text("missing")
+    mark = guest.at("style-missing")
+    expect(mark).to_contain_text("missing")
+    guest.page.wait_for_timeout(2000)  # what follows an upload must not take it away
+    expect(mark).to_contain_text("missing")
+    expect(guest.at("content-missing")).to_have_count(0)
     note = tmp_path / "note.png"
     note.write_text("dear diary")
     guest.at("style").locator("input[type=file]").set_input_files(note)
+    expect(mark).to_have_count(0)
     guest.set("steps", 7)
     expect(guest.at("style-2")).to_have_count(0)
     guest.page.wait_for_timeout(800)
@@ -376,6 +380,48 @@ def test_style_slots_offered_one_by_one(visit: Any, photo_file: Path, style_file
     expect(guest.at("style_3")).to_have_count(0)
     guest.give("style_2", photo_file)
     expect(guest.at("style_3")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("locale", "width", "words"),
+    [("en-US", 1280, ("Shares", "Share of Style")), ("zh-CN", 390, ("配比", "风格图 2 的配比"))],
+)
+def test_shares_by_sliders_and_order(
+    visit: Any, photo_file: Path, style_file: Path, tmp_path: Path,
+    locale: str, width: int, words: tuple[str, str],
+) -> None:  # fmt: skip
+    """By keyboard and by dragging; a share goes with its picture, into the recipe, too."""
+    guest = visit(locale=locale, width=width)
+    ready(guest, photo_file, style_file, settings_size=64)
+    shares = guest.at("style_blend")
+    expect(shares.locator("li")).to_have_count(0)
+    guest.give("style_2", photo_file)
+    expect(shares.locator("output")).to_have_text(["50 %", "50 %"])
+    expect(shares).to_contain_text(words[0])
+    slider = shares.locator("input").nth(1)
+    expect(slider).to_have_accessible_name(re.compile(words[1]))
+    for _ in range(10):
+        slider.press("ArrowLeft")
+    expect(shares.locator("output")).to_have_text(["67 %", "33 %"])
+    shares.locator(".sp-grip").first.press("ArrowDown")
+    expect(shares.locator("output")).to_have_text(["33 %", "67 %"])
+    expect(shares.locator(".sp-grip").nth(1)).to_be_focused()
+    expect(guest.at("style").locator("img")).to_have_attribute("src", re.compile("photo.png"))
+    lower, upper = shares.locator(".sp-grip").nth(1), shares.locator("img").first
+    shares.evaluate("one => one.scrollIntoView({block: 'center'})")
+    lower.hover()
+    guest.page.mouse.down()
+    upper.hover()
+    guest.page.mouse.up()
+    expect(shares.locator("output")).to_have_text(["67 %", "33 %"])
+    expect(guest.at("style").locator("img")).to_have_attribute("src", re.compile("style.png"))
+    guest.at("run").click()
+    expect(guest.at("download")).to_be_enabled()
+    text = image.read_recipe(_download(guest, tmp_path / "made.png"))
+    assert Recipe.from_json(text or "").parameters["style_blend"] == [2, 1]
+    guest.at("style_2").get_by_role("button").first.click()
+    expect(shares.locator("li")).to_have_count(0)
+    assert not guest.errors
 
 
 def test_example_fills_slots(visit: Any) -> None:

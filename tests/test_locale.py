@@ -28,10 +28,11 @@ from styleplug.ui import page, render
 from styleplug.ui.earlier import title
 from styleplug.ui.errors import sentence
 from styleplug.ui.grid_endpoint import DESCRIBED
-from styleplug.ui.i18n import WORDS, Texts
+from styleplug.ui.i18n import Texts
 from styleplug.ui.live import Moment
 from styleplug.ui.train import TrainTab, notes
 from styleplug.ui.trainer import Trainer
+from styleplug.ui.words import WORDS
 
 pytestmark = THIRD_PARTY
 OTHERS = languages()[1:]
@@ -117,7 +118,7 @@ def test_catalogue_error_heads_valid(to: str) -> None:
 NOT_MET = {  # by visitors of the page, in these modules and packages: for terminals and files
     "__main__.py", "card.py", "cli", "curve.py", "export.py", "plan.py", "publish.py", "shard.py",
     "swatches",
-    "i18n.py",  # WORDS, which have places
+    "words.py",  # WORDS, which have places
     "page.py", "space.py", "theme.py",
 }  # fmt: skip
 NO_MESSAGES = {
@@ -244,7 +245,8 @@ def test_message_unknown_not_translated(english: str) -> None:
 @pytest.mark.parametrize("values", [
     {"steps": 0}, {"steps": 999}, {"steps": "a"}, {"steps": 1.5}, {"steps": None},
     {"steps": "1" * 5000}, {"pause": "a"}, {"pause": None}, {"pause": float("nan")},
-    {"blend": "a"}, {"blend": 3}, {"mood": "sad"}, {"new": 1}, {"steps": 0, "pause": -1},
+    {"style_blend": "a"}, {"style_blend": 3}, {"mood": "sad"}, {"new": 1},
+    {"steps": 0, "pause": -1},
 ])  # fmt: skip
 def test_message_wrong_value_translated(to: str, values: dict[str, Any]) -> None:
     with pytest.raises(errors.BadParameter) as refused:

@@ -182,13 +182,13 @@ def _form(method: type[Blend] = Blend) -> Form:
 def test_form_recipe_round_trip() -> None:
     form = _form()
     values = {name: None for name in form.names} | {
-        "steps": 7, "pause": 0.5, "mood": "wild", "blend": "0.2 3", "size": 128, "seed": 9,
+        "steps": 7, "pause": 0.5, "mood": "wild", "style_blend": "0.2 3", "size": 128, "seed": 9,
         "backend": "fake", "device": "cpu", "trained": "", "strength": 0.5, "keep_colours": True,
     }  # fmt: skip
     recipe = form.recipe(values)
-    assert recipe.parameters["blend"] == [0.2, 3.0]
+    assert recipe.parameters["style_blend"] == [0.2, 3.0]
     again = Recipe.from_json(recipe.to_json())
-    assert form.fill(again) == [values[name] if name != "blend" else "0.2, 3"
+    assert form.fill(again) == [values[name] if name != "style_blend" else "0.2, 3"
                                 for name in form.names[4:]]  # fmt: skip
     assert len(form.parameter_components) == len(form.names) - 4
     with pytest.raises(BadParameter, match="steps"):
@@ -496,7 +496,7 @@ def test_http_bad_file_refused(
         ({"steps": "many"}, "steps = 'many'"),
         ({"pause": "nan"}, "pause.*finite"),
         ({"mood": "sad"}, "mood = 'sad'.*calm"),
-        ({"blend": "1, x"}, "blend"),
+        ({"style_blend": "1, x"}, "style_blend"),
         ({"size": 9000}, "size = 9000.*64 to 8192"),
         ({"strength": 2}, "strength = 2"),
         ({"style": None}, "style"),

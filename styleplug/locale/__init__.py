@@ -15,7 +15,7 @@ Code contains English only.  A catalogue identifies a text in one of three ways:
 Places are `method.ID` and `task.ID` with `title`, `summary`, `input.ID.label`, `input.ID.help`,
 `parameter.NAME.label`, `parameter.NAME.help`, `parameter.NAME.choice.CHOICE` and `preset.NAME`;
 `settings`, `finish` and `loop` with parameters only; `unit.UNIT` of parameters; `page.KEY` of
-`styleplug.ui.i18n.WORDS`; and `error.CLASS` of `styleplug.core.errors`, the title of an error that
+`styleplug.ui.words.WORDS`; and `error.CLASS` of `styleplug.core.errors`, the title of an error that
 has no translation.
 
 A text without a translation is shown in English.  To add a language, add a file here.

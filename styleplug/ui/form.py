@@ -23,7 +23,9 @@ from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.ui.controls import control, shown
 from styleplug.ui.drawing import Drawing
 from styleplug.ui.i18n import Language, Texts, say
+from styleplug.ui.missing import mark
 from styleplug.ui.results import short_name
+from styleplug.ui.shares import shares
 from styleplug.ui.uploads import uploaded
 
 Values = Mapping[str, Any]
@@ -43,6 +45,10 @@ class Form:
         texts: collects the texts of the controls.
         settings: the settings that visitors may change.
         trained: titles, by name, of trained weights that visitors may choose.
+
+    Attributes:
+        needed: the inputs that must not be empty, with their marks; masks are not among them.
+        shares: the sliders for the shares of several pictures, with the inputs of these by name.
     """
 
     def __init__(
@@ -60,6 +66,8 @@ class Form:
         if method.supports_finish():
             self.groups["finish"] = Finish
         self.drawings: dict[str, Drawing] = {}  # drawn masks by slot
+        self.needed: dict[Component, gr.HTML] = {}
+        self.shares: dict[gr.HTML, dict[str, Component]] = {}
         self._texts = texts
         self._made: dict[str, Component] = {}
 
@@ -75,7 +83,10 @@ class Form:
                     continue
                 words = self._words(slot)
                 with gr.Column(min_width=140, elem_classes="sp-slot"):
-                    self._made[first] = _upload(words[0], f"{self.method.id}-{first}", 230)
+                    element = f"{self.method.id}-{first}"
+                    self._made[first] = _upload(words[0], element, 230)
+                    if slot.least:
+                        self.needed[self._made[first]] = mark(self._texts, element)
                     gr.HTML(words[1], elem_classes="sp-help", padding=False)
         for slot in self.slots:
             if slot in self.method.inputs and slot.drawn_on:
@@ -88,11 +99,32 @@ class Form:
                         extra = _upload(label, f"{self.method.id}-{name}", 92, extra=True)
                         self._made[name] = extra
                 self._reveal(slot)
+                self._divide(slot)
         for slot in self.slots:
             if slot not in self.method.inputs:
                 with gr.Accordion(self._words(slot)[0], open=False):
                     self._mask(slot)
                     self._controls("finish", MASKING)
+
+    def _divide(self, slot: Slot) -> None:
+        """Make sliders for the shares of several pictures, if the method has this parameter."""
+        name = f"{slot.id}_blend"
+        info = self.method.params.model_fields.get(name)
+        if info is None:
+            return
+        names, place = self.slots[slot], f"method.{self.method.id}"
+        own, title = f"{place}.parameter.{name}.label", hint_of(info).label
+        self._made[name] = control = shares(
+            f"{self.method.id}-{name}",
+            self._texts.add(own, title),
+            shown(info.default),
+            {
+                "title": self._texts.texts(own, title),
+                "slot": self._texts.texts(f"{place}.input.{slot.id}.label", slot.label),
+            },
+            [f"{self.method.id}-{one}" for one in names],
+        )
+        self.shares[control] = {one: self._made[one] for one in names}
 
     def _mask(self, slot: Slot) -> None:
         """Make a component to draw a mask, and one to upload it instead."""
@@ -208,11 +240,6 @@ class Form:
             if slot.least and not slot.drawn_on
             for name in names
         }
-
-    @property
-    def needed(self) -> list[Component]:
-        """The inputs that must not be empty; masks are not among them."""
-        return [self._made[slot.id] for slot in self.slots if slot.least and not slot.drawn_on]
 
     def needed_words(self, to: Language) -> list[str]:
         """The labels of the pictures that a run needs."""

@@ -52,7 +52,7 @@ class Handover:
                 label=texts.own("next"),
                 show_label=False,
                 container=False,
-                min_width=260,
+                elem_classes="sp-next",
                 elem_id=f"{method.id}-next",
             )
             self.buttons = {

@@ -9,15 +9,23 @@ from typing import Any
 import gradio as gr
 
 from styleplug.system.jsontext import to_json
-from styleplug.ui.i18n import WORDS, Texts
+from styleplug.ui.i18n import Texts
+from styleplug.ui.words import WORDS
 
 FOLDER = Path(__file__).parent / "browser"
-SHARED = ("words.js", "rack.js", "presets.js", "controls.js", "access.js")  # once, for all tabs
+SHARED = (
+    "words.js",
+    "rack.js",
+    "presets.js",
+    "controls.js",
+    "shares.js",
+    "access.js",
+)  # once, for all tabs
+SCRIPTED = ("examples", "rack_", "photo_", "style_", "preset", "size_", "dice", "name_", "share_")
 SHARED_WORDS = tuple(
     key
     for key in WORDS
-    if key.startswith(("examples", "rack_", "photo_", "style_", "preset", "size_", "dice", "name_"))
-    or key in ("compare", "before", "result", "download")
+    if key.startswith(SCRIPTED) or key in ("compare", "before", "result", "download")
 )
 CALL = """const call = () => window.styleplug
   ? styleplug.{name}({{ element, props, trigger, watch }}) : setTimeout(call, 30);
@@ -60,16 +68,28 @@ def load(texts: Texts) -> None:
     _scripted(_text(SHARED), "scripts", words, elem_classes="sp-scripts")
 
 
-def part(name: str, element: str, *, visible: bool = True, **values: Any) -> gr.HTML:
+def part(
+    name: str,
+    element: str,
+    *,
+    visible: bool = True,
+    value: Any = None,
+    label: str | None = None,
+    **values: Any,
+) -> gr.HTML:
     """A component of a tab.
 
     Args:
         name: of the function in the scripts of `load` that builds it.
         element: its id.
         visible: whether it is shown.
+        value: its first value.
+        label: its name for programs.
         values: what the function gets.
     """
-    return _scripted(CALL.format(name=name), element, values, visible=visible)
+    return _scripted(
+        CALL.format(name=name), element, values, visible=visible, value=value, label=label
+    )
 
 
 def component(

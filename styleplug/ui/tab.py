@@ -13,7 +13,7 @@ from styleplug.core.errors import Cancelled, StyleplugError
 from styleplug.core.frame import Report
 from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe, Settings
-from styleplug.ui import render
+from styleplug.ui import missing, render, shares
 from styleplug.ui.access import heading
 from styleplug.ui.endpoint import publish
 from styleplug.ui.errors import sentence, shown
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 TO_RESULT = """(...values) => {
   const result = [...document.querySelectorAll('.sp-right')].find(one => one.offsetParent);
-  if (result && innerWidth < 800) result.scrollIntoView({behavior: 'smooth'});
+  const ready = values.every(Boolean);  // the pictures that a run needs
+  if (result && innerWidth < 800 && ready) result.scrollIntoView({behavior: 'smooth'});
   return values;
 }"""  # on a phone, the result is below the controls
 
@@ -126,11 +127,12 @@ class Tab:
         self._cancel = cancel = gr.State(None)  # a threading.Event that stops the visitor's run
         token = self._runs.kept
 
+        if form.needed:
+            missing.connect(self.run, form.needed)
         self._ran = run = self.run.click(
             self._start,
-            form.needed,
+            list(form.needed),
             [cancel, token, self.run, self.stop, self.stage.status],
-            validator=self._validate if form.needed else None,
             js=TO_RESULT,
             **UNSEEN,
         ).success(
@@ -160,6 +162,8 @@ class Tab:
             shelf: the component that contains the tabs.
         """
         self._rack.connect(self.form, shared)
+        for control, places in self.form.shares.items():
+            shares.connect(control, places, shared)
         self.stage.pass_on(shared, shelf)
         if self.method.result_is_style:
             self.stage.remember(self._ran, shared)
@@ -199,14 +203,11 @@ class Tab:
 
     # Handlers ---------------------------------------------------------------------------
 
-    def _validate(self, request: gr.Request, *pictures: Any) -> Any:
-        """Mark every slot that is empty."""
-        to = language(request)
-        marks = [gr.validate(bool(one), say("missing", to)) for one in pictures]
-        return marks if len(marks) > 1 else marks[0]
-
-    def _start(self, request: gr.Request, *_: Any) -> tuple[Any, ...]:
+    def _start(self, request: gr.Request, *pictures: Any) -> tuple[Any, ...]:
         """What changes at once after a click, while the run still waits in the queue."""
+        if not all(pictures):  # the page marks which
+            said = say("missing", language(request))
+            raise gr.Error(said, visible=False, print_exception=False)
         return (
             threading.Event(),
             self._runs.token(),

@@ -36,8 +36,7 @@ def theme() -> gr.themes.Base:
 
 
 PAGE_CSS = """
-:root { --sp-accent: var(--primary-600); --sp-good: #15803d; }
-.dark { --sp-accent: var(--primary-400); --sp-good: #4ade80; }
+html { scroll-padding-bottom: 8rem; }  /* what gets the focus is not behind the button Run */
 .gradio-container { max-width: 1440px !important; margin: 0 auto !important;
   width: 100% !important;  /* else as wide as all tabs in a row */
   overflow: clip !important; }  /* hidden would keep things from sticking */
@@ -46,8 +45,8 @@ footer .divider { display: none !important; }  /* nothing stands behind it */
 """  # of a page of our own
 
 CSS = """
-:root { --sp-accent: var(--primary-600); --sp-good: #15803d; }
-.dark { --sp-accent: var(--primary-400); --sp-good: #4ade80; }
+:root { --sp-accent: var(--primary-600); --sp-good: #15803d; --sp-bad: #b91c1c; }
+.dark { --sp-accent: var(--primary-400); --sp-good: #4ade80; --sp-bad: #f87171; }
 .sp-head { display: flex; align-items: baseline; gap: .8rem; padding: .2rem .1rem 0; }
 .sp-head h1 { font-size: 1.45rem; font-weight: 700; letter-spacing: -.02em; margin: 0; }
 .sp-head h1 i { font-style: normal; color: var(--sp-accent); }
@@ -85,8 +84,13 @@ CSS = """
   outline-offset: 2px; }
 .sp-shelf .block button:focus-visible, .sp-shelf [role=tab]:focus-visible { outline-offset: -3px; }
 .sp-help { color: var(--body-text-color-subdued); font-size: .8rem; line-height: 1.35; }
+.sp-missing p { margin: 0; color: var(--sp-bad); font-weight: 600; font-size: .86rem; }
+.sp-slot:has(.sp-missing) .sp-upload { border-color: var(--sp-bad); }
 .sp-slot { gap: .35rem !important; }
 .sp-others .sp-upload .wrap { font-size: .85rem; }
+.sp-others [data-testid=block-label] { font-size: .72rem; white-space: nowrap;
+  padding: .15rem .4rem; }
+.sp-others [data-testid=block-label] span { display: none; }  /* the icon, for words */
 .sp-others:not(:has(.block:not(.hidden))) { display: none; }
 .sp-go { gap: .4rem !important; position: sticky; bottom: 0; z-index: 50; padding: .5rem 0 .6rem;
   background: var(--body-background-fill);
@@ -118,6 +122,7 @@ CSS = """
 .sp-drawing { overflow: hidden; }
 .sp-passes { align-items: center; gap: .4rem !important; flex-wrap: wrap; }
 .sp-passes > * { flex: 0 0 auto !important; width: auto !important; min-width: 0 !important; }
+.sp-passes > .sp-next { width: 17.5rem !important; margin: 0 !important; }
 .sp-sheet { min-height: 160px; }
 .sp-shelf .html-container { padding: 0 !important; }
 .sp-line { margin: 0 !important; line-height: 1.5; font-variant-numeric: tabular-nums; }
