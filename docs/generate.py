@@ -11,8 +11,10 @@ from styleplug.core.params import Params, bounds_of, choices_of, hint_of
 from styleplug.core.recipe import Finish, Settings
 from styleplug.core.weight import Embedded, Hub, WeightSource
 from styleplug.methods import discover
+from styleplug.ui.diagram import STYLE, draw
 
 PAGE = Path(__file__).with_name("methods.md")
+IMAGES = PAGE.with_name("images")
 
 
 def render() -> str:
@@ -52,6 +54,7 @@ def _method(method: Method[Any]) -> Iterator[str]:
     yield f"## {method.title} (`{method.id}`)"
     yield method.summary
     yield f"Paper: {method.paper}."
+    yield f"![How {method.title} works](images/{method.id}-steps.svg)"
     if explanation := method.explanation().strip():
         yield explanation.replace("](../../docs/", "](")
     yield "### All parameters"
@@ -71,6 +74,18 @@ def _method(method: Method[Any]) -> Iterator[str]:
             for key, sources in method.weights.items()
         ]
         yield _rows(("weights", "from"), chains)
+
+
+def drawings() -> dict[Path, str]:
+    """How each method works, as SVG files."""
+    drawn = {}
+    for id, method in discover().methods.items():
+        if method.steps:
+            given = {slot.id: slot.label for slot in method.inputs}
+            given |= {"seed": "Seed", "result": "Result"}
+            title = f"How {method.title} works"
+            drawn[IMAGES / f"{id}-steps.svg"] = draw(method.steps, given, title, style=STYLE)
+    return drawn
 
 
 def _source(source: WeightSource) -> str:
@@ -126,3 +141,5 @@ def _rows(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(render(), encoding="utf-8")
+    for path, drawn in drawings().items():
+        path.write_text(drawn + "\n", encoding="utf-8")

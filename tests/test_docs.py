@@ -268,8 +268,12 @@ def test_plugin_of_manual_becomes_command(folder: Path) -> None:
 
 def test_methods_page_is_fresh() -> None:
     written = (HOUSE / "docs" / "methods.md").read_text(encoding="utf-8")
-    rendered = runpy.run_path(str(HOUSE / "docs" / "generate.py"))["render"]()
-    assert written == rendered, "run `make docs`"
+    made = runpy.run_path(str(HOUSE / "docs" / "generate.py"))
+    assert written == made["render"](), "run `make docs`"
+    drawings = made["drawings"]()
+    assert len(drawings) == 10
+    for path, drawn in drawings.items():
+        assert path.read_text(encoding="utf-8") == drawn + "\n", "run `make docs`"
 
 
 def test_methods_have_complete_explanations() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from serve import THIRD_PARTY, Blend
 
 from styleplug.engine import Engine
 from styleplug.methods import discover
+from styleplug.ui.diagram import _read, draw
 from styleplug.ui.explain import Explanation, main_parameters
 from styleplug.ui.i18n import Texts
 from styleplug.ui.offers import Offers
@@ -45,6 +47,29 @@ def test_explanation_comes_before_thumbnails(
         assert "data:image/webp" in rest[-1][1]
         again = list(told._show(request))
         assert again[-1] == rest[-1]
+
+
+def test_drawing_of_every_method_of_ours() -> None:
+    """Boxes lie side by side; all come from an input, and the result is there, in Chinese, too."""
+    for known in discover().methods.values():
+        edges, paths = _read(known.steps)
+        boxes = {box for path in paths for box in path}
+        given = {slot.id: slot.label for slot in known.inputs} | {"seed": "Seed", "result": "R"}
+        assert "result" in boxes and boxes & given.keys() - {"result"}
+        drawn = draw(known.steps, given, "how")
+        places = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"', drawn)
+        assert len(places) == len(set(places)) == len(boxes)
+        assert drawn.count("<path") == len(edges)
+        with gr.Blocks():
+            told = Explanation(known.method, None, Texts(), None)._drawn["zh"]  # type: ignore[arg-type]
+        words = set(re.findall(r">([^<>{}]+)</text>", told))
+        assert words and not any(re.search("[a-z]{4}", word) for word in words)
+
+
+def test_drawing_words_escaped_and_loop_on_the_side() -> None:
+    drawn = draw(("content > A & B > C > result", "C -again> A & B"), {"result": "<i>"}, "x")
+    assert "A &amp; B</text>" in drawn and "&lt;i&gt;</text>" in drawn
+    assert "text-anchor:end" in drawn and ">again<" in drawn
 
 
 def test_idea_of_every_method_of_ours() -> None:

@@ -77,6 +77,8 @@ def test_admit_accepts_good_methods():
         ({"inputs": (STYLE, Slot("style_2", "S", "h"))}, "'style_2' is already"),
         ({"rank": "first"}, "rank is 'first'"),
         ({"presets": ["bold"]}, "presets must map names"),
+        ({"steps": "content > result"}, "steps must be a tuple of paths"),
+        ({"steps": ("content",)}, "steps must be a tuple of paths"),
         ({"presets": {"Very bold": {}}}, "preset 'Very bold' must be lower-case"),
         ({"presets": {"bold": 3}}, "preset 'bold' must map parameters"),
         ({"presets": {"bold": {"steps": 0}}}, "preset 'bold': steps = 0"),

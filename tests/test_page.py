@@ -88,7 +88,7 @@ class Kinds(Params):
         (Settings, "size", gr.Slider, {"minimum": 64, "maximum": LARGEST, "step": 16}),
         (Settings, "seed", gr.Number, {"value": 0, "precision": 0}),
         (Settings, "backend", gr.Radio, {"value": "auto"}),
-        (BlendParams, "blend", gr.Textbox, {"value": "1, 0.5"}),
+        (BlendParams, "style_blend", gr.Textbox, {"value": ""}),
         (BlendParams, "mood", gr.Radio, {"value": "calm"}),
     ],
 )

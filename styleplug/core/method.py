@@ -102,6 +102,8 @@ class Method(ABC, Generic[P]):
     result_is_style: ClassVar[bool] = False  # the page offers the result as a style
     # Name, such as "keep_faces" -> values of parameters and settings; all others have defaults.
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    # How it works: paths such as "content > [Encoder] -features> Change > result".
+    steps: ClassVar[tuple[str, ...]] = ()
     first: ClassVar[Mapping[str, Any]] = {}  # what a new page shows in place of defaults
 
     @abstractmethod

@@ -198,6 +198,11 @@ class Autoencoder(Method[AutoencoderParams]):
     }
     tiled = True
     rank = 30
+    steps = (
+        "content > [Encoder] -features> Match statistics > [Decoder] > result",
+        "style > [Encoder]",
+        "[Decoder] -4 levels> [Encoder]",
+    )
 
     def work(self, params: AutoencoderParams, pixels: int) -> float:
         """One step of its pixels, where all levels are used, and what measuring takes."""

@@ -52,6 +52,10 @@ class Cnn(Method[CnnParams]):
         "Normalization; Wang et al. 2023, MicroAST"
     )
     rank = 10
+    steps = (
+        "content > [Encoder] -features> Normalise > [Decoder] > result",
+        "style > [Style encoder] -code> [Decoder]",
+    )
     params = CnnParams
     inputs = SLOTS
     weights = {  # noqa: RUF012

@@ -126,6 +126,11 @@ class Completion(Method[CompletionParams]):
         "zoom_out": {"margin": 25.0, "count": 2},
     }
     rank = 95
+    steps = (
+        "content > [Network] -draft> Search patches > Blend colours > result",
+        "mask > [Network]",
+        "content -patches> Search patches",
+    )
     bounded = True  # only a window around the hole is processed, at a bounded size
 
     def nets(self, params: CompletionParams) -> tuple[str, ...]:

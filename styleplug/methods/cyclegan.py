@@ -97,6 +97,10 @@ class CycleGan(Method[CycleGanParams]):
         "own_colours": {"keep_colours": True},
     }
     rank = 50
+    steps = (
+        "content > [Painter] > result > [Way back] > Compare",
+        "content -cycle> Compare",
+    )
     tiled = True
 
     def nets(self, params: CycleGanParams) -> tuple[str, ...]:

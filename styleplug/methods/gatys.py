@@ -165,6 +165,11 @@ class Gatys(Method[GatysParams]):
     summary = "Paints the content with the brush marks of the styles; you see every step."
     paper = "Gatys, Ecker & Bethge 2016, Image Style Transfer Using Convolutional Neural Networks"
     rank = 20
+    steps = (
+        "content > Picture > [Encoder] -features> Compare -gradient> Change pixels > result",
+        "style > [Encoder]",
+        "Change pixels -repeat> Picture",
+    )
     params = GatysParams
     inputs = SLOTS
     weights = {  # noqa: RUF012

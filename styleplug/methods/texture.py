@@ -80,6 +80,10 @@ class Texture(Generator[TextureParams]):
         "flowing": {"count": 1, "walk": 48, "size": 256},
     }
     rank = 50
+    steps = (
+        "style > [Encoder] -latents> Vary and mix > [Decoder] > result",
+        "seed -noise> [Decoder]",
+    )
     tiled = True
     result_is_style = True
 

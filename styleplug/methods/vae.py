@@ -125,6 +125,10 @@ class Vae(Method[VaeParams]):
         "double_exposure": {"mode": "slerp", "style_weight": 0.5},
     }
     rank = 40
+    steps = (
+        "content > [Encoder] -latents> Move to the style > [Decoder] > result",
+        "style > [Encoder]",
+    )
     tiled = True
 
     def nets(self, params: VaeParams) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from styleplug.core.recipe import Recipe
 from styleplug.imaging import Picture, encode, read
 from styleplug.imaging.picture import reduce_pixels
 from styleplug.locale import languages
+from styleplug.ui.diagram import draw
 from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.offers import Offers
@@ -50,6 +51,7 @@ class Explanation:
     def __init__(self, method: Method[Any], engine: Engine, texts: Texts, offers: Offers) -> None:
         self._method, self._engine, self._texts, self._offers = method, engine, texts, offers
         self._ideas = {to: _idea(method, texts, to) for to in languages()}
+        self._drawn = {to: self._drawing(to) for to in languages()}
         self._making = threading.Lock()  # thumbnails are made once, for all visitors
         self._made: dict[tuple[str, Any], str] = {}  # parameter and value -> image
         element = f"{method.id}-explain"
@@ -68,7 +70,7 @@ class Explanation:
     def _show(self, request: gr.Request) -> Iterator[tuple[str, Any]]:
         """The text and the drawing at once, then thumbnails as they are made."""
         to = language(request)
-        about = f"<p>{escape(self._ideas[to])}</p>" + self._drawing(to) + self._papers(to)
+        about = f"<p>{escape(self._ideas[to])}</p>" + self._drawn[to] + self._papers(to)
         yield about, gr.skip()
         with self._making:
             for rows in self._rows():
@@ -77,17 +79,23 @@ class Explanation:
     # Drawing and papers -------------------------------------------------------------------
 
     def _drawing(self, to: Language) -> str:
-        """Boxes: the pictures that go in, the networks, and the result."""
+        """What happens to the pictures, step by step."""
         method, place = self._method, f"method.{self._method.id}"
-        inputs = [
-            self._texts.text(f"{place}.input.{slot.id}.label", slot.label, to)
+        text = self._texts.text
+        given = {
+            slot.id: text(f"{place}.input.{slot.id}.label", slot.label, to)
             for slot in method.inputs
-        ] or [self._texts.text("settings.parameter.seed.label", "Seed", to)]
-        used = [method.weights[key][0].arch for key in method.nets(method.params())]
-        nets = list(dict.fromkeys(used))
-        title = self._texts.text(f"{place}.title", method.title, to)
-        columns = [inputs, [title, *nets], [say("result", to)]]
-        return _boxes(columns, say("explain_drawing", to, title=title))
+        }
+        given["seed"] = text("settings.parameter.seed.label", "Seed", to)
+        given["result"] = say("result", to)
+        title = text(f"{place}.title", method.title, to)
+        known = {title: title}
+
+        def word(one: str) -> str:
+            return known.get(one) or text(f"{place}.step.{one}", one, to)
+
+        steps = method.steps or _usual(method, title)
+        return draw(steps, given, say("explain_drawing", to, title=title), word)
 
     def _papers(self, to: Language) -> str:
         links = "; ".join(
@@ -200,28 +208,12 @@ def _like(method: Method[Any], usual: Params, name: str, value: Any) -> bool:
         return False
 
 
-def _boxes(columns: list[list[str]], label: str) -> str:
-    """An SVG with a column of boxes for each list, and arrows between the columns."""
-    wide, high, gap, between = 150, 34, 12, 46
-    tall = max(map(len, columns)) * (high + gap) - gap
-    parts = []
-    for number, words in enumerate(columns):
-        left = number * (wide + between)
-        top = (tall - len(words) * (high + gap) + gap) / 2
-        for row, word in enumerate(words):
-            y = top + row * (high + gap)
-            kind = "sp-net" if number == 1 and row else ""
-            size = min(14, 1.7 * wide / max(1, sum(1 + (ord(one) > 255) for one in word)))
-            parts.append(
-                f'<rect class="{kind}" x="{left}" y="{y}" width="{wide}" height="{high}" rx="8"/>'
-                f'<text x="{left + wide / 2}" y="{y + high / 2}" font-size="{size:.1f}">'
-                f"{escape(word)}</text>"
-            )
-        if number:
-            x, y = left - between + 6, tall / 2
-            parts.append(f'<path d="M{x} {y}h{between - 12}m-7 -6l7 6l-7 6"/>')
-    width = len(columns) * (wide + between) - between
-    return (
-        f'<svg class="sp-drawn" viewBox="-1 -1 {width + 2} {tall + 2}" role="img" '
-        f'aria-label="{escape(label)}">{"".join(parts)}</svg>'
-    )
+def _usual(method: Method[Any], title: str) -> list[str]:
+    """The steps of a method that declares none: inputs and networks go in, a result comes out."""
+    nets = dict.fromkeys(method.weights[key][0].arch for key in method.nets(method.params()))
+    sources = [slot.id for slot in method.inputs] or ["seed"]
+    return [
+        f"{sources[0]} > {title} > result",
+        *(f"{source} > {title}" for source in sources[1:]),
+        *(f"[{net}] > {title}" for net in nets),
+    ]

@@ -62,11 +62,9 @@ CSS = """
 .sp-about { color: var(--body-text-color-subdued); }
 .sp-about h2 { display: inline; font-size: 1rem; font-weight: 700; margin: 0 .6rem 0 0;
   color: var(--body-text-color); }
-.sp-drawn { display: block; width: 100%; max-width: 560px; margin: .8rem 0; }
-.sp-drawn rect { fill: var(--block-background-fill); stroke: var(--sp-accent); }
-.sp-drawn .sp-net { stroke-dasharray: 4 3; }
-.sp-drawn text { fill: var(--body-text-color); text-anchor: middle; dominant-baseline: central; }
-.sp-drawn path { fill: none; stroke: var(--body-text-color-subdued); stroke-width: 1.5; }
+.sp-drawn { display: block; max-width: 100%; margin: .8rem auto; color: var(--body-text-color);
+  --fill: var(--block-background-fill); --line: var(--body-text-color-subdued);
+  --accent: var(--sp-accent); --given: color-mix(in srgb, var(--primary-500) 22%, transparent); }
 .sp-ends h3 { font-size: .86rem; font-weight: 600; margin: .6rem 0 .3rem; }
 .sp-ends div { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .5rem; }
 .sp-ends figure { margin: 0; }

@@ -53,7 +53,7 @@ WORDS = {
     "stop": "Stop",
     "advanced": "Advanced",
     "explain": "What is this method?",
-    "explain_drawing": "What goes into {title}, its networks, and what comes out",
+    "explain_drawing": "How {title} works, from what goes in to the result",
     "explain_paper": "The paper",
     "result": "Result",
     "compare": "Before and after",

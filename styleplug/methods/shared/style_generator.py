@@ -56,6 +56,12 @@ class StyleGenerator(Generator[M]):
     mean.
     """
 
+    steps = (
+        "seed -noise> [Mapping] -style> [Painter] > [Decoder] > result -training> [Discriminator]",
+        "Real pictures > [Discriminator]",
+        "[Discriminator] -teaches> [Painter]",
+    )
+
     def known(self, params: M, map: Net) -> Arrays:
         """Inputs of "map" besides the noise: arrays (1 k), the same for all pictures."""
         return {}
