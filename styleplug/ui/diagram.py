@@ -138,7 +138,7 @@ def _arrow(
     if aside:
         left, top, bottom = x1 - SIDE, y1 + HIGH / 2, y2 + HIGH / 2
         line = f"M{x1 + 4} {top}C{left} {top} {left} {bottom} {x2 + 2} {bottom}m-8 -4l8 4l-8 4"
-        at, anchor = (x1 - 5, (top + bottom) / 2), "end"
+        at, anchor = (x1 - 5.0, (top + bottom) / 2), "end"
     elif x1 == x2:
         middle = x1 + WIDE / 2
         line = f"M{middle} {y1 + HIGH}V{y2 - 2}m-4 -7l4 7l4 -7"

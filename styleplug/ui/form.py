@@ -23,7 +23,7 @@ from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.ui.controls import control, shown
 from styleplug.ui.drawing import Drawing
 from styleplug.ui.i18n import Language, Texts, say
-from styleplug.ui.missing import mark
+from styleplug.ui.marks import mark
 from styleplug.ui.results import short_name
 from styleplug.ui.shares import shares
 from styleplug.ui.uploads import uploaded
@@ -118,10 +118,8 @@ class Form:
             f"{self.method.id}-{name}",
             self._texts.add(own, title),
             shown(info.default),
-            {
-                "title": self._texts.texts(own, title),
-                "slot": self._texts.texts(f"{place}.input.{slot.id}.label", slot.label),
-            },
+            self._texts.texts(own, title),
+            self._texts.texts(f"{place}.input.{slot.id}.label", slot.label),
             [f"{self.method.id}-{one}" for one in names],
         )
         self.shares[control] = {one: self._made[one] for one in names}

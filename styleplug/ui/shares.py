@@ -25,7 +25,8 @@ def shares(
     element: str,
     label: str,
     value: str,
-    words: Mapping[str, Mapping[str, str]],
+    title: Mapping[str, str],
+    slot: Mapping[str, str],
     places: Sequence[str],
 ) -> gr.HTML:
     """The control, at its place on the page.
@@ -34,10 +35,12 @@ def shares(
         element: its id.
         label: marker of the name of the parameter.
         value: the shares on a new page.
-        words: the name of the parameter ("title") and of the slot ("slot"), by language.
+        title: the name of the parameter, by language.
+        slot: the name of the slot, by language.
         places: ids of the elements that show the pictures.
     """
-    return part("shares", element, value=value, label=label, **words, places=list(places))
+    about = {"title": dict(title), "slot": dict(slot), "places": list(places)}
+    return part("shares", element, value=value, label=label, about=about)
 
 
 def connect(control: gr.HTML, places: Mapping[str, Component], shared: Shared) -> None:

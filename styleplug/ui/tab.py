@@ -13,7 +13,7 @@ from styleplug.core.errors import Cancelled, StyleplugError
 from styleplug.core.frame import Report
 from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe, Settings
-from styleplug.ui import missing, render, shares
+from styleplug.ui import marks, render, shares
 from styleplug.ui.access import heading
 from styleplug.ui.endpoint import publish
 from styleplug.ui.errors import sentence, shown
@@ -128,7 +128,7 @@ class Tab:
         token = self._runs.kept
 
         if form.needed:
-            missing.connect(self.run, form.needed)
+            marks.connect(self.run, form.needed)
         self._ran = run = self.run.click(
             self._start,
             list(form.needed),

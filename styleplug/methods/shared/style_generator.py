@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class StyleGenerator(Generator[M]):
     mean.
     """
 
-    steps = (
+    steps: ClassVar[tuple[str, ...]] = (
         "seed -noise> [Mapping] -style> [Painter] > [Decoder] > result -training> [Discriminator]",
         "Real pictures > [Discriminator]",
         "[Discriminator] -teaches> [Painter]",

@@ -11,11 +11,11 @@ function shares({ element, props, trigger, watch }) {
   let seen = [], parts = [];  // the pictures, and their shares
   const numbers = () => (props.value ?? "").split(/[\s,]+/).filter(Boolean).map(Number);
   const fit = (some) => some.length === seen.length && some.some((one) => one > 0);
-  const named = (word, n) => words[word].replace("{picture}", `${props.slot[tongue]} ${n + 1}`);
+  const named = (word, n) => words[word].replace("{picture}", `${props.about.slot[tongue]} ${n + 1}`);
 
   /** The addresses of the pictures; one that is there twice has a number. */
   function pictures() {
-    const found = props.places.map((id) => document.getElementById(id)?.querySelector("img")?.src).filter(Boolean);
+    const found = props.about.places.map((id) => document.getElementById(id)?.querySelector("img")?.src).filter(Boolean);
     return found.map((one, n) => ({ src: one, key: `${one}#${found.slice(0, n).filter((other) => other === one).length}` }));
   }
   function divisor(a, b) { return b ? divisor(b, a % b) : a; }
@@ -94,7 +94,7 @@ function shares({ element, props, trigger, watch }) {
     if (seen.length < 2 && !(seen.length && other)) return home.replaceChildren();
     if (!other) parts = given.length ? given : seen.map(() => 1);
     const head = make("div", { className: "sp-title" });
-    const said = other ? words.share_other.replace("{n}", given.length).replace("{shares}", props.value) : props.title[tongue];
+    const said = other ? words.share_other.replace("{n}", given.length).replace("{shares}", props.value) : props.about.title[tongue];
     const equal = make("button", { type: "button", textContent: words.share_equal });
     equal.dataset.key = "equal";
     equal.onclick = () => { parts = seen.map(() => 1); send(); show(); };
