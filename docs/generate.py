@@ -80,11 +80,11 @@ def drawings() -> dict[Path, str]:
     """How each method works, as SVG files."""
     drawn = {}
     for id, method in discover().methods.items():
-        if method.steps:
+        if method.diagram:
             given = {slot.id: slot.label for slot in method.inputs}
             given |= {"seed": "Seed", "result": "Result"}
             title = f"How {method.title} works"
-            drawn[IMAGES / f"{id}-steps.svg"] = draw(method.steps, given, title, style=STYLE)
+            drawn[IMAGES / f"{id}-steps.svg"] = draw(method.diagram, given, title, style=STYLE)
     return drawn
 
 

@@ -52,11 +52,11 @@ def test_explanation_comes_before_thumbnails(
 def test_drawing_of_every_method_of_ours() -> None:
     """Boxes lie side by side; all come from an input, and the result is there, in Chinese, too."""
     for known in discover().methods.values():
-        edges, paths = _read(known.steps)
+        edges, paths = _read(known.diagram)
         boxes = {box for path in paths for box in path}
         given = {slot.id: slot.label for slot in known.inputs} | {"seed": "Seed", "result": "R"}
         assert "result" in boxes and boxes & given.keys() - {"result"}
-        drawn = draw(known.steps, given, "how")
+        drawn = draw(known.diagram, given, "how")
         places = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"', drawn)
         assert len(places) == len(set(places)) == len(boxes)
         assert drawn.count("<path") == len(edges)

@@ -103,7 +103,7 @@ class Method(ABC, Generic[P]):
     # Name, such as "keep_faces" -> values of parameters and settings; all others have defaults.
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     # How it works: paths such as "content > [Encoder] -features> Change > result".
-    steps: ClassVar[tuple[str, ...]] = ()
+    diagram: ClassVar[tuple[str, ...]] = ()
     first: ClassVar[Mapping[str, Any]] = {}  # what a new page shows in place of defaults
 
     @abstractmethod

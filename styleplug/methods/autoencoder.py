@@ -198,7 +198,7 @@ class Autoencoder(Method[AutoencoderParams]):
     }
     tiled = True
     rank = 30
-    steps = (
+    diagram = (
         "content > [Encoder] -features> Match statistics > [Decoder] > result",
         "style > [Encoder]",
         "[Decoder] -4 levels> [Encoder]",

@@ -90,7 +90,7 @@ class Cgan(StyleGenerator[CganParams]):
     summary = "Makes faces of Japanese scrolls, of a chosen kind of people or a mix of kinds."
     paper = "Mirza & Osindero 2014, Conditional Generative Adversarial Nets"
     rank = 62
-    steps = (*StyleGenerator.steps, "Kinds > [Mapping]")
+    diagram = (*StyleGenerator.diagram, "Kinds > [Mapping]")
     params = CganParams
     first = FIRST | {"seed": 13}
     weights = {  # noqa: RUF012

@@ -52,7 +52,7 @@ class Cnn(Method[CnnParams]):
         "Normalization; Wang et al. 2023, MicroAST"
     )
     rank = 10
-    steps = (
+    diagram = (
         "content > [Encoder] -features> Normalise > [Decoder] > result",
         "style > [Style encoder] -code> [Decoder]",
     )

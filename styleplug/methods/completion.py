@@ -126,7 +126,7 @@ class Completion(Method[CompletionParams]):
         "zoom_out": {"margin": 25.0, "count": 2},
     }
     rank = 95
-    steps = (
+    diagram = (
         "content > [Network] -draft> Search patches > Blend colours > result",
         "mask > [Network]",
         "content -patches> Search patches",

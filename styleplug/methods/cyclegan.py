@@ -97,7 +97,7 @@ class CycleGan(Method[CycleGanParams]):
         "own_colours": {"keep_colours": True},
     }
     rank = 50
-    steps = (
+    diagram = (
         "content > [Painter] > result > [Way back] > Compare",
         "content -cycle> Compare",
     )

@@ -165,7 +165,7 @@ class Gatys(Method[GatysParams]):
     summary = "Paints the content with the brush marks of the styles; you see every step."
     paper = "Gatys, Ecker & Bethge 2016, Image Style Transfer Using Convolutional Neural Networks"
     rank = 20
-    steps = (
+    diagram = (
         "content > Picture > [Encoder] -features> Compare -gradient> Change pixels > result",
         "style > [Encoder]",
         "Change pixels -repeat> Picture",

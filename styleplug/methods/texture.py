@@ -80,7 +80,7 @@ class Texture(Generator[TextureParams]):
         "flowing": {"count": 1, "walk": 48, "size": 256},
     }
     rank = 50
-    steps = (
+    diagram = (
         "style > [Encoder] -latents> Vary and mix > [Decoder] > result",
         "seed -noise> [Decoder]",
     )

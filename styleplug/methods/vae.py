@@ -125,7 +125,7 @@ class Vae(Method[VaeParams]):
         "double_exposure": {"mode": "slerp", "style_weight": 0.5},
     }
     rank = 40
-    steps = (
+    diagram = (
         "content > [Encoder] -latents> Move to the style > [Decoder] > result",
         "style > [Encoder]",
     )

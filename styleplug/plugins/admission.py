@@ -50,7 +50,7 @@ def admit(method: object) -> None:
         wrong = (
             list(_about_names(method.inputs, method.params))
             or list(_about_presets(method))
-            or list(_about_steps(method))
+            or list(_about_diagram(method))
             or list(_about_behaviour(method))
             or list(_about_first(method))
         )
@@ -202,11 +202,11 @@ def _about_presets(method: Method[Any]) -> Iterable[str]:
             yield from _about_values(method, f"preset {name!r}", dict(values))
 
 
-def _about_steps(method: Method[Any]) -> Iterable[str]:
-    """Check the steps: paths of at least two boxes."""
-    right = isinstance(method.steps, tuple)
-    if not (right and all(isinstance(path, str) and ">" in path for path in method.steps)):
-        yield 'steps must be a tuple of paths such as "content > Change > result"'
+def _about_diagram(method: Method[Any]) -> Iterable[str]:
+    """Check the diagram: paths of at least two boxes."""
+    right = isinstance(method.diagram, tuple)
+    if not (right and all(isinstance(path, str) and ">" in path for path in method.diagram)):
+        yield 'diagram must be a tuple of paths such as "content > Change > result"'
 
 
 def _about_first(method: Method[Any]) -> Iterable[str]:

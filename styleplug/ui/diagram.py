@@ -1,4 +1,4 @@
-"""How a method works, drawn from its `steps` as an SVG: from the pictures down to the result.
+"""How a method works, drawn from its `diagram` as an SVG: from the pictures down to the result.
 
 A path such as "content > [Encoder] -features> Normalise > result" has boxes, and what goes from one
 to the next.  [Brackets] are trained networks.  A path that leads back to an earlier box is a loop.

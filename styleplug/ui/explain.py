@@ -94,7 +94,7 @@ class Explanation:
         def word(one: str) -> str:
             return known.get(one) or text(f"{place}.step.{one}", one, to)
 
-        steps = method.steps or _usual(method, title)
+        steps = method.diagram or _usual(method, title)
         return draw(steps, given, say("explain_drawing", to, title=title), word)
 
     def _papers(self, to: Language) -> str:

@@ -56,7 +56,7 @@ class StyleGenerator(Generator[M]):
     mean.
     """
 
-    steps: ClassVar[tuple[str, ...]] = (
+    diagram: ClassVar[tuple[str, ...]] = (
         "seed -noise> [Mapping] -style> [Painter] > [Decoder] > result -training> [Discriminator]",
         "Real pictures > [Discriminator]",
         "[Discriminator] -teaches> [Painter]",
