@@ -206,7 +206,7 @@ def test_endpoint_names_and_defaults_from_declaration(site: Site) -> None:
     assert set(endpoints) == {"/blend", "/crash", "/dream", "/fill", "/grid", "/batch"}
     given = {p["parameter_name"]: p["parameter_default"] for p in endpoints["/blend"]["parameters"]}
     assert list(given)[:4] == ["content", "style", "style_2", "style_3"]
-    assert given["steps"] == 4 and given["blend"] == "1, 0.5"
+    assert given["steps"] == 4 and given["style_blend"] == ""
     assert given["size"] == 512 and given["strength"] == 1.0
     assert all(p["parameter_has_default"] for p in endpoints["/blend"]["parameters"])
 
@@ -223,7 +223,7 @@ def test_endpoint_described_in_words(site: Site) -> None:
     assert told["content"]["python_type"]["description"] == "A photograph."
     for told_in in ("python_type", "type"):
         assert "0 to 5, default 0" in told["pause"][told_in]["description"]
-    assert told["blend"]["python_type"]["description"].startswith("A weight a style.")
+    assert told["style_blend"]["python_type"]["description"].startswith("One a style.")
 
 
 def test_endpoint_omits_what_does_not_apply(site: Site) -> None:

@@ -98,9 +98,7 @@ class Completion(Method[CompletionParams]):
 
     id = "completion"
     title = "Completion"
-    summary = (
-        "Fills the parts that you paint over, or extends the picture; gives several proposals."
-    )
+    summary = "Fills what you paint over, or extends the picture; gives several proposals."
     paper = (
         "Yu et al. 2019, Free-Form Image Inpainting with Gated Convolution; Wexler et al. 2007, "
         "Space-Time Completion of Video; Pérez et al. 2003, Poisson Image Editing"

@@ -1,14 +1,12 @@
 """Style transfer by optimising the picture.
 
-Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks".  The
-pixels are changed until the features of the picture at a deep layer are similar to those of the
-content, and the statistics of its features at several layers are similar to those of the styles.
+Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks".  Pixels are
+changed until features at a deep layer are like the content's, and statistics like the styles'.
 
-Departures from the paper: losses are relative to their targets, so that one weight suits every
-encoder (for flat content, relative to a share of the styles).  The first step starts from a draft
-that `cnn` paints in one pass.  Sizes go from coarse to fine.  The picture stays within [0, 1].
-The result is a running average of the last steps, which removes the noise of the optimiser.  There
-is a total variation loss.
+Departures from the paper: losses are relative to their targets (for flat content, to a share of
+the styles), so that one weight suits every encoder.  A draft of `cnn` comes first, sizes go from
+coarse to fine, the picture stays within [0, 1], a total variation loss is added, and the result is
+a running average of the last steps, which removes the noise of the optimiser.
 """
 
 from __future__ import annotations
