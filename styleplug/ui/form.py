@@ -110,7 +110,7 @@ class Form:
         """Make sliders for the shares of several pictures, if the method has this parameter."""
         name = f"{slot.id}_blend"
         info = self.method.params.model_fields.get(name)
-        if info is None:
+        if info is None or info.annotation != tuple[float, ...]:
             return
         names, place = self.slots[slot], f"method.{self.method.id}"
         own, title = f"{place}.parameter.{name}.label", hint_of(info).label
