@@ -33,6 +33,9 @@ def visit(url: str) -> str:
 
 
 if __name__ == "__main__":
+    page.build()
+    if early := {"torch", "onnxruntime"} & sys.modules.keys():
+        sys.exit(f"the page loads {early}, and nobody has asked for a picture")
     said = visit(page.launch("127.0.0.1", int(sys.argv[1]), block=False))
     for name in styleplug.methods():
         shared().plan(Recipe(method=name), {"content": [(64, 64)]})

@@ -79,6 +79,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 def test_commands_of_usage_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

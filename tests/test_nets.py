@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torchvision.models import vgg
 
 from styleplug.backends.choose import choose
 from styleplug.core.errors import BackendError
@@ -60,6 +59,8 @@ def total(function, given, found):
 
 def test_vgg19_equals_torchvision():
     """Same weights under the same names, same activations at the classic layers."""
+    from torchvision.models import vgg  # here: it takes as long as torch itself
+
     torch.manual_seed(0)
     theirs = vgg.make_layers(vgg.cfgs["E"]).requires_grad_(False).eval()  # of `vgg.vgg19`
     ours = vgg19.build().requires_grad_(False)

@@ -6,8 +6,6 @@ import io
 import json
 import math
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -258,16 +256,6 @@ def test_page_under_root_path(site: Site, tmp_path: Path, monkeypatch: pytest.Mo
     under = Site(tmp_path)  # closed with the other
     assert httpx.get(f"{under.url}config").json()["root"].endswith("/styles")
     assert not httpx.get(f"{site.url}config").json()["root"].endswith("/styles")
-
-
-@pytest.mark.slow
-def test_page_build_loads_no_framework() -> None:
-    code = (
-        "import sys; from styleplug.ui.page import build; build(); "
-        "print([name for name in ('torch', 'onnxruntime') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]", done.stdout
 
 
 # What HTTP answers --------------------------------------------------------------------------

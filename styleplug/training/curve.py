@@ -8,14 +8,15 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from styleplug.system.files import write_file
+
+if TYPE_CHECKING:  # imported when a curve is drawn
+    from matplotlib.axes import Axes
 
 LINES = 8  # so many colours are easy to distinguish
 
@@ -41,6 +42,8 @@ def draw(log: Path, out: Path) -> None:
     Raises:
         OutputError: the picture cannot be written.
     """
+    from matplotlib.figure import Figure
+
     entries = read_log(log)
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
