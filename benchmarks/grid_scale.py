@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from styleplug.core.frame import Frame, Report
-from styleplug.core.grid import Axis, Grid
 from styleplug.core.recipe import Recipe
 from styleplug.engine import shared
+from styleplug.engine.axes import Axis, Grid
 from styleplug.engine.cells import Cells
 from styleplug.engine.grid import run_grid
 from styleplug.engine.job import Job, Outcome

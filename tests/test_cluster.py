@@ -17,8 +17,8 @@ from conftest import make_photo
 
 from styleplug import imaging as image
 from styleplug.core.errors import UsageError
-from styleplug.core.grid import Grid
 from styleplug.engine import Engine
+from styleplug.engine.axes import Grid
 from styleplug.engine.cells import CellEvent
 from styleplug.engine.executors import Executor, executor_of
 from styleplug.engine.executors.local import Local

@@ -20,10 +20,10 @@ from samples import Sample
 
 from styleplug import imaging as image
 from styleplug.core.errors import BadParameter, OutputError, UsageError
-from styleplug.core.grid import Grid
 from styleplug.core.params import Params, field
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine, job
+from styleplug.engine.axes import Grid
 from styleplug.engine.cells import MOST, CellEvent, Cells
 from styleplug.engine.executors.local import Local
 from styleplug.engine.grid import GridRun, run_grid

@@ -15,8 +15,8 @@ from gradio_client import handle_file
 from serve import THIRD_PARTY, Blend, Site, picture, served, wait
 
 from styleplug.core.errors import UsageError
-from styleplug.core.grid import Axis, Grid
 from styleplug.core.recipe import Recipe
+from styleplug.engine.axes import Axis, Grid
 from styleplug.imaging import measure
 from styleplug.ui import page
 from styleplug.ui.grid_run import Limits, Made, Progress, called, table

@@ -18,8 +18,8 @@ from rich.progress import (
 from styleplug.cli.console import ERR, print_json, say_note, say_result
 from styleplug.cli.method import cancel_on_signals
 from styleplug.core.errors import Cancelled, StyleplugError, UsageError
-from styleplug.core.grid import Grid
 from styleplug.engine import shared
+from styleplug.engine.axes import Grid
 from styleplug.engine.cells import CellEvent, GridPlan
 from styleplug.engine.executors import executor_of
 from styleplug.engine.grid import GridRun, run_grid

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from styleplug.core.errors import BadParameter, OutputError, StyleplugError, UsageError
 from styleplug.core.frame import Frame, Report
-from styleplug.core.grid import Grid
 from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe, Settings
+from styleplug.engine.axes import Grid
 from styleplug.engine.inputs import check_counts, check_finish
 from styleplug.engine.request import recipe_of
 from styleplug.engine.shard import WHOLE, Shard

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from styleplug.core.array import Pixels
-from styleplug.core.grid import Grid
 from styleplug.core.recipe import Recipe
+from styleplug.engine.axes import Grid
 from styleplug.engine.cells import CellEvent
 from styleplug.engine.grid import run_grid
 from styleplug.engine.grid_request import files_in, grid_of, styles_in

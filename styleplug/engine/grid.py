@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from styleplug.core.errors import StyleplugError, UsageError
-from styleplug.core.grid import Grid
 from styleplug.core.recipe import Settings
+from styleplug.engine.axes import Grid
 from styleplug.engine.cells import Cell, CellEvent, Cells, GridPlan
 from styleplug.engine.executors import Executor
 from styleplug.engine.executors.local import Local

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from styleplug.core.errors import BadParameter, UsageError
-from styleplug.core.grid import Axis, Grid
 from styleplug.core.method import Method
 from styleplug.core.params import shortened
 from styleplug.core.recipe import Recipe
+from styleplug.engine.axes import Axis, Grid
 from styleplug.engine.cells import METHOD, MOST, text_of
 from styleplug.engine.request import changed
 from styleplug.engine.styles import BUILT_IN, built_in

@@ -8,7 +8,7 @@ import numpy as np
 
 from styleplug.core.array import Pixels
 from styleplug.core.errors import UsageError
-from styleplug.core.grid import Axis, Grid
+from styleplug.engine.axes import Axis, Grid
 from styleplug.engine.cells import METHOD, CellEvent
 from styleplug.imaging import read
 from styleplug.imaging.contact import contact_sheet

@@ -12,10 +12,10 @@ import gradio as gr
 from gradio.components import Component
 
 from styleplug.core.errors import BadParameter, UsageError
-from styleplug.core.grid import Grid
 from styleplug.core.params import shortened
 from styleplug.core.recipe import Settings
 from styleplug.engine import Engine
+from styleplug.engine.axes import Grid
 from styleplug.engine.grid_request import ALL, grid_of, transfers
 from styleplug.engine.styles import BUILT_IN, built_in
 from styleplug.methods.shared.transfer import CONTENT, STYLE

@@ -10,10 +10,10 @@ import gradio as gr
 from gradio.components import Component
 
 from styleplug.core.errors import UsageError
-from styleplug.core.grid import Grid
 from styleplug.core.params import Params, bounds_of, choices_of, hint_of
 from styleplug.core.recipe import Settings
 from styleplug.engine import Engine
+from styleplug.engine.axes import Grid
 from styleplug.engine.grid_request import grid_of, transfers
 from styleplug.engine.overview import SCORES
 from styleplug.methods.shared.transfer import CONTENT, STYLE

@@ -13,9 +13,9 @@ from zipfile import ZIP_STORED, ZipFile
 
 from styleplug.core.errors import UsageError
 from styleplug.core.frame import Report
-from styleplug.core.grid import Grid
 from styleplug.core.recipe import Settings
 from styleplug.engine import Engine
+from styleplug.engine.axes import Grid
 from styleplug.engine.cells import METHOD, CellEvent
 from styleplug.engine.executors.local import Local
 from styleplug.engine.grid import run_grid

@@ -9,9 +9,9 @@ from typing import Any
 
 import gradio as gr
 
-from styleplug.core.grid import Grid
 from styleplug.core.recipe import Settings
 from styleplug.engine import Engine
+from styleplug.engine.axes import Grid
 from styleplug.ui import render
 from styleplug.ui.access import unseen_heading
 from styleplug.ui.errors import sentence, shown
