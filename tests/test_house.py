@@ -50,6 +50,13 @@ def test_modules_are_short() -> None:
         assert lines < (300 if module.parent.name == "methods" else 400), short(module)
 
 
+def test_core_holds_contracts_alone() -> None:
+    """What only some layers need, stands in the lowest of them."""
+    core = [module for module in MODULES if module.parent.name == "core"]
+    lines = sum(len(module.read_text(encoding="utf-8").splitlines()) for module in core)
+    assert len(core) <= 10 and lines < 1000, lines
+
+
 def test_json_is_written_in_one_place() -> None:
     """Where what is no finite number becomes null; the head of weights holds whole numbers."""
     writers = {short(module) for module in MODULES if "json.dumps" in calls(module)}
