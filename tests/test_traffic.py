@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from serve import THIRD_PARTY, Site, served
 from styleplug.core.errors import OutputError, UsageError
 from styleplug.engine.line import Line
 from styleplug.ui import page, rates
+from styleplug.ui.agents import CALLER
 from styleplug.ui.errors import sentence
 from styleplug.ui.rates import MOST, SHARED, Meter, Rates, network
 from styleplug.ui.traffic import Traffic, Visitors
@@ -132,6 +134,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, log: Path) -> Iterator[Site]:
 def call(site: Site, method: str = "dream", address: str = "", **values: Any) -> tuple[str, Any]:
     """The last event of a call, and its data."""
     headers = {"x-forwarded-for": address} if address else {}
+    headers[CALLER] = f"guess 192.0.2.{secrets.randbelow(255)}"  # what only gradio may say
     url = f"{site.url}gradio_api/call/v2/{method}"
     queued = httpx.post(url, json={"size": 64, **values}, headers=headers).json()["event_id"]
     told = httpx.get(f"{url}/{queued}", timeout=60).text

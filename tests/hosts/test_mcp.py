@@ -20,7 +20,6 @@ from serve import THIRD_PARTY, Blend
 from styleplug import imaging
 from styleplug.engine import Engine
 from styleplug.methods import Catalogue, cnn
-from styleplug.ui.agents import CALLER
 from styleplug.ui.page import launch
 from styleplug.ui.traffic import Visitors
 
@@ -117,7 +116,7 @@ def test_tool_wrong_value_is_an_error(ask: Any, wrong: dict[str, Any], said: str
 def test_agents_told_apart_by_address(ask: Any, log: Path) -> None:
     log.write_text("")
     for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1"):
-        headers = {"x-forwarded-for": address, CALLER: f"guess {address}9"}
+        headers = {"x-forwarded-for": address}
         given = {"content": uri(), "size": 64}
         ask(lambda session, given=given: session.call_tool("sample", given), headers)
     first, other, again = (json.loads(line)["visitor"] for line in log.read_text().splitlines())

@@ -81,8 +81,8 @@ def test_page_works_below_path(address: str, chromium: Any, tmp_path: Path) -> N
     guest.page.goto(address)
     for slot, colour in (("content", (200, 30, 30)), ("style", (30, 30, 200))):
         guest.give(slot, picture(tmp_path, f"{slot}.png", colour))
-    guest.set("steps", 12)
-    guest.set("pause", 0.5)
+    guest.set("steps", 8)
+    guest.set("pause", 0.4)
     guest.at("run").click()
     shown = guest.at("preview").locator("img")
     expect(shown).to_be_visible()
