@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from gradio.state_holder import StateHolder
 from serve import THIRD_PARTY, Site, served
 
 from styleplug.core.errors import OutputError, UsageError
@@ -123,10 +124,29 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, log: Path) -> Iterator[Site]:
+def sessions() -> list[StateHolder]:
+    """What gradio keeps of the sessions of the page."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def site(
+    tmp_path_factory: pytest.TempPathFactory, log: Path, sessions: list[StateHolder]
+) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     visitors = Visitors(RUNS, log=log, proxies=PROXY)
-    with pytest.MonkeyPatch.context() as patch, served(folder, visitors=visitors) as site:
+
+    def begin(served: Any, engine: Any, begin: Any = page.begin) -> None:
+        begin(served, engine)
+        sessions.append(served.state_holder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "begin", begin)
+        yield from _served(folder, visitors, patch)
+
+
+def _served(folder: Path, visitors: Visitors, patch: pytest.MonkeyPatch) -> Iterator[Site]:
+    with served(folder, visitors=visitors) as site:
         patch.setattr(rates, "time", Clock())  # a slow machine restores nothing meanwhile
         yield site
 
@@ -157,6 +177,15 @@ def test_session_refused_before_its_address(site: Site) -> None:
     with pytest.raises(Exception, match=r"for one visitor: try again in \d+ seconds"):
         client.predict(size=64, api_name="/dream")
     site.visitor().predict(size=64, api_name="/dream")
+
+
+def test_sessions_kept_small_and_few(site: Site, sessions: list[StateHolder]) -> None:
+    """Each call over HTTP is a session; gradio would copy the settings of the page for each."""
+    assert call(site, address="192.0.2.3")[0] == "complete"
+    (kept,) = sessions
+    newest = next(reversed(kept.session_data.values()))
+    assert 10 * len(newest.config_values) < len(newest.blocks_config.blocks)
+    assert kept.capacity == page.SESSIONS
 
 
 def test_log_has_a_line_for_each_run_and_nothing_private(site: Site, log: Path) -> None:

@@ -8,11 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse
+from gradio.state_holder import StateHolder
 from starlette.middleware import Middleware
 
 from styleplug.core.errors import BadParameter, UsageError
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 UPLOAD = "64mb"  # largest file that can be uploaded
 EVENTS = 4  # of each run may be in the queue of gradio, before further ones are refused
+SESSIONS = 1000  # that gradio remembers: what Stop stops, and the grid that is resumed
 THREADS = 64  # besides those of runs that wait
 MAX_SIZE = "STYLEPLUG_MAX_SIZE"
 PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE is set
@@ -285,6 +288,7 @@ def _believing(proxies: str | None, public: bool) -> Iterator[None]:
 
 def begin(page: gr.Blocks, engine: Engine) -> None:
     """What follows when a page is served: tools for agents, and large libraries are imported."""
+    _lighten(page.state_holder)
     if page.mcp_server_obj is not None:
         agents.separate_outputs(page)
     threading.Thread(target=_warm, args=(engine,), name="warm", daemon=True).start()
@@ -333,6 +337,18 @@ def _check_address(host: str | None, port: int | None) -> None:
             f"the page cannot be served on {where} ({why}): choose another "
             f"{other and f'{other} or '}address (--host, GRADIO_SERVER_NAME)"
         ) from None
+
+
+def _lighten(sessions: StateHolder) -> None:
+    """Let gradio keep less of each session; every call over HTTP is one.
+
+    It would keep the settings of all components, which only its deep links need: a megabyte.
+    """
+    page = sessions.blocks
+    sessions.blocks = SimpleNamespace(  # type: ignore[assignment] # what a session reads of it
+        default_config=page.default_config, blocks={}
+    )
+    sessions.capacity = SESSIONS
 
 
 def _warm(engine: Engine) -> None:
