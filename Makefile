@@ -2,7 +2,7 @@
 # Stamp files remember what is installed, so that a second run does not install again.
 
 .DELETE_ON_ERROR:
-.PHONY: run quick test check suite docs
+.PHONY: run quick test check suite hosts docs
 
 PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -31,6 +31,11 @@ check: .venv/.test-stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Each way in from a fresh environment, and the linters of what is written for other machines.
+hosts: .venv/.test-stamp
+	$(PIP) uv
+	$(BIN)/python -m pytest -m "" tests/hosts tests/test_embedding.py
 
 docs: .venv/.test-stamp
 	$(BIN)/python docs/generate.py

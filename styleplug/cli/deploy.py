@@ -22,7 +22,7 @@ def deploy_command(
     from styleplug.store.publish import send
     from styleplug.system.version import VERSION
 
-    found = files()
+    found = files(repo)
     say_note(f"{len(found)} files")
     with ERR.status(f"sending to {repo}"):
         address = send(found, repo, private, f"styleplug {VERSION}", space=True)

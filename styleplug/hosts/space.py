@@ -11,9 +11,11 @@ import styleplug
 from styleplug.core.weight import Hub
 from styleplug.methods import catalogue
 from styleplug.store.manifest import weights_folder
+from styleplug.store.publish import check
 
 APP = b"from styleplug.cli import main\n\nmain(['app'])\n"
 EXTRAS = ("onnx", "page", "hub", "heic")
+THUMBNAIL = Path(__file__).parent / "thumbnail.jpg"  # docs/thumbnail.py paints it
 TORCH = "torch>=2.8,<2.12"  # what ZeroGPU offers; ONNX Runtime has no use for its card
 README = """\
 ---
@@ -28,19 +30,36 @@ app_file: app.py
 short_description: Turn photographs into pictures in any style
 license: mit
 startup_duration_timeout: 30m
+thumbnail: {thumbnail}
 {preload}---
 
 styleplug turns a photograph into a picture in the style of another picture.
 """
 
 
-def files() -> dict[str, Path | bytes]:
-    """Path in the Space -> file or content: the package with its weights, and what starts it."""
+def files(repo: str) -> dict[str, Path | bytes]:
+    """Path in the Space -> file or content: the package with its weights, and what starts it.
+
+    Args:
+        repo: the Space, as OWNER/NAME.
+
+    Raises:
+        UsageError: it is no such name, or there is no huggingface_hub.
+    """
+    check(repo)
+    from huggingface_hub import hf_hub_url
+
     package, weights = Path(styleplug.__file__).parent, weights_folder()
+    picture = f"styleplug/{THUMBNAIL.relative_to(package).as_posix()}"
+    about = {
+        "gradio": version("gradio"),
+        "thumbnail": hf_hub_url(repo, picture, repo_type="space"),
+        "preload": _preload(),
+    }
     found: dict[str, Path | bytes] = {
         "app.py": APP,
         "requirements.txt": "\n".join(_requirements()).encode(),
-        "README.md": README.format(gradio=version("gradio"), preload=_preload()).encode(),
+        "README.md": README.format(**about).encode(),
     }
     for home, name in ((package, "styleplug"), (weights, "weights")):
         for path in sorted(home.rglob("*")):

@@ -52,7 +52,7 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = ""
         WeightError: the folder contains no result, or a damaged one.
         HubUnavailable: the Hub cannot be reached, or refuses.
     """
-    _check(repo)
+    check(repo)
     files = publishable(folder)
     return send(files, repo, private, message or "Add weights trained with styleplug")
 
@@ -81,7 +81,7 @@ def send(
         UsageError: `repo` is not a repository name, there is no token, or no huggingface_hub.
         HubUnavailable: the Hub cannot be reached, or refuses.
     """
-    _check(repo)
+    check(repo)
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
     from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -114,7 +114,7 @@ def send(
     return str(made)
 
 
-def _check(repo: str) -> None:
+def check(repo: str) -> None:
     """Check the name of a repository, and that the client of the Hub is installed.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,10 +36,14 @@ def test_space_created_and_updated(hub: Any, tmp_path: Path, monkeypatch: Any) -
     assert b"torch>=2.8,<2.12" in sent["requirements.txt"]
     assert b'python_version: "3.12.12"' in sent["README.md"]
     assert b"preload_from_hub" in sent["README.md"]
+    thumbnail = re.search(
+        rb"^thumbnail: .+/spaces/ann/style/resolve/main/(.+)$", sent["README.md"], re.M
+    )
+    assert thumbnail is not None and sent[thumbnail[1].decode()] == space.THUMBNAIL.read_bytes()
 
 
 def test_files_of_space_run(tmp_path: Path) -> None:
-    for name, what in space.files().items():
+    for name, what in space.files("ann/style").items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(what, bytes):

@@ -1,0 +1,252 @@
+"""The first picture by each way in, with styleplug from its wheel in a fresh environment.
+
+`make hosts` runs these.  They download packages, and use nothing of this tree but the wheel and
+what the documentation says.  `benchmarks/first_picture.py` tells how long each of them takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+from serve import THIRD_PARTY, free_port, picture, wait
+from test_docs import README, block, section
+from test_embedding import LOCAL, MANUAL
+from test_mcp import http as streams
+from test_mcp import mcp, text, uri
+from test_packaging import HOUSE, source, wheel
+
+from styleplug.hosts import space
+
+__all__ = ["source", "wheel"]
+pytestmark = [pytest.mark.slow, pytest.mark.fresh, pytest.mark.timeout(900), *THIRD_PARTY]
+RUN = "run cnn --content photo.png --style painting.png --size 256 --out out.png"
+PATIENCE = 300  # seconds until a page answers
+HEALTH = re.compile(r"^HEALTHCHECK .*\\\n +CMD (\[.+\])$", re.MULTILINE)
+
+
+class Desk:
+    """An empty home with two pictures, where the wheel is found by its name.
+
+    Args:
+        home: the folder.
+        wheel: the wheel.
+    """
+
+    def __init__(self, home: Path, wheel: Path) -> None:
+        self.home, self.port = home, free_port()
+        self.photo = picture(home, "photo.png", (200, 90, 30), 320)
+        self.painting = picture(home, "painting.png", (30, 90, 200), 320)
+        browser = home / "browser"
+        browser.write_text(f'#!/bin/sh\necho "$1" >>{home}/opened\n')
+        browser.chmod(0o755)
+        links = os.environ.get("PIP_FIND_LINKS", "")
+        self.environment = {
+            **os.environ,
+            "BROWSER": f"{browser} %s",
+            "GRADIO_SERVER_PORT": str(self.port),
+            "HOME": str(home),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PIP_FIND_LINKS": f"{links} {wheel.parent}".strip(),
+            "PIPX_DEFAULT_PYTHON": sys.executable,
+            "UV_FIND_LINKS": str(wheel.parent),
+            "UV_PYTHON": sys.executable,
+            "UV_SYSTEM_CERTS": "1",
+        }
+        self.environment.pop("PYTHONPATH", None)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def __call__(self, line: str) -> str:
+        """Run a command, and return what it says."""
+        done = subprocess.run(
+            shlex.split(line), cwd=self.home, env=self.environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    @contextmanager
+    def serving(self, line: str, path: str = "", **more: str) -> Iterator[str]:
+        """Serve a page while the block runs; a path is that of the page."""
+        words, log = shlex.split(line), self.home / "log"
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                words, cwd=self.home, env=self.environment | more, stdout=out,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+            try:
+                assert wait(lambda: self.answers(path) or process.poll() is not None, PATIENCE), (
+                    "it neither answers nor ends"
+                )
+                assert process.poll() is None, log.read_text()
+                yield self.url + path
+            finally:
+                os.killpg(process.pid, signal.SIGINT)
+                process.wait(60)
+
+    def answers(self, path: str = "") -> bool:
+        """Whether the page answers."""
+        try:
+            return httpx.get(f"{self.url}{path}health").json() == {"status": "ok"}
+        except httpx.TransportError:
+            return False
+
+    def paint(self, url: str) -> None:
+        """Ask a page for a picture."""
+        pictures = {"content": handle_file(self.photo), "style": handle_file(self.painting)}
+        found, _ = Client(url, verbose=False).predict(**pictures, size=256, api_name="/cnn")
+        painted(Path(found))
+
+
+def painted(path: Path) -> None:
+    with Image.open(path) as image:
+        assert image.size == (256, 256)
+        assert len(image.getcolors(1 << 16) or range(1 << 16)) > 100
+
+
+@pytest.fixture(scope="module")
+def desk(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Desk:  # noqa: F811
+    """Packages are downloaded before, since a line to the network is none of ours."""
+    desk = Desk(tmp_path_factory.mktemp("home"), wheel)
+    desk("uv venv downloaded")
+    desk('uv pip install --python downloaded "styleplug[onnx,page]"')
+    desk('python -m pip download --quiet --dest wheels "styleplug[onnx,page]"')
+    desk("uv tool run pipx --version")
+    return desk
+
+
+@pytest.fixture(scope="module")
+def environment(desk: Desk) -> Path:
+    """Where styleplug is installed with its page and its tools for agents."""
+    desk("uv venv installed")
+    desk('uv pip install --python installed "styleplug[onnx,page,hub,heic,mcp]"')
+    return desk.home / "installed" / "bin"
+
+
+@pytest.fixture(autouse=True)
+def tidy(desk: Desk) -> Iterator[None]:
+    yield
+    for name in ("out.png", "opened"):
+        (desk.home / name).unlink(missing_ok=True)
+
+
+PIP = ("python -m venv pip", 'pip/bin/pip install --quiet "styleplug[onnx]"', "pip/bin/styleplug")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [('uvx "styleplug[onnx]"',), ('uv tool run pipx run "styleplug[onnx]"',), PIP],
+    ids=["uvx", "pipx", "pip"],
+)
+def test_command_installed_and_run(desk: Desk, lines: tuple[str, ...]) -> None:
+    for line in lines[:-1]:
+        desk(line)
+    desk(f"{lines[-1]} {RUN}")
+    painted(desk.home / "out.png")
+
+
+@pytest.mark.parametrize("line", block(section(README, "One command"), "bash").splitlines())
+def test_line_of_readme_opens_page(desk: Desk, line: str) -> None:
+    line = line.replace("pipx", "uv tool run pipx", 1) if line.startswith("pipx") else line
+    with desk.serving(line) as url:
+        desk.paint(url)
+        assert (desk.home / "opened").read_text().split() == [url]
+
+
+def test_page_mounted(desk: Desk, environment: Path) -> None:
+    code = block(section(MANUAL, "In a FastAPI application"), "python")
+    (desk.home / "host.py").write_text(code)
+    line = f"{environment}/uvicorn host:app --port {desk.port}"
+    with desk.serving(line, "tools/style/") as url:
+        desk.paint(url)
+
+
+@pytest.mark.browser
+def test_page_in_iframe(desk: Desk, environment: Path, chromium: Any) -> None:
+    with desk.serving(f"{environment}/styleplug app") as url:
+        guest = chromium.new_page()
+        html = block(section(MANUAL, "In an iframe"), "html")
+        guest.set_content(html.replace(f"{LOCAL}/", url))
+        page = guest.frame_locator("iframe")
+        guest.set_default_timeout(PATIENCE * 1000)
+        for slot, file in (("content", desk.photo), ("style", desk.painting)):
+            page.locator(f"#cnn-{slot} input[type=file]").set_input_files(file)
+            page.locator(f"#cnn-{slot} img").wait_for()
+        page.locator("#cnn-run").click()
+        page.locator("#cnn-slider img").first.wait_for()
+        guest.close()
+
+
+def test_tool_of_agent(desk: Desk, environment: Path) -> None:
+    async def ask(url: str) -> Any:
+        async with (
+            streams.streamablehttp_client(f"{url}gradio_api/mcp/") as (reading, writing, _),
+            mcp.ClientSession(reading, writing) as session,
+        ):
+            await session.initialize()
+            given = {"content": uri(), "style": uri(1), "size": 256}
+            return await session.call_tool("cnn", given)
+
+    with desk.serving(f"{environment}/styleplug app --mcp") as url:
+        answer = asyncio.run(asyncio.wait_for(ask(url), PATIENCE))
+        assert not answer.isError and any(part.type == "image" for part in answer.content), text(
+            answer
+        )
+
+
+def test_space_on_processors(desk: Desk) -> None:
+    """Its own files and requirements, but for torch, which only its graphics card needs."""
+    there = desk.home / "space"
+    for name, what in space.files("ann/style").items():
+        (there / name).parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(what, bytes):
+            (there / name).write_bytes(what)
+        else:
+            shutil.copy(what, there / name)
+    asked = (there / "requirements.txt").read_text().splitlines()
+    (there / "asked.txt").write_text("\n".join(one for one in asked if one != space.TORCH))
+    desk("uv venv space/.venv")
+    desk("uv pip install --python space/.venv --requirements space/asked.txt")
+    with desk.serving("space/.venv/bin/python space/app.py", SPACE_ID="ann/style") as url:
+        desk.paint(url)
+
+
+@pytest.fixture(scope="module")
+def container(desk: Desk) -> str:
+    """The command that runs the image of the Dockerfile with a read-only file system."""
+    engine = next(filter(shutil.which, ("podman", "docker")), None)
+    if not engine:
+        pytest.skip("needs podman or docker")
+    more = os.environ.get("STYLEPLUG_BUILD", "")  # such as another base
+    desk(f"{engine} build --tag styleplug-test {more} {HOUSE}")
+    return f"{engine} run --rm --read-only --tmpfs /tmp --network host"
+
+
+def test_container_without_rights(desk: Desk, container: str) -> None:
+    given = f"--name styleplug-test --env GRADIO_SERVER_PORT={desk.port}"
+    with desk.serving(f"{container} {given} styleplug-test") as url:
+        desk.paint(url)
+        inside = f"{container.split()[0]} exec styleplug-test"
+        assert desk(f"{inside} id -u").strip() == "1000"
+        with pytest.raises(AssertionError, match="Read-only file system"):
+            desk(f"{inside} touch /opt/styleplug/new")
+        health = HEALTH.search((HOUSE / "Dockerfile").read_text())
+        assert health is not None
+        desk(f"{inside} {shlex.join(json.loads(health[1]))}")
