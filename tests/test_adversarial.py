@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import swatch
+from conftest import make_photo
 
-from styleplug.swatches import SWATCHES
 from styleplug.training.data.bank import Bank
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.losses.adversarial import (
@@ -30,7 +29,9 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def pictures():
-    arrays = [np.rint(swatch(id)[:200, :260] * 255).astype("uint8") for id in list(SWATCHES)[:6]]
+    """Six pictures of other colours and shades each."""
+    photos = [np.roll(make_photo(260, 200, n).pixels, n, axis=2) ** (0.5 + n / 4) for n in range(6)]
+    arrays = [np.rint(photo * 255).astype("uint8") for photo in photos]
     return Pictures.of(arrays, ["b", "a", "b", "c", "a", "c"])
 
 
