@@ -112,8 +112,14 @@ def _show_broken(engine: Engine, texts: Texts) -> None:
 
 
 def _find_run(runs: Runs, tabs: Sequence[Tab], shelf: gr.Tabs, page: gr.Blocks) -> None:
-    """When the page is loaded, show the visitor's newest run again, if it is still known."""
+    """When the page is loaded, show the visitor's newest run again, if it is still known.
+
+    As a rule there is none, and the second event does not happen: one with so many outputs takes a
+    browser time even if it changes nothing.  The first one is queued, because gradio tells of a
+    changed state only then.
+    """
     named = {tab.method.id: tab for tab in tabs}
+    known = gr.State(False)
 
     def again(token: object) -> Iterator[Updates]:
         found = runs.find(token)
@@ -124,7 +130,8 @@ def _find_run(runs: Runs, tabs: Sequence[Tab], shelf: gr.Tabs, page: gr.Blocks) 
         yield {shelf: gr.update(selected=tab)}
         yield from named[tab].again(updates, cancel)
 
-    page.load(
+    page.load(lambda token: runs.find(token) is not None, runs.kept, known, **UNSEEN)
+    known.change(
         again,
         runs.kept,
         [shelf, *(component for tab in tabs for component in tab.changing)],
