@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from sheet import WHOLE, photograph
 
 import styleplug
@@ -28,6 +28,7 @@ SIDE, QUALITY = 144, 70
 PAINTED = 384  # long side of a result with inputs
 PHOTO, STYLE = "lion.jpg", "night"
 MOST = 9  # pictures of a gallery that are shown
+PART = (60, 70)  # top and left of the part that shows a completion
 
 
 def pictures(method: Method[Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -56,11 +57,35 @@ def paint(method: Method[Any], name: str) -> Image.Image:
     given = pictures(method, values)
     size = {"size": PAINTED} if given else {}
     made = styleplug.generate(method.id, preset=name, **given, **size)
+    if "mask" in {slot.id for slot in method.inputs}:
+        after = made.images[0][:, :, :3]
+        return framed(after, given["content"]) if "margin" in values else halved(after, given)
     some = made.images[:: max(1, len(made.images) // 4)][:4] if made.report.fps else made.images
     shown = some[0] if given and "content" in given else grid(some[:MOST])
-    return ImageOps.fit(
-        Image.fromarray(np.uint8(shown[:, :, :3] * 255 + 0.5)), (SIDE, SIDE), centering=(0.5, 0.3)
+    return ImageOps.fit(image(shown[:, :, :3]), (SIDE, SIDE), centering=(0.5, 0.3))
+
+
+def image(pixels: np.ndarray) -> Image.Image:
+    """A picture (h w 3) in [0, 1]."""
+    return Image.fromarray(np.uint8(pixels * 255 + 0.5))
+
+
+def framed(after: np.ndarray, before: np.ndarray) -> Image.Image:
+    """All of a widened picture, with a frame where it ended before."""
+    (height, width), (high, wide) = after.shape[:2], before.shape[:2]
+    shown, (left, top) = image(after), ((width - wide) // 2, (height - high) // 2)
+    ImageDraw.Draw(shown).rectangle(
+        (left, top, left + wide, top + high), outline="white", width=max(3, width // 100)
     )
+    return ImageOps.pad(shown, (SIDE, SIDE), color="#e4e4e7")
+
+
+def halved(after: np.ndarray, given: dict[str, Any]) -> Image.Image:
+    """A part of a completed picture in full size, below the same part with its holes."""
+    y, x = np.mgrid[:SIDE, :SIDE]
+    top, left = PART
+    parts = [one[top : top + SIDE, left : left + SIDE] for one in (given["content"], after)]
+    return image(np.where((x + y < SIDE)[:, :, None], *parts))
 
 
 def main(

@@ -38,6 +38,7 @@ Kind = Literal[
     "male-noble",
     "male-warrior",
 ]
+_FOUR = {"count": 4, "seed": 13, "truncation": 0.7}  # faces that can be recognised
 _WORDS = {
     "female-commoner": "Woman, commoner",
     "female-incarnation": "Woman, deity",
@@ -98,11 +99,11 @@ class Cgan(StyleGenerator[CganParams]):
         DECODER: (VAE,),
     }
     presets = {  # noqa: RUF012
-        "court": {"kind": "female-noble", "count": 9, "truncation": 0.7},
-        "warriors": {"kind": "male-warrior", "count": 9, "truncation": 0.7},
-        "deities": {"kind": "female-incarnation", "count": 9, "truncation": 0.7},
-        "townspeople": {"kind": "male-commoner", "count": 9, "truncation": 0.7},
-        "noble_warrior": {"mix": 0.5, "count": 9, "truncation": 0.7},
+        "court": {**_FOUR, "kind": "female-noble"},
+        "courtiers": {**_FOUR, "kind": "male-noble"},
+        "warriors": {**_FOUR, "kind": "male-warrior"},
+        "townspeople": {**_FOUR, "kind": "male-commoner"},
+        "noble_warrior": {**_FOUR, "mix": 0.5},
     }
 
     def known(self, params: CganParams, map: Net) -> Arrays:
