@@ -372,6 +372,23 @@ def test_error_keeps_pictures_and_values(
     expect(guest.at("run")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [("en-US", ("note.txt cannot be used here", "Error")), ("zh-CN", ("不能用在这里", "错误"))],
+)
+def test_messages_of_gradio_in_words_of_the_page(
+    visit: Any, tmp_path: Path, locale: str, words: tuple[str, str]
+) -> None:
+    guest = visit(locale=locale)
+    note = tmp_path / "note.txt"
+    note.write_text("no picture")
+    guest.at("style").locator("input[type=file]").set_input_files(note)
+    said = guest.page.get_by_test_id("toast-body")
+    for word in words:
+        expect(said).to_contain_text(word)
+    expect(said).not_to_contain_text("Invalid")
+
+
 def test_style_slots_offered_one_by_one(visit: Any, photo_file: Path, style_file: Path) -> None:
     guest = visit()
     expect(guest.at("style_2")).to_have_count(0)

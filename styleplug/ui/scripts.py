@@ -21,7 +21,10 @@ SHARED = (
     "shares.js",
     "access.js",
 )  # once, for all tabs
-SCRIPTED = ("examples", "rack_", "photo_", "style_", "preset", "size_", "dice", "name_", "share_")
+SCRIPTED = (
+    *("examples", "rack_", "photo_", "style_", "preset", "size_", "dice"),
+    *("name_", "said_", "share_", "zoom_"),
+)
 SHARED_WORDS = tuple(
     key
     for key in WORDS

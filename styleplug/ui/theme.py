@@ -175,6 +175,7 @@ CSS = """
   .sp-picture .slider-wrap .outer { width: 40px; margin-left: -10px; }
   .sp-shelf input[type=range] { padding: 16px 0; background-clip: content-box; }
   .sp-shelf .source-selection { height: auto; }
+  .sp-shelf .label-wrap { align-items: center; }
 }
 @media (max-width: 800px) {
   .sp-head { flex-wrap: wrap; gap: 0 .6rem; }

@@ -8,8 +8,18 @@ const NAMES = {  // gradio has these in English only
   "number input": words.name_number, "range slider": words.name_slider, "Reset to default value": words.name_reset,
   "Upload file": words.name_upload, "Paste from clipboard": words.name_paste, "Remove Image": words.name_remove,
   "Drop an image file here to upload": words.name_upload, "Fullscreen": words.name_full, "Undo": words.name_undo,
-  "Clear": words.name_remove, "Download": words.download,
+  "Clear": words.name_remove, "Download": words.download, "Click to upload or drop files": words.name_upload,
+  "Pan": words.name_pan, "Redo": words.name_redo, "Clear canvas": words.name_clear, "Brush": words.name_brush,
+  "Erase": words.name_erase, "Color": words.name_colour, "Brush Size": words.name_brush_size,
+  "Zoom in": words.zoom_in, "Zoom out": words.zoom_out,
 };
+const SAID = [  // and these messages, with names in places
+  [/^Error$/, "said_error"], [/^Warning$/, "said_warning"], [/^Info$/, "said_info"],
+  [/^Connection Lost$/, "said_error"], [/^Connection (to the server was lost|errored out)/, "said_lost"],
+  [/^Invalid file types?: (?<names>.*)\. Only (?<kinds>.*) allowed\.$/, "said_kind"],
+  [/^File\(s\) exceed the maximum allowed size of (?<size>.*): (?<names>.*)$/, "said_large"],
+  [/^This application is currently busy/, "said_busy"],
+];
 const clipped = (one) => parseFloat(one.style.clipPath?.split(" ").at(-1)) || 0;  // inset(0px 0px 0px 50%)
 
 /** Buttons and pictures of a component say to which one they belong. */
@@ -20,6 +30,18 @@ function name(block) {
   for (const one of own("button[aria-label], input[aria-label^='number input'], input[aria-label^='range slider']"))
     if (!one.ariaLabel.startsWith(label)) one.ariaLabel = `${label}: ${NAMES[one.ariaLabel.split(" for ")[0]] ?? one.ariaLabel}`;
   own("img:not([alt]), img[alt='']").forEach((picture) => { picture.alt = label; });
+}
+
+/** Messages of gradio in the words of the page. */
+function say(message) {
+  const texts = document.createTreeWalker(message, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    const [sign, word] = SAID.find(([one]) => one.test(text.data.trim())) ?? [];
+    if (!word) continue;
+    const { groups = {} } = text.data.trim().match(sign);
+    const told = words[word].replace(/\{(\w+)\}/g, (_, name) => groups[name]);
+    if (text.data.trim() !== told) text.data = told;
+  }
 }
 
 /** The line between before and after is a slider; arrow keys drag it. */
@@ -63,6 +85,8 @@ function rove(list) {
 
 function mend() {
   all(".sp-shelf .block").forEach(name);
+  all("[data-testid=toast-body]").forEach(say);
+  all(".sp-drawing [title]").filter((one) => NAMES[one.title]).forEach((one) => { one.ariaLabel = one.title = NAMES[one.title]; });
   all(".sp-shelf .empty[aria-label]").forEach((one) => set(one, "role", "img"));
   all(".sp-picture [data-testid=slider]").forEach(divide);
   all(".sp-shelf > .tab-wrapper [role=tablist]").forEach(rove);
