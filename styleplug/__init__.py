@@ -9,6 +9,7 @@ Importing this is fast: torch or ONNX Runtime are imported at the first run, gra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,8 @@ from styleplug.system import telemetry
 from styleplug.system.version import VERSION
 
 if TYPE_CHECKING:
+    import threading
+
     from PIL import Image
 
     from styleplug.core.array import Pixels
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from styleplug.core.method import Method
     from styleplug.core.recipe import Recipe
     from styleplug.engine.collect import BatchResult, GridResult
+    from styleplug.engine.video import VideoRun
 
 telemetry.switch_off()  # here, because this runs before any library is imported
 
@@ -69,6 +73,7 @@ __all__ = [
     "run",
     "stylize",
     "tabs",
+    "video",
 ]
 
 
@@ -235,19 +240,56 @@ def run(
         StyleplugError: any error; see `styleplug.core.errors`.
     """
     from styleplug.engine import shared
-    from styleplug.engine.request import base_of, pictures_of, recipe_of
+    from styleplug.engine.request import base_of, request_of
 
     engine = shared()
     found = engine.catalogue.get(method)
-    slots = [slot.id for slot in found.slots]
-    pictures = {name: one for name in slots if (one := values.pop(name, None)) is not None}
     if weights is not None:
         values["trained"] = engine.add_trained(Path(weights))
-    wanted = recipe_of(found, values, base_of(found, recipe, preset))
-    several = {
-        name: one if isinstance(one, list | tuple) else [one] for name, one in pictures.items()
-    }
-    return engine.run(wanted, pictures_of(found, wanted.size, several), scored=scores)
+    wanted, pictures = request_of(found, values, base_of(found, recipe, preset))
+    return engine.run(wanted, pictures, scored=scores)
+
+
+def video(
+    clip: str | Path,
+    out: str | Path,
+    *,
+    method: str = "cnn",
+    smooth: float = 0.8,
+    start: float = 0.0,
+    end: float = math.inf,
+    fps: float = 0.0,
+    recipe: Recipe | str | Path | None = None,
+    preset: str | None = None,
+    cancel: threading.Event | None = None,
+    **values: Any,
+) -> VideoRun:
+    """Paint a clip without flicker; iterate over the frames, or call `finish`.
+
+        styleplug.video("clip.mp4", "out.mp4", style="waves.jpg").finish()
+
+    Args:
+        clip: a video file.
+        out: the file of the result: .mp4, .mov, .mkv or .webm.
+        method: id of a method that repaints a picture.
+        smooth: largest share of the result before, moved along with the picture; 0: none.
+        start, end: where to begin and to end, in seconds.
+        fps: frames a second; 0 keeps those of the clip.
+        recipe, preset: as for `run`.
+        cancel: set it from any thread to stop after a step.
+        **values: as for `run`, without the first picture.
+
+    Raises:
+        StyleplugError: any error; see `styleplug.core.errors`.
+    """
+    from styleplug.engine import shared
+    from styleplug.engine.request import base_of, request_of
+    from styleplug.engine.video import Part, VideoRun
+
+    found = shared().catalogue.get(method)
+    wanted, pictures = request_of(found, values, base_of(found, recipe, preset))
+    part = Part(start, end, fps, smooth)
+    return VideoRun(shared(), wanted, Path(clip), pictures, Path(out), part, cancel)
 
 
 def grid(

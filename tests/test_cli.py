@@ -185,6 +185,7 @@ def test_methods_command_lists_and_describes(tint: type[Tint], styleplug: Comman
     assert method["inputs"] == [
         {"id": "content", "least": 1, "most": 1},
         {"id": "style", "least": 1, "most": 2},
+        {"id": "mask", "least": 0, "most": 1},
     ]
     amount = method["parameters"]["amount"]
     assert (amount["default"], amount["minimum"], amount["maximum"]) == (0.25, 0.0, 1.0)
@@ -229,7 +230,7 @@ def test_options_of_every_kind_reach_recipe(tinting: Command) -> None:
         "blend": [1.0, 0.5],
     }
     assert recipe["seed"] == 7
-    assert recipe["finish"] == {"strength": 0.5, "keep_colours": True}
+    assert recipe["finish"]["strength"] == 0.5 and recipe["finish"]["keep_colours"] is True
 
 
 def test_recipe_from_picture_options_override(

@@ -191,7 +191,7 @@ def test_catalogue_messages_complete(to: str) -> None:
         if re.search("[a-z]{2}", text) and " " in text.strip() and not re.search("<|=>|> ", text)
         if text not in known | NO_MESSAGES
     }
-    assert not missing
+    assert not missing, "\n".join(sorted(missing))
 
 
 @each_language

@@ -35,6 +35,7 @@ from styleplug.cli.grid import batch_command, grid_command, sheet_command
 from styleplug.cli.options import Json
 from styleplug.cli.page import app_command
 from styleplug.cli.publish import publish_command
+from styleplug.cli.video import video_command
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
 from styleplug.core.params import Params
 from styleplug.system.version import VERSION
@@ -160,6 +161,7 @@ app.add_typer(weights, name="weights")
 app.command("batch")(batch_command)
 app.command("grid")(grid_command)
 app.command("sheet")(sheet_command)
+app.command("video")(video_command)
 app.command("publish")(publish_command)
 app.command("deploy")(deploy_command)
 app.command("doctor")(doctor_command)

@@ -140,8 +140,8 @@ def grid_asked(
     recipe: Path | None,
 ) -> Grid:
     """The grid that the options describe."""
-    axes = dict(_pair(one, "--over") for one in over or ())
-    given = dict(_pair(one, "--set") for one in values or ())
+    axes = dict(pair(one, "--over") for one in over or ())
+    given = dict(pair(one, "--set") for one in values or ())
     if size is not None:
         axes |= {"size": size} if "," in size or ":" in size else {}
         given |= {"size": size} if "size" not in axes else {}
@@ -159,7 +159,7 @@ def styles_asked(wanted: Sequence[str] | None) -> dict[str, dict[str, Path]]:
     return {"style": styles_in(wanted)} if wanted else {}
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
+def pair(text: str, option: str) -> tuple[str, str]:
     """NAME and VALUE of an option."""
     name, mark, value = text.partition("=")
     if not (mark and name.strip()):

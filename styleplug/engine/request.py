@@ -138,6 +138,22 @@ def narrowed(params: type[_P], name: str, most: float) -> type[_P]:
     return create_model(params.__name__, __base__=params, **fields)
 
 
+def request_of(
+    method: Method[Any], values: Mapping[str, Any], base: Recipe | None = None
+) -> tuple[Recipe, dict[str, list[Picture]]]:
+    """The recipe and the pictures of a run, from values by name; a picture may be a list of them.
+
+    Raises:
+        BadImage: a file is not a usable picture.
+        UsageError: as for `recipe_of`.
+    """
+    slots = {slot.id for slot in method.slots}
+    wanted = recipe_of(method, {k: v for k, v in values.items() if k not in slots}, base)
+    given = {name: one for name, one in values.items() if name in slots and one is not None}
+    several = {n: one if isinstance(one, list | tuple) else [one] for n, one in given.items()}
+    return wanted, pictures_of(method, wanted.size, several)
+
+
 def _refuse(method: Method[Any], name: str) -> None:
     """Raise the error for an unknown parameter.
 

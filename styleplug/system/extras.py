@@ -14,6 +14,7 @@ EXTRAS = {
     "hub": ("huggingface_hub",),
     "train": ("torch", "matplotlib", "onnx", "onnxscript", "torchvision"),
     "heic": ("pi_heif",),
+    "video": ("av", "cv2"),
     "ray": ("ray",),
     "mcp": ("gradio", "mcp"),
 }

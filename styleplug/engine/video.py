@@ -1,0 +1,269 @@
+"""Paint a clip frame by frame, without flicker.
+
+Three threads work at a time: one reads frames and finds their motion, one paints, one writes.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from styleplug.algorithms.flow import Flow, Motion, blended
+from styleplug.core.array import Pixels
+from styleplug.core.errors import Cancelled, UsageError
+from styleplug.core.frame import Report
+from styleplug.core.recipe import Recipe
+from styleplug.engine.memo import descriptions
+from styleplug.imaging import Picture, resize
+from styleplug.imaging.video import Clip, Writer, check_ending
+
+if TYPE_CHECKING:
+    from styleplug.engine.host import Engine
+
+_AHEAD = 2  # frames that wait between two threads
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is painted of a clip, and how.
+
+    Args:
+        start: seconds of the clip that are left out.
+        end: where painting ends, in seconds of the clip.
+        rate: frames a second; 0: those of the clip.
+        smooth: share of the result before, moved along, in [0, 1]; 0: each frame for itself.
+    """
+
+    start: float = 0.0
+    end: float = math.inf
+    rate: float = 0.0
+    smooth: float = 0.8
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """A painted frame.
+
+    Args:
+        number: from 1 on.
+        count: of all frames, estimated from the header of the clip.
+        picture: (h, w, 3) float32 in [0, 1].
+        cut: whether it begins a new scene.
+    """
+
+    number: int
+    count: int
+    picture: Pixels
+    cut: bool
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """A painted clip.
+
+    Args:
+        frames: how many were written.
+        skipped: damaged frames of the clip that were left out.
+        cuts: new scenes that were found.
+        seconds: the whole time.
+        out: the file.
+        cancelled: whether it was stopped; the file then holds the frames so far.
+        run: the report of the last frame's run, with its recipe.
+        notes: what a reader should know.
+    """
+
+    frames: int
+    skipped: int
+    cuts: int
+    seconds: float
+    out: Path
+    cancelled: bool
+    run: Report
+    notes: tuple[str, ...]
+
+
+class VideoRun:
+    """Iterates over painted frames while the file is written; afterwards there is a `report`.
+
+    Args:
+        engine: that paints.
+        recipe: of each frame.
+        clip: the first picture of the method, as a video file.
+        pictures: of the other slots.
+        out: the file; its ending decides the format.
+        part: which frames.
+        cancel: stops it within a step.  The frames so far are then in a file with `.partial` in its
+            name.
+
+    Raises:
+        UsageError: the method does not repaint a picture, a picture is missing, or nothing of the
+            clip is left.
+        BadImage: the clip is not a video.
+        OutputError: the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        recipe: Recipe,
+        clip: Path,
+        pictures: Mapping[str, Sequence[Picture]],
+        out: Path,
+        part: Part,
+        cancel: threading.Event | None = None,
+    ) -> None:
+        method = engine.catalogue.get(recipe.method)
+        if not method.supports_finish():
+            raise UsageError(f"{method.id} does not repaint a picture, so it cannot paint a clip")
+        check_ending(out)
+        self._engine, self._recipe, self._pictures = engine, recipe, pictures
+        self._slot = method.inputs[0].id
+        self._clip, self._out, self._part = Clip(clip), out, part
+        self._cancel = cancel or threading.Event()
+        facts = self._clip.facts
+        seconds = min(facts.seconds or math.inf, part.end) - part.start
+        if seconds <= 0:
+            raise UsageError(
+                f"nothing is left of the clip between {part.start:g} and {part.end:g} s: it has "
+                f"{facts.seconds:g} s"
+            )
+        self.rate = part.rate or facts.rate
+        self.count = round(seconds * self.rate) if math.isfinite(seconds) else 0
+        self.report: VideoReport | None = None
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        began, number, cuts = time.perf_counter(), 0, 0
+        last: Report | None = None
+        part, clip = self._part, self._clip
+        notes = ["HDR was mapped to the brightness of a picture"] if clip.facts.hdr else []
+        memo, before = descriptions(), None
+        unfinished = self._out.with_name(f"{self._out.stem}.partial{self._out.suffix}")
+        with (
+            Writer(unfinished, self.rate, clip.path, part.start, part.end) as writer,
+            ThreadPoolExecutor(1) as later,
+        ):
+            written: Future[None] | None = None
+            for when, content, motion in ahead(self._contents()):
+                if self._cancel.is_set():
+                    break
+                given = {**self._pictures, self._slot: [Picture(content)]}
+                try:
+                    *_, final = self._engine.run(self._recipe, given, self._cancel, memo=memo)
+                except Cancelled:
+                    break
+                assert final.report is not None, "the engine's final frame carries its report"
+                if final.report.cancelled:
+                    break
+                last = final.report
+                painted = resize(final.images[0][:, :, :3], *content.shape[1::-1])
+                cut = motion is not None and motion.cut
+                if motion is not None and before is not None and not cut:
+                    painted = blended(painted, before, motion, part.smooth)
+                before = painted
+                number, cuts = number + 1, cuts + cut
+                if written is not None:
+                    written.result()  # raises what went wrong
+                written = later.submit(writer.write, when, painted)
+                yield VideoFrame(number, max(self.count, number), painted, cut)
+            if written is not None:
+                written.result()
+        if last is None:
+            unfinished.unlink(missing_ok=True)
+            raise Cancelled("stopped before there was a frame; nothing was written")
+        stopped = self._cancel.is_set()
+        if not stopped:
+            unfinished.replace(self._out)
+        self.report = VideoReport(
+            frames=number,
+            skipped=clip.skipped,
+            cuts=cuts,
+            seconds=time.perf_counter() - began,
+            out=unfinished if stopped else self._out,
+            cancelled=stopped,
+            run=last,
+            notes=tuple(dict.fromkeys([*notes, *writer.notes, *last.notes])),
+        )
+
+    def finish(self) -> VideoReport:
+        """Paint all frames; returns the report."""
+        for _ in self:
+            pass
+        assert self.report is not None, "an iterated run has a report"
+        return self.report
+
+    def _contents(self) -> Iterator[tuple[float, Pixels, Motion | None]]:
+        """Times, frames, and their motion; None for the first one, or if nothing is smoothed."""
+        part, before = self._part, None
+        flow = Flow() if part.smooth else None
+        frames = self._clip.frames(self._recipe.size, part.start, part.end, part.rate)
+        for when, frame in frames:
+            motion = None
+            if flow is not None and before is not None and before.shape == frame.shape:
+                motion = flow.between(before, frame)
+            yield when, frame, motion
+            before = frame
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, computed by a thread that is a few of them ahead; its errors are raised here."""
+    waiting: queue.Queue[Any] = queue.Queue(_AHEAD)
+    done, ended = object(), threading.Event()
+
+    def put(item: Any) -> bool:
+        while not ended.is_set():
+            try:
+                waiting.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put((item, None)):
+                    return
+            put((done, None))
+        except Exception as error:
+            put((done, error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = waiting.get()
+            if error is not None:
+                raise error
+            if item is done:
+                return
+            yield item
+    finally:
+        ended.set()
+        thread.join()
+
+
+def warping_error(results: Sequence[Pixels], motions: Sequence[Motion]) -> float:
+    """How much results flicker: Lai et al. 2018, arXiv:1808.00449, times 1000.
+
+    Args:
+        results: (h, w, 3) in [0, 1], one after the other.
+        motions: of the contents, from each to the next; only what is trusted counts.
+
+    Returns:
+        The mean of the squared difference between a result and the moved one before it.
+    """
+    errors = []
+    for before, after, motion in zip(results[:-1], results[1:], motions, strict=True):
+        sure = motion.trust > 0.5
+        errors.append(float(np.square(motion.moved(before) - after).mean(2)[sure].mean()))
+    return 1000 * float(np.mean(errors))

@@ -1,0 +1,319 @@
+"""Videos: read the frames of a clip one by one, and write frames with the sound of a clip.
+
+PyAV, which brings the libraries of FFmpeg, decodes and encodes.  It is in the extra `video`.
+Memory does not grow with the length of a clip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from styleplug.core.array import Pixels
+from styleplug.core.errors import BadImage, OutputError, UsageError
+from styleplug.imaging.picture import fitted
+from styleplug.system.extras import missing
+
+CODECS = {
+    ".mp4": ("libx264", {"crf": "18", "preset": "fast"}),
+    ".mov": ("libx264", {"crf": "18", "preset": "fast"}),
+    ".mkv": ("libx264", {"crf": "18", "preset": "fast"}),
+    ".webm": ("libvpx-vp9", {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used": "6"}),
+}
+"""Encoders and their options, by the ending of a file."""
+_TICKS = 90_000  # time stamps a second
+_PQ, _HLG = 16, 18  # transfer functions of HDR, by the numbers of ITU-T H.273
+_WHITE = 203.0  # cd/m² of diffuse white, ITU-R BT.2408
+_PEAK = 1000.0  # cd/m² that become white of the result
+_FROM_2020 = np.array(  # linear RGB of ITU-R BT.2020 to that of sRGB
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
+    np.float32,
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the header of a clip says.
+
+    Args:
+        width: of a frame as it is shown, after rotation.
+        height: the same.
+        rate: frames a second, on average.
+        seconds: its length.
+        hdr: whether its brightness must be mapped to that of a picture.
+    """
+
+    width: int
+    height: int
+    rate: float
+    seconds: float
+    hdr: bool
+
+
+class Clip:
+    """A video file.
+
+    Attributes:
+        facts: of its header.
+        skipped: frames that could not be decoded, so far.
+
+    Raises:
+        UsageError: PyAV is not installed.
+        BadImage: the file is not a video.
+    """
+
+    def __init__(self, path: Path) -> None:
+        av = _av()
+        self.path, self.skipped = path, 0
+        try:
+            with av.open(str(path)) as container:
+                stream = container.streams.video[0]
+                first = next(container.decode(stream))
+                length = container.duration or 0
+                rate = stream.average_rate or stream.guessed_rate or 25
+                self.offset = float((stream.start_time or 0) * stream.time_base)
+        except FileNotFoundError:
+            raise BadImage(f"there is no file {path.name!r}") from None
+        except (av.FFmpegError, OSError, IndexError, StopIteration) as error:
+            raise BadImage(f"{path.name!r} is not a video that can be read ({error})") from None
+        turned = first.rotation % 180 != 0
+        width, height = (first.height, first.width) if turned else (first.width, first.height)
+        hdr = first.color_trc in (_PQ, _HLG)
+        self.facts = Facts(width, height, float(rate), length / av.time_base, hdr)
+
+    def frames(
+        self, size: int, start: float = 0.0, end: float = math.inf, rate: float = 0.0
+    ) -> Iterator[tuple[float, Pixels]]:
+        """Times in seconds, from 0 on, and frames (h, w, 3) whose long side is `size`.
+
+        Args:
+            size: in pixels.
+            start: in seconds; earlier frames are left out.
+            end: in seconds; from there on, frames are left out.
+            rate: frames a second; 0 keeps all frames at their own times.
+        """
+        av = _av()
+        due = start
+        with av.open(str(self.path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            if start > 0:
+                where = int((start + self.offset) / stream.time_base)
+                container.seek(where, stream=stream)  # the key frame before
+            for frame in self._decoded(container, stream):
+                time = float(frame.time or 0.0) - self.offset
+                if time >= end:
+                    return
+                if time < due - 1e-6:
+                    continue
+                if rate:
+                    due += max(1, math.floor((time - due) * rate + 1e-6) + 1) / rate
+                yield time - start, _pixels(frame, size)
+
+    def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
+        """The frames of a stream; what is damaged is skipped and counted."""
+        av = _av()
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+                decoded = packet.decode()
+            except StopIteration:
+                return
+            except av.error.InvalidDataError:
+                self.skipped += 1
+                continue
+            except (av.FFmpegError, OSError):  # the file ends here
+                self.skipped += 1
+                return
+            yield from (frame for frame in decoded if not frame.is_corrupt)
+            self.skipped += sum(frame.is_corrupt for frame in decoded)
+
+
+class Writer:
+    """Writes a video with the sound of a clip.  A context manager; at its end the file is complete.
+
+    Args:
+        path: the file; its ending decides the format.
+        rate: frames a second, a hint for players; each frame has its own time.
+        sound: the clip whose sound tracks are copied, if it has any.
+        start: seconds of the clip that the sound leaves out.
+        end: where the sound ends, in seconds of the clip.
+
+    Attributes:
+        notes: what could not be kept.
+
+    Raises:
+        OutputError: the ending is not that of a video format, or the file cannot be written.
+    """
+
+    def __init__(
+        self, path: Path, rate: float, sound: Path, start: float = 0.0, end: float = math.inf
+    ) -> None:
+        check_ending(path)
+        codec, options = CODECS[path.suffix.lower()]
+        self.notes: list[str] = []
+        self._path = path
+        try:
+            self._out = _av().open(str(path), "w")
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+        self._video = self._out.add_stream(
+            codec, rate=Fraction(rate).limit_denominator(1001), options=options
+        )
+        self._video.codec_context.time_base = Fraction(1, _TICKS)
+        self._source = _av().open(str(sound))
+        self._packets = self._sound(start, end)
+        self._waiting: Any = None
+        self._last = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write what is still in the encoder, and the index, so that players can read the file."""
+        try:
+            self._mux(self._video.encode(None) if self._last >= 0 else [])
+        finally:
+            with suppress(_av().FFmpegError):
+                self._out.close()
+            self._source.close()
+
+    def write(self, time: float, pixels: Pixels) -> None:
+        """Add a frame (h, w, 3) in [0, 1]; all frames have the shape of the first one.
+
+        A side with an odd number of pixels loses its last one: the format has no odd sides.
+        """
+        high, wide = (side // 2 * 2 for side in pixels.shape[:2])
+        if self._last < 0:
+            self._video.width, self._video.height = wide, high
+            self._video.pix_fmt = "yuv420p"
+        whole = (pixels[:high, :wide] * 255 + 0.5).astype(np.uint8)
+        frame = _av().VideoFrame.from_ndarray(np.ascontiguousarray(whole), format="rgb24")
+        frame.time_base = Fraction(1, _TICKS)
+        frame.pts = self._last = max(round(time * _TICKS), self._last + 1)
+        self._mux(self._video.encode(frame))
+        self._hear(time)
+
+    def _mux(self, packets: list[Any]) -> None:
+        try:
+            self._out.mux(packets)
+        except OSError as error:
+            raise OutputError(
+                f"{self._path} cannot be written: {error.strerror or error}"
+            ) from error
+
+    def _sound(self, start: float, end: float) -> Iterator[tuple[float, Any]]:
+        """Times and packets of all sound tracks, in their order in the file."""
+        tracks: dict[int, Any] = {}
+        for stream in self._source.streams.audio:
+            try:
+                tracks[stream.index] = self._out.add_stream_from_template(stream)
+            except (ValueError, _av().FFmpegError):
+                kind = stream.codec_context.name
+                self.notes.append(f"{kind} sound is left out: {self._path.suffix} cannot hold it")
+        if not tracks:
+            return iter(())
+        chosen = [stream for stream in self._source.streams.audio if stream.index in tracks]
+        if start > 0:
+            self._source.seek(int(start * _av().time_base))
+        return self._shifted(chosen, tracks, start, end)
+
+    def _shifted(
+        self, chosen: list[Any], tracks: dict[int, Any], start: float, end: float
+    ) -> Iterator[tuple[float, Any]]:
+        for packet in self._source.demux(chosen):
+            if packet.pts is None or packet.dts is None:
+                continue
+            time = float(packet.pts * packet.time_base)
+            if time >= end:
+                return
+            if time >= start:
+                ticks = round(start / packet.time_base)
+                packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
+                packet.stream = tracks[packet.stream.index]
+                yield time - start, packet
+
+    def _hear(self, until: float) -> None:
+        """Copy the sound up to a time."""
+        while True:
+            self._waiting = self._waiting or next(self._packets, None)
+            if self._waiting is None or self._waiting[0] > until:
+                return
+            self._mux([self._waiting[1]])
+            self._waiting = None
+
+
+def check_ending(path: Path) -> None:
+    """Check that a file name has the ending of a video format.
+
+    Raises:
+        OutputError: it has not.
+    """
+    if path.suffix.lower() not in CODECS:
+        raise OutputError(f"{path.name!r} must end in {', '.join(CODECS)}")
+
+
+def tone_mapped(signal: Pixels, transfer: int) -> Pixels:
+    """HDR as sRGB: brightness above white is compressed up to `_PEAK`, as Reinhard et al. 2002 do.
+
+    Args:
+        signal: (h, w, 3) in [0, 1], BT.2020, encoded with PQ (SMPTE ST 2084) or HLG (BT.2100).
+        transfer: the number of that encoding in ITU-T H.273.
+
+    Returns:
+        (h, w, 3) float32 in [0, 1].
+    """
+    if transfer == _PQ:
+        root = signal ** (1 / 78.84375)
+        light = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
+        light = light ** (1 / 0.1593017578125)
+        light = light * (10_000 / _WHITE)
+    else:
+        low = signal * signal / 3
+        high = (np.exp((signal - 0.55991073) / 0.17883277) + 0.28466892) / 12
+        light = np.where(signal <= 0.5, low, high) ** 1.2 * (_PEAK / _WHITE)
+    light = np.maximum(light @ _FROM_2020.T, 0)
+    luma = (light @ np.array([0.2126, 0.7152, 0.0722], np.float32))[:, :, None]
+    light *= (1 + luma / (_PEAK / _WHITE) ** 2) / (1 + luma)
+    light = np.clip(light, 0, 1)
+    curve = 1.055 * light ** (1 / 2.4) - 0.055
+    encoded: Pixels = np.where(light <= 0.0031308, 12.92 * light, curve)
+    return encoded.astype(np.float32)
+
+
+def _pixels(frame: Any, size: int) -> Pixels:
+    """A decoded frame (h, w, 3), turned upright."""
+    hdr = frame.color_trc in (_PQ, _HLG)
+    width, height = fitted(frame.width, frame.height, size)
+    depth = ("rgb48le", 65535) if hdr else ("rgb24", 255)
+    small = frame.reformat(width, height, depth[0], interpolation="LANCZOS")
+    pixels = small.to_ndarray().astype(np.float32) / np.float32(depth[1])
+    pixels = tone_mapped(pixels, frame.color_trc) if hdr else pixels
+    return np.ascontiguousarray(np.rot90(pixels, frame.rotation // 90))
+
+
+def _av() -> Any:
+    """PyAV.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    if lacking := missing("video", "video"):
+        raise UsageError(lacking)
+    import av
+
+    return av

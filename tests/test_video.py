@@ -1,0 +1,295 @@
+"""Clips: read upright and in time, painted without flicker, written with their sound."""
+
+from __future__ import annotations
+
+import threading
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import make_photo
+from typer.testing import CliRunner
+
+import styleplug
+from styleplug.core.errors import BadImage, Cancelled, OutputError, UsageError
+from styleplug.imaging import resize
+from styleplug.imaging.video import Clip, Writer, tone_mapped
+
+av = pytest.importorskip("av", exc_type=ImportError)
+pytest.importorskip("cv2", exc_type=ImportError)
+
+from styleplug.algorithms.flow import Flow, Motion, blended  # noqa: E402
+from styleplug.engine.video import ahead, warping_error  # noqa: E402
+
+WIDTH, HEIGHT, RATE = 96, 64, 10
+
+
+def scene(seed: int = 0) -> np.ndarray:
+    """A picture wide enough to pan over: soft blobs, which have an optical flow."""
+    blobs = np.random.default_rng(seed).random((HEIGHT // 5, 3 * WIDTH // 5, 3), np.float32)
+    return np.clip(resize(blobs, 3 * WIDTH, HEIGHT), 0, 1)
+
+
+def pan(frames: int, step: int = 2, seed: int = 0) -> list[np.ndarray]:
+    wide = scene(seed)
+    return [wide[:, step * i : step * i + WIDTH] for i in range(frames)]
+
+
+def record(
+    path: Path,
+    frames: list[np.ndarray],
+    *,
+    tracks: int = 0,
+    times: list[float] | None = None,
+    codec: str = "libx264",
+) -> Path:
+    """A video of these frames, with tracks of a tone."""
+    with av.open(str(path), "w") as out:
+        video = out.add_stream(codec, rate=RATE, options={"crf": "12", "g": "5"})
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        sounds = [out.add_stream("aac", rate=8000) for _ in range(tracks)]
+        for number, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray((pixels * 255).astype(np.uint8), format="rgb24")
+            when = times[number] if times else number / RATE
+            frame.pts, frame.time_base = round(when * 1000), Fraction(1, 1000)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        for track in sounds:
+            wave = np.sin(np.arange(8000 * len(frames) // RATE) / 5).astype(np.float32)[None]
+            sound = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+            sound.sample_rate, sound.pts = 8000, 0
+            out.mux([*track.encode(sound), *track.encode(None)])
+    return path
+
+
+def turned(path: Path, quarter: bytes) -> Path:
+    """The file with the matrix of its track header replaced, as phones write it."""
+    data, one = path.read_bytes(), b"\x00\x01\x00\x00"
+    upright = one + bytes(12) + one + bytes(12) + b"\x40\x00\x00\x00"
+    at = data.index(upright, data.index(b"tkhd"))
+    path.write_bytes(data[:at] + quarter + data[at + len(quarter) :])
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return record(tmp_path / "clip.mp4", pan(12), tracks=2)
+
+
+def frames_of(path: Path) -> list[tuple[float, np.ndarray]]:
+    return list(Clip(path).frames(WIDTH))
+
+
+# Reading --------------------------------------------------------------------------------
+
+
+def test_clip_read_in_time_and_colour(clip: Path) -> None:
+    found = frames_of(clip)
+    facts = Clip(clip).facts
+    assert (facts.width, facts.height, facts.rate, facts.hdr) == (WIDTH, HEIGHT, RATE, False)
+    assert [round(time, 3) for time, _ in found] == [i / RATE for i in range(12)]
+    for (_, frame), made in zip(found, pan(12), strict=True):
+        assert frame.shape == (HEIGHT, WIDTH, 3) and np.abs(frame - made).mean() < 0.04
+
+
+@pytest.mark.parametrize(("start", "end", "count"), [(0.5, 9, 7), (0.72, 1.0, 2), (0, 0.3, 3)])
+def test_clip_part_begins_at_zero(clip: Path, start: float, end: float, count: int) -> None:
+    times = [time for time, _ in Clip(clip).frames(WIDTH, start, end)]
+    assert len(times) == count and 0 <= times[0] < 1 / RATE
+
+
+def test_clip_other_rate_keeps_duration(tmp_path: Path) -> None:
+    uneven = [0.0, 0.05, 0.1, 0.15, 0.2, 0.6, 1.0, 1.1]
+    path = record(tmp_path / "uneven.mp4", pan(8), times=uneven)
+    assert [round(time, 2) for time, _ in Clip(path).frames(WIDTH)] == uneven
+    fewer = [round(time, 2) for time, _ in Clip(path).frames(WIDTH, rate=5)]
+    assert fewer == [0.0, 0.2, 0.6, 1.0]
+
+
+@pytest.mark.parametrize("turns", [-1, 1])
+def test_clip_of_phone_is_upright(tmp_path: Path, turns: int) -> None:
+    one, minus = b"\0\1\0\0", b"\xff\xff\0\0"
+    sine = (minus, one) if turns == 1 else (one, minus)
+    quarter = bytes(4) + sine[0] + bytes(4) + sine[1]
+    path = turned(record(tmp_path / "phone.mp4", pan(2)), quarter)
+    facts = Clip(path).facts
+    assert (facts.width, facts.height) == (HEIGHT, WIDTH)
+    (_, frame), _ = frames_of(path)
+    assert np.abs(frame - np.rot90(pan(1)[0], turns)).mean() < 0.05
+
+
+@pytest.mark.parametrize("data", [b"", b"no video at all", b"\0\0\0\x18ftypmp42" + bytes(90)])
+def test_no_video_named(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "bad.mp4"
+    path.write_bytes(data)
+    with pytest.raises(BadImage, match=r"'bad.mp4' is not a video"):
+        Clip(path)
+    with pytest.raises(BadImage, match="no file"):
+        Clip(tmp_path / "none.mp4")
+
+
+def test_damage_skipped_and_counted(tmp_path: Path) -> None:
+    path = record(tmp_path / "clip.mkv", pan(60))
+    data = bytearray(path.read_bytes())
+    for at in range(len(data) // 3, len(data) // 2, 40):
+        data[at] ^= 0xFF
+    path.write_bytes(data)
+    broken = Clip(path)
+    assert 10 < len(list(broken.frames(WIDTH))) < 60
+    path.write_bytes(path.read_bytes()[: len(data) * 2 // 3])
+    assert 5 < len(frames_of(path)) < 60
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_hdr_is_mapped(transfer: int) -> None:
+    ramp = np.linspace(0, 1, 33, dtype=np.float32)[:, None, None].repeat(3, 2)
+    mapped = tone_mapped(ramp, transfer)
+    assert (np.diff(mapped[:, 0, 1]) >= 0).all() and mapped[0].max() < 0.02
+    assert 0.97 < mapped[-1].min() <= mapped.max() <= 1
+    white = np.full((1, 1, 3), 0.58 if transfer == 16 else 0.75, np.float32)  # 203 cd/m²
+    assert 0.65 < tone_mapped(white, transfer).mean() < 0.85
+
+
+# Motion ---------------------------------------------------------------------------------
+
+
+def test_flow_of_a_pan_is_its_step() -> None:
+    before, after = pan(2, step=3)
+    motion = Flow().between(before, after)
+    grid = np.mgrid[:HEIGHT, :WIDTH][1]
+    moved = (motion.place[:, :, 0] - grid)[8:-8, 8:-12]
+    assert abs(np.median(moved) - 3) < 0.2
+    assert motion.trust[8:-8, 8:-12].mean() > 0.6 and not motion.cut
+    assert motion.trust[:, -2:].max() == 0  # what came into view
+
+
+def test_cut_found() -> None:
+    assert Flow().between(scene(0)[:, :WIDTH], scene(5)[:, :WIDTH]).cut
+
+
+def test_blended_only_where_trusted() -> None:
+    place = np.stack(np.meshgrid(np.arange(8), np.arange(6)), 2).astype(np.float32)
+    trust = np.zeros((6, 8), np.float32)
+    trust[:, :4] = 1
+    black, white = np.zeros((6, 8, 3), np.float32), np.ones((6, 8, 3), np.float32)
+    out = blended(black, white, Motion(place, trust), 0.75)
+    assert (out[:, :4] == 0.75).all() and (out[:, 4:] == 0).all()
+
+
+# Painting -------------------------------------------------------------------------------
+
+
+def paint(clip: Path, out: Path, **values: Any) -> Any:
+    told = {"style": make_photo(64, 64, seed=3).pixels, "size": WIDTH, "backend": "fake"}
+    return styleplug.video(clip, out, method="cnn", **told | values)
+
+
+def test_video_keeps_times_and_all_sound(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    report = paint(clip, out, start=0.3).finish()
+    assert (report.frames, report.skipped, report.cancelled, report.out) == (9, 0, False, out)
+    assert [round(time, 2) for time, _ in frames_of(out)] == [i / RATE for i in range(9)]
+    with av.open(str(out)) as made, av.open(str(clip)) as source:
+        assert len(made.streams.audio) == len(source.streams.audio) == 2
+        for track in made.streams.audio:
+            assert 0.5 < float(track.duration * track.time_base) < 1.0
+    assert not list(tmp_path.glob("*partial*"))
+
+
+def test_video_smoothing_halves_flicker(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    clip = record(tmp_path / "clip.mp4", pan(8))
+    contents = [frame for _, frame in frames_of(clip)]
+    motions = [Flow().between(*pair) for pair in zip(contents, contents[1:], strict=False)]
+    found = {}
+    for smooth in (0.0, 0.8):
+        run = paint(clip, tmp_path / "out.mp4", smooth=smooth, backend="onnx")
+        found[smooth] = warping_error([frame.picture for frame in run], motions)
+    assert found[0.8] < 0.5 * found[0.0]
+
+
+def test_video_new_scene_is_not_blended(tmp_path: Path) -> None:
+    clip = record(tmp_path / "cut.mp4", [*pan(4), *pan(4, seed=5)])
+    smooth = list(paint(clip, tmp_path / "a.mp4", smooth=1.0))
+    single = list(paint(clip, tmp_path / "b.mp4", smooth=0.0))
+    assert [frame.cut for frame in smooth] == [False] * 4 + [True] + [False] * 3
+    np.testing.assert_array_equal(smooth[4].picture, single[4].picture)
+    assert smooth[0].count == 8
+
+
+def test_video_stopped_leaves_playable_part(clip: Path, tmp_path: Path) -> None:
+    cancel = threading.Event()
+    run = paint(clip, tmp_path / "out.mp4", cancel=cancel)
+    for frame in run:
+        if frame.number == 4:
+            cancel.set()
+    assert run.report.cancelled and run.report.out == tmp_path / "out.partial.mp4"
+    assert len(frames_of(run.report.out)) == 4 and not (tmp_path / "out.mp4").exists()
+    with pytest.raises(Cancelled):
+        paint(clip, tmp_path / "none.mp4", cancel=cancel).finish()
+    assert not list(tmp_path.glob("none*"))
+
+
+def test_video_webm_and_odd_sides(clip: Path, tmp_path: Path) -> None:
+    report = paint(clip, tmp_path / "out.webm", size=75, end=0.3).finish()
+    assert report.frames == 3 and "aac sound is left out" in " ".join(report.notes)
+    assert Clip(tmp_path / "out.webm").facts.width == 74
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "said"),
+    [
+        ({"out": "a.gif"}, OutputError, "must end in .mp4"),
+        ({"start": 5.0}, UsageError, "nothing is left of the clip"),
+        ({"method": "dcgan"}, UsageError, "does not repaint a picture"),
+        ({"out": "nowhere/a.mp4"}, OutputError, "cannot be written"),
+    ],
+)
+def test_video_wrong_request_named(
+    clip: Path, tmp_path: Path, values: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    told = {"backend": "fake", **values}
+    out = tmp_path / told.pop("out", "a.mp4")
+    told |= {} if "method" in told else {"style": make_photo(64, 64).pixels}
+    with pytest.raises(error, match=said):
+        styleplug.video(clip, out, **told).finish()
+
+
+def test_video_command(clip: Path, tmp_path: Path) -> None:
+    from styleplug.cli import app
+
+    out = tmp_path / "out.mp4"
+    asked = ["--style", "night", "--size", "64", "--to", "0.3", "--set", "backend=fake"]
+    done = CliRunner().invoke(app, ["video", str(clip), "--out", str(out), *asked, "--json"])
+    assert done.exit_code == 0, done.output
+    assert '"frames": 3' in done.stdout.replace('":', '": ').replace("  ", " ")
+    assert len(frames_of(out)) == 3
+
+
+# Threads --------------------------------------------------------------------------------
+
+
+def test_ahead_keeps_order_raises_and_ends() -> None:
+    assert list(ahead(iter(range(50)))) == list(range(50))
+
+    def broken() -> Any:
+        yield 1
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        list(ahead(broken()))
+    endless = ahead(iter(lambda: 1, 2))
+    assert next(endless) == 1
+    endless.close()
+    assert not [one for one in threading.enumerate() if one.name.endswith("(work)")]
+
+
+def test_writer_time_never_goes_back(tmp_path: Path, clip: Path) -> None:
+    out = tmp_path / "out.mp4"
+    with Writer(out, RATE, clip) as writer:
+        for time in (0.0, 0.1, 0.1, 0.05):
+            writer.write(time, pan(1)[0])
+    assert len(frames_of(out)) == 4
