@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from gradio import networking
 from gradio.state_holder import StateHolder
 from serve import THIRD_PARTY, Site, served
 
@@ -142,6 +143,7 @@ def site(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "begin", begin)
+        patch.setattr(networking, "url_ok", lambda url: False)  # visitors come while it starts
         yield from _served(folder, visitors, patch)
 
 

@@ -56,6 +56,8 @@ NEAR = "127.0.0.1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 # How a browser shows the page when it is installed as a program:
 ICON = Path(__file__).parent / "browser" / "styleplug.svg"
 PROGRAM: dict[str, Any] = {"pwa": True, "favicon_path": ICON}
+# Else gradio gives up when visitors who come early keep the page from answering itself.
+PROGRAM["_frontend"] = False
 LOCAL = {"127.0.0.1", "::1", "localhost"}  # addresses that only this machine reaches
 SWEEP = (600, 3600)  # seconds between two clean-ups, and the age of files that are deleted
 
