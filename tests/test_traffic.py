@@ -66,6 +66,13 @@ def test_visitor_waits_until_time_restores_runs(clock: Clock) -> None:
     assert [bool(refused(meter, "ann", A)) for _ in range(7)] == [False] * 6 + [True]
 
 
+def test_rate_below_one_run_a_minute(clock: Clock) -> None:
+    meter = Meter(Rates(runs=0.5))
+    assert not refused(meter, "ann", A) and refused(meter, "ann", A).endswith("in 120 seconds")
+    clock.now = 120.0
+    assert not refused(meter, "ann", A)
+
+
 def test_address_has_the_rates_of_some_visitors(clock: Clock) -> None:
     meter = Meter(Rates(runs=3))
     many = [refused(meter, f"visitor {number}", A) for number in range(3 * SHARED + 1)]

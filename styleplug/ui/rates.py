@@ -51,7 +51,7 @@ class _Account:
         """Add what the time since the last call restored."""
         now = time.monotonic()
         share = (now - self.at) / MINUTE
-        self.runs = min(self.rates.runs, self.runs + share * self.rates.runs)
+        self.runs = min(max(1, self.rates.runs), self.runs + share * self.rates.runs)
         self.seconds = min(self.rates.seconds, self.seconds + share * self.rates.seconds)
         self.at = now
 
@@ -78,8 +78,8 @@ class _Account:
 class Meter:
     """Counts what visitors and addresses use up.
 
-    Each begins with what is allowed in a minute.  A run may take more seconds than are left; then
-    the next one has to wait until time has restored them.
+    Each begins with what is allowed in a minute, and at least one run.  A run may take more seconds
+    than are left; then the next one has to wait until time has restored them.
 
     Args:
         rates: for each visitor.
@@ -127,7 +127,7 @@ class Meter:
         )
         found = []
         for key, rates, whom in named:
-            new = _Account(rates, whom, rates.runs, rates.seconds, time.monotonic())
+            new = _Account(rates, whom, max(1, rates.runs), rates.seconds, time.monotonic())
             account = self._accounts.setdefault(key, new)
             self._accounts.move_to_end(key)
             account.restore()
