@@ -156,9 +156,9 @@ def test_commands_of_many_pictures_run(
 @pytest.mark.slow
 def test_measurements_of_scale_run() -> None:
     for file, option, _ in re.findall(r"^    python (\S+) (--\w+) (\d+)$", SCALE, re.MULTILINE):
-        small = "2" if "folder" in file else "40"
+        small = ["2", "--single", "1"] if "folder" in file else ["40"]
         done = subprocess.run(
-            [sys.executable, file, option, small], cwd=HOUSE, capture_output=True, text=True,
+            [sys.executable, file, option, *small], cwd=HOUSE, capture_output=True, text=True,
             env={**os.environ, "PYTHONPATH": str(HOUSE)},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
