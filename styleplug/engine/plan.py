@@ -190,5 +190,5 @@ def seconds(kind: Kind, seen: Sequence[Observation], work: float) -> float:
 
 
 def nearest(seen: Sequence[_T], value: float, of: Callable[[_T], float]) -> list[_T]:
-    """The few items, of a sequence with the oldest first, whose value is nearest in proportion."""
+    """The few items with the nearest values, in proportion; `seen` starts with the oldest."""
     return sorted(reversed(seen), key=lambda one: abs(math.log(of(one) / value)))[:_NEAREST]

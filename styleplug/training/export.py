@@ -163,7 +163,7 @@ def _name_outputs(model: onnx.ModelProto) -> None:
 def export_run(weights: Path, arch: str, folder: Path) -> list[Path]:
     """Write the graphs of a trained network with weights inside, for other programs.
 
-    Weights keep the type of the file, as a rule float16, and are converted inside the graph.
+    Weights keep the type of the file, usually float16, and are converted inside the graph.
 
     Args:
         weights: safetensors file.

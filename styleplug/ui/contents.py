@@ -114,9 +114,9 @@ def _show_broken(engine: Engine, texts: Texts) -> None:
 def _find_run(runs: Runs, tabs: Sequence[Tab], shelf: gr.Tabs, page: gr.Blocks) -> None:
     """When the page is loaded, show the visitor's newest run again, if it is still known.
 
-    As a rule there is none, and the second event does not happen: one with so many outputs takes a
-    browser time even if it changes nothing.  The first one is queued, because gradio tells of a
-    changed state only then.
+    Usually there is none, and the second event does not happen: an event with so many outputs takes
+    a browser time even if it changes nothing.  The first event is queued; without a queue, gradio
+    does not report that the state has changed.
     """
     named = {tab.method.id: tab for tab in tabs}
     known = gr.State(False)

@@ -18,7 +18,7 @@ from styleplug.engine.job import Job, Maker, Outcome, without_pixels
 from styleplug.system.extras import missing
 
 ATTEMPTS = 3
-"""How often a cell is begun whose worker died, before it counts as failed."""
+"""How often a cell is tried if its worker dies each time; then it has failed."""
 _PERIOD = 0.2  # seconds between two looks at Stop
 _PATIENCE = 30.0  # seconds that running cells get to stop
 

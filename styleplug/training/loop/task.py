@@ -121,8 +121,8 @@ class TaskSpec:
         title: the name on the page.
         summary: one sentence: what it learns, and from what.
         params: the parameters of the task; steps, seed and the like belong to the loop.
-        factory: makes a run from datasets, parameters, a device and a seed; as a rule, the subclass
-            of `TrainingTask`.
+        factory: makes a run from datasets, parameters, a device and a seed; usually the subclass of
+            `TrainingTask`.
         takes_styles: whether it also learns from a second folder, `--styles`.
         needs_teacher: whether it needs the weights of VGG-19.  Only `--teacher` can give them, so
             the page does not offer such a task.
