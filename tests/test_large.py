@@ -16,10 +16,10 @@ from styleplug.core.params import bounds_of, hint_of
 from styleplug.core.recipe import LARGEST, Finish, Recipe, Settings
 from styleplug.engine import longest
 from styleplug.engine import run as engine_run
+from styleplug.engine.finish import finish
 from styleplug.engine.inputs import prepare
 from styleplug.engine.request import narrowed
 from styleplug.imaging import Picture, bands, picture, scale
-from styleplug.imaging import finish as post
 from styleplug.imaging.tiles import by_tiles
 from styleplug.imaging.write import _quantised
 from styleplug.imaging.write import encode as encoded
@@ -91,9 +91,9 @@ def test_final_bad_pixel_found(negative, engine, catalogue):
 
 def test_longest_side_read_by_size(catalogue):
     method = catalogue.get("descent")
-    assert longest(method, 500) == {"content": 500, "style": 1000}
-    assert longest(method, LARGEST) == {"content": LARGEST, "style": 4096}
-    assert longest(catalogue.get("sample"), 64) == {"content": 64}
+    assert longest(method, 500) == {"content": 500, "style": 1000, "mask": 500}
+    assert longest(method, LARGEST) == {"content": LARGEST, "style": 4096, "mask": LARGEST}
+    assert longest(catalogue.get("sample"), 64) == {"content": 64, "mask": 64}
 
 
 def test_prepare_right_size_not_copied(catalogue):
@@ -124,7 +124,7 @@ def test_bands_change_nothing(settings, alpha, monkeypatch):
     result = make_photo(70, 90, seed=5).pixels
 
     def made() -> tuple[np.ndarray, bytes, bytes]:
-        finished = post.finish(result, content, Finish(**settings))
+        finished = finish(result, content, Finish(**settings))
         return finished, encoded(finished), encoded(finished, "jpeg")
 
     at_once = made()
@@ -139,7 +139,7 @@ def test_finish_and_write_make_no_large_copies(alpha, small_bands):
     pixels = np.full((1000, 1200, 3), 0.5, np.float32)
     content = Picture(pixels, np.full((1000, 1200), 0.5, np.float32) if alpha else None)
     tracemalloc.start()
-    finished = post.finish(pixels, content, Finish(keep_colours=True, strength=0.5))
+    finished = finish(pixels, content, Finish(keep_colours=True, strength=0.5))
     finishing = tracemalloc.get_traced_memory()[1]
     _quantised(finished, opaque=False)
     writing = tracemalloc.get_traced_memory()[1]

@@ -62,7 +62,8 @@ def test_duration_comes_from_plan(told: Any) -> None:
 
 def test_nothing_imported_elsewhere() -> None:
     code = (
-        "import sys; from styleplug.cli import _engine; _engine(()); print('spaces' in sys.modules)"
+        "import sys; from styleplug.cli.page import _engine; _engine(()); "
+        "print('spaces' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=HERE.parents[1], capture_output=True,
                           text=True)  # fmt: skip

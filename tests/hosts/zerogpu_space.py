@@ -64,7 +64,7 @@ for name, stub in STUBS.items():
 from conftest import make_photo  # noqa: E402
 from serve import Blend, Crash  # noqa: E402
 
-from styleplug.cli import _engine  # noqa: E402
+from styleplug.cli.page import _engine  # noqa: E402
 from styleplug.core.frame import Frame  # noqa: E402
 from styleplug.core.method import Context, Images  # noqa: E402
 from styleplug.core.recipe import Recipe  # noqa: E402
