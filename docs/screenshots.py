@@ -30,8 +30,11 @@ SHOTS = (  # name, width, language, colours, example
     ("phone-en", 390, "en-US", "light", 0),
     ("phone-zh", 390, "zh-CN", "light", 2),
 )
-CARDS = """() => [...document.querySelectorAll('.sp-rack img')].filter(
-  card => card.offsetParent && card.complete && card.naturalWidth).length >= 12"""
+CARDS = """() => {
+  const seen = [...document.querySelectorAll('.sp-rack img')].filter(
+    (card) => card.offsetParent && card.getBoundingClientRect().top < innerHeight);
+  return seen.length >= 8 && seen.every((card) => card.complete && card.naturalWidth);
+}"""  # all pictures to choose from that are in the window are there
 
 
 def start(page: Any, method: str, example: int, size: int) -> None:

@@ -171,6 +171,7 @@ CSS = """
   .sp-shelf :is(button, input[type=number]) { min-width: 40px; }
   .sp-shelf label:has(> :is([type=checkbox], [type=radio])) { display: flex; align-items: center; }
   .sp-shelf .tab-like-container { height: auto; }
+  .sp-shelf .tab-container.wrap { --size-8: 40px; }  /* of rows of tabs, and lines below them */
   .sp-shelf .sp-passes > button { min-width: 40px !important; }
   .sp-picture .slider-wrap .outer { width: 40px; margin-left: -10px; }
   .sp-shelf input[type=range] { padding: 16px 0; background-clip: content-box; }

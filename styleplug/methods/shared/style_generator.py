@@ -26,6 +26,7 @@ def face_presets(walk_to: int) -> dict[str, dict[str, Any]]:
     portrait = {"count": 1, "truncation": 0.7, "size": 256, "seed": 2}
     return {
         "album": {"count": 16, "truncation": 0.7},
+        "calm": {"count": 9, "truncation": 0.4},
         "wild": {"count": 9, "truncation": 1.0, "seed": 3},
         "portrait": portrait,
         "one_to_another": {**portrait, "walk": 48, "walk_to": walk_to},
