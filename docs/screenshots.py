@@ -31,9 +31,9 @@ SHOTS = (  # name, width, language, colours, example
     ("phone-zh", 390, "zh-CN", "light", 2),
 )
 CARDS = """() => {
-  const seen = [...document.querySelectorAll('.sp-rack img')].filter(
-    (card) => card.offsetParent && card.getBoundingClientRect().top < innerHeight);
-  return seen.length >= 8 && seen.every((card) => card.complete && card.naturalWidth);
+  const cards = [...document.querySelectorAll('.sp-rack img')].filter((card) => card.offsetParent);
+  const seen = cards.filter((card) => card.getBoundingClientRect().top < innerHeight);
+  return cards.length && seen.every((card) => card.complete && card.naturalWidth);
 }"""  # all pictures to choose from that are in the window are there
 
 

@@ -208,7 +208,7 @@ def test_method_explained_when_opened(guest: Visitor, site: Site) -> None:
     assert about.count() == 0 or not about.inner_text()
     told.get_by_role("button", name="What is this method?").click()
     expect(told).to_contain_text("Makes clouds.")
-    expect(told.get_by_role("img", name="What goes into Dream")).to_be_visible()
+    expect(told.get_by_role("img", name="How Dream works")).to_be_visible()
     expect(told.locator("a[href*='scholar']")).to_have_text("none")
     expect(told.get_by_role("img", name="Hue: 0.5")).to_be_visible()
     outside = [url for url in guest.asked if not url.startswith((site.url, "data:", "blob:"))]

@@ -24,11 +24,11 @@ function shares({ element, props, trigger, watch }) {
     const whole = parts.map((one) => Math.round(one * FULL)), unit = whole.reduce(divisor) || 1;
     props.value = whole.every((one) => one === whole[0]) ? "" : whole.map((one) => one / unit).join(", ");
   }
-  function tell() {
+  function tell(moving) {
     const all = parts.reduce((sum, one) => sum + one, 0);
     home.querySelectorAll("output").forEach((one, n) => { one.textContent = `${Math.round((100 * parts[n]) / all)} %`; });
     home.querySelectorAll("input").forEach((one, n) => {
-      if (document.activeElement !== one) one.value = (FULL * parts[n]) / Math.max(...parts);
+      if (one !== moving) one.value = (FULL * parts[n]) / Math.max(...parts);
       one.style.setProperty("--range_progress", `${one.value}%`);
       one.setAttribute("aria-valuetext", home.querySelectorAll("output")[n].textContent);
     });
@@ -82,10 +82,10 @@ function shares({ element, props, trigger, watch }) {
       const most = Math.max(...parts) / FULL;
       parts[n] = range.value * most;
       if (!parts.some((part) => part > 0)) { parts[n] = FINE * most; range.value = FINE; }
-      tell();
+      tell(range);
       send();
     };
-    range.onchange = () => { range.blur(); tell(); range.focus(); };  // the largest share is full
+    range.onchange = () => tell();  // the largest share is full
     made.append(grip(made, n), make("img", { src: one.src, alt: "", draggable: false }), range, make("output"));
     return made;
   }
