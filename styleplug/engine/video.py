@@ -5,6 +5,7 @@ Three threads work at a time: one reads frames and finds their motion, one paint
 
 from __future__ import annotations
 
+import hashlib
 import math
 import queue
 import threading
@@ -12,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +26,7 @@ from styleplug.core.frame import Report
 from styleplug.core.recipe import Recipe
 from styleplug.engine.memo import descriptions
 from styleplug.imaging import Picture, resize
-from styleplug.imaging.video import Clip, Writer, check_ending
+from styleplug.imaging.video import Clip, Writer, check_ending, comment_of, complete
 
 if TYPE_CHECKING:
     from styleplug.engine.host import Engine
@@ -103,7 +105,7 @@ class VideoRun:
         out: the file; its ending decides the format.
         part: which frames.
         cancel: stops it within a step.  The frames so far are then in a file with `.partial` in its
-            name.
+            name, which can be played.  The same request goes on from there, also after a kill.
 
     Raises:
         UsageError: the method does not repaint a picture, a picture is missing, or nothing of the
@@ -138,61 +140,87 @@ class VideoRun:
                 f"{facts.seconds:g} s"
             )
         self.rate = part.rate or facts.rate
+        self._parts, self._earlier = (
+            out.with_name(f"{out.stem}.{name}{out.suffix}") for name in ("partial", "earlier")
+        )
+        self._key = self._digest()
+        self._last: Report | None = None
         self.count = round(seconds * self.rate) if math.isfinite(seconds) else 0
         self.report: VideoReport | None = None
 
     def __iter__(self) -> Iterator[VideoFrame]:
         began, number, cuts = time.perf_counter(), 0, 0
-        last: Report | None = None
         part, clip = self._part, self._clip
         notes = ["HDR was mapped to the brightness of a picture"] if clip.facts.hdr else []
-        memo, before = descriptions(), None
-        unfinished = self._out.with_name(f"{self._out.stem}.partial{self._out.suffix}")
+        before: Pixels | None = None
+        painted = self._painted()
         with (
-            Writer(unfinished, self.rate, clip.path, part.start, part.end) as writer,
+            Writer(self._parts, self.rate, clip.path, part.start, part.end, self._key) as writer,
             ThreadPoolExecutor(1) as later,
         ):
             written: Future[None] | None = None
-            for when, content, motion in ahead(self._contents()):
-                if self._cancel.is_set():
-                    break
-                given = {**self._pictures, self._slot: [Picture(content)]}
-                try:
-                    *_, final = self._engine.run(self._recipe, given, self._cancel, memo=memo)
-                except Cancelled:
-                    break
-                assert final.report is not None, "the engine's final frame carries its report"
-                if final.report.cancelled:
-                    break
-                last = final.report
-                painted = resize(final.images[0][:, :, :3], *content.shape[1::-1])
+            for when, picture, motion, smoothed in painted:
                 cut = motion is not None and motion.cut
-                if motion is not None and before is not None and not cut:
-                    painted = blended(painted, before, motion, part.smooth)
-                before = painted
+                if motion is not None and before is not None and not (cut or smoothed):
+                    picture = blended(picture, before, motion, part.smooth)
+                before = picture
                 number, cuts = number + 1, cuts + cut
                 if written is not None:
                     written.result()  # raises what went wrong
-                written = later.submit(writer.write, when, painted)
-                yield VideoFrame(number, max(self.count, number), painted, cut)
+                written = later.submit(writer.write, when, picture)
+                yield VideoFrame(number, max(self.count, number), picture, cut)
             if written is not None:
                 written.result()
+        self._earlier.unlink(missing_ok=True)
+        last, stopped = self._last, self._cancel.is_set()
         if last is None:
-            unfinished.unlink(missing_ok=True)
+            self._parts.unlink(missing_ok=True)
             raise Cancelled("stopped before there was a frame; nothing was written")
-        stopped = self._cancel.is_set()
         if not stopped:
-            unfinished.replace(self._out)
+            complete(self._parts, self._out)
         self.report = VideoReport(
             frames=number,
             skipped=clip.skipped,
             cuts=cuts,
             seconds=time.perf_counter() - began,
-            out=unfinished if stopped else self._out,
+            out=self._parts if stopped else self._out,
             cancelled=stopped,
             run=last,
             notes=tuple(dict.fromkeys([*notes, *writer.notes, *last.notes])),
         )
+
+    def _painted(self) -> Iterator[tuple[float, Pixels, Motion | None, bool]]:
+        """Times, results, motion, and whether a result is one of an earlier run.
+
+        It ends early if the run is stopped.
+        """
+        memo, earlier = descriptions(), self._results()
+        for when, content, motion in ahead(self._contents()):
+            if self._cancel.is_set():
+                return
+            known = next(earlier, None)
+            if known is not None:
+                yield when, resize(known, *content.shape[1::-1]), motion, True
+                continue
+            given = {**self._pictures, self._slot: [Picture(content)]}
+            try:
+                *_, final = self._engine.run(self._recipe, given, self._cancel, memo=memo)
+            except Cancelled:
+                return
+            assert final.report is not None, "the engine's final frame carries its report"
+            if final.report.cancelled:
+                return
+            self._last = final.report
+            yield when, resize(final.images[0][:, :, :3], *content.shape[1::-1]), motion, False
+
+    def _results(self) -> Iterator[Pixels]:
+        """The frames of an earlier run of the same request, except the last one."""
+        if comment_of(self._parts) != self._key:
+            return
+        self._parts.replace(self._earlier)
+        frames = Clip(self._earlier).frames(self._recipe.size)
+        for (_, frame), _ in pairwise(frames):
+            yield frame
 
     def finish(self) -> VideoReport:
         """Paint all frames; returns the report."""
@@ -200,6 +228,16 @@ class VideoRun:
             pass
         assert self.report is not None, "an iterated run has a report"
         return self.report
+
+    def _digest(self) -> str:
+        """What all frames depend on, as a short text."""
+        seen, recipe = self._clip.path.stat(), self._recipe.to_json()
+        found = hashlib.blake2b(digest_size=16)
+        found.update(f"{recipe} {self._part} {seen.st_size} {seen.st_mtime_ns}".encode())
+        for slot, some in sorted(self._pictures.items()):
+            for one in some:
+                found.update(slot.encode() + one.pixels.tobytes())
+        return found.hexdigest()
 
     def _contents(self) -> Iterator[tuple[float, Pixels, Motion | None]]:
         """Times, frames, and their motion; None for the first one, or if nothing is smoothed."""

@@ -29,6 +29,9 @@ CODECS = {
     ".webm": ("libvpx-vp9", {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used": "6"}),
 }
 """Encoders and their options, by the ending of a file."""
+_PARTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+"""Writes MP4 in parts, so that a file can be played whose process was killed."""
+_EACH = 2.0  # seconds of a part
 _TICKS = 90_000  # time stamps a second
 _PQ, _HLG = 16, 18  # transfer functions of HDR, by the numbers of ITU-T H.273
 _WHITE = 203.0  # cd/m² of diffuse white, ITU-R BT.2408
@@ -139,7 +142,9 @@ class Clip:
 
 
 class Writer:
-    """Writes a video with the sound of a clip.  A context manager; at its end the file is complete.
+    """Writes a video with the sound of a clip, as a context manager.
+
+    What was written can be played also if the process is killed.
 
     Args:
         path: the file; its ending decides the format.
@@ -147,6 +152,7 @@ class Writer:
         sound: the clip whose sound tracks are copied, if it has any.
         start: seconds of the clip that the sound leaves out.
         end: where the sound ends, in seconds of the clip.
+        comment: is stored in the file, see `comment_of`.
 
     Attributes:
         notes: what could not be kept.
@@ -156,20 +162,28 @@ class Writer:
     """
 
     def __init__(
-        self, path: Path, rate: float, sound: Path, start: float = 0.0, end: float = math.inf
+        self,
+        path: Path,
+        rate: float,
+        sound: Path,
+        start: float = 0.0,
+        end: float = math.inf,
+        comment: str = "",
     ) -> None:
         check_ending(path)
         codec, options = CODECS[path.suffix.lower()]
         self.notes: list[str] = []
         self._path = path
         try:
-            self._out = _av().open(str(path), "w")
+            self._out = _av().open(str(path), "w", options=_PARTS if _is_mp4(path) else {})
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
         self._video = self._out.add_stream(
             codec, rate=Fraction(rate).limit_denominator(1001), options=options
         )
         self._video.codec_context.time_base = Fraction(1, _TICKS)
+        self._video.codec_context.gop_size = max(1, round(_EACH * rate))
+        self._out.metadata["comment"] = comment
         self._source = _av().open(str(sound))
         self._packets = self._sound(start, end)
         self._waiting: Any = None
@@ -255,6 +269,43 @@ class Writer:
                 return
             self._mux([self._waiting[1]])
             self._waiting = None
+
+
+def comment_of(path: Path) -> str:
+    """The comment that is stored in a video; "" if there is none, or no such video."""
+    try:
+        with _av().open(str(path)) as container:
+            return str(container.metadata.get("comment", container.metadata.get("COMMENT", "")))
+    except (_av().FFmpegError, OSError):
+        return ""
+
+
+def complete(parts: Path, out: Path) -> None:
+    """Move a finished video to its place; an MP4 gets an index, so that players know its length.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        if not _is_mp4(out):
+            parts.replace(out)
+            return
+        with (
+            _av().open(str(parts)) as source,
+            _av().open(str(out), "w", options={"movflags": "faststart"}) as made,
+        ):
+            streams = {one.index: made.add_stream_from_template(one) for one in source.streams}
+            for packet in source.demux():
+                if packet.dts is not None:
+                    packet.stream = streams[packet.stream.index]
+                    made.mux(packet)
+        parts.unlink()
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def _is_mp4(path: Path) -> bool:
+    return path.suffix.lower() in (".mp4", ".mov")
 
 
 def check_ending(path: Path) -> None:
