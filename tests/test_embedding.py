@@ -29,6 +29,9 @@ from styleplug.ui import offers
 pytestmark = [pytest.mark.browser, *THIRD_PARTY]
 MANUAL = (Path(__file__).parents[1] / "docs" / "embedding.md").read_text()
 LOCAL = "http://127.0.0.1:7860"
+# What a browser that keeps nothing for other sites does in their frames.
+REFUSED = """Object.defineProperty(window, "localStorage", {
+  configurable: true, get() { throw new DOMException("Access is denied"); } });"""
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,8 @@ def test_page_embedded_paints(
     context = chromium.new_context(locale=locale, viewport={"width": 1280, "height": 900})
     guest = Visitor.__new__(Visitor)
     guest.watch(context)
+    if path == "/frame":
+        context.add_init_script(REFUSED)
     guest.page.goto(host + path)
     place = guest.page.frame_locator("iframe") if path == "/frame" else guest.page
     if path == "/host":

@@ -25,6 +25,7 @@ from styleplug.ui.i18n import Language, Texts
 from styleplug.ui.offers import Offers
 from styleplug.ui.page import SWEEP, allowed, begin, compose, served, watch
 from styleplug.ui.scripts import CSS as SCRIPTED
+from styleplug.ui.scripts import HEAD
 from styleplug.ui.theme import CSS
 from styleplug.ui.traffic import Visitors
 
@@ -89,6 +90,7 @@ def mount(
     known = served(texts, offers)
     if language:
         known["app_kwargs"]["middleware"].append(Middleware(Spoken, language))
+    options["head"] = known["head"] + (options.get("head") or "")
     gr.mount_gradio_app(app, page, path, **known | options)
     begin(page, engine)
     return app
@@ -159,6 +161,7 @@ def _adapt(host: gr.Blocks, texts: Texts, functions: set[int]) -> None:
         host.i18n_instance = texts.table(theirs and theirs.translations_dict)
         config = configured()
         config["css"] = CSS + SCRIPTED + (config["css"] or "")
+        config["head"] = HEAD + (config["head"] or "")
         return config
 
     def get_api_info(all_endpoints: bool = False, page: str | None = None) -> APIInfo:

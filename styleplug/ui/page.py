@@ -35,6 +35,7 @@ from styleplug.ui.offers import Offers
 from styleplug.ui.previews import Previews
 from styleplug.ui.rates import Rates
 from styleplug.ui.scripts import CSS as SCRIPTED
+from styleplug.ui.scripts import HEAD
 from styleplug.ui.theme import CSS, PAGE_CSS, theme
 from styleplug.ui.traffic import Traffic, Visitors
 
@@ -307,6 +308,7 @@ def served(texts: Texts, offers: Offers) -> dict[str, Any]:
         "i18n": texts.table(),
         "theme": theme(),
         "css": PAGE_CSS + CSS + SCRIPTED,
+        "head": HEAD,
         "app_kwargs": {
             "exception_handlers": {TypeError: _refuse},
             "middleware": [

@@ -40,6 +40,7 @@ def _text(files: Sequence[str]) -> str:
 
 
 CSS = _text(("strip.css", "rack.css", "controls.css"))
+HEAD = f"<script>{_text(['storage.js'])}</script>"  # before components exist
 
 
 def _scripted(code: str, element: str, values: Mapping[str, Any], **more: Any) -> gr.HTML:
