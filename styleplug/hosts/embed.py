@@ -82,8 +82,7 @@ def mount(
     engine = engine or shared()
     texts = Texts(engine.catalogue.methods.values(), language)
     offers = Offers()
-    visitors = Visitors(runs_per_minute, seconds_per_minute, log=log)
-    traffic = watch(engine, visitors, public)
+    traffic = watch(engine, Visitors(runs_per_minute, seconds_per_minute, log=log), public)
     page = compose(
         engine, texts, *allowed(public, max_size), offers=offers, path=path, traffic=traffic
     )
