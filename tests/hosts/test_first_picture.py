@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from serve import THIRD_PARTY, free_port, picture, wait
 from test_docs import README, block, section
-from test_embedding import LOCAL, MANUAL
+from test_embedding import MANUAL
 from test_mcp import http as streams
 from test_mcp import mcp, text, uri
 from test_packaging import HOUSE, source, wheel
@@ -98,8 +98,9 @@ class Desk:
                 assert process.poll() is None, log.read_text()
                 yield self.url + path
             finally:
-                os.killpg(process.pid, signal.SIGINT)
-                process.wait(60)
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGINT)
+                process.wait(PATIENCE)
 
     def answers(self, path: str = "") -> bool:
         """Whether the page answers."""
@@ -111,7 +112,9 @@ class Desk:
     def paint(self, url: str) -> None:
         """Ask a page for a picture."""
         pictures = {"content": handle_file(self.photo), "style": handle_file(self.painting)}
-        found, _ = Client(url, verbose=False).predict(**pictures, size=256, api_name="/cnn")
+        found, _ = Client(url, verbose=False, httpx_kwargs={"timeout": PATIENCE}).predict(
+            **pictures, size=256, api_name="/cnn"
+        )
         painted(Path(found))
 
 
@@ -176,22 +179,6 @@ def test_page_mounted(desk: Desk, environment: Path) -> None:
     line = f"{environment}/uvicorn host:app --port {desk.port}"
     with desk.serving(line, "tools/style/") as url:
         desk.paint(url)
-
-
-@pytest.mark.browser
-def test_page_in_iframe(desk: Desk, environment: Path, chromium: Any) -> None:
-    with desk.serving(f"{environment}/styleplug app") as url:
-        guest = chromium.new_page()
-        html = block(section(MANUAL, "In an iframe"), "html")
-        guest.set_content(html.replace(f"{LOCAL}/", url))
-        page = guest.frame_locator("iframe")
-        guest.set_default_timeout(PATIENCE * 1000)
-        for slot, file in (("content", desk.photo), ("style", desk.painting)):
-            page.locator(f"#cnn-{slot} input[type=file]").set_input_files(file)
-            page.locator(f"#cnn-{slot} img").wait_for()
-        page.locator("#cnn-run").click()
-        page.locator("#cnn-slider img").first.wait_for()
-        guest.close()
 
 
 def test_tool_of_agent(desk: Desk, environment: Path) -> None:
