@@ -24,7 +24,7 @@ from styleplug.ui.live import preview
 
 BEFORE = 2048  # long side of the input picture in the comparison
 NAME = 24  # most characters that the name of an upload gives to that of a result
-KEPT = 3  # previews kept on disk; a browser may still be loading an older one
+KEPT = 12  # previews kept on disk, for some seconds: over a slow line, browsers ask late
 
 
 def short_name(upload: Path) -> str:
