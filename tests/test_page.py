@@ -182,13 +182,16 @@ def test_form_recipe_round_trip() -> None:
     values = {name: None for name in form.names} | {
         "steps": 7, "pause": 0.5, "mood": "wild", "style_blend": "0.2 3", "size": 128, "seed": 9,
         "backend": "fake", "device": "cpu", "trained": "", "strength": 0.5, "keep_colours": True,
+        "keep_colours_by": "style", "mask_feather": 0.1, "mask_invert": True,
     }  # fmt: skip
+    pictures = ["content", "style", "style_2", "style_3", "mask"]
     recipe = form.recipe(values)
     assert recipe.parameters["style_blend"] == [0.2, 3.0]
     again = Recipe.from_json(recipe.to_json())
     assert form.fill(again) == [values[name] if name != "style_blend" else "0.2, 3"
-                                for name in form.names[4:]]  # fmt: skip
-    assert len(form.parameter_components) == len(form.names) - 4
+                                for name in form.names[5:]]  # fmt: skip
+    assert form.names[:5] == pictures
+    assert len(form.parameter_components) == len(form.names) - 5
     with pytest.raises(BadParameter, match="steps"):
         form.fill(recipe.model_copy(update={"parameters": {"steps": 0}}))
 
@@ -546,9 +549,9 @@ def test_http_picture_no_upload_refused(site: Site, content: Any, make: Any, say
 
 def test_http_wrong_number_of_values_refused(site: Site, content: Any) -> None:
     mine = _upload(site, content)
-    for given in ([], [mine, mine], 20 * [None]):
+    for given in ([], [mine, mine], 24 * [None]):
         told = _answer(site, "blend", {"data": given})
-        assert told.startswith(f"got {len(given)} values; /blend takes 16 in this order: content,")
+        assert told.startswith(f"got {len(given)} values; /blend takes 20 in this order: content,")
 
 
 def test_http_unknown_parameter_refused(site: Site) -> None:
