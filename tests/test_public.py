@@ -58,6 +58,7 @@ def test_public_names_pinned():
         "run",
         "stylize",
         "tabs",
+        "video",
     ]
     assert all(hasattr(styleplug, name) for name in styleplug.__all__)
     assert not hasattr(styleplug, "nonsense")

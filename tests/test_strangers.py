@@ -90,7 +90,7 @@ def test_stranger_adds_method_with_one_file(
     result = styleplug.generate("posterise", content=photo.pixels, size=64, levels=2)
     assert set(result.array.ravel()) == {0, 1}
     blocks = page.build(host)
-    assert parameters(blocks)[:2] == ["content", "levels"]
+    assert parameters(blocks)[:3] == ["content", "mask", "levels"]
     assert '"tab-posterise"' in json.dumps(blocks.get_config_file(), default=str)
     assert "--levels" in CliRunner().invoke(app, ["run", "posterise", "--help"]).output
     manual = runpy.run_path(str(HOUSE / "docs" / "generate.py"))["render"]()
@@ -127,7 +127,7 @@ def test_stranger_adds_parameter_with_one_line(
 
     texts = Texts(host.catalogue.methods.values())
     blocks = page.compose(host, texts, *page.allowed())
-    assert parameters(blocks)[:3] == ["content", "levels", "grey"]
+    assert parameters(blocks)[:4] == ["content", "mask", "levels", "grey"]
     key = "method-posterise-parameter-grey-label"
     shown = {to: table[key] for to, table in texts.table().translations.items()}
     assert shown == {"en": "Grey", "zh": "灰度"}

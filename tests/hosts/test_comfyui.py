@@ -72,7 +72,7 @@ def mask(frames: int = 1) -> torch.Tensor:
 
 def inputs(method: str) -> dict[str, torch.Tensor]:
     return {
-        slot.id: mask() if slot.drawn_on else image() for slot in styleplug.methods()[method].inputs
+        slot.id: mask() if slot.drawn_on else image() for slot in styleplug.methods()[method].slots
     }
 
 
@@ -107,7 +107,7 @@ def test_every_method_is_a_node(nodes: list[str]) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_node_shows_what_the_method_declares(method: str) -> None:
     declared, shown = styleplug.methods()[method], widgets(f"styleplug_{method}")
-    for slot in declared.inputs:
+    for slot in declared.slots:
         assert [shown[name][0] for name in slot.names] == [
             "MASK" if slot.drawn_on else "IMAGE"
         ] * slot.most
@@ -115,7 +115,7 @@ def test_node_shows_what_the_method_declares(method: str) -> None:
     if declared.supports_finish():
         fields |= Finish.model_fields
     del fields["device"]  # the host decides
-    pictures = {name for slot in declared.inputs for name in slot.names}
+    pictures = {name for slot in declared.slots for name in slot.names}
     assert set(shown) == pictures | set(fields) | {"recipe"}
     for name, info in fields.items():
         kind, options = shown[name]
