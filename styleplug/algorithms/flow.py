@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from styleplug.core.array import Floats, Pixels
-from styleplug.core.errors import UsageError
-from styleplug.system.extras import missing
+from styleplug.system.extras import require
 
 _CUT = 0.6  # share of a frame that the one before it does not explain, from which it is a cut
 _NOISE = 0.04  # difference of colours that noise and compression cause
@@ -104,8 +103,7 @@ def _cv2() -> Any:
     Raises:
         UsageError: it is not installed.
     """
-    if lacking := missing("video", "video"):
-        raise UsageError(lacking)
+    require("video", "video")
     import cv2
 
     return cv2

@@ -11,8 +11,8 @@ from styleplug.algorithms.feature_statistics import Moments, moments, transport
 from styleplug.core.array import Floats, Pixels
 from styleplug.core.recipe import Finish
 from styleplug.imaging import Picture, bands, resize, scale
+from styleplug.imaging.colour import LUMA
 
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # ITU-R BT.709, the primaries of sRGB
 _COLOUR_RIDGE = 0.05  # of the mean variance; it keeps noise in pale pictures from becoming colours
 _ENOUGH = 2**20  # pixels for the statistics of colours
 _BLACK = 0.1  # a mask is black below this value; JPEG leaves faint marks around an edge
@@ -90,8 +90,8 @@ def recolour(light: Pixels, colours: Pixels) -> Pixels:
     Returns:
         (h, w, 3) float32 in [0, 1].
     """
-    luma = (light @ _LUMA)[:, :, None]
-    chroma = colours - (colours @ _LUMA)[:, :, None]
+    luma = (light @ LUMA)[:, :, None]
+    chroma = colours - (colours @ LUMA)[:, :, None]
     # For each channel, the part of its chroma that fits between black and white.
     room = np.where(chroma > 0, 1 - luma, luma)
     part = np.min(room / np.maximum(np.abs(chroma), 1e-6), axis=2, keepdims=True)

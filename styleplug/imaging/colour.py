@@ -31,8 +31,11 @@ _PRIMARIES: dict[int, Primaries] = {  # by their number in ITU-T H.273
     12: (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, *_D65),
     22: (0.63, 0.34, 0.295, 0.605, 0.155, 0.077, *_D65),
 }
-_PQ, _HLG = 16, 18
-_PAPER = 203.0  # cd/m² of white paper in a picture of high dynamic range (ITU-R BT.2408)
+BT2020, PQ, HLG = 9, 16, 18
+"""Primaries and transfer functions of high dynamic range, by their number in ITU-T H.273."""
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""Weights of red, green and blue in the luma of ITU-R BT.709, which has the primaries of sRGB."""
+PAPER = 203.0  # cd/m² of white paper in a picture of high dynamic range (ITU-R BT.2408)
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
@@ -93,9 +96,13 @@ def to_srgb(pixels: Pixels, space: Space) -> None:
         values = pixels[rows]
         if space.narrow:
             values = np.clip((values * 255 - 16) / 219, 0, 1)
-        light = np.clip(space.curve(values) @ space.matrix.T, 0, 1)
-        low = light <= 0.0031308
-        pixels[rows] = np.where(low, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+        pixels[rows] = encoded(space.curve(values) @ space.matrix.T)
+
+
+def encoded(light: Floats) -> Floats:
+    """Light, where 1 is white, with the curve of sRGB; what is outside [0, 1] is clipped."""
+    light = np.clip(light, 0, 1)
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def _space(
@@ -131,11 +138,11 @@ def _curve(number: int) -> tuple[Curve, bool]:
         4: lambda values: values**2.2,
         5: lambda values: values**2.8,
         8: lambda values: values,
-        _PQ: _pq,
-        _HLG: _hlg,
+        PQ: _pq,
+        HLG: _hlg,
     }
     # Browsers and viewers show the curves of television (1, 6, 14, 15) as sRGB.
-    return curves.get(number, _light), number in (_PQ, _HLG)
+    return curves.get(number, _light), number in (PQ, HLG)
 
 
 def _light(values: Floats) -> Floats:
@@ -147,7 +154,7 @@ def _pq(values: Floats) -> Floats:
     """The perceptual quantiser (SMPTE ST 2084)."""
     root = values ** (1 / 78.84375)
     quotient = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
-    light: Floats = quotient ** (1 / 0.1593017578125) * (10_000 / _PAPER)
+    light: Floats = quotient ** (1 / 0.1593017578125) * (10_000 / PAPER)
     return light
 
 
@@ -157,4 +164,4 @@ def _hlg(values: Floats) -> Floats:
     scene: Floats = np.where(values <= 0.5, values**2 / 3, bright)
     luminance = scene @ np.array([0.2627, 0.6780, 0.0593], np.float32)
     light: Floats = scene * luminance[:, :, None] ** 0.2
-    return light * (1000 / _PAPER)
+    return light * (1000 / PAPER)

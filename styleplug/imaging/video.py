@@ -18,9 +18,10 @@ from typing import Any, Self
 import numpy as np
 
 from styleplug.core.array import Pixels
-from styleplug.core.errors import BadImage, OutputError, UsageError
+from styleplug.core.errors import BadImage, OutputError
+from styleplug.imaging.colour import BT2020, HLG, LUMA, PAPER, PQ, encoded, space_of
 from styleplug.imaging.picture import fitted
-from styleplug.system.extras import missing
+from styleplug.system.extras import require
 
 CODECS = {
     ".mp4": ("libx264", {"crf": "18", "preset": "fast"}),
@@ -33,13 +34,7 @@ _PARTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packe
 """Writes MP4 in parts, so that a file can be played whose process was killed."""
 _EACH = 2.0  # seconds of a part
 _TICKS = 90_000  # time stamps a second
-_PQ, _HLG = 16, 18  # transfer functions of HDR, by the numbers of ITU-T H.273
-_WHITE = 203.0  # cd/m² of diffuse white, ITU-R BT.2408
-_PEAK = 1000.0  # cd/m² that become white of the result
-_FROM_2020 = np.array(  # linear RGB of ITU-R BT.2020 to that of sRGB
-    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
-    np.float32,
-)
+_PEAK = 1000.0 / PAPER  # light that becomes white, where 1 is white paper
 
 
 @dataclass(frozen=True)
@@ -89,7 +84,7 @@ class Clip:
             raise BadImage(f"{path.name!r} is not a video that can be read ({error})") from None
         turned = first.rotation % 180 != 0
         width, height = (first.height, first.width) if turned else (first.width, first.height)
-        hdr = first.color_trc in (_PQ, _HLG)
+        hdr = first.color_trc in (PQ, HLG)
         self.facts = Facts(width, height, float(rate), length / av.time_base, hdr)
 
     def frames(
@@ -328,27 +323,17 @@ def tone_mapped(signal: Pixels, transfer: int) -> Pixels:
     Returns:
         (h, w, 3) float32 in [0, 1].
     """
-    if transfer == _PQ:
-        root = signal ** (1 / 78.84375)
-        light = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
-        light = light ** (1 / 0.1593017578125)
-        light = light * (10_000 / _WHITE)
-    else:
-        low = signal * signal / 3
-        high = (np.exp((signal - 0.55991073) / 0.17883277) + 0.28466892) / 12
-        light = np.where(signal <= 0.5, low, high) ** 1.2 * (_PEAK / _WHITE)
-    light = np.maximum(light @ _FROM_2020.T, 0)
-    luma = (light @ np.array([0.2126, 0.7152, 0.0722], np.float32))[:, :, None]
-    light *= (1 + luma / (_PEAK / _WHITE) ** 2) / (1 + luma)
-    light = np.clip(light, 0, 1)
-    curve = 1.055 * light ** (1 / 2.4) - 0.055
-    encoded: Pixels = np.where(light <= 0.0031308, 12.92 * light, curve)
-    return encoded.astype(np.float32)
+    space = space_of({"cicp": (BT2020, transfer, 0, True)})
+    assert space is not None, "it is not sRGB"
+    light = np.maximum(space.curve(signal) @ space.matrix.T, 0)
+    luma = (light @ LUMA)[:, :, None]
+    light *= (1 + luma / _PEAK**2) / (1 + luma)
+    return encoded(light).astype(np.float32, copy=False)
 
 
 def _pixels(frame: Any, size: int) -> Pixels:
     """A decoded frame (h, w, 3), turned upright."""
-    hdr = frame.color_trc in (_PQ, _HLG)
+    hdr = frame.color_trc in (PQ, HLG)
     width, height = fitted(frame.width, frame.height, size)
     depth = ("rgb48le", 65535) if hdr else ("rgb24", 255)
     small = frame.reformat(width, height, depth[0], interpolation="LANCZOS")
@@ -363,8 +348,7 @@ def _av() -> Any:
     Raises:
         UsageError: it is not installed.
     """
-    if lacking := missing("video", "video"):
-        raise UsageError(lacking)
+    require("video", "video")
     import av
 
     return av

@@ -11,7 +11,7 @@ from styleplug.core.errors import HubUnavailable, UsageError
 from styleplug.store import hub
 from styleplug.store.files import Digests
 from styleplug.store.trained import MODEL, read_trained
-from styleplug.system.extras import missing
+from styleplug.system.extras import require
 
 FILES = (MODEL, "README.md", "sample.png")
 GRAPHS = "graphs/*.onnx"
@@ -120,8 +120,7 @@ def check(repo: str) -> None:
     Raises:
         UsageError: it is no such name, or there is no huggingface_hub.
     """
-    if why := missing("hub", "publishing"):
-        raise UsageError(why)
+    require("hub", "publishing")
     if not _REPO.fullmatch(repo):
         raise UsageError(f"{repo[:80]!r} is not the name of a repository; expected OWNER/NAME")
 

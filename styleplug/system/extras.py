@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from styleplug.core.errors import UsageError
+
 EXTRAS = {
     "onnx": ("onnxruntime",),
     "torch": ("torch",),
@@ -36,3 +38,13 @@ def missing(extra: str, what: str) -> str:
     if not absent:
         return ""
     return f"{what} needs {', '.join(absent)} (not installed): install with {install(extra)}"
+
+
+def require(extra: str, what: str) -> None:
+    """Check that no package of an extra is missing; the arguments are those of `missing`.
+
+    Raises:
+        UsageError: one is missing.
+    """
+    if lacking := missing(extra, what):
+        raise UsageError(lacking)

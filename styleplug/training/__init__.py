@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from styleplug.core.errors import StyleplugError, UsageError
-from styleplug.system.extras import missing
+from styleplug.system.extras import require
 
 if TYPE_CHECKING:
     from styleplug.training.loop.task import TaskSpec
@@ -35,8 +35,7 @@ def load_task(id: str) -> TaskSpec:
     """
     if id not in task_ids():
         raise UsageError(f"unknown task {id!r}; known are: {', '.join(task_ids())}")
-    if why := missing("train", "training"):
-        raise UsageError(why)
+    require("train", "training")
     try:
         task: TaskSpec = import_module(f"{__name__}.tasks.{id}").TASK
     except Exception as error:

@@ -21,7 +21,7 @@ from styleplug.core.errors import BadParameter, UsageError
 from styleplug.core.recipe import Settings
 from styleplug.engine import shared
 from styleplug.engine.request import narrowed
-from styleplug.system.extras import missing
+from styleplug.system.extras import require
 from styleplug.system.files import at_home, reason
 from styleplug.ui import agents
 from styleplug.ui.addresses import NoAddresses, Page
@@ -255,8 +255,8 @@ def launch(
         OutputError: the folder of the gallery or the log cannot be written.
     """
     _check_address(host or os.environ.get("GRADIO_SERVER_NAME"), port)
-    if mcp and (lacking := missing("mcp", "the server for agents")):
-        raise UsageError(lacking)
+    if mcp:
+        require("mcp", "the server for agents")
     engine = engine or shared()
     runs, kept = _training(train, host, share, auth), _gallery(gallery, host, share, auth)
     offers = Offers(_styles(styles))

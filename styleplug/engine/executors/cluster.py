@@ -15,7 +15,7 @@ from typing import Any
 from styleplug.core.errors import BackendError, UsageError
 from styleplug.engine.host import shared
 from styleplug.engine.job import Job, Maker, Outcome, without_pixels
-from styleplug.system.extras import missing
+from styleplug.system.extras import require
 
 ATTEMPTS = 3
 """How often a cell is tried if its worker dies each time; then it has failed."""
@@ -53,8 +53,7 @@ class Cluster:
     """
 
     def __init__(self, address: str = "", workers: int = 0, gpus: float = 0.0) -> None:
-        if lacking := missing("ray", "a Ray cluster"):
-            raise UsageError(lacking)
+        require("ray", "a Ray cluster")
         self._address, self._workers, self._gpus = address, workers, gpus
 
     def run(self, jobs: Iterator[Job | Outcome], cancel: threading.Event) -> Iterator[Outcome]:
