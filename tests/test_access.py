@@ -110,6 +110,29 @@ def check(found: Callable[[], list[Any]]) -> None:
     assert wait(lambda: not found()), found()
 
 
+@on_laptop
+def test_each_tab_shown_once(guest: Visitor) -> None:
+    """Only tabs are in the row of tabs: gradio counts them by place."""
+    config = guest.page.evaluate("window.gradio_config")
+    kinds = {one["id"]: one["type"] for one in config["components"]}
+
+    def rows(node: dict[str, Any]) -> Iterator[list[str]]:
+        inside = node.get("children") or []
+        if kinds.get(node["id"]) == "tabs":
+            yield [kinds[one["id"]] for one in inside]
+        for one in inside:
+            yield from rows(one)
+
+    found = list(rows(config["layout"]))
+    assert found and all({*row} == {"tabitem"} for row in found)
+    for _ in tabs(guest):
+        pass
+    named = guest.page.locator(".sp-shelf > .tab-wrapper [role=tab]").evaluate_all(
+        "(tabs) => tabs.map((tab) => tab.id)"
+    )
+    assert len(named) == len({*named}) == len(found[0])
+
+
 @on_both
 def test_axe_finds_nothing_serious(guest: Visitor) -> None:
     for tab in tabs(guest):

@@ -65,6 +65,7 @@ def fill(
     shared, runs = Shared(offers), Runs(traffic, path)
     scripts.load(texts)
     results = strip.strip(texts)
+    # Only tabs may be inside: gradio counts its tabs by place and shows some twice otherwise.
     with gr.Tabs(overflow_behavior="wrap", elem_classes="sp-shelf") as shelf:
         for method in engine.catalogue.methods.values():
             title = texts.add(f"method.{method.id}.title", method.title)
@@ -80,14 +81,14 @@ def fill(
                 many.connect(tabs, shared, shelf)
         if gallery is not None:
             _show_gallery(gallery, tabs, texts, shelf)
-        shared.connect(page)
-        for tab in tabs:
-            tab.connect(shared, shelf)
-        reopen.connect(tabs, shelf)
-        _find_run(runs, tabs, shelf, page)
         _show_broken(engine, texts)
         if train is not None:
             _show_train(train, engine, tabs, texts, page)
+    shared.connect(page)
+    for tab in tabs:
+        tab.connect(shared, shelf)
+    reopen.connect(tabs, shelf)
+    _find_run(runs, tabs, shelf, page)
     results.render()  # type: ignore[no-untyped-call]
     strip.connect(results, tabs, shared, shelf)
     if transfers(engine.catalogue):

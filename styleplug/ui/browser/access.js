@@ -70,12 +70,7 @@ function divide(handle) {
 
 /** Of the tabs, only the selected one is a stop; arrow keys select the others. */
 function rove(list) {
-  const every = all("[role=tab]", list), ids = every.map((tab) => tab.id);
-  const tabs = every.filter((tab, place) => ids.indexOf(tab.id) === place);
-  for (const tab of every) {  // after a resize, gradio shows the selected tab twice
-    const display = tabs.includes(tab) ? "" : "none";
-    if (tab.style.display !== display) tab.style.display = display;
-  }
+  const tabs = all("[role=tab]", list);
   tabs.forEach((tab) => set(tab, "tabindex", tab.ariaSelected === "true" ? 0 : -1));
   list.onkeydown = (event) => {
     const here = tabs.indexOf(event.target), last = tabs.length - 1;
