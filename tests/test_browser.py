@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -639,17 +640,29 @@ def tiles(visitor: Visitor) -> Any:
     return visitor.at("gallery").locator(".thumbnail-item")
 
 
-def test_compare_shows_methods_and_opens_one(visit: Any, photo_file: Path) -> None:
-    """One method fails and the other one is shown; a click opens it in its tab with its recipe."""
+def test_compare_shows_methods_and_opens_one(
+    visit: Any, photo_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One method fails and the other one is shown; a click opens it in its tab with its recipe.
+
+    A style counts as soon as it is clicked, also if the server is slow.
+    """
+    found = offers.Offers.find
+
+    def find(known: offers.Offers, payload: object) -> Path:
+        time.sleep(2)
+        return found(known, payload)
+
+    monkeypatch.setattr(offers.Offers, "find", find)
     guest = visit()
     guest.open("Compare")
     guest.give("content", photo_file)
+    guest.set("settings-size", 80)
     lilies = guest.at("rack").get_by_role("option", name="Lilies")
     expect(guest.at("rack").get_by_role("option", selected=True)).to_have_count(1)
     lilies.click()
-    expect(lilies).to_have_attribute("aria-selected", "true")
-    guest.set("settings-size", 80)
     guest.at("run").click()
+    expect(lilies).to_have_attribute("aria-selected", "true")
     guest.say("2 results in")
     guest.say("2 could not be made")
     expect(tiles(guest)).to_have_count(2)

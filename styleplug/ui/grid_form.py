@@ -22,7 +22,7 @@ from styleplug.ui.controls import control
 from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language
 from styleplug.ui.offers import Offers
-from styleplug.ui.rack import Rack
+from styleplug.ui.rack import Rack, chosen_of
 from styleplug.ui.sharing import Shared
 from styleplug.ui.uploads import uploaded, uploads
 
@@ -112,8 +112,9 @@ class GridForm:
 
     def _styles(self) -> None:
         """Styles to click on, and a component to upload others."""
-        self._rack = Rack(self._id("rack"), self._offers, [STYLE], several=True)
-        self.made["chosen"] = gr.State([str(self._offers.style(FIRST).path)])
+        first = self._offers.style(FIRST).path
+        self._rack = Rack(self._id("rack"), self._offers, [STYLE], several=[first])
+        self.made["chosen"] = self._rack.part
         self.made["style"] = uploads(self._texts.own("grid_own_styles"), self._id("style"))
 
     def _axes(self, method: str) -> None:
@@ -162,7 +163,7 @@ class GridForm:
 
     def connect(self, shared: Shared) -> None:
         """Connect the rack to the visitor's styles."""
-        self._rack.choose_several(self.made["chosen"], shared)
+        self._rack.choose_several(shared)
 
     def words(self, method: str, to: Language) -> dict[str, str]:
         """Titles of methods, and labels of the parameters of one, by id and name."""
@@ -228,7 +229,8 @@ class GridForm:
 
     def grid(self, given: Mapping[str, Any]) -> Grid:
         """The grid of these values of the controls."""
-        chosen = [{"path": str(self._offers.find({"path": one}))} for one in given["chosen"]]
+        found = [self._offers.find({"path": one}) for one in chosen_of(given["chosen"])]
+        chosen = [{"path": str(one)} for one in found]
         styles = labelled([*chosen, *(given["style"] or [])])
         pictures = {CONTENT: labelled(given["content"]), STYLE: styles}
         for slot, some in pictures.items():

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from styleplug.core.errors import BadImage
 from styleplug.methods.shared.transfer import STYLE
@@ -35,21 +34,31 @@ class Rack:
         element: its id.
         offers: the pictures of the page.
         slots: ids of the slots that it fills.
-        several: whether several styles may be chosen.
+        several: the paths of the first chosen styles, if several may be chosen.
+
+    Attributes:
+        part: the component.  If several styles may be chosen, its value has their paths as
+            "chosen".
     """
 
     def __init__(
-        self, element: str, offers: Offers, slots: Sequence[str], *, several: bool = False
+        self,
+        element: str,
+        offers: Offers,
+        slots: Sequence[str],
+        *,
+        several: Sequence[Path] | None = None,
     ) -> None:
         self._offers, self._slots = offers, list(slots)
         self._examples = _examples(offers, self._slots)
-        self._part = part(
+        self.part = part(
             "rack",
             element,
             examples=[_card(one.name, one.path) for one in self._examples],
             styles=[_card(one.name, one.path) for one in offers.styles if STYLE in self._slots],
-            several=several,
+            several=several is not None,
             visible=bool(self._slots),
+            value={"chosen": [str(one) for one in several or ()]},
         )
 
     def connect(self, form: Form, shared: Shared) -> None:
@@ -74,12 +83,12 @@ class Rack:
                 value = self._value(asked, shared.styles(updates.get(shared.kept, kept)), chosen)
             except Exception as error:
                 raise shown(error, language(request)) from error
-            return {**own, **updates, self._part: value}
+            return {**own, **updates, self.part: value}
 
-        self._part.submit(
+        self.part.submit(
             act,
             [shared.kept, *places.values()],
-            list(dict.fromkeys([self._part, *places.values(), *shared.outputs])),
+            list(dict.fromkeys([self.part, *places.values(), *shared.outputs])),
             trigger_mode="multiple",
             concurrency_limit=None,
             **UNSEEN,
@@ -87,26 +96,20 @@ class Rack:
         for place in places.values():
             place.change(None, None, None, js=CHANGED, api_visibility="private")  # type: ignore[attr-defined]
 
-    def choose_several(self, chosen: Component, shared: Shared) -> None:
-        """Put the paths of the chosen styles into a state."""
+    def choose_several(self, shared: Shared) -> None:
+        """Show the styles of the visitor, too."""
 
-        def act(
-            request: gr.Request, event: gr.EventData, kept: object, before: list[str]
-        ) -> Updates:
+        def act(request: gr.Request, event: gr.EventData, kept: object) -> Updates:
             asked: Mapping[str, Any] = event._data
-            now = list(before)
             try:
-                if asked["act"] == "style":
-                    path = str(self._offers.find(asked))
-                    now = [one for one in now if one != path] if path in now else [*now, path]
-                return {self._part: self._value(asked, shared.styles(kept), now), chosen: now}
+                return {self.part: self._value(asked, shared.styles(kept), chosen_of(asked))}
             except Exception as error:
                 raise shown(error, language(request)) from error
 
-        self._part.submit(
+        self.part.submit(
             act,
-            [shared.kept, chosen],
-            [self._part, chosen],
+            shared.kept,
+            self.part,
             trigger_mode="multiple",
             concurrency_limit=None,
             **UNSEEN,
@@ -146,7 +149,7 @@ class Rack:
             return True
 
     def _value(
-        self, asked: Mapping[str, Any], own: Sequence[Path], chosen: Sequence[str]
+        self, asked: Mapping[str, Any], own: Sequence[Path], chosen: Sequence[Any]
     ) -> dict[str, Any]:
         """What the browser shows: the styles of the visitor, and a page of those of the host."""
         folder = self._offers.folder if STYLE in self._slots else []
@@ -165,6 +168,12 @@ class Rack:
             "size": PAGE,
             "chosen": list(chosen),
         }
+
+
+def chosen_of(value: object) -> list[Any]:
+    """The paths of the chosen styles in a value that a browser sent, which may be anything."""
+    chosen = value.get("chosen") if isinstance(value, Mapping) else None
+    return chosen if isinstance(chosen, list) else []
 
 
 def _examples(offers: Offers, slots: Sequence[str]) -> list[Offer]:

@@ -52,19 +52,26 @@ function rack({ element, props, trigger, watch }) {
   const home = make("div", { className: "sp-rack" });
   element.append(home);
   let asked = 0, page = 0;
-  let value = {};  // the newest answer
-  const ask = (act, path = "") => trigger("submit", { act, path, page, asked: ++asked });
+  let value = props.value ?? {};  // the newest answer, and what was clicked since
+  const ask = (act, path = "") => trigger("submit", { act, path, page, asked: ++asked, chosen: value.chosen });
   const head = (text, ...more) => {
     const line = make("div", { className: "sp-title" });
     line.append(make("span", { textContent: text }), ...more);
     return line;
   };
   const choose = (act) => (one, item) => {
-    const was = item.getAttribute("aria-selected") === "true";
-    if (!props.several) item.parentElement.querySelectorAll("[aria-selected=true]").forEach((other) => { other.setAttribute("aria-selected", false); });
-    item.setAttribute("aria-selected", props.several ? !was : true);
+    if (props.several) return toggle(one.path);
+    item.parentElement.querySelectorAll("[aria-selected=true]").forEach((other) => { other.setAttribute("aria-selected", false); });
+    item.setAttribute("aria-selected", true);
     ask(act, one.path);
   };
+
+  /** Several styles are chosen here, without the server: Run sends them as they are now. */
+  function toggle(path) {
+    const { chosen } = value;
+    value = { ...value, asked: ++asked, chosen: chosen.includes(path) ? chosen.filter((one) => one !== path) : [...chosen, path] };
+    props.value = value;
+  }
 
   function pager() {
     const turn = (text, sign, to) => {
@@ -96,9 +103,13 @@ function rack({ element, props, trigger, watch }) {
   }
 
   watch("value", () => {
-    if (!props.value?.chosen || props.value.asked < asked) return;  // an older answer
+    if (!props.value?.chosen) return;
+    if (props.value.asked < asked) {  // an older answer
+      if (props.several && props.value.chosen !== value.chosen) props.value = value;
+      return;
+    }
     value = props.value;
-    page = value.page;
+    page = value.page ?? 0;
     show();
   });
   show();
