@@ -9,7 +9,6 @@ Importing this is fast: torch or ONNX Runtime are imported at the first run, gra
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -257,7 +256,7 @@ def video(
     method: str = "cnn",
     smooth: float = 0.8,
     start: float = 0.0,
-    end: float = math.inf,
+    end: float = 0.0,
     fps: float = 0.0,
     recipe: Recipe | str | Path | None = None,
     preset: str | None = None,
@@ -273,7 +272,7 @@ def video(
         out: the file of the result: .mp4, .mov, .mkv or .webm.
         method: id of a method that repaints a picture.
         smooth: largest share of the result before, moved along with the picture; 0: none.
-        start, end: where to begin and to end, in seconds.
+        start, end: where to begin and to end, in seconds; 0 for the end of the clip.
         fps: frames a second; 0 keeps those of the clip.
         recipe, preset: as for `run`.
         cancel: set it from any thread to stop after a step.
@@ -282,13 +281,14 @@ def video(
     Raises:
         StyleplugError: any error; see `styleplug.core.errors`.
     """
+    from styleplug.core.recipe import Part
     from styleplug.engine import shared
     from styleplug.engine.request import base_of, request_of
-    from styleplug.engine.video import Part, VideoRun
+    from styleplug.engine.video import VideoRun
 
     found = shared().catalogue.get(method)
     wanted, pictures = request_of(found, values, base_of(found, recipe, preset))
-    part = Part(start, end, fps, smooth)
+    part = Part.of({"smooth": smooth, "start": start, "end": end, "fps": fps})
     return VideoRun(shared(), wanted, Path(clip), pictures, Path(out), part, cancel)
 
 

@@ -3,68 +3,23 @@
 from __future__ import annotations
 
 import threading
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from clips import HEIGHT, RATE, WIDTH, av, frames_of, pan, record, scene
 from conftest import make_photo
 from serve import wait
 from typer.testing import CliRunner
 
 import styleplug
+from styleplug.algorithms.flow import Flow, Motion, blended
 from styleplug.core.errors import BadImage, Cancelled, OutputError, UsageError
-from styleplug.imaging import resize, video
+from styleplug.engine import Engine
+from styleplug.engine.video import ahead, warping_error
+from styleplug.imaging import video
 from styleplug.imaging.video import Clip, Writer, tone_mapped
-
-av = pytest.importorskip("av", exc_type=ImportError)
-pytest.importorskip("cv2", exc_type=ImportError)
-
-from styleplug.algorithms.flow import Flow, Motion, blended  # noqa: E402
-from styleplug.engine import Engine  # noqa: E402
-from styleplug.engine.video import ahead, warping_error  # noqa: E402
-
-WIDTH, HEIGHT, RATE = 96, 64, 10
-
-
-def scene(seed: int = 0) -> np.ndarray:
-    """A picture wide enough to pan over: soft blobs, which have an optical flow."""
-    blobs = np.random.default_rng(seed).random((HEIGHT // 5, 3 * WIDTH // 5, 3), np.float32)
-    return np.clip(resize(blobs, 3 * WIDTH, HEIGHT), 0, 1)
-
-
-def pan(frames: int, step: int = 2, seed: int = 0) -> list[np.ndarray]:
-    wide = scene(seed)
-    return [wide[:, step * i : step * i + WIDTH] for i in range(frames)]
-
-
-def record(
-    path: Path,
-    frames: list[np.ndarray],
-    *,
-    tracks: int = 0,
-    times: list[float] | None = None,
-    codec: str = "libx264",
-) -> Path:
-    """A video of these frames, with tracks of a tone."""
-    with av.open(str(path), "w") as out:
-        track = out.add_stream(codec, rate=RATE, options={"crf": "12", "g": "5"})
-        track.width, track.height, track.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        track.codec_context.time_base = Fraction(1, 1000)
-        sounds = [out.add_stream("aac", rate=8000) for _ in range(tracks)]
-        for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray((pixels * 255).astype(np.uint8), format="rgb24")
-            when = times[number] if times else number / RATE
-            frame.pts, frame.time_base = round(when * 1000), Fraction(1, 1000)
-            out.mux(track.encode(frame))
-        out.mux(track.encode(None))
-        for tone in sounds:
-            wave = np.sin(np.arange(8000 * len(frames) // RATE) / 5).astype(np.float32)[None]
-            sound = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
-            sound.sample_rate, sound.pts = 8000, 0
-            out.mux([*tone.encode(sound), *tone.encode(None)])
-    return path
 
 
 def turned(path: Path, quarter: bytes) -> Path:
@@ -87,10 +42,6 @@ def frames_if(path: Path) -> list[tuple[float, np.ndarray]]:
         return frames_of(path)
     except BadImage:
         return []
-
-
-def frames_of(path: Path) -> list[tuple[float, np.ndarray]]:
-    return list(Clip(path).frames(WIDTH))
 
 
 # Reading --------------------------------------------------------------------------------
@@ -139,6 +90,22 @@ def test_no_video_named(tmp_path: Path, data: bytes) -> None:
         Clip(path)
     with pytest.raises(BadImage, match="no file"):
         Clip(tmp_path / "none.mp4")
+
+
+@pytest.mark.parametrize("text", ["ffconcat version 1.0\nfile 'clip.mp4'\n",
+                                  "#EXTM3U\n#EXTINF:1,\nclip.mp4\n#EXT-X-ENDLIST\n"])  # fmt: skip
+def test_list_of_other_files_refused(clip: Path, text: str) -> None:
+    listed = clip.with_name("list.mp4")
+    listed.write_text(text)
+    with pytest.raises(BadImage, match="'list.mp4' is not a video that can be read") as refused:
+        Clip(listed)
+    assert str(clip.parent) not in str(refused.value)
+
+
+def test_frames_too_large_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "LARGEST", WIDTH - 1)
+    with pytest.raises(BadImage, match=f"frames of {WIDTH} × {HEIGHT} px; expected at most 95 px"):
+        Clip(clip)
 
 
 def test_damage_skipped_and_counted(tmp_path: Path) -> None:
@@ -203,6 +170,7 @@ def test_video_keeps_times_and_all_sound(clip: Path, tmp_path: Path) -> None:
     assert (report.frames, report.skipped, report.cancelled, report.out) == (9, 0, False, out)
     assert [round(time, 2) for time, _ in frames_of(out)] == [i / RATE for i in range(9)]
     with av.open(str(out)) as made, av.open(str(clip)) as source:
+        assert made.streams.video[0].start_time == 0
         assert len(made.streams.audio) == len(source.streams.audio) == 2
         for track in made.streams.audio:
             assert 0.5 < float(track.duration * track.time_base) < 1.1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +11,8 @@ from styleplug.cli.console import ERR, print_json, say_note, say_result
 from styleplug.cli.grid import RecipeFile, Set, Size
 from styleplug.cli.options import Json
 from styleplug.core.errors import Cancelled, UsageError
+from styleplug.core.params import described
+from styleplug.core.recipe import Part
 
 if TYPE_CHECKING:
     from styleplug.engine.video import VideoReport, VideoRun
@@ -29,20 +30,15 @@ Mask = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Paint only what is white or opaque in this picture."),
 ]
-Smooth = Annotated[
-    float,
-    typer.Option(
-        min=0,
-        max=1,
-        help="Largest share of the frame before, moved along with the picture, in each frame. "
-        "0: each frame for itself, which flickers.",
-    ),
-]
-Start = Annotated[float, typer.Option("--from", min=0, metavar="SECONDS", help="Where to begin.")]
-End = Annotated[
-    float | None,
-    typer.Option("--to", min=0, metavar="SECONDS", help="Where to end.", show_default=False),
-]
+
+
+def _declared(name: str, flag: str) -> Any:
+    """The option for one of `Part`."""
+    return typer.Option(
+        flag, metavar="NUMBER", help=described(Part.model_fields[name]), show_default=False
+    )
+
+
 Out = Annotated[
     Path,
     typer.Option(
@@ -51,7 +47,6 @@ Out = Annotated[
         "so far are in NAME.partial beside it.",
     ),
 ]
-Fps = Annotated[float, typer.Option(min=0, max=240, help="Frames a second; 0: those of the video.")]
 
 
 def video_command(
@@ -60,10 +55,10 @@ def video_command(
     style: Style = None,
     method: Annotated[str, typer.Option(metavar="METHOD", help="Method.")] = "cnn",
     mask: Mask = None,
-    smooth: Smooth = 0.8,
-    start: Start = 0.0,
-    end: End = None,
-    fps: Fps = 0.0,
+    smooth: Annotated[str | None, _declared("smooth", "--smooth")] = None,
+    start: Annotated[str | None, _declared("start", "--from")] = None,
+    end: Annotated[str | None, _declared("end", "--to")] = None,
+    fps: Annotated[str | None, _declared("fps", "--fps")] = None,
     size: Size = None,
     set_: Set = None,
     recipe: RecipeFile = None,
@@ -79,7 +74,7 @@ def video_command(
     from styleplug.engine import shared
     from styleplug.engine.grid_request import styles_in
     from styleplug.engine.request import base_of, request_of
-    from styleplug.engine.video import Part, VideoRun
+    from styleplug.engine.video import VideoRun
 
     if out.resolve() == clip.resolve():
         raise UsageError(f"{out} is the video itself and would be replaced: choose another --out")
@@ -88,7 +83,8 @@ def video_command(
     values |= {"style": list(styles_in(style).values())} if style else {}
     found = shared().catalogue.get(method)
     wanted, pictures = request_of(found, values, base_of(found, recipe, None))
-    part = Part(start, math.inf if end is None else end, fps, smooth)
+    asked = {"smooth": smooth, "start": start, "end": end, "fps": fps}
+    part = Part.of({name: value for name, value in asked.items() if value is not None})
     with cancel_on_signals() as cancel:
         run = VideoRun(shared(), wanted, clip, pictures, out, part, cancel)
         _show(run)

@@ -23,33 +23,18 @@ from styleplug.algorithms.flow import Flow, Motion, blended
 from styleplug.core.array import Pixels
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.frame import Report
-from styleplug.core.recipe import Recipe
+from styleplug.core.recipe import Part, Recipe
 from styleplug.engine.memo import descriptions
 from styleplug.imaging import Picture, resize
 from styleplug.imaging.video import Clip, Writer, check_ending, comment_of, complete
+from styleplug.methods.shared.transfer import STYLE
 
 if TYPE_CHECKING:
     from styleplug.engine.host import Engine
+    from styleplug.methods import Catalogue
 
 _AHEAD = 2  # frames that wait between two threads
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is painted of a clip, and how.
-
-    Args:
-        start: seconds of the clip that are left out.
-        end: where painting ends, in seconds of the clip.
-        rate: frames a second; 0: those of the clip.
-        smooth: share of the result before, moved along, in [0, 1]; 0: each frame for itself.
-    """
-
-    start: float = 0.0
-    end: float = math.inf
-    rate: float = 0.0
-    smooth: float = 0.8
 
 
 @dataclass(frozen=True)
@@ -133,13 +118,13 @@ class VideoRun:
         self._clip, self._out, self._part = Clip(clip), out, part
         self._cancel = cancel or threading.Event()
         facts = self._clip.facts
-        seconds = min(facts.seconds or math.inf, part.end) - part.start
+        seconds = min(facts.seconds or math.inf, part.until) - part.start
         if seconds <= 0:
             raise UsageError(
-                f"nothing is left of the clip between {part.start:g} and {part.end:g} s: it has "
+                f"nothing is left of the clip between {part.start:g} and {part.until:g} s: it has "
                 f"{facts.seconds:g} s"
             )
-        self.rate = part.rate or facts.rate
+        self.rate = part.fps or facts.rate
         self._parts, self._earlier = (
             out.with_name(f"{out.stem}.{name}{out.suffix}") for name in ("partial", "earlier")
         )
@@ -155,7 +140,7 @@ class VideoRun:
         before: Pixels | None = None
         painted = self._painted()
         with (
-            Writer(self._parts, self.rate, clip.path, part.start, part.end, self._key) as writer,
+            Writer(self._parts, self.rate, clip.path, part.start, part.until, self._key) as writer,
             ThreadPoolExecutor(1) as later,
         ):
             written: Future[None] | None = None
@@ -195,7 +180,7 @@ class VideoRun:
         It ends early if the run is stopped.
         """
         memo, earlier = descriptions(), self._results()
-        for when, content, motion in ahead(self._contents()):
+        for when, content, motion in ahead(self._contents(), self._cancel):
             if self._cancel.is_set():
                 return
             known = next(earlier, None)
@@ -243,7 +228,9 @@ class VideoRun:
         """Times, frames, and their motion; None for the first one, or if nothing is smoothed."""
         part, before = self._part, None
         flow = Flow() if part.smooth else None
-        frames = self._clip.frames(self._recipe.size, part.start, part.end, part.rate)
+        frames = self._clip.frames(
+            self._recipe.size, part.start, part.until, part.fps, self._cancel
+        )
         for when, frame in frames:
             motion = None
             if flow is not None and before is not None and before.shape == frame.shape:
@@ -252,8 +239,23 @@ class VideoRun:
             before = frame
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """The items, computed by a thread that is a few of them ahead; its errors are raised here."""
+def painters(catalogue: Catalogue) -> tuple[str, ...]:
+    """Ids of the methods that can paint a video with nothing but pictures for a style."""
+    return tuple(
+        id
+        for id, method in catalogue.methods.items()
+        if method.supports_finish()
+        and method.inputs[0].single
+        and {slot.id for slot in method.inputs[1:]} <= {STYLE}
+    )
+
+
+def ahead(items: Iterator[T], cancel: threading.Event | None = None) -> Iterator[T]:
+    """The items, computed by a thread that is a few of them ahead; its errors are raised here.
+
+    Args:
+        cancel: ends it, also while the next item is computed.
+    """
     waiting: queue.Queue[Any] = queue.Queue(_AHEAD)
     done, ended = object(), threading.Event()
 
@@ -279,7 +281,12 @@ def ahead(items: Iterator[T]) -> Iterator[T]:
     thread.start()
     try:
         while True:
-            item, error = waiting.get()
+            try:
+                item, error = waiting.get(timeout=0.2)
+            except queue.Empty:
+                if cancel is not None and cancel.is_set():
+                    return
+                continue
             if error is not None:
                 raise error
             if item is done:

@@ -7,9 +7,10 @@ Memory does not grow with the length of a clip.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,17 +20,24 @@ import numpy as np
 
 from styleplug.core.array import Pixels
 from styleplug.core.errors import BadImage, OutputError
+from styleplug.core.recipe import LARGEST
 from styleplug.imaging.colour import BT2020, HLG, LUMA, PAPER, PQ, encoded, space_of
 from styleplug.imaging.picture import fitted
 from styleplug.system.extras import require
 
+_X264 = {"crf": "18", "preset": "fast", "bf": "0"}  # else MP4 in parts begins two frames late
 CODECS = {
-    ".mp4": ("libx264", {"crf": "18", "preset": "fast"}),
-    ".mov": ("libx264", {"crf": "18", "preset": "fast"}),
-    ".mkv": ("libx264", {"crf": "18", "preset": "fast"}),
+    ".mp4": ("libx264", _X264),
+    ".mov": ("libx264", _X264),
+    ".mkv": ("libx264", _X264),
     ".webm": ("libvpx-vp9", {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used": "6"}),
 }
 """Encoders and their options, by the ending of a file."""
+_READ = {
+    "format_whitelist": "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf,gif",
+    "protocol_whitelist": "file",
+}
+"""Formats that are read: none that is a list of other files, which a stranger could choose."""
 _PARTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 """Writes MP4 in parts, so that a file can be played whose process was killed."""
 _EACH = 2.0  # seconds of a part
@@ -56,39 +64,74 @@ class Facts:
     hdr: bool
 
 
+def header(path: Path) -> Facts:
+    """What the header of a video says; nothing is decoded, so it may be upright or not.
+
+    Raises:
+        UsageError: PyAV is not installed.
+        BadImage: the file is not a video, or its frames are too large.
+    """
+    with _opened(path) as (container, stream):
+        rate = stream.average_rate or stream.guessed_rate or 25
+        length = (container.duration or 0) / _av().time_base
+        return Facts(stream.width, stream.height, float(rate), length, hdr=False)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """A file and its first track of pictures.
+
+    Raises:
+        BadImage: the file is not a video, or its frames are too large.
+    """
+    av = _av()
+    try:
+        with av.open(str(path), options=_READ) as container:
+            stream = container.streams.video[0]
+            if max(stream.width, stream.height) > LARGEST:
+                raise BadImage(
+                    f"{path.name!r} has frames of {stream.width} × {stream.height} px; expected "
+                    f"at most {LARGEST} px a side"
+                )
+            stream.codec_context.options = {"max_pixels": str(LARGEST**2)}  # also in later frames
+            yield container, stream
+    except FileNotFoundError:
+        raise BadImage(f"there is no file {path.name!r}") from None
+    except (av.FFmpegError, OSError, IndexError, StopIteration) as error:
+        why = getattr(error, "strerror", None) or "it has no pictures"
+        raise BadImage(f"{path.name!r} is not a video that can be read ({why})") from None
+
+
 class Clip:
     """A video file.
 
     Attributes:
-        facts: of its header.
+        facts: of its header, and of its first frame.
         skipped: frames that could not be decoded, so far.
 
     Raises:
         UsageError: PyAV is not installed.
-        BadImage: the file is not a video.
+        BadImage: the file is not a video, or its frames are too large.
     """
 
     def __init__(self, path: Path) -> None:
-        av = _av()
         self.path, self.skipped = path, 0
-        try:
-            with av.open(str(path)) as container:
-                stream = container.streams.video[0]
-                first = next(container.decode(stream))
-                length = container.duration or 0
-                rate = stream.average_rate or stream.guessed_rate or 25
-                self.offset = float((stream.start_time or 0) * stream.time_base)
-        except FileNotFoundError:
-            raise BadImage(f"there is no file {path.name!r}") from None
-        except (av.FFmpegError, OSError, IndexError, StopIteration) as error:
-            raise BadImage(f"{path.name!r} is not a video that can be read ({error})") from None
+        facts = header(path)
+        with _opened(path) as (container, stream):
+            first = next(container.decode(stream))
+            self.offset = float((stream.start_time or 0) * stream.time_base)
         turned = first.rotation % 180 != 0
         width, height = (first.height, first.width) if turned else (first.width, first.height)
         hdr = first.color_trc in (PQ, HLG)
-        self.facts = Facts(width, height, float(rate), length / av.time_base, hdr)
+        self.facts = replace(facts, width=width, height=height, hdr=hdr)
 
     def frames(
-        self, size: int, start: float = 0.0, end: float = math.inf, rate: float = 0.0
+        self,
+        size: int,
+        start: float = 0.0,
+        end: float = math.inf,
+        rate: float = 0.0,
+        cancel: threading.Event | None = None,
     ) -> Iterator[tuple[float, Pixels]]:
         """Times in seconds, from 0 on, and frames (h, w, 3) whose long side is `size`.
 
@@ -97,24 +140,24 @@ class Clip:
             start: in seconds; earlier frames are left out.
             end: in seconds; from there on, frames are left out.
             rate: frames a second; 0 keeps all frames at their own times.
+            cancel: ends it, also while it looks for the first frame.
         """
-        av = _av()
         due = start
-        with av.open(str(self.path)) as container:
-            stream = container.streams.video[0]
+        width, height = fitted(self.facts.width, self.facts.height, size)
+        with _opened(self.path) as (container, stream):
             stream.thread_type = "AUTO"
             if start > 0:
                 where = int((start + self.offset) / stream.time_base)
                 container.seek(where, stream=stream)  # the key frame before
             for frame in self._decoded(container, stream):
                 time = float(frame.time or 0.0) - self.offset
-                if time >= end:
+                if time >= end or (cancel is not None and cancel.is_set()):
                     return
                 if time < due - 1e-6:
                     continue
                 if rate:
                     due += max(1, math.floor((time - due) * rate + 1e-6) + 1) / rate
-                yield time - start, _pixels(frame, size)
+                yield time - start, _pixels(frame, width, height)
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
         """The frames of a stream; what is damaged is skipped and counted."""
@@ -179,7 +222,7 @@ class Writer:
         self._video.codec_context.time_base = Fraction(1, _TICKS)
         self._video.codec_context.gop_size = max(1, round(_EACH * rate))
         self._out.metadata["comment"] = comment
-        self._source = _av().open(str(sound))
+        self._source = _av().open(str(sound), options=_READ)
         self._packets = self._sound(start, end)
         self._waiting: Any = None
         self._last = -1
@@ -331,10 +374,11 @@ def tone_mapped(signal: Pixels, transfer: int) -> Pixels:
     return encoded(light).astype(np.float32, copy=False)
 
 
-def _pixels(frame: Any, size: int) -> Pixels:
-    """A decoded frame (h, w, 3), turned upright."""
+def _pixels(frame: Any, width: int, height: int) -> Pixels:
+    """A decoded frame, turned upright: (height, width, 3)."""
     hdr = frame.color_trc in (PQ, HLG)
-    width, height = fitted(frame.width, frame.height, size)
+    if frame.rotation % 180:
+        width, height = height, width
     depth = ("rgb48le", 65535) if hdr else ("rgb24", 255)
     small = frame.reformat(width, height, depth[0], interpolation="LANCZOS")
     pixels = small.to_ndarray().astype(np.float32) / np.float32(depth[1])

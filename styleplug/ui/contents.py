@@ -13,6 +13,8 @@ import gradio as gr
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
 from styleplug.core.recipe import Settings
 from styleplug.engine.grid_request import transfers
+from styleplug.engine.video import painters
+from styleplug.system.extras import missing
 from styleplug.training import load_task, task_ids
 from styleplug.ui import reopen, scripts, strip
 from styleplug.ui.access import heading
@@ -29,6 +31,10 @@ from styleplug.ui.runs import Runs
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.tab import Tab
 from styleplug.ui.traffic import Traffic
+from styleplug.ui.video_endpoint import publish as publish_video
+from styleplug.ui.video_run import VideoRunner
+from styleplug.ui.video_tab import TAB as VIDEO
+from styleplug.ui.video_tab import VideoTab
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
@@ -79,20 +85,49 @@ def fill(
             with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
                 many = GridTab(kind, engine, texts, settings, limits, traffic, offers, gallery)
                 many.connect(tabs, shared, shelf)
+        runner = VideoRunner(engine, limits, traffic)
+        video = _show_video(runner, tabs, texts, settings, runs, offers, shared, shelf)
         if gallery is not None:
             _show_gallery(gallery, tabs, texts, shelf)
         _show_broken(engine, texts)
         if train is not None:
             _show_train(train, engine, tabs, texts, page)
     shared.connect(page)
+    if video is not None:
+        publish_video(engine, settings, runner)
     for tab in tabs:
         tab.connect(shared, shelf)
     reopen.connect(tabs, shelf)
-    _find_run(runs, tabs, shelf, page)
+    _find_run(runs, [*tabs, *([video] if video else [])], shelf, page)
     results.render()  # type: ignore[no-untyped-call]
     strip.connect(results, tabs, shared, shelf)
     if transfers(engine.catalogue):
         publish(engine, settings, limits, traffic)
+
+
+def _show_video(
+    runner: VideoRunner,
+    tabs: Sequence[Tab],
+    texts: Texts,
+    settings: type[Settings],
+    runs: Runs,
+    offers: Offers,
+    shared: Shared,
+    shelf: gr.Tabs,
+) -> VideoTab | None:
+    """Build the tab Video; if packages are missing, with the reason."""
+    if not any(painters(tab.engine.catalogue) for tab in tabs):
+        return None
+    with gr.Tab(texts.own("video"), id=VIDEO, elem_id=f"tab-{VIDEO}") as tab:
+        if lacking := missing("video", "video"):
+            heading(texts, texts.own("video"), texts.own("video_summary"))
+            said = texts.message("video-missing", lacking)
+            gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
+            return None
+        video = VideoTab(runner, tabs, texts, settings, runs, offers)
+    shared.join(video.shared_pictures)
+    video.connect(tab, shared, shelf)
+    return video
 
 
 def _show_gallery(gallery: Gallery, tabs: Sequence[Tab], texts: Texts, shelf: gr.Tabs) -> None:
@@ -112,14 +147,14 @@ def _show_broken(engine: Engine, texts: Texts) -> None:
             gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
 
 
-def _find_run(runs: Runs, tabs: Sequence[Tab], shelf: gr.Tabs, page: gr.Blocks) -> None:
+def _find_run(runs: Runs, tabs: Sequence[Tab | VideoTab], shelf: gr.Tabs, page: gr.Blocks) -> None:
     """When the page is loaded, show the visitor's newest run again, if it is still known.
 
     Usually there is none, and the second event does not happen: an event with so many outputs takes
     a browser time even if it changes nothing.  The first event is queued; without a queue, gradio
     does not report that the state has changed.
     """
-    named = {tab.method.id: tab for tab in tabs}
+    named = {tab.id: tab for tab in tabs}
     known = gr.State(False)
 
     def again(token: object) -> Iterator[Updates]:

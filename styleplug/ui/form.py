@@ -84,7 +84,7 @@ class Form:
                 words = self._words(slot)
                 with gr.Column(min_width=140, elem_classes="sp-slot"):
                     element = f"{self.method.id}-{first}"
-                    self._made[first] = _upload(words[0], element, 230)
+                    self._made[first] = picture_input(words[0], element, 230)
                     if slot.least:
                         self.needed[self._made[first]] = mark(self._texts, element)
                     gr.HTML(words[1], elem_classes="sp-help", padding=False)
@@ -96,9 +96,9 @@ class Form:
                 with gr.Row(elem_classes="sp-others"):
                     for name in others:
                         label = self._texts.own("another")
-                        extra = _upload(label, f"{self.method.id}-{name}", 92, extra=True)
+                        extra = picture_input(label, f"{self.method.id}-{name}", 92, extra=True)
                         self._made[name] = extra
-                self._reveal(slot)
+                reveal([self._made[name] for name in self.slots[slot]])
                 self._divide(slot)
         for slot in self.slots:
             if slot not in self.method.inputs:
@@ -131,7 +131,7 @@ class Form:
         self.drawings[slot.id].follow(self._made[slot.drawn_on])
         gr.HTML(words[1], elem_classes="sp-help", padding=False)
         with gr.Row(elem_classes="sp-others"):
-            self._made[slot.id] = _upload(words[0], element, 92, extra=True, visible=True)
+            self._made[slot.id] = picture_input(words[0], element, 92, extra=True, visible=True)
 
     def parameters(self, *, advanced: bool) -> None:
         """Make the controls of the parameters, either the visible or the advanced ones.
@@ -180,27 +180,6 @@ class Form:
         return (
             self._texts.add(f"{place}.label", slot.label),
             self._texts.add(f"{place}.help", slot.help),
-        )
-
-    def _reveal(self, slot: Slot) -> None:
-        """Show the next picture of a slot when the one before it is filled."""
-        places = [self._made[name] for name in self.slots[slot]]
-
-        def offer(*filled: Any) -> list[Any]:
-            wanted = [
-                bool(here or before) for before, here in zip(filled, filled[1:], strict=False)
-            ]
-            return [gr.update(visible=show) for show in wanted]
-
-        gr.on(
-            [place.change for place in places],  # type: ignore[attr-defined]
-            offer,
-            places,
-            places[1:],
-            preprocess=False,
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
         )
 
     # Reading ----------------------------------------------------------------------------
@@ -372,7 +351,26 @@ def _choices(own: str, trained: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(own, ""), *((f"{title} ({name})", name) for name, title in trained.items())]
 
 
-def _upload(
+def reveal(places: Sequence[Component]) -> None:
+    """Show the next input of a slot when the one before it is filled."""
+
+    def offer(*filled: Any) -> list[Any]:
+        wanted = [bool(here or before) for before, here in zip(filled, filled[1:], strict=False)]
+        return [gr.update(visible=show) for show in wanted]
+
+    gr.on(
+        [place.change for place in places],  # type: ignore[attr-defined]
+        offer,
+        list(places),
+        list(places[1:]),
+        preprocess=False,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def picture_input(
     label: str, element: str, height: int, *, extra: bool = False, visible: bool | None = None
 ) -> gr.Image:
     """A component for a picture; an extra one is small, and hidden until it is needed."""

@@ -6,6 +6,7 @@ import inspect
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -123,13 +124,11 @@ def _endpoint(engine: Engine, runner: GridRunner, name: str) -> Callable[..., It
 
 def _grid(engine: Engine, given: Mapping[str, Any]) -> Grid:
     """The grid of a call."""
-    names = [one.strip() for one in str(given["styles"] or "").split(",") if one.strip()]
-    if strangers := sorted({*names} - {*BUILT_IN, ALL}):
-        raise UsageError(f"there is no style {strangers[0]!r}; known are: {', '.join(BUILT_IN)}")
-    chosen = BUILT_IN if ALL in names else names
-    styles = {id: built_in(id) for id in chosen} | labelled(given[STYLE])
-    pictures = {CONTENT: labelled(given[CONTENT]), STYLE: styles}
-    over, values = (_mapping(key, given[key]) for key in ("over", "values"))
+    pictures = {
+        CONTENT: labelled(given[CONTENT]),
+        STYLE: styles_of(given["styles"], given[STYLE]),
+    }
+    over, values = (mapping(key, given[key]) for key in ("over", "values"))
     method = str(given["method"])
     if method == ALL:
         over, method = {"method": transfers(engine.catalogue), **over}, ""
@@ -137,7 +136,25 @@ def _grid(engine: Engine, given: Mapping[str, Any]) -> Grid:
     return grid_of(engine.catalogue, method, present, over, values)
 
 
-def _mapping(name: str, value: Any) -> dict[str, Any]:
+def styles_of(names: Any, files: Any) -> dict[str, Path]:
+    """Built-in styles and uploaded ones, by name.
+
+    Args:
+        names: of built-in styles, with commas between them.
+        files: the value of a component for files.
+
+    Raises:
+        UsageError: there is no such style.
+        BadImage: a file is not an upload.
+    """
+    wanted = [one.strip() for one in str(names or "").split(",") if one.strip()]
+    if strangers := sorted({*wanted} - {*BUILT_IN, ALL}):
+        raise UsageError(f"there is no style {strangers[0]!r}; known are: {', '.join(BUILT_IN)}")
+    chosen = BUILT_IN if ALL in wanted else wanted
+    return {id: built_in(id) for id in chosen} | labelled(files)
+
+
+def mapping(name: str, value: Any) -> dict[str, Any]:
     """A JSON object, from text or from a value that is already decoded."""
     try:
         found = json.loads(value or "{}") if isinstance(value, str) else value or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -35,15 +36,17 @@ EVERY = 0.7  # seconds between two updates while no cell ends
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of one grid of a visitor.
+    """The limits of one grid or video of a visitor.
 
     Args:
         cells: largest number of cells.
         seconds: largest planned time.
+        megapixels: of all frames of a video, as they are read, and as they are painted.
     """
 
     cells: int
     seconds: float
+    megapixels: tuple[float, float] = (math.inf, math.inf)
 
     def check(self, cells: int, seconds: float | None) -> None:
         """Check that a grid is not too large.

@@ -49,7 +49,8 @@ THREADS = 64  # besides those of runs that wait
 MAX_SIZE = "STYLEPLUG_MAX_SIZE"
 PUBLIC_SIZE = 4096  # largest size on a public page, unless MAX_SIZE is set
 TRAIN, GALLERY, STYLES = "STYLEPLUG_TRAIN", "STYLEPLUG_GALLERY", "STYLEPLUG_STYLES"
-OWN_GRID, PUBLIC_GRID = Limits(1000, 12 * 3600), Limits(36, 600)
+# On a public page, videos such as a minute of 4K at 512 px:
+OWN_GRID, PUBLIC_GRID = Limits(1000, 12 * 3600), Limits(36, 600, (20_000, 500))
 OWN_RATES, PUBLIC_RATES = Rates(), Rates(12, 60)
 PROXIES = "FORWARDED_ALLOW_IPS"  # uvicorn reads it: proxies whose X-Forwarded-For it believes
 # Those of share links and of Spaces:

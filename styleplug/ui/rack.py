@@ -16,7 +16,6 @@ import gradio as gr
 from styleplug.core.errors import BadImage
 from styleplug.methods.shared.transfer import STYLE
 from styleplug.ui.errors import shown
-from styleplug.ui.form import Form
 from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import language, say
 from styleplug.ui.offers import MOST, PAGE, Offer, Offers, small
@@ -61,9 +60,8 @@ class Rack:
             value={"chosen": [str(one) for one in several or ()]},
         )
 
-    def connect(self, form: Form, shared: Shared) -> None:
-        """Fill the slots of a form, and the same slots of other tabs, once all are built."""
-        places = form.first_pictures
+    def connect(self, places: Mapping[str, Component], shared: Shared) -> None:
+        """Fill these slots, and the same slots of other tabs, once all are built."""
 
         def act(request: gr.Request, event: gr.EventData, kept: object, *present: Any) -> Updates:
             asked: Mapping[str, Any] = event._data

@@ -69,7 +69,7 @@ class Tab:
         offers: Offers,
         gallery: Gallery | None = None,
     ) -> None:
-        self.method = method
+        self.id, self.method = method.id, method
         self.engine = engine
         self.form = Form(method, texts, settings, engine.trained_for(method))
         self._texts = texts
@@ -161,7 +161,7 @@ class Tab:
             shared: the pictures of the visitor.
             shelf: the component that contains the tabs.
         """
-        self._rack.connect(self.form, shared)
+        self._rack.connect(self.form.first_pictures, shared)
         for control, places in self.form.shares.items():
             shares.connect(control, places, shared)
         self.stage.pass_on(shared, shelf)

@@ -117,6 +117,7 @@ CSS = """
   background: var(--ink, var(--border-color-primary)); }
 .sp-ok { --ink: #16a34a; } .sp-bad { --ink: #dc2626; }
 .sp-due td { color: var(--body-text-color-subdued); }
+.sp-clip .icon-button:not(:last-child) { display: none; }  /* trimming loads a script of others */
 .sp-drawing { overflow: hidden; }
 .sp-passes { align-items: center; gap: .4rem !important; flex-wrap: wrap; }
 .sp-passes > * { flex: 0 0 auto !important; width: auto !important; min-width: 0 !important; }

@@ -18,6 +18,7 @@ WORDS = {
     "name_brush": "brush",
     "name_erase": "eraser",
     "name_colour": "colour",
+    "name_volume": "volume",
     "name_brush_size": "size of the brush",
     "said_error": "Error",
     "said_warning": "Warning",
@@ -177,6 +178,24 @@ WORDS = {
     "grid_best": "Best: {label} ({scores})",
     "grid_running": "running",
     "grid_waiting": "waiting",
+    "video": "Video",
+    "video_summary": (
+        "Paint a video without flicker. Its sound is kept. Stop leaves the video so far."
+    ),
+    "video_idle": "Choose a video and a style, then press Run.",
+    "video_clip": "Video to paint",
+    "video_defaults": "{title} has its default settings.",
+    "video_changed": "Settings on the tab {title}: {changed}.",
+    "video_open": "Change its settings",
+    "video_count": "Frame {n} of {total}",
+    "video_count_open": "Frame {n}",
+    "video_done": "{n} frames in {time}",
+    "video_stopped": "Stopped after {n} frames. The video so far is kept.",
+    "video_limit": (
+        "Stopped after {n} frames: this page allows no more at once. The video so far is kept."
+    ),
+    "video_skipped": "{n} damaged frames were left out.",
+    "video_speed": "frames per second",
     "strip": "Your results",
     "strip_where": "Kept in this browser only; the oldest ones go first, those with a star last.",
     "strip_other": "Press ⇆ of another result to compare the two.",

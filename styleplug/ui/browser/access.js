@@ -11,7 +11,7 @@ const NAMES = {  // gradio has these in English only
   "Clear": words.name_remove, "Download": words.download, "Click to upload or drop files": words.name_upload,
   "Pan": words.name_pan, "Redo": words.name_redo, "Clear canvas": words.name_clear, "Brush": words.name_brush,
   "Erase": words.name_erase, "Color": words.name_colour, "Brush Size": words.name_brush_size,
-  "Zoom in": words.zoom_in, "Zoom out": words.zoom_out,
+  "Adjust volume": words.name_volume, "Zoom in": words.zoom_in, "Zoom out": words.zoom_out,
 };
 const SAID = [  // and these messages, with names in places
   [/^Error$/, "said_error"], [/^Warning$/, "said_warning"], [/^Info$/, "said_info"],
