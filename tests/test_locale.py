@@ -32,6 +32,7 @@ from styleplug.ui.i18n import Texts
 from styleplug.ui.live import Moment
 from styleplug.ui.train import TrainTab, notes
 from styleplug.ui.trainer import Trainer
+from styleplug.ui.video_endpoint import DESCRIBED as OF_VIDEO
 from styleplug.ui.words import WORDS
 
 pytestmark = THIRD_PARTY
@@ -130,8 +131,9 @@ NO_MESSAGES = {
     "ONNX Runtime",
     "Paint many pictures; a ZIP of the results",  # descriptions of endpoints
     "Run every combination of values; a labelled contact sheet",
+    "Paint a video without flicker; an MP4 with its sound",
     "Report style gain and content kept.",
-    "({}default {})", "to {},", "One of: {}.", *DESCRIBED.values(),  # of endpoints and options
+    "({}default {})", "to {},", "One of: {}.", *DESCRIBED.values(), *OF_VIDEO.values(),  # of endpoints
     "error of all", "feature critic", "pixel critic", "styles r1",  # scores and losses
 }  # fmt: skip
 DECLARES = {  # what has places

@@ -204,7 +204,7 @@ def test_form_method_id_equal_to_group() -> None:
 
 def test_endpoint_names_and_defaults_from_declaration(site: Site) -> None:
     endpoints = site.client.view_api(return_format="dict")["named_endpoints"]
-    assert set(endpoints) == {"/blend", "/crash", "/dream", "/fill", "/grid", "/batch"}
+    assert set(endpoints) == {"/blend", "/crash", "/dream", "/fill", "/grid", "/batch", "/video"}
     given = {p["parameter_name"]: p["parameter_default"] for p in endpoints["/blend"]["parameters"]}
     assert list(given)[:4] == ["content", "style", "style_2", "style_3"]
     assert given["steps"] == 4 and given["style_blend"] == ""

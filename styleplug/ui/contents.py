@@ -69,38 +69,36 @@ def fill(
     _learn_earlier(engine, train)
     tabs = []
     shared, runs = Shared(offers), Runs(traffic, path)
+    painter = VideoRunner(engine, limits, traffic)
     scripts.load(texts)
     results = strip.strip(texts)
+    about = (engine, texts, page, settings, runs, results, offers, gallery)
     # Only tabs may be inside: gradio counts its tabs by place and shows some twice otherwise.
     with gr.Tabs(overflow_behavior="wrap", elem_classes="sp-shelf") as shelf:
         for method in engine.catalogue.methods.values():
             title = texts.add(f"method.{method.id}.title", method.title)
             with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
-                tabs.append(
-                    Tab(method, engine, texts, page, settings, runs, results, offers, gallery)
-                )
-        for tab in tabs:
-            shared.join(tab.form.shared_pictures)
+                tabs.append(Tab(method, *about))
+            shared.join(tabs[-1].form.shared_pictures)
         for kind in KINDS if transfers(engine.catalogue) else ():
             with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
                 many = GridTab(kind, engine, texts, settings, limits, traffic, offers, gallery)
                 many.connect(tabs, shared, shelf)
-        runner = VideoRunner(engine, limits, traffic)
-        video = _show_video(runner, tabs, texts, settings, runs, offers, shared, shelf)
+        video = _show_video(painter, tabs, texts, settings, runs, offers, shared, shelf)
         if gallery is not None:
             _show_gallery(gallery, tabs, texts, shelf)
         _show_broken(engine, texts)
         if train is not None:
             _show_train(train, engine, tabs, texts, page)
     shared.connect(page)
-    if video is not None:
-        publish_video(engine, settings, runner)
     for tab in tabs:
         tab.connect(shared, shelf)
     reopen.connect(tabs, shelf)
-    _find_run(runs, [*tabs, *([video] if video else [])], shelf, page)
+    _find_run(runs, [*tabs, *video], shelf, page)
     results.render()  # type: ignore[no-untyped-call]
     strip.connect(results, tabs, shared, shelf)
+    if video:
+        publish_video(engine, settings, painter)
     if transfers(engine.catalogue):
         publish(engine, settings, limits, traffic)
 
@@ -114,20 +112,20 @@ def _show_video(
     offers: Offers,
     shared: Shared,
     shelf: gr.Tabs,
-) -> VideoTab | None:
-    """Build the tab Video; if packages are missing, with the reason."""
+) -> list[VideoTab]:
+    """Build the tab Video; if packages are missing, with the reason, and nothing is returned."""
     if not any(painters(tab.engine.catalogue) for tab in tabs):
-        return None
+        return []
     with gr.Tab(texts.own("video"), id=VIDEO, elem_id=f"tab-{VIDEO}") as tab:
         if lacking := missing("video", "video"):
             heading(texts, texts.own("video"), texts.own("video_summary"))
             said = texts.message("video-missing", lacking)
             gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
-            return None
+            return []
         video = VideoTab(runner, tabs, texts, settings, runs, offers)
     shared.join(video.shared_pictures)
     video.connect(tab, shared, shelf)
-    return video
+    return [video]
 
 
 def _show_gallery(gallery: Gallery, tabs: Sequence[Tab], texts: Texts, shelf: gr.Tabs) -> None:

@@ -45,7 +45,7 @@ DESCRIBED = {
     "styles": "Names of built-in styles with commas between them, or all.",
     "method": "The method, or all.",
     "over": 'Values to try, as JSON: {"size": [256, 512], "method": ["cnn", "gatys"]}.',
-    "values": 'Parameters and settings of all results, as JSON: {"strength": 0.8}.',
+    "values": 'Parameters and settings, as JSON: {"strength": 0.8}.',
     "best": "Mark the best result by style_gain or content_kept; empty for none.",
 }
 """What the inputs mean."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from styleplug.core.errors import BadImage
 from styleplug.methods.shared.transfer import STYLE

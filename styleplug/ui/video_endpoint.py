@@ -38,9 +38,9 @@ TOLD = ("frames", "skipped", "cuts", "seconds", "notes")  # of a report
 DESCRIBED = {
     "clip": "The video to paint.",
     "style": "Pictures that give the style; several are blended.",
-    "styles": "Names of built-in styles with commas between them.",
-    "method": "The method.",
-    "values": OF_GRID["values"].replace("all results", "all frames"),
+    "styles": OF_GRID["styles"],
+    "method": "The method: any that repaints a picture.",
+    "values": OF_GRID["values"],
     **{name: described(info) for name, info in Part.model_fields.items()},
 }
 """What the inputs mean."""
