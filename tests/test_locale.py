@@ -133,7 +133,7 @@ NO_MESSAGES = {
     "Run every combination of values; a labelled contact sheet",
     "Paint a video without flicker; an MP4 with its sound",
     "Report style gain and content kept.",
-    "({}default {})", "to {},", "One of: {}.", *DESCRIBED.values(), *OF_VIDEO.values(),  # of endpoints
+    "({}default {})", "to {},", "One of: {}.", *DESCRIBED.values(), *OF_VIDEO.values(),
     "error of all", "feature critic", "pixel critic", "styles r1",  # scores and losses
 }  # fmt: skip
 DECLARES = {  # what has places

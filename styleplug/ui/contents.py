@@ -99,8 +99,7 @@ def fill(
     strip.connect(results, tabs, shared, shelf)
     if video:
         publish_video(engine, settings, painter)
-    if transfers(engine.catalogue):
-        publish(engine, settings, limits, traffic)
+    publish(engine, settings, limits, traffic)
 
 
 def _show_video(

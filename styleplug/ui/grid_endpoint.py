@@ -52,7 +52,7 @@ DESCRIBED = {
 
 
 def publish(engine: Engine, settings: type[Settings], limits: Limits, traffic: Traffic) -> None:
-    """Add the endpoints to the page being built.
+    """Add the endpoints to the page being built, if a method takes a content and a style.
 
     `/grid` returns (contact sheet, cells), `/batch` returns (ZIP, cells): one entry for each cell
     with its labels, and its scores or error.
@@ -63,6 +63,8 @@ def publish(engine: Engine, settings: type[Settings], limits: Limits, traffic: T
         limits: limits of one call.
         traffic: lets calls start.
     """
+    if not transfers(engine.catalogue):
+        return
     for name, sheet, about in (
         ("grid", True, "Run every combination of values; a labelled contact sheet"),
         ("batch", False, "Paint many pictures; a ZIP of the results"),
