@@ -20,6 +20,7 @@ from visitor import Visitor, expect
 from styleplug import imaging as image
 from styleplug.core.recipe import Recipe
 from styleplug.imaging.sheet import grid
+from styleplug.system.extras import missing
 from styleplug.ui import offers, runs
 
 pytestmark = [pytest.mark.browser, *THIRD_PARTY]
@@ -235,6 +236,10 @@ def test_walk_shown_as_animation(visit: Any, tmp_path: Path) -> None:
     expect(guest.at("to-blend")).to_be_disabled()
     with Image.open(_download(guest, tmp_path / "walk.webp")) as file:
         assert file.n_frames == 6  # type: ignore[attr-defined]
+    if not missing("video", "video"):
+        with guest.page.expect_download() as coming:
+            guest.at("film").click()
+        assert coming.value.suggested_filename == "dream-5.mp4"
     guest.page.get_by_role("button", name="Recipe", exact=False).first.click()
     guest.set("walk", 2)
     guest.at("reload").locator("input[type=file]").set_input_files(tmp_path / "walk.webp")

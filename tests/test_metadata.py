@@ -23,7 +23,7 @@ from styleplug.imaging import (
     read_recipe,
     write,
 )
-from styleplug.imaging.write import MOVING, encode_animation
+from styleplug.imaging.write import encode_animation
 
 BEFORE = Path(__file__).parent / "written_before"
 BLACK = np.zeros((4, 6, 3), np.float32)
@@ -59,7 +59,7 @@ def test_recipe_round_trip_every_format(ending: str, tmp_path: Path) -> None:
     assert b"styleplug" not in encode(BLACK, ending[1:])
 
 
-@pytest.mark.parametrize("ending", MOVING)
+@pytest.mark.parametrize("ending", [".png", ".webp"])
 def test_recipe_round_trip_animation(ending: str) -> None:
     data = encode_animation([BLACK, BLACK + 1], 5, ending[1:], TEXT)
     assert read_recipe(data) == TEXT

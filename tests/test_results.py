@@ -25,7 +25,8 @@ from styleplug.imaging.metadata import without_exif
 from styleplug.imaging.sheet import GAP, columns, grid, write_all
 from styleplug.imaging.write import encode_animation
 from styleplug.methods import Catalogue, admit
-from styleplug.methods.shared.generation import GeneratorParams, latents, walk, wanted
+from styleplug.methods.shared.generation import FPS, GeneratorParams, latents, walk, wanted
+from styleplug.system import extras
 
 
 @pytest.fixture
@@ -472,16 +473,28 @@ def test_command_animation_ending_refused_before_run(command, tmp_path, monkeypa
     assert status == 2 and ".webp" in " ".join(err.split()) and not list(tmp_path.iterdir())
 
 
-def test_command_video_ending_names_remedy(command, tmp_path, monkeypatch):
+def test_command_video_without_packages_names_remedy(command, tmp_path, monkeypatch):
     monkeypatch.setattr(Dream, "run", None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     status, _, err = command("dream", "--walk", 5, "--out", tmp_path / "a walk.mp4", *QUICK)
-    said = " ".join(err.split())
     assert status == 2 and not list(tmp_path.iterdir())
-    assert "one of .png, .webp" in said
-    assert "ffmpeg -i 'a walk.png' -pix_fmt yuv420p 'a walk.mp4'" in said
+    assert 'pip install "styleplug[video]"' in " ".join(err.split())
     with pytest.raises(OutputError) as refused:
         write_all([np.zeros((4, 4, 3))], tmp_path / "a.mp4")
-    assert ".jpg" in str(refused.value) and "ffmpeg" not in str(refused.value)
+    assert ".jpg" in str(refused.value) and ".mp4" not in str(refused.value).split(":")[1]
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".webm"])
+def test_command_walk_as_video(command, tmp_path, ending):
+    clips = pytest.importorskip("clips")
+    out = tmp_path / f"walk{ending}"
+    status, _, err = command("dream", "--walk", 6, "--out", out, *QUICK)
+    assert status == 0, err
+    times = [round(time, 2) for time, _ in clips.frames_of(out)]
+    assert len(times) == 6 and times[0] == 0 and times[-1] == pytest.approx(5 / FPS, abs=0.02)
+    assert Recipe.from_json(read_recipe(out)).parameters["walk"] == 6
+    assert Recipe.from_json(read_recipe(out.read_bytes())).parameters["walk"] == 6
+    assert command("dream", "--recipe", out, "--out", tmp_path / "again.webp", "--walk", 4)[0] == 0
 
 
 def test_command_takes_mask(command, fill, tmp_path):

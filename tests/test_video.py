@@ -18,8 +18,9 @@ from styleplug.algorithms.flow import Flow, Motion, blended
 from styleplug.core.errors import BadImage, Cancelled, OutputError, UsageError
 from styleplug.engine import Engine
 from styleplug.engine.video import ahead, warping_error
-from styleplug.imaging import video
-from styleplug.imaging.video import Clip, Writer, tone_mapped
+from styleplug.imaging import video, video_write
+from styleplug.imaging.video import Clip, tone_mapped
+from styleplug.imaging.video_write import Writer
 
 
 def turned(path: Path, quarter: bytes) -> Path:
@@ -213,7 +214,7 @@ def test_video_stopped_leaves_playable_part(clip: Path, tmp_path: Path) -> None:
 
 def test_video_goes_on_after_kill(tmp_path: Path, monkeypatch: Any) -> None:
     """The file of a killed run is one that nobody closed."""
-    monkeypatch.setattr(video, "_EACH", 0.3)
+    monkeypatch.setattr(video_write, "_EACH", 0.3)
     clip = record(tmp_path / "clip.mp4", pan(60))
     out, partial = tmp_path / "out.mp4", tmp_path / "out.partial.mp4"
     copy = tmp_path / "killed.mp4"

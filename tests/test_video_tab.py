@@ -91,7 +91,7 @@ def test_tab_paints_plays_and_downloads(
     assert coming.value.suggested_filename == "clip-blend.mp4"
     found = frames_of(tmp_path / "painted.mp4")
     assert len(found) == 6 and found[0][1].mean(axis=(0, 1))[2] > 0.5, "bluer than the clip"
-    with video._av().open(str(tmp_path / "painted.mp4")) as made:
+    with video.library().open(str(tmp_path / "painted.mp4")) as made:
         assert len(made.streams.audio) == 1
     guest.open("Blend")
     expect(guest.at("style").locator("img")).to_be_visible()  # the style is that of all tabs

@@ -26,7 +26,8 @@ from styleplug.core.frame import Report
 from styleplug.core.recipe import Part, Recipe
 from styleplug.engine.memo import descriptions
 from styleplug.imaging import Picture, resize
-from styleplug.imaging.video import Clip, Writer, check_ending, comment_of, complete
+from styleplug.imaging.video import Clip, comment_of
+from styleplug.imaging.video_write import Writer, check_ending, complete
 from styleplug.methods.shared.transfer import STYLE
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ class VideoRun:
             self._parts.unlink(missing_ok=True)
             raise Cancelled("stopped before there was a frame; nothing was written")
         if not stopped:
-            complete(self._parts, self._out)
+            complete(self._parts, self._out, last.recipe.to_json())
         self.report = VideoReport(
             frames=number,
             skipped=clip.skipped,

@@ -25,6 +25,7 @@ from styleplug.core.recipe import LARGEST
 from styleplug.imaging import colour, formats, jpeg, tiff
 from styleplug.imaging.metadata import MAX_RECIPE, Origin, bounded, origin_in, recipe_in
 from styleplug.imaging.picture import Picture, reduce, within
+from styleplug.imaging.video import comment_of
 from styleplug.system.files import open_source
 
 # Pillow and pi-heif warn of damaged metadata, which users need not see.  `catch_warnings` would
@@ -127,7 +128,9 @@ def read_recipe(source: str | Path | bytes) -> str | None:
             file.seek(0)
             with suppress(BadImage):  # not a picture
                 return recipe_in(formats.open_image(file, name, []), file)
-            return None
+            file.seek(0)
+            comment = comment_of(file)
+            return bounded(comment.encode()) if comment.startswith("{") else None
     except StyleplugError as error:
         raise BadRecipe(str(error)) from error
     except Exception as error:  # a decoder may raise anything

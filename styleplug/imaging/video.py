@@ -1,4 +1,4 @@
-"""Videos: read the frames of a clip one by one, and write frames with the sound of a clip.
+"""Videos: read the frames of a clip one by one; `video_write.py` writes them.
 
 PyAV, which brings the libraries of FFmpeg, decodes and encodes.  It is in the extra `video`.
 Memory does not grow with the length of a clip.
@@ -9,39 +9,25 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any
 
 import numpy as np
 
 from styleplug.core.array import Pixels
-from styleplug.core.errors import BadImage, OutputError
+from styleplug.core.errors import BadImage
 from styleplug.core.recipe import LARGEST
 from styleplug.imaging.colour import BT2020, HLG, LUMA, PAPER, PQ, encoded, space_of
 from styleplug.imaging.picture import fitted
-from styleplug.system.extras import require
+from styleplug.system.extras import missing, require
 
-_X264 = {"crf": "18", "preset": "fast", "bf": "0"}  # else MP4 in parts begins two frames late
-CODECS = {
-    ".mp4": ("libx264", _X264),
-    ".mov": ("libx264", _X264),
-    ".mkv": ("libx264", _X264),
-    ".webm": ("libvpx-vp9", {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used": "6"}),
-}
-"""Encoders and their options, by the ending of a file."""
-_READ = {
+READ = {
     "format_whitelist": "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf,gif",
     "protocol_whitelist": "file",
 }
 """Formats that are read: none that is a list of other files, which a stranger could choose."""
-_PARTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
-"""Writes MP4 in parts, so that a file can be played whose process was killed."""
-_EACH = 2.0  # seconds of a part
-_TICKS = 90_000  # time stamps a second
 _PEAK = 1000.0 / PAPER  # light that becomes white, where 1 is white paper
 
 
@@ -73,7 +59,7 @@ def header(path: Path) -> Facts:
     """
     with _opened(path) as (container, stream):
         rate = stream.average_rate or stream.guessed_rate or 25
-        length = (container.duration or 0) / _av().time_base
+        length = (container.duration or 0) / library().time_base
         return Facts(stream.width, stream.height, float(rate), length, hdr=False)
 
 
@@ -84,9 +70,9 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     Raises:
         BadImage: the file is not a video, or its frames are too large.
     """
-    av = _av()
+    av = library()
     try:
-        with av.open(str(path), options=_READ) as container:
+        with av.open(str(path), options=READ) as container:
             stream = container.streams.video[0]
             if max(stream.width, stream.height) > LARGEST:
                 raise BadImage(
@@ -161,7 +147,7 @@ class Clip:
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
         """The frames of a stream; what is damaged is skipped and counted."""
-        av = _av()
+        av = library()
         packets = container.demux(stream)
         while True:
             try:
@@ -179,181 +165,16 @@ class Clip:
             self.skipped += sum(frame.is_corrupt for frame in decoded)
 
 
-class Writer:
-    """Writes a video with the sound of a clip, as a context manager.
-
-    What was written can be played also if the process is killed.
-
-    Args:
-        path: the file; its ending decides the format.
-        rate: frames a second, a hint for players; each frame has its own time.
-        sound: the clip whose sound tracks are copied, if it has any.
-        start: seconds of the clip that the sound leaves out.
-        end: where the sound ends, in seconds of the clip.
-        comment: is stored in the file, see `comment_of`.
-
-    Attributes:
-        notes: what could not be kept.
-
-    Raises:
-        OutputError: the ending is not that of a video format, or the file cannot be written.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        rate: float,
-        sound: Path,
-        start: float = 0.0,
-        end: float = math.inf,
-        comment: str = "",
-    ) -> None:
-        check_ending(path)
-        codec, options = CODECS[path.suffix.lower()]
-        self.notes: list[str] = []
-        self._path = path
-        try:
-            self._out = _av().open(str(path), "w", options=_PARTS if _is_mp4(path) else {})
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
-        self._video = self._out.add_stream(
-            codec, rate=Fraction(rate).limit_denominator(1001), options=options
-        )
-        self._video.codec_context.time_base = Fraction(1, _TICKS)
-        self._video.codec_context.gop_size = max(1, round(_EACH * rate))
-        self._out.metadata["comment"] = comment
-        self._source = _av().open(str(sound), options=_READ)
-        self._packets = self._sound(start, end)
-        self._waiting: Any = None
-        self._last = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Write what is still in the encoder, and the index, so that players can read the file."""
-        try:
-            self._mux(self._video.encode(None) if self._last >= 0 else [])
-        finally:
-            with suppress(_av().FFmpegError):
-                self._out.close()
-            self._source.close()
-
-    def write(self, time: float, pixels: Pixels) -> None:
-        """Add a frame (h, w, 3) in [0, 1]; all frames have the shape of the first one.
-
-        A side with an odd number of pixels loses its last one: the format has no odd sides.
-        """
-        high, wide = (side // 2 * 2 for side in pixels.shape[:2])
-        if self._last < 0:
-            self._video.width, self._video.height = wide, high
-            self._video.pix_fmt = "yuv420p"
-        whole = (pixels[:high, :wide] * 255 + 0.5).astype(np.uint8)
-        frame = _av().VideoFrame.from_ndarray(np.ascontiguousarray(whole), format="rgb24")
-        frame.time_base = Fraction(1, _TICKS)
-        frame.pts = self._last = max(round(time * _TICKS), self._last + 1)
-        self._mux(self._video.encode(frame))
-        self._hear(time)
-
-    def _mux(self, packets: list[Any]) -> None:
-        try:
-            self._out.mux(packets)
-        except OSError as error:
-            raise OutputError(
-                f"{self._path} cannot be written: {error.strerror or error}"
-            ) from error
-
-    def _sound(self, start: float, end: float) -> Iterator[tuple[float, Any]]:
-        """Times and packets of all sound tracks, in their order in the file."""
-        tracks: dict[int, Any] = {}
-        for stream in self._source.streams.audio:
-            try:
-                tracks[stream.index] = self._out.add_stream_from_template(stream)
-            except (ValueError, _av().FFmpegError):
-                kind = stream.codec_context.name
-                self.notes.append(f"{kind} sound is left out: {self._path.suffix} cannot hold it")
-        if not tracks:
-            return iter(())
-        chosen = [stream for stream in self._source.streams.audio if stream.index in tracks]
-        if start > 0:
-            self._source.seek(int(start * _av().time_base))
-        return self._shifted(chosen, tracks, start, end)
-
-    def _shifted(
-        self, chosen: list[Any], tracks: dict[int, Any], start: float, end: float
-    ) -> Iterator[tuple[float, Any]]:
-        for packet in self._source.demux(chosen):
-            if packet.pts is None or packet.dts is None:
-                continue
-            time = float(packet.pts * packet.time_base)
-            if time >= end:
-                return
-            if time >= start:
-                ticks = round(start / packet.time_base)
-                packet.pts, packet.dts = packet.pts - ticks, packet.dts - ticks
-                packet.stream = tracks[packet.stream.index]
-                yield time - start, packet
-
-    def _hear(self, until: float) -> None:
-        """Copy the sound up to a time."""
-        while True:
-            self._waiting = self._waiting or next(self._packets, None)
-            if self._waiting is None or self._waiting[0] > until:
-                return
-            self._mux([self._waiting[1]])
-            self._waiting = None
-
-
-def comment_of(path: Path) -> str:
+def comment_of(file: Path | IO[bytes]) -> str:
     """The comment that is stored in a video; "" if there is none, or no such video."""
-    try:
-        with _av().open(str(path)) as container:
-            return str(container.metadata.get("comment", container.metadata.get("COMMENT", "")))
-    except (_av().FFmpegError, OSError):
+    if missing("video", "video"):
         return ""
-
-
-def complete(parts: Path, out: Path) -> None:
-    """Move a finished video to its place; an MP4 gets an index, so that players know its length.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
+    source = str(file) if isinstance(file, Path) else file
     try:
-        if not _is_mp4(out):
-            parts.replace(out)
-            return
-        with (
-            _av().open(str(parts)) as source,
-            _av().open(str(out), "w", options={"movflags": "faststart"}) as made,
-        ):
-            streams = {one.index: made.add_stream_from_template(one) for one in source.streams}
-            for packet in source.demux():
-                if packet.dts is not None:
-                    packet.stream = streams[packet.stream.index]
-                    made.mux(packet)
-        parts.unlink()
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror or error}") from error
-
-
-def _is_mp4(path: Path) -> bool:
-    return path.suffix.lower() in (".mp4", ".mov")
-
-
-def check_ending(path: Path) -> None:
-    """Check that a file name has the ending of a video format.
-
-    Raises:
-        OutputError: it has not.
-    """
-    if path.suffix.lower() not in CODECS:
-        raise OutputError(f"{path.name!r} must end in {', '.join(CODECS)}")
+        with library().open(source, options=READ) as container:
+            return str(container.metadata.get("comment", container.metadata.get("COMMENT", "")))
+    except (library().FFmpegError, OSError):
+        return ""
 
 
 def tone_mapped(signal: Pixels, transfer: int) -> Pixels:
@@ -386,7 +207,7 @@ def _pixels(frame: Any, width: int, height: int) -> Pixels:
     return np.ascontiguousarray(np.rot90(pixels, frame.rotation // 90))
 
 
-def _av() -> Any:
+def library() -> Any:
     """PyAV.
 
     Raises:

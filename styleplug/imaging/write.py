@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from styleplug.core.array import Bytes, Pixels
 from styleplug.core.errors import OutputError
 from styleplug.imaging.metadata import Origin, save_options
 from styleplug.imaging.picture import Picture, bands
+from styleplug.imaging.video_write import CODECS, encode_video
+from styleplug.system.extras import require
 from styleplug.system.files import write_file
 
 ENDINGS = {
@@ -34,9 +35,8 @@ ENDINGS = {
     ".tiff": "TIFF",
 }
 """Endings of picture files that can be written, and their formats."""
-MOVING = (".png", ".webp")
-"""Endings of animations."""
-_VIDEO = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi")  # FFmpeg can convert to these
+MOVING = {".png": "PNG", ".webp": "WEBP", **{ending: ending[1:].upper() for ending in CODECS}}
+"""Endings of animations and their formats; videos need an extra."""
 _SAVING: dict[
     str, dict[str, Any]
 ] = {  # no chroma subsampling, because brush marks have fine colour detail
@@ -49,24 +49,19 @@ _SAVING: dict[
 
 
 def format_of(path: Path, *, animated: bool = False) -> str:
-    """The format ("PNG", "JPEG", "WEBP") for the ending of a file name.
+    """The format ("PNG", "JPEG", "WEBP", "MP4") for the ending of a file name.
 
     Raises:
         OutputError: this ending cannot be written.
+        UsageError: it is that of a video, and packages are missing.
     """
-    ending, known = path.suffix.lower(), MOVING if animated else tuple(ENDINGS)
+    ending, known = path.suffix.lower(), MOVING if animated else ENDINGS
     if ending not in known:
         what = f"an animation as {path.name!r}" if animated else repr(path.name)
-        asked = f"cannot write {what}: its ending must be one of {', '.join(known)}"
-        raise OutputError(asked + (_as_video(path) if animated and ending in _VIDEO else ""))
-    return ENDINGS[ending]
-
-
-def _as_video(path: Path) -> str:
-    """How to make a video with FFmpeg; video encoders are not part of this package."""
-    png = path.with_suffix(".png").name
-    command = shlex.join(["ffmpeg", "-i", png, "-pix_fmt", "yuv420p", path.name])
-    return f"; write {png!r}, and FFmpeg makes a video of it: {command}"
+        raise OutputError(f"cannot write {what}: its ending must be one of {', '.join(known)}")
+    if ending in CODECS:
+        require("video", "video")
+    return known[ending]
 
 
 def encode(
@@ -98,12 +93,12 @@ def encode_animation(
     recipe: str | None = None,
     origin: Origin | None = None,
 ) -> bytes:
-    """The bytes of an animation in an endless loop.
+    """The bytes of an animation, in an endless loop if it is not a video.
 
     Args:
         pictures: (h, w, 3) or (h, w, 4) float in [0, 1], one or more, all of one shape.
         fps: pictures per second.
-        format: "webp" or "png".
+        format: "webp", "png", or one of a video such as "mp4".
         recipe: as for `encode`.
         origin: as for `encode`.
 
@@ -111,6 +106,8 @@ def encode_animation(
         OutputError: as for `encode`.
     """
     kind = format_of(Path(f"picture.{format.lower()}"), animated=True)
+    if (ending := f".{kind.lower()}") in CODECS:
+        return encode_video(pictures, fps, ending, recipe or "")
     first, *others = (Image.fromarray(_quantised(one, opaque=False)) for one in pictures)
     moving = {"save_all": True, "append_images": others, "duration": round(1000 / fps), "loop": 0}
     return _saved(first, kind, {**_SAVING[kind], **moving, **save_options(kind, recipe, origin)})

@@ -92,6 +92,13 @@ class Folder:
             image.write(picture, path)
         return self._singles
 
+    def film(self, final: Frame) -> Path:
+        """An animation as a video, without its recipe."""
+        assert self._result is not None, "keep() comes first"
+        path = self._result.with_suffix(".mp4")
+        write_all(final.images, path, final.fps)
+        return path
+
     @property
     def pictures(self) -> list[Path]:
         """Each picture of the result; none of an animation."""

@@ -14,6 +14,7 @@ from styleplug.core.frame import Frame, Report
 from styleplug.core.method import Method
 from styleplug.imaging import ENDINGS, Picture, fitted
 from styleplug.imaging.sheet import columns
+from styleplug.system.extras import missing
 from styleplug.ui import render
 from styleplug.ui.access import unseen_heading
 from styleplug.ui.errors import sentence
@@ -102,6 +103,9 @@ class Stage:
             self._zip = gr.DownloadButton(
                 own("strip_zip"), visible=False, elem_id=self._id("zip"), scale=1
             )
+            self._film = gr.DownloadButton(
+                own("download_video"), visible=False, elem_id=self._id("film"), scale=1
+            )
             self.signed = gr.Checkbox(
                 True,
                 label=own("signed"),
@@ -182,6 +186,7 @@ class Stage:
             self._strip,
             self._single,
             self._zip,
+            self._film,
             *self._passes.values(),
         ]
 
@@ -221,7 +226,7 @@ class Stage:
         drawn = _curves(moment)
         told = report.scores | ({} if drawn else report.metrics)
         changes = {
-            **dict.fromkeys((self._single, self._zip), gr.update(visible=False)),
+            **dict.fromkeys((self._single, self._zip, self._film), gr.update(visible=False)),
             **self._at_rest(folder, frame, report, before, to),
         }
         changes |= dict.fromkeys(self._passes.values(), gr.update(interactive=not frame.fps))
@@ -259,7 +264,7 @@ class Stage:
             self._folder: folder,
             self._picked: 0,
             self._strip: _kept(folder, report),
-            **dict.fromkeys((self._single, self._zip), gr.update(visible=False)),
+            **dict.fromkeys((self._single, self._zip, self._film), gr.update(visible=False)),
             **dict.fromkeys(self._passes.values(), gr.update(interactive=not report.fps)),
         }
 
@@ -293,10 +298,17 @@ class Stage:
             }
         result, alone = folder.file(signed=True), folder.before is None
         return {
+            **self._filmed(folder, frame),
             self._gallery: gr.update(visible=False),
             self._preview: gr.update(visible=alone, **({"value": str(result)} if alone else {})),
             self._slider: self._compared(folder, result),
         }
+
+    def _filmed(self, folder: Folder, frame: Frame) -> Updates:
+        """Offer an animation as a video, too, if there is an encoder."""
+        if not frame.fps or missing("video", "video"):
+            return {}
+        return {self._film: gr.update(visible=True, value=str(folder.film(frame)))}
 
     def _selected(self, folder: Folder, number: int, to: Language) -> Updates:
         """Offer one picture of several, and compare it with the input."""

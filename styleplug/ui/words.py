@@ -75,6 +75,7 @@ WORDS = {
     "losses": "Losses",
     "download": "Download",
     "download_single": "Download picture {n}",
+    "download_video": "Download as MP4",
     "next": "Next",
     "next_pictures": "Try the same pictures in",
     "next_style": "Use the result as style in",
