@@ -77,8 +77,7 @@ class ZeroEngine(Engine):
     """An engine whose runs borrow a graphics card, unless they ask for the processor."""
 
     def __init__(self, engine: Engine | None = None) -> None:
-        engine = engine or shared()
-        self.catalogue, self._shared = engine.catalogue, engine._shared
+        vars(self).update(vars(engine or shared()))
 
     def run(
         self,

@@ -60,6 +60,10 @@ def test_duration_comes_from_plan(told: Any) -> None:
     assert all(10 < int(re.findall(r"durationSeconds=(\d+)", path)[0]) < 40 for path in asked)
 
 
+def test_page_is_built(told: Any) -> None:
+    assert told["page"]["threads"] > 0
+
+
 def test_nothing_imported_elsewhere() -> None:
     code = (
         "import sys; from styleplug.cli.page import _engine; _engine(()); "

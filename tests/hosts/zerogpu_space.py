@@ -1,7 +1,6 @@
 """A ZeroGPU Space on this machine, run by test_zerogpu.py: prints what its runs did, as JSON.
 
-The package `spaces` is the real one.  The service that lends cards is a server on 127.0.0.1, and
-the card itself is left out.
+lender.py stands for the service that lends cards.
 """
 
 from __future__ import annotations
@@ -10,57 +9,13 @@ import json
 import multiprocessing
 import os
 import sys
-import tempfile
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from lender import ASKED, QUOTA  # before torch
+
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
-ASKED: list[str] = []
-QUOTA = threading.Event()
-
-
-class Lender(BaseHTTPRequestHandler):
-    """The service that lends graphics cards."""
-
-    def do_POST(self) -> None:  # noqa: N802 the standard library's name
-        ASKED.append(self.path)
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        status, answer = 200, {}
-        if self.path.startswith("/schedule") and QUOTA.is_set():
-            status, answer = 429, {"left": 0, "wait": 3600}
-        elif self.path.startswith("/schedule"):
-            before = sum(path.startswith("/schedule") for path in ASKED[:-1])
-            answer = {"idle": before > 0, "nvidiaIndex": 0, "nvidiaUUID": "GPU", "allowToken": "t"}
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-service = ThreadingHTTPServer(("127.0.0.1", 0), Lender)
-threading.Thread(target=service.serve_forever, daemon=True).start()
-with tempfile.NamedTemporaryFile("w", suffix=".cgroup", delete=False) as cgroup:
-    cgroup.write("0::/kubepods/pod/x\n")
-os.environ |= {
-    "SPACES_ZERO_GPU": "1",
-    "SPACES_ZERO_DEVICE_API_URL": f"http://127.0.0.1:{service.server_port}",
-    "ZEROGPU_PROC_SELF_CGROUP_PATH": cgroup.name,
-}
-
-import spaces.zero.torch  # noqa: E402 the variables come first
-
-STUBS = {"init": lambda uuid: None, "size": lambda: 0, "move": lambda callback=None: None}
-for name, stub in STUBS.items():
-    setattr(spaces.zero.torch, name, stub)
-
-
 from conftest import make_photo  # noqa: E402
 from serve import Blend, Crash  # noqa: E402
 
@@ -71,6 +26,7 @@ from styleplug.core.recipe import Recipe  # noqa: E402
 from styleplug.engine import shared  # noqa: E402
 from styleplug.methods import Catalogue, admit  # noqa: E402
 from styleplug.ui.errors import sentence  # noqa: E402
+from styleplug.ui.page import build  # noqa: E402
 
 
 class Where(Blend):
@@ -113,6 +69,7 @@ methods = {one.id: one for one in (Where(), Crash())}
 for one in methods.values():
     admit(one)
 engine.catalogue = shared().catalogue = Catalogue(methods, {})
+print(json.dumps({"run": "page", "threads": build(engine).max_threads}), flush=True)
 go("first")
 go("second")
 go("stop", stop_at=4)
