@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import httpx
 import pytest
 from gradio import networking
-from gradio.state_holder import StateHolder
 from serve import THIRD_PARTY, Site, served
 
 from styleplug.core.errors import OutputError, UsageError
@@ -132,21 +132,21 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sessions() -> list[StateHolder]:
-    """What gradio keeps of the sessions of the page."""
+def pages() -> list[gr.Blocks]:
+    """The page as it is served."""
     return []
 
 
 @pytest.fixture(scope="module")
 def site(
-    tmp_path_factory: pytest.TempPathFactory, log: Path, sessions: list[StateHolder]
+    tmp_path_factory: pytest.TempPathFactory, log: Path, pages: list[gr.Blocks]
 ) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     visitors = Visitors(RUNS, log=log, proxies=PROXY)
 
     def begin(served: Any, engine: Any, begin: Any = page.begin) -> None:
         begin(served, engine)
-        sessions.append(served.state_holder)
+        pages.append(served)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "begin", begin)
@@ -188,13 +188,18 @@ def test_session_refused_before_its_address(site: Site) -> None:
     site.visitor().predict(size=64, api_name="/dream")
 
 
-def test_sessions_kept_small_and_few(site: Site, sessions: list[StateHolder]) -> None:
+def test_sessions_kept_small_and_few(site: Site, pages: list[gr.Blocks]) -> None:
     """Each call over HTTP is a session; gradio would copy the settings of the page for each."""
     assert call(site, address="192.0.2.3")[0] == "complete"
-    (kept,) = sessions
+    kept = pages[0].state_holder
     newest = next(reversed(kept.session_data.values()))
     assert 10 * len(newest.config_values) < len(newest.blocks_config.blocks)
     assert kept.capacity == page.SESSIONS
+
+
+def test_connections_outlast_those_of_clients(site: Site, pages: list[gr.Blocks]) -> None:
+    """A request that meets the end of its connection is lost."""
+    assert pages[0].server.config.timeout_keep_alive > 2 * (httpx.Limits().keepalive_expiry or 0)
 
 
 def test_log_has_a_line_for_each_run_and_nothing_private(site: Site, log: Path) -> None:

@@ -61,6 +61,9 @@ PROGRAM: dict[str, Any] = {"pwa": True, "favicon_path": ICON}
 # Else gradio gives up when visitors who come early keep the page from answering itself.
 PROGRAM["_frontend"] = False
 LOCAL = {"127.0.0.1", "::1", "localhost"}  # addresses that only this machine reaches
+# Seconds that an idle connection stays open: longer than clients keep theirs (httpx 5, nginx 60),
+# for a request that meets the end of its connection is lost.
+IDLE = 75
 SWEEP = (600, 3600)  # seconds between two clean-ups, and the age of files that are deleted
 
 
@@ -271,6 +274,7 @@ def launch(
             mcp_server=mcp or None,  # None: gradio reads GRADIO_MCP_SERVER
             allowed_paths=[str(kept.folder)] if kept else None, **PROGRAM, **served(texts, offers),
         )  # fmt: skip
+    page.server.config.timeout_keep_alive = IDLE
     begin(page, engine)
     if block:
         page.block_thread()
@@ -294,7 +298,7 @@ def begin(page: gr.Blocks, engine: Engine) -> None:
     """What follows when a page is served: tools for agents, and large libraries are imported."""
     _lighten(page.state_holder)
     if page.mcp_server_obj is not None:
-        agents.separate_outputs(page)
+        agents.serve(page)
     threading.Thread(target=_warm, args=(engine,), name="warm", daemon=True).start()
 
 

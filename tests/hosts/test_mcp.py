@@ -6,20 +6,23 @@ import asyncio
 import base64
 import io
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import httpx
 import pytest
 from conftest import make_photo
 from PIL import Image
 from samples import Sample
-from serve import THIRD_PARTY, Blend
+from serve import THIRD_PARTY, Blend, wait
 
 from styleplug import imaging
 from styleplug.engine import Engine
 from styleplug.methods import Catalogue, cnn
+from styleplug.ui.agents import FILE
 from styleplug.ui.page import launch
 from styleplug.ui.traffic import Visitors
 
@@ -36,8 +39,13 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def address(log: Path) -> Iterator[str]:
-    methods = {one.id: one for one in (cnn.METHOD, Sample(), Blend())}
+def blend() -> Blend:
+    return Blend()
+
+
+@pytest.fixture(scope="module")
+def address(log: Path, blend: Blend) -> Iterator[str]:
+    methods = {one.id: one for one in (cnn.METHOD, Sample(), blend)}
     visitors = Visitors(log=log, proxies="127.0.0.1")
     yield launch(block=False, engine=Engine(Catalogue(methods, {})), mcp=True, visitors=visitors)
     gr.close_all()
@@ -71,10 +79,11 @@ def text(answer: Any) -> str:
 
 def test_tools_named_and_described_by_declarations(ask: Any) -> None:
     tools = {tool.name: tool for tool in ask(lambda session: session.list_tools()).tools}
-    assert {*tools} == {"cnn", "sample", "blend", "grid", "batch"}
+    assert {*tools} - {"video"} == {"cnn", "sample", "blend", "grid", "batch"}  # one has an extra
     assert cnn.METHOD.summary in tools["cnn"].description
     inputs = tools["cnn"].inputSchema["properties"]
     assert inputs["content"]["description"] == cnn.METHOD.inputs[0].help
+    assert inputs["content"]["format"] == FILE
     assert "64 to 8192, default 512 px" in inputs["size"]["description"]
     assert "One of: auto | torch | onnx." in inputs["backend"]["description"]
     assert all(one["description"] for tool in tools.values()
@@ -104,13 +113,40 @@ def test_tool_called_gives_picture(ask: Any, method: str, told: Any) -> None:
         ({"size": 7}, "size"),
         ({"content": "data:image/png;base64,aGVsbG8="}, "picture"),
         ({"content": "http://127.0.0.1:9/photo.png"}, "address"),
-        ({"content": "/etc/passwd"}, "Invalid file data"),
+        ({"content": "/etc/passwd"}, "expected a file uploaded to this page"),
+        ({"content": "http://a.example/gradio_api/file=/etc/passwd"}, "expected a file uploaded"),
+        ({"content": {"path": "/etc/passwd"}}, "is not of type 'string'"),
+        ({"content": "photo.png"}, "Invalid file data"),
     ],
 )
 def test_tool_wrong_value_is_an_error(ask: Any, wrong: dict[str, Any], said: str) -> None:
     given = {"content": uri(), "style": uri(1), "size": 64} | wrong
     answer = ask(lambda session: session.call_tool("cnn", given))
     assert answer.isError and said in text(answer)
+
+
+def test_tool_takes_uploads_and_results(ask: Any, address: str) -> None:
+    sent = {"files": ("photo.png", base64.b64decode(uri().partition(",")[2]))}
+    (path,) = httpx.post(f"{address}gradio_api/upload", files=sent).json()
+    given: dict[str, Any] = {"content": path, "style": uri(1), "size": 64}
+    answer = ask(lambda session: session.call_tool("cnn", given))
+    assert not answer.isError, text(answer)
+    (result,) = re.findall(r"Image URL: (\S+)", text(answer))
+    given = {"content": [path, result], "over": '{"size": [64]}', "styles": "night"}
+    answer = ask(lambda session: session.call_tool("grid", given))
+    assert not answer.isError, text(answer)
+
+
+def test_run_of_agent_that_left_is_stopped(ask: Any, blend: Blend) -> None:
+    async def leave(session: Any) -> None:
+        given = {"content": uri(), "style": uri(1), "size": 64, "steps": 400, "pause": 0.1}
+        call = asyncio.create_task(session.call_tool("blend", given))
+        while not blend.running:
+            await asyncio.sleep(0.05)
+        call.cancel()
+
+    ask(leave)
+    assert wait(lambda: not blend.running) and blend.steps < 200
 
 
 def test_agents_told_apart_by_address(ask: Any, log: Path) -> None:
