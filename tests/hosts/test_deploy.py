@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from test_docs import block
 from test_publish import hub as hub
 from typer.testing import CliRunner
 
 from styleplug.cli import app
 from styleplug.hosts import space
 
+MANUAL = (Path(__file__).parents[2] / "docs" / "space.md").read_text()
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning"),
@@ -25,8 +28,9 @@ pytestmark = [
 def test_space_created_and_updated(hub: Any, tmp_path: Path, monkeypatch: Any) -> None:  # noqa: F811
     (tmp_path / "net.safetensors").write_bytes(b"weights")
     monkeypatch.setattr(space, "weights_folder", lambda: tmp_path)
+    line = block(MANUAL, "bash").replace("OWNER/NAME", "ann/style")
     for _ in range(2):
-        done = CliRunner().invoke(app, ["deploy", "--repo", "ann/style", "--private"])
+        done = CliRunner().invoke(app, shlex.split(line)[1:])
         assert done.exit_code == 0, done.output
         assert "spaces/ann/style" in done.stdout
     there = hub.repos["ann/style"]
