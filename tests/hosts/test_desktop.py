@@ -58,11 +58,12 @@ def test_page_installable_with_name_and_icon(address: tuple[str, Any], chromium:
     assert [one["errorId"] for one in problems] == ["in-incognito"], (
         "the window of a test is private"
     )
-    (icon,) = httpx.get(f"{url}manifest.json").json()["icons"]
-    for path in (icon["src"], "/favicon.ico"):
-        answer = httpx.get(httpx.URL(url).join(path))
-        assert answer.headers["content-type"] == "image/svg+xml"
-        assert answer.content == page.ICON.read_bytes()
+    with httpx.Client(base_url=url, timeout=60) as client:
+        (icon,) = client.get("/manifest.json").json()["icons"]
+        for path in (icon["src"], "/favicon.ico"):
+            answer = client.get(path)
+            assert answer.headers["content-type"] == "image/svg+xml"
+            assert answer.content == page.ICON.read_bytes()
     guest.close()
 
 
