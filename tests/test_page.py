@@ -185,13 +185,14 @@ def test_form_recipe_round_trip() -> None:
         "keep_colours_by": "style", "mask_feather": 0.1, "mask_invert": True,
     }  # fmt: skip
     pictures = ["content", "style", "style_2", "style_3", "mask"]
+    pictures += ["region", "region_2", "region_3"]
     recipe = form.recipe(values)
     assert recipe.parameters["style_blend"] == [0.2, 3.0]
     again = Recipe.from_json(recipe.to_json())
     assert form.fill(again) == [values[name] if name != "style_blend" else "0.2, 3"
-                                for name in form.names[5:]]  # fmt: skip
-    assert form.names[:5] == pictures
-    assert len(form.parameter_components) == len(form.names) - 5
+                                for name in form.names[len(pictures):]]  # fmt: skip
+    assert form.names[: len(pictures)] == pictures
+    assert len(form.parameter_components) == len(form.names) - len(pictures)
     with pytest.raises(BadParameter, match="steps"):
         form.fill(recipe.model_copy(update={"parameters": {"steps": 0}}))
 
@@ -551,7 +552,7 @@ def test_http_wrong_number_of_values_refused(site: Site, content: Any) -> None:
     mine = _upload(site, content)
     for given in ([], [mine, mine], 24 * [None]):
         told = _answer(site, "blend", {"data": given})
-        assert told.startswith(f"got {len(given)} values; /blend takes 20 in this order: content,")
+        assert told.startswith(f"got {len(given)} values; /blend takes 23 in this order: content,")
 
 
 def test_http_unknown_parameter_refused(site: Site) -> None:

@@ -19,8 +19,8 @@ from styleplug.core.weight import WeightSource
 
 P = TypeVar("P", bound=Params)
 Images = Mapping[str, tuple[Pixels, ...]]
-MASK = "mask"
-"""Id of the slot for the part of a picture that is painted."""
+MASK, REGION = "mask", "region"
+"""Ids of the slots for the part of a picture that is painted, and for the part of each style."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Slot:
         help: which picture belongs there.
         most: largest number of pictures.
         least: smallest number of pictures; 0 if it may stay empty.
-        drawn_on: for a mask, the id of the slot whose picture it belongs to; the page lets users
+        drawn_on: for masks, the id of the slot whose picture it belongs to; the page lets users
             draw it over that picture.  White marks what is to be filled, or opaque if the file has
             transparency.  The method gets 0 and 1, (h, w, 3), in the size of that picture.  If no
             mask is given, the transparent parts of that picture are the mask.
@@ -149,16 +149,19 @@ class Method(ABC, Generic[P]):
 
     @property
     def slots(self) -> tuple[Slot, ...]:
-        """The pictures of a run: the inputs, and a mask if the result can be blended.
+        """The pictures of a run: the inputs, and masks if the result can be blended.
 
-        The engine itself uses this mask; a method does not get it.
+        The engine itself uses these masks; a method does not get them.
         """
         taken = {*self.params.model_fields, *(slot.id for slot in self.inputs)}
         if MASK in taken or not self.supports_finish() or not self.inputs[0].single:
             return self.inputs
         help = "A mask: only this part is painted. Without a mask, the whole picture is painted."
         mask = Slot(MASK, "Where to paint", help, least=0, drawn_on=self.inputs[0].id)
-        return (*self.inputs, mask)
+        styles = next((slot.most for slot in self.inputs if slot.id == "style"), 1)
+        help = "One mask for each style, in their order: each style is painted within its own mask."
+        region = Slot(REGION, "Regions of styles", help, styles, 0, mask.drawn_on)
+        return (*self.inputs, mask, *([region] if styles > 1 and REGION not in taken else []))
 
     def explanation(self) -> str:
         """An explanation of the method in Markdown, from the file `<id>.md` beside its module.

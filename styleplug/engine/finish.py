@@ -19,7 +19,11 @@ _BLACK = 0.1  # a mask is black below this value; JPEG leaves faint marks around
 
 
 def finish(
-    result: Pixels, content: Picture | None, settings: Finish, mask: Picture | None = None
+    result: Pixels,
+    content: Picture | None,
+    settings: Finish,
+    mask: Picture | None = None,
+    regions: Picture | None = None,
 ) -> Pixels:
     """Finish a result.
 
@@ -28,18 +32,23 @@ def finish(
         content: the input picture, of any size; None if the method does not support finishing
             (`Method.supports_finish`).
         mask: the part to paint, of any size; None for all.
+        regions: the same; it is never inverted.
 
     Returns:
         (h, w, 3) float32 in [0, 1], or (h, w, 4) if the content has transparency.
     """
     if content is None:
         return result
-    whole = settings.strength == 1 and mask is None
+    whole = settings.strength == 1 and mask is None and regions is None
     if content.alpha is None and not settings.keep_colours and whole:
         return result
     height, width = result.shape[:2]
     content = scale(content, width, height)
     part = None if mask is None else coverage(mask, width, height, settings)[:, :, None]
+    if regions is not None:
+        upright = settings.model_copy(update={"mask_invert": False})
+        inside = coverage(regions, width, height, upright)[:, :, None]
+        part = inside if part is None else part * inside
     if settings.keep_colours and settings.keep_colours_by == "result":
         result = match_colours(result, content.pixels)
     finished = np.empty((height, width, 3 if content.alpha is None else 4), np.float32)
@@ -64,16 +73,25 @@ def coverage(mask: Picture, width: int, height: int, settings: Finish) -> Floats
     Args:
         mask: white marks what is painted, or opaque if it has transparency.
     """
-    marks = mask.pixels.mean(axis=2) if mask.alpha is None else mask.alpha
-    marks = resize(marks.astype(np.float32, copy=False), width, height)
+    marks = marks_of(mask, width, height)
     marks = 1 - marks if settings.mask_invert else marks
     marks = np.where(marks < _BLACK, 0, marks).astype(np.float32, copy=False)
-    if radius := round(settings.mask_feather * max(width, height)):
-        # Half of a square around a pixel of a straight border is inside.
-        inside = Image.fromarray(np.where(marks > 0, np.uint8(255), np.uint8(0)))
-        blurred = np.asarray(inside.filter(ImageFilter.BoxBlur(radius)), np.float32) / 255
-        marks = marks * np.clip(2 * blurred - 1, 0, 1)
-    return marks
+    # Half of a square around a pixel of a straight border is inside.
+    inside = blurred((marks > 0).astype(np.float32), settings)
+    return marks * np.clip(2 * inside - 1, 0, 1)
+
+
+def marks_of(mask: Picture, width: int, height: int) -> Floats:
+    """What a mask marks, white or opaque: (height, width) in [0, 1]."""
+    marks = mask.pixels.mean(axis=2) if mask.alpha is None else mask.alpha
+    return resize(marks.astype(np.float32, copy=False), width, height)
+
+
+def blurred(marks: Floats, settings: Finish) -> Floats:
+    """Marks (h, w) in [0, 1], blurred over the width of the soft border."""
+    radius = round(settings.mask_feather * max(marks.shape))
+    levels = Image.fromarray((marks * 255 + 0.5).astype(np.uint8))
+    return np.asarray(levels.filter(ImageFilter.BoxBlur(radius)), np.float32) / np.float32(255)
 
 
 def recolour(light: Pixels, colours: Pixels) -> Pixels:

@@ -10,10 +10,10 @@ from typing import Any
 
 from styleplug.backends.choose import choose, expect
 from styleplug.core.frame import Frame
-from styleplug.core.method import Method
+from styleplug.core.method import REGION, Method
 from styleplug.core.recipe import Recipe
 from styleplug.engine import plan
-from styleplug.engine.inputs import check_finish, check_slots
+from styleplug.engine.inputs import check_finish, check_slots, has_regions
 from styleplug.engine.line import Line
 from styleplug.engine.memo import Descriptions
 from styleplug.engine.need import Need
@@ -117,7 +117,8 @@ class Engine:
         seen = self._shared.calibration.of(kind)
         need = Need(method, params, sizes, seen)
         width, height = need.shape(recipe.size)
-        time = plan.seconds(kind, seen, method.work(params, width * height))
+        times = len(sizes.get(REGION, ())) if has_regions(method) else 1
+        time = plan.seconds(kind, seen, max(1, times) * method.work(params, width * height))
         added, smaller = need.mb(recipe.size), 0
         free = machine.available_mb() + self._shared.cache.idle_mb()
         if short := added > free:

@@ -9,10 +9,11 @@ import numpy as np
 
 from styleplug.core.array import Pixels
 from styleplug.core.errors import BadParameter, UsageError
-from styleplug.core.method import Images, Method, Slot
+from styleplug.core.method import REGION, Images, Method, Slot
 from styleplug.core.params import Params
 from styleplug.core.recipe import LARGEST, Finish
 from styleplug.imaging.picture import Picture, fit, fitted, reduce, resize, scale
+from styleplug.methods.shared.transfer import STYLE
 
 MIN_SIDE = 16
 """Shortest side of a picture for a method; the result is resized back."""
@@ -30,8 +31,8 @@ def check_slots(method: Method[Any], images: Mapping[str, Sequence[Picture]]) ->
     """
     check_counts(method, {name: len(some) for name, some in images.items()})
     for slot in method.slots:
-        if slot.drawn_on and images.get(slot.id):
-            _check_mask(slot, images[slot.id][0], images[slot.drawn_on][0])
+        for mask in images.get(slot.id, ()) if slot.drawn_on else ():
+            _check_mask(slot, mask, images[slot.drawn_on][0])
 
 
 def check_counts(method: Method[Any], counts: Mapping[str, int]) -> None:
@@ -53,6 +54,16 @@ def check_counts(method: Method[Any], counts: Mapping[str, int]) -> None:
             raise UsageError(
                 f"{method.id} takes at most {slot.most} of the picture {name!r}; got {count}"
             )
+    regions, styles = has_regions(method) * counts.get(REGION, 0), counts.get(STYLE, 0)
+    if regions and regions != styles:
+        raise UsageError(
+            f"each style needs one region, and there are {regions} regions and {styles} styles"
+        )
+
+
+def has_regions(method: Method[Any]) -> bool:
+    """Whether the engine can paint each style of a method in a region of its own."""
+    return REGION in {slot.id for slot in method.slots} - {slot.id for slot in method.inputs}
 
 
 def check_finish(method: Method[Any], finish: Finish) -> None:

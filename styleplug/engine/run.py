@@ -14,17 +14,18 @@ from styleplug.core.array import Pixels
 from styleplug.core.backend import Backend
 from styleplug.core.errors import Cancelled, MethodError, OutOfMemory
 from styleplug.core.frame import Frame, Report
-from styleplug.core.method import MASK, Images
+from styleplug.core.method import MASK, REGION, Images
 from styleplug.core.params import Params, shares_of
 from styleplug.core.recipe import Recipe
 from styleplug.core.weight import WeightFile, WeightSource
 from styleplug.engine import memory, plan, record
 from styleplug.engine.context import RunContext
 from styleplug.engine.finish import finish, match_colours
-from styleplug.engine.inputs import base_shape, prepare, result_shape, workable
+from styleplug.engine.inputs import base_shape, has_regions, prepare, result_shape, workable
 from styleplug.engine.memo import Descriptions
 from styleplug.engine.need import Need, more_mb
 from styleplug.engine.nets import NetCache
+from styleplug.engine.regions import painted, shares, union
 from styleplug.engine.scores import scores
 from styleplug.imaging import Picture, resize
 from styleplug.methods.shared.transfer import CONTENT, ENCODER, STYLE
@@ -67,6 +68,7 @@ class Run:
         self.files: dict[str, WeightFile] = {}
         self._kind, self._sources = kind, sources
         self._scored, self._memo = scored, memo
+        self._regions = pictures.get(REGION, ()) if has_regions(method) else ()
         self._started = time.perf_counter()
         self._size = recipe.size
         self._content: Picture | None = None  # for finishing, at the shape of the result
@@ -165,7 +167,8 @@ class Run:
         The system would not refuse such an allocation, but kill the process when it is used.
         """
         width, height = self._shape(worked=True)
-        self._work = self.method.work(self.params, width * height)
+        once = self.method.work(self.params, width * height)
+        self._work = once * max(1, len(self._regions))
         need = self._need.mb(self._size)
         if need > machine.available_mb():
             self._make_room()
@@ -201,7 +204,7 @@ class Run:
             self.cancel,
             self._memo,
         )
-        frames = self.method.run(images, self.params, context)
+        frames = self._started_with(images, context)
         final: Frame | None = None
         try:
             while (frame := self._next(frames, context)) is not None:
@@ -221,6 +224,14 @@ class Run:
         if final is None:
             raise MethodError(f"{self._who} ended without a final frame")
         return final
+
+    def _started_with(self, images: Images, context: RunContext) -> Generator[Frame, None, None]:
+        """The frames of the method, or of its runs for the regions of styles."""
+        if not self._regions:
+            return self.method.run(images, self.params, context)
+        width, height = self._shape(worked=True)
+        parts = shares(self._regions, width, height, self.recipe.finish)
+        return painted(self.method, images, self.params, context, parts, self._checked)
 
     def _kept(self, content: Picture | None) -> Picture | None:
         """The first picture, if the result is a new version of it or fills its holes."""
@@ -327,7 +338,8 @@ class Run:
         given = () if self.method.slots == self.method.inputs else self.pictures.get(MASK, ())
         mask = given[0] if given else None
         whole = resize(image, *self._shape())
-        return finish(whole, self._content, self.recipe.finish, mask)
+        regions = union(self._regions, *self._shape())
+        return finish(whole, self._content, self.recipe.finish, mask, regions)
 
     def _note(self, note: str) -> None:
         if note:

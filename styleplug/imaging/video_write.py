@@ -137,12 +137,12 @@ class Writer:
         chosen = [stream for stream in self._source.streams.audio if stream.index in tracks]
         if start > 0:
             self._source.seek(int(start * library().time_base))
-        return self._shifted(chosen, tracks, start, end)
+        return self._shifted(self._source.demux(chosen), tracks, start, end)
 
     def _shifted(
-        self, chosen: list[Any], tracks: dict[int, Any], start: float, end: float
+        self, packets: Iterator[Any], tracks: dict[int, Any], start: float, end: float
     ) -> Iterator[tuple[float, Any]]:
-        for packet in self._source.demux(chosen):
+        for packet in packets:
             if packet.pts is None or packet.dts is None:
                 continue
             time = float(packet.pts * packet.time_base)

@@ -26,7 +26,7 @@ from styleplug.ui.i18n import Language, Texts, say
 from styleplug.ui.marks import mark
 from styleplug.ui.results import short_name
 from styleplug.ui.shares import shares
-from styleplug.ui.uploads import uploaded
+from styleplug.ui.uploads import picture_input, reveal, uploaded
 
 Values = Mapping[str, Any]
 OWN = ""  # the group of the method's parameters
@@ -92,7 +92,7 @@ class Form:
             if slot in self.method.inputs and slot.drawn_on:
                 self._mask(slot)
         for slot, (_, *others) in self.slots.items():
-            if slot.most > 1:
+            if slot.most > 1 and not slot.drawn_on:
                 with gr.Row(elem_classes="sp-others"):
                     for name in others:
                         label = self._texts.own("another")
@@ -103,8 +103,11 @@ class Form:
         for slot in self.slots:
             if slot not in self.method.inputs:
                 with gr.Accordion(self._words(slot)[0], open=False):
-                    self._mask(slot)
-                    self._controls("finish", MASKING)
+                    if slot.most > 1:
+                        self._regions(slot)
+                    else:
+                        self._mask(slot)
+                        self._controls("finish", MASKING)
 
     def _divide(self, slot: Slot) -> None:
         """Make sliders for the shares of several pictures, if the method has this parameter."""
@@ -132,6 +135,19 @@ class Form:
         gr.HTML(words[1], elem_classes="sp-help", padding=False)
         with gr.Row(elem_classes="sp-others"):
             self._made[slot.id] = picture_input(words[0], element, 92, extra=True, visible=True)
+
+    def _regions(self, slot: Slot) -> None:
+        """Make components to upload several masks."""
+        label, help = self._words(slot)
+        gr.HTML(help, elem_classes="sp-help", padding=False)
+        with gr.Row(elem_classes="sp-others"):
+            for name in self.slots[slot]:
+                words = label if name == slot.id else self._texts.own("another")
+                element = f"{self.method.id}-{name}"
+                self._made[name] = picture_input(
+                    words, element, 92, extra=True, visible=name == slot.id
+                )
+        reveal([self._made[name] for name in self.slots[slot]])
 
     def parameters(self, *, advanced: bool) -> None:
         """Make the controls of the parameters, either the visible or the advanced ones.
@@ -349,43 +365,6 @@ def _drawn(slot: str) -> str:
 def _choices(own: str, trained: Mapping[str, str]) -> list[tuple[str, str]]:
     """The weights of the method, then trained ones; a title may occur several times."""
     return [(own, ""), *((f"{title} ({name})", name) for name, title in trained.items())]
-
-
-def reveal(places: Sequence[Component]) -> None:
-    """Show the next input of a slot when the one before it is filled."""
-
-    def offer(*filled: Any) -> list[Any]:
-        wanted = [bool(here or before) for before, here in zip(filled, filled[1:], strict=False)]
-        return [gr.update(visible=show) for show in wanted]
-
-    gr.on(
-        [place.change for place in places],  # type: ignore[attr-defined]
-        offer,
-        list(places),
-        list(places[1:]),
-        preprocess=False,
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
-
-
-def picture_input(
-    label: str, element: str, height: int, *, extra: bool = False, visible: bool | None = None
-) -> gr.Image:
-    """A component for a picture; an extra one is small, and hidden until it is needed."""
-    return gr.Image(
-        label=label,
-        type="filepath",
-        format="png",
-        sources=["upload"] if extra else ["upload", "clipboard"],
-        height=height,
-        min_width=100,
-        visible=not extra if visible is None else visible,
-        elem_id=element,
-        elem_classes="sp-upload",
-        buttons=[],
-    )
 
 
 def _sizes(paths: Sequence[Path]) -> Iterator[tuple[int, int]]:

@@ -1,12 +1,13 @@
-"""Files that visitors uploaded."""
+"""Files that visitors upload, and the components for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 from gradio.utils import get_upload_folder
 
 from styleplug.core.errors import BadImage
@@ -58,4 +59,41 @@ def uploads(label: str, element: str, *more: str) -> gr.File:
         file_types=["image", *(ending for some in FORMATS.values() for ending in some), *more],
         height=150,
         elem_id=element,
+    )
+
+
+def reveal(places: Sequence[Component]) -> None:
+    """Show the next input of a slot when the one before it is filled."""
+
+    def offer(*filled: Any) -> list[Any]:
+        wanted = [bool(here or before) for before, here in zip(filled, filled[1:], strict=False)]
+        return [gr.update(visible=show) for show in wanted]
+
+    gr.on(
+        [place.change for place in places],  # type: ignore[attr-defined]
+        offer,
+        list(places),
+        list(places[1:]),
+        preprocess=False,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def picture_input(
+    label: str, element: str, height: int, *, extra: bool = False, visible: bool | None = None
+) -> gr.Image:
+    """A component for a picture; an extra one is small, and hidden until it is needed."""
+    return gr.Image(
+        label=label,
+        type="filepath",
+        format="png",
+        sources=["upload"] if extra else ["upload", "clipboard"],
+        height=height,
+        min_width=100,
+        visible=not extra if visible is None else visible,
+        elem_id=element,
+        elem_classes="sp-upload",
+        buttons=[],
     )

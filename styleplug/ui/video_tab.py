@@ -23,7 +23,6 @@ from styleplug.ui.access import heading, unseen_heading
 from styleplug.ui.controls import control, shown
 from styleplug.ui.errors import sentence
 from styleplug.ui.errors import shown as told
-from styleplug.ui.form import picture_input, reveal
 from styleplug.ui.handover import TO_TOP, UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.offers import Offers
@@ -32,7 +31,7 @@ from styleplug.ui.results import Folder
 from styleplug.ui.runs import Runs
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.tab import TO_RESULT, Tab
-from styleplug.ui.uploads import uploaded
+from styleplug.ui.uploads import picture_input, reveal, uploaded
 from styleplug.ui.video_run import Asked, VideoRunner, outcome, pills, status
 
 TAB = "video"
