@@ -32,6 +32,7 @@ with warnings.catch_warnings():  # torchaudio and others warn when they are impo
     import folder_paths
     import torch
     from comfy_api.latest import io
+    from comfy_host import workflow
 
 PACK = Path(__file__).parents[2] / "integrations" / "comfyui"
 WORKFLOWS = sorted((PACK / "workflows").glob("*.json"))
@@ -85,18 +86,6 @@ def widgets(node: str) -> dict[str, Any]:
 def run(method: str, **values: Any) -> tuple[torch.Tensor, Recipe]:
     found, recipe = runtime.execute_node(f"styleplug_{method}", **SMALL[method] | values)
     return found, Recipe.from_json(recipe)
-
-
-def workflow(nodes: dict[str, Any], number: str, done: dict[str, Any]) -> Any:
-    """The outputs of a node of a workflow, after those that it needs."""
-    if number not in done:
-        node = nodes[number]
-        values = {
-            name: workflow(nodes, value[0], done)[value[1]] if isinstance(value, list) else value
-            for name, value in node["inputs"].items()
-        }
-        done[number] = runtime.execute_node(node["class_type"], **values)
-    return done[number]
 
 
 def test_every_method_is_a_node(nodes: list[str]) -> None:

