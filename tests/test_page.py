@@ -615,7 +615,7 @@ def test_drawing_mask_from_uploads_only(tmp_path: Path) -> None:
     from gradio.utils import get_upload_folder
 
     with gr.Blocks():
-        drawing = Drawing("some")
+        drawing = Drawing("some", "Find")
     folder = Path(get_upload_folder()) / "drawn"
     folder.mkdir(parents=True, exist_ok=True)
     for name, alpha in (("some", 255), ("none", 0), ("all", 255)):

@@ -130,11 +130,11 @@ class Form:
     def _mask(self, slot: Slot) -> None:
         """Make a component to draw a mask, and one to upload it instead."""
         element, words = f"{self.method.id}-{slot.id}", self._words(slot)
-        self.drawings[slot.id] = Drawing(f"{element}-drawn")
-        self.drawings[slot.id].follow(self._made[slot.drawn_on])
+        self.drawings[slot.id] = Drawing(f"{element}-drawn", self._texts.own("subject"))
         gr.HTML(words[1], elem_classes="sp-help", padding=False)
         with gr.Row(elem_classes="sp-others"):
             self._made[slot.id] = picture_input(words[0], element, 92, extra=True, visible=True)
+        self.drawings[slot.id].follow(self._made[slot.drawn_on], self._made[slot.id])
 
     def _regions(self, slot: Slot) -> None:
         """Make components to upload several masks."""
