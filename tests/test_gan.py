@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,25 +16,26 @@ from torch import nn
 
 import styleplug
 from styleplug.backends.choose import choose
-from styleplug.core.backend import MOST_CLASSES
 from styleplug.core.errors import BadParameter, UsageError, WeightError
 from styleplug.core.weight import Embedded, WeightFile
 from styleplug.imaging import read as read_picture
-from styleplug.imaging import write as write_picture
 from styleplug.imaging.sheet import grid
 from styleplug.methods.cgan import METHOD as CGAN
 from styleplug.methods.dcgan import METHOD as DCGAN
 from styleplug.methods.gan import METHOD as GAN
-from styleplug.nets import architecture, dcgan
-from styleplug.nets.generator import NOISE, on_sphere
-from styleplug.store import Store
+from styleplug.methods.shared.style_generator import DECODER
+from styleplug.nets import architecture, vae
+from styleplug.nets.dcgan import Unit
+from styleplug.nets.generator import LATENT_SHAPE, NOISE, STYLE, Dense
+from styleplug.store import Store, weights_folder
 from styleplug.store.classes import classes_as_metadata
 from styleplug.training import load_task
 from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop import train
-from styleplug.training.loop.setup import Setup
 from styleplug.training.loop.task import Datasets
+from styleplug.training.tasks import gan as distillation
 from styleplug.training.tasks.shared import generator as training
+from styleplug.training.tasks.shared import principal_components
+from styleplug.training.tasks.shared.latent_space import LayoutDiscriminator
 
 pytestmark = pytest.mark.slow
 
@@ -44,22 +45,35 @@ KINDS = CGAN.params.model_fields["kind"].annotation.__args__
 
 
 @pytest.fixture(scope="module")
+def decoder():
+    """Of the embedded weights: generators paint latents for it."""
+    net = vae.build().eval().requires_grad_(False)
+    state = load_file(weights_folder() / "vae.safetensors")
+    net.load_state_dict({key: value.float() for key, value in state.items()})
+    return vae.functions(net)["decode"]
+
+
+@pytest.fixture(scope="module")
 def nets():
     """Untrained, but such that pictures differ: what these tests ask holds for all weights."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    built = {arch: architecture(arch).build().requires_grad_(False) for arch in METHODS}
+    built = {arch: architecture(arch).build().eval().requires_grad_(False) for arch in METHODS}
     for net in built.values():
-        shares = torch.eye(MOST_CLASSES) if net.classes else None
-        for part in net.modules():
-            if isinstance(part, dcgan.Norm) and net.classes:
-                part.shift.normal_()
-        for _ in range(20):  # the means of the norms
-            net(on_sphere(torch.randn(MOST_CLASSES, NOISE)), shares)
-        net.exit.weight *= 8
         net.centre.normal_()
-        net.eval()
+        net.basis.normal_(std=0.1)
+        net.painter.exit.weight.normal_(std=0.02)
     return built
+
+
+@pytest.fixture
+def pictures(nets, decoder):
+    """Pictures (b 3 h w) of styles."""
+
+    def pictures(arch, style):
+        return decoder(nets[arch].paint(style))[0]
+
+    return pictures
 
 
 class Function:
@@ -75,13 +89,13 @@ class Function:
 
 
 @pytest.fixture
-def run(nets):
+def run(nets, decoder):
     """Run a method: its final pictures."""
 
     def run(arch, *, seed=0, load=None, classes=KINDS, **parameters):
-        modules = architecture(arch).functions(nets[arch])
+        modules = {**architecture(arch).functions(nets[arch]), "decode": decoder}
         context = SimpleNamespace(
-            size=nets[arch].side,
+            size=getattr(nets[arch], "side", 0),
             rng=np.random.default_rng(seed),
             net=load or (lambda key, name: Function(modules[name], classes)),
             check=lambda: None,
@@ -97,41 +111,44 @@ def run(nets):
 # Nets
 
 
+def test_layers_keep_scale():
+    torch.manual_seed(0)
+    layers = Dense(400, 300, 200).requires_grad_(False)
+    assert 0.5 < float(layers(torch.randn(50, 400)).std()) < 2.5
+    unit = Unit(32).requires_grad_(False)
+    x = torch.randn(2, 32, 8, 8)
+    assert float((unit(x) - x).std()) == pytest.approx(0.3, abs=0.15)
+
+
 @pytest.mark.parametrize("arch", METHODS)
-def test_net_size_and_output_range(arch, nets):
+def test_net_size_and_output_range(arch, nets, pictures):
     net = nets[arch]
-    assert 2 * sum(value.numel() for value in net.state_dict().values()) <= 8_000_000  # bytes
+    assert sum(value.numel() for value in net.state_dict().values()) <= 3_000_000
     torch.manual_seed(2)
-    shares = torch.eye(MOST_CLASSES)[:3] if net.classes else None
-    picture = net(on_sphere(torch.randn(3, NOISE)), shares)
+    picture = pictures(arch, torch.randn(3, len(net.basis)))
     assert picture.shape == (3, 3, net.side, net.side)
-    assert 0 <= float(picture.min()) and float(picture.max()) <= 1
-    assert float(picture.std(0).mean()) > 0.03
-
-
-def test_gan_has_no_convolution(nets):
-    """Each number of the noise changes every part of the picture."""
-    net = nets["gan"]
-    assert not [part for part in net.modules() if isinstance(part, nn.Conv2d)]
-    latent = on_sphere(torch.randn(1, NOISE))
-    changed = (net(latent + 0.5 * torch.eye(NOISE)[:1]) - net(latent)).abs().sum(1)[0]
-    assert changed.shape == (64, 64) and float((changed > 1e-6).float().mean()) > 0.99
+    assert 0.05 < float(picture.std()) < 0.5 and 0.2 < float(picture.mean()) < 0.8
+    assert float(picture.std(0).mean()) > 0.05
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_pictures_do_not_depend_on_batch(arch, nets):
-    net, latent = nets[arch], on_sphere(torch.randn(4, NOISE))
-    shares = torch.eye(MOST_CLASSES)[[0, 0, 1, 2]] if net.classes else None
-    some = None if shares is None else shares[1:3]
-    torch.testing.assert_close(net(latent, shares)[1:3], net(latent[1:3], some), atol=1e-5, rtol=0)
+def test_layout_linear_in_style(arch, nets):
+    net = nets[arch]
+    one, other = torch.randn(2, 1, len(net.basis))
+    middle = (net.layout(one) + net.layout(other)) / 2
+    torch.testing.assert_close(net.layout((one + other) / 2), middle, atol=1e-4, rtol=1e-4)
+    assert float((net.paint_scaled(one) - net.layout(one)).abs().mean()) > 1e-3
 
 
-def test_truncated_latents_stay_on_sphere(nets):
-    net, noise = nets["dcgan"], torch.randn(5, NOISE)
-    for share in (0.0, 0.3, 0.7, 1.0):
-        latent = net.latent(noise, torch.full((5, 1), share))
-        torch.testing.assert_close(latent.norm(dim=1), torch.full((5,), NOISE**0.5))
-    torch.testing.assert_close(net.latent(noise, torch.ones(5, 1)), on_sphere(noise))
+def test_gan_painter_is_dense(nets):
+    """There is no convolution, and what a corner shows changes what is painted in every other."""
+    painter = nets["gan"].painter
+    assert not [part for part in painter.modules() if isinstance(part, nn.Conv2d)]
+    layout, style = torch.randn(1, *LATENT_SHAPE), torch.randn(1, STYLE)
+    other = layout.clone()
+    other[..., :2, :2] += 1
+    changed = (painter(other, style) - painter(layout, style)).abs().sum(1)[0]
+    assert changed.shape == LATENT_SHAPE[1:] and float(changed.min()) > 1e-5
 
 
 # What is made of noise
@@ -146,11 +163,10 @@ def test_seed_gives_same_pictures_for_any_count(arch, run):
 
 
 @pytest.mark.parametrize("arch", METHODS)
-def test_truncation_draws_to_centre(arch, run, nets):
+def test_truncation_draws_to_mean(arch, run, nets, pictures):
     none, little, whole = (run(arch, truncation=t) for t in (0, 0.2, 1))
-    number = KINDS.index("female-noble") if arch == "cgan" else 0
-    shares = torch.eye(MOST_CLASSES)[[number]] if arch == "cgan" else None
-    expected = nets[arch](on_sphere(nets[arch].centre[[number]]), shares)[0].permute(1, 2, 0)
+    mean = nets[arch].centre[[KINDS.index("female-noble")] if arch == "cgan" else [0]]
+    expected = pictures(arch, mean)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(none, [expected] * 2, atol=1e-4)
     assert np.abs(little - none).mean() < 0.8 * np.abs(whole - none).mean()
 
@@ -208,7 +224,9 @@ def test_backends_agree(arch, run, nets, tmp_path):
     found = []
     for name in ("torch", "onnx"):
         backend = choose(name, "cpu")
-        load = lambda _, function, b=backend: b.load(file, function)  # noqa: E731
+        decoding = Store().file(METHODS["dcgan"].weights[DECODER])
+        files = {"net": file, DECODER: decoding}
+        load = lambda key, function, b=backend, f=files: b.load(f[key], function)  # noqa: E731
         found.append(run(arch, load=load))
     assert np.abs(found[0] - found[1]).max() <= 1e-3
     np.testing.assert_allclose(found[0], run(arch), atol=0.05)  # but for half the precision
@@ -217,170 +235,235 @@ def test_backends_agree(arch, run, nets, tmp_path):
 # Training
 
 
-def small(arch: str) -> nn.Module:
-    """A net of 32 pixels."""
-    module = architecture(arch)
-    if arch == "gan":
-        return module.Dense((20, 15, 10))
-    return module.Convolutional((16, 16, 8, 8), classes=arch == "cgan")
-
-
-@pytest.fixture(autouse=True)
-def small_nets(request, monkeypatch):
-    """Training in this module is that of small nets, and scores few pictures."""
-    if "datasets" in request.fixturenames or "folder" in request.fixturenames:
-        for arch in METHODS:
-            monkeypatch.setattr(architecture(arch), "build", lambda arch=arch: small(arch))
-        monkeypatch.setattr(training, "SCORED", 8)
-        monkeypatch.setattr(training, "CANDIDATES", 6)
-
-
 @pytest.fixture(scope="module")
 def datasets():
     torch.set_num_threads(1)
-    arrays = [(make_photo(40, 36, seed).pixels * 255).astype(np.uint8) for seed in range(9)]
+    arrays = [(make_photo(90, 80, seed).pixels * 255).astype(np.uint8) for seed in range(9)]
     pictures = Pictures.of(arrays, ["sea"] * 6 + ["forest"] * 3)
     return Datasets(pictures, pictures, pictures, pictures)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A folder of pictures in two classes."""
-    for number in range(9):
-        file = tmp_path / "data" / ("sea" if number < 6 else "forest") / f"{number}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(make_photo(40, 36, number).pixels, file)
-    return tmp_path / "data"
-
-
-def taught(arch: str, datasets: Datasets, **values: Any) -> Any:
+def taught(arch, datasets, **values):
     torch.manual_seed(0)
     spec = load_task(arch)
     params = spec.params.of({"batch": 4, **values})
     return spec.factory(datasets, params, torch.device("cpu"), 1)
 
 
-def step(task, seed=0, optimise: Callable[[str], bool] = lambda trains: True):
-    """One step of the optimisers; the losses by name."""
+@pytest.fixture(scope="module")
+def copied(datasets):
+    """Tasks as `taught` gives them: made once, and copied for each test."""
+    made = cache(lambda arch, **values: taught(arch, datasets, **values))
+    return lambda arch, **values: copy.deepcopy(made(arch, **values))
+
+
+@pytest.fixture(scope="module")
+def task(datasets):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "SCORED", 8)
+        yield taught("gan", datasets)
+
+
+@pytest.fixture(scope="module")
+def classes(datasets):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "SCORED", 2)
+        yield taught("cgan", datasets)
+
+
+def step(task, number=1, seed=0):
+    """One step of each optimiser; the losses by what they train."""
     torch.manual_seed(seed)
     found = {}
     nets = {"net": task.net, **task.discriminators}
-    for loss in task.losses(1, 0.0, np.random.default_rng(seed)):
-        for net in nets.values():
-            net.zero_grad()
+    for loss in task.losses(number, 0.0, np.random.default_rng(seed)):
+        net = nets[loss.trains]
+        optimiser = torch.optim.Adam(net.parameters(), 1e-4, task.betas)
+        for other in nets.values():
+            other.zero_grad()
         loss.total().backward()
         moved = {n: any(p.grad is not None for p in v.parameters()) for n, v in nets.items()}
         assert moved == {n: n == loss.trains for n in nets}
-        if optimise(loss.trains):
-            torch.optim.Adam(nets[loss.trains].parameters(), 2e-3, task.betas).step()
-        found |= {name: float(term.detach()) for name, term in loss.terms.items()}
+        optimiser.step()
+        found[loss.trains] = {name: float(term.detach()) for name, term in loss.terms.items()}
     return found
 
 
+def test_losses_train_their_own_nets_only(task, classes):
+    """First the painter alone is taught not to stray; then it has a discriminator, too."""
+    found = step(task, number=0)
+    assert set(found["styles"]) == {"styles", "styles r1"}
+    assert set(found["net"]) == {"likeness"} and "canvases" not in found
+    found = step(classes, number=training.RECONSTRUCTION_STEPS + 2)
+    assert set(found["canvases"]) == {"critic"} and set(found["styles"]) == {"styles", "styles r1"}
+    assert set(found["net"]) == {"likeness", "painter"}
+    assert "styles r1" not in step(classes, number=training.RECONSTRUCTION_STEPS + 3)["styles"]
+
+
 @pytest.mark.parametrize("arch", METHODS)
-def test_losses_train_their_own_nets_only(arch, datasets):
-    task = taught(arch, datasets)
-    before = {name: value.clone() for name, value in task.net.named_parameters()}
-    assert list(step(task)) == ["discriminators", "generator"]
-    still = [n for n, v in task.net.named_parameters() if torch.equal(v, before[n])]
-    assert not still
+def test_painter_loss_reaches_mapping(arch, copied):
+    task = copied(arch)
+    found = list(task._painter_losses(training.RECONSTRUCTION_STEPS, np.random.default_rng(0)))[-1]
+    found.terms["painter"].backward()
+    for part in (task.net.mapping, task.net.painter):
+        assert any(bool(p.grad.any()) for p in part.parameters())
 
 
-def test_discriminators_learn_to_tell_real_from_made(datasets):
-    """The generator stays as it is; at first each of four levels has a hinge loss near 2."""
-    task = taught("dcgan", datasets)
-    found = [step(task, seed, lambda trains: trains != "net") for seed in range(30)]
-    first, last = (np.mean([f["discriminators"] for f in part]) for part in (found[:5], found[-5:]))
-    assert last < 0.6 * first and last < 4
-    assert found[-1]["generator"] > 0
+def test_layout_discriminator_sees_layout_only(copied):
+    net = copied("dcgan").net
+    net.basis[5] = 0
+    discriminator = LayoutDiscriminator(net, torch.randn(64, STYLE))
+    style = torch.randn(4, STYLE)
+    unseen, seen = style.clone(), style.clone()
+    unseen[:, 5] += 3
+    seen[:, 0] += 3
+    torch.testing.assert_close(discriminator(unseen), discriminator(style))
+    assert not torch.allclose(discriminator(seen), discriminator(style), atol=1e-3)
 
 
-def test_generator_learns_to_be_taken_for_real(datasets):
-    """The discriminators stay as they are."""
-    task = taught("dcgan", datasets)
-    for seed in range(20):
-        step(task, seed, lambda trains: trains != "net")
-    found = [step(task, seed, lambda trains: trains == "net")["generator"] for seed in range(20)]
-    assert np.mean(found[-5:]) < np.mean(found[:5]) - 0.3
-
-
-def test_discriminators_get_class(datasets):
+def test_discriminators_get_class(classes, monkeypatch):
     """Of the pictures that were drawn; what is made is made of the same classes."""
-    task, seen = taught("cgan", datasets), []
-    critics = task.discriminators["discriminators"]
-    hook = critics.register_forward_pre_hook(lambda _, given: seen.append(given[1]))
-    made = task.net.register_forward_pre_hook(lambda _, given: seen.append(given[1].argmax(1)))
-    step(task)
-    hook.remove(), made.remove()
-    assert len(seen) == 4
-    assert all(torch.equal(labels, task.bank.labels[task.bank.drawn]) for labels in seen)
+    labels_if_any = []
+    for name, method in (("styles", "forward"), ("canvases", "each")):
+        asked = getattr(classes.discriminators[name], method)
+
+        def ask(seen, labels, name=name, asked=asked):
+            labels_if_any.append(name)
+            assert torch.equal(labels, classes.bank.labels[classes.bank.drawn])
+            return asked(seen, labels)
+
+        monkeypatch.setattr(classes.discriminators[name], method, ask)
+    list(classes.losses(training.RECONSTRUCTION_STEPS + 1, 0.0, np.random.default_rng(0)))
+    assert labels_if_any == ["styles"] * 3 + ["canvases"] * 3
 
 
-def test_logits_depend_on_class(datasets):
-    task = taught("cgan", datasets)
-    critics = task.discriminators["discriminators"].eval()
-    levels = task.features(torch.rand(2, 3, 32, 32))
-    one, other = (critics([f.float() for f in levels], torch.tensor([n, n])) for n in (0, 1))
-    assert all(not torch.allclose(a, b, atol=1e-4) for a, b in zip(one, other, strict=True))
-
-
-def test_centre_is_typical_picture(datasets):
-    """The picture of truncation 0 is one that the net makes, not the mean of all."""
-    task = taught("cgan", datasets)
-    step(task)
-    net = task.net.eval()
-    before = net.centre.clone()
+@pytest.mark.parametrize("arch", ["gan", "dcgan"])
+def test_change_basis_keeps_pictures(arch, datasets):
+    """What it makes of noise stays what it was, as nearly as the new ones can say it."""
+    torch.manual_seed(0)
+    net = architecture(arch).build()
+    net.basis.normal_(std=0.1)
+    net.plain.normal_()
+    net.centre.normal_()
+    net.painter.exit.weight.data.normal_(std=0.05)
+    before = copy.deepcopy(net)
+    turn = torch.randn(STYLE, STYLE) / STYLE**0.5 + torch.eye(STYLE)
+    basis = torch.linalg.solve(turn, net.basis.flatten(1)).view_as(net.basis)
+    moved = net.plain + torch.tensordot(torch.randn(1, STYLE), basis, 1)
+    principal_components.change_basis(net, basis, moved)
+    net.basis.copy_(basis)
+    net.plain.copy_(moved)
+    noise = torch.randn(4, NOISE)
     with torch.no_grad():
-        task.score(net)
-    assert not torch.equal(net.centre[:2], before[:2]) and torch.equal(net.centre[2:], before[2:])
-    torch.testing.assert_close(net.centre[:2].norm(dim=1), torch.full((2,), NOISE**0.5))
+        for found, wanted in (
+            (net.paint_scaled(net.map(noise)), before.paint_scaled(before.map(noise))),
+            (net.paint_scaled(net.centre), before.paint_scaled(before.centre)),
+        ):
+            assert float((found - wanted).square().mean() / wanted.square().mean()) < 1e-3
 
 
-def test_classes_small_ones_drawn_more_often(datasets):
-    task = taught("cgan", datasets)
-    assert task.classes == ("forest", "sea")
+@pytest.mark.parametrize("arch", ["gan", "dcgan"])
+def test_task_starts_from_embedded_net(arch, datasets):
+    """Of another folder, so that layouts cannot be just what they were."""
+    nets = {start: taught(arch, datasets, start=start).net for start in ("scratch", "embedded")}
+    state = load_file(weights_folder() / f"{arch}.safetensors")
+    for name in ("mapping.entry.weight", "painter.exit.weight"):
+        same = {
+            start: torch.equal(net.state_dict()[name], state[name].float())
+            for start, net in nets.items()
+        }
+        assert same == {"scratch": False, "embedded": True}
+    torch.testing.assert_close(nets["embedded"].basis, nets["scratch"].basis)
+
+
+def test_gan_distillation_then_adversarial(datasets):
+    """They map noise as the other does, and learn what it paints; then the games begin."""
+    task = taught("gan", datasets, start="dcgan", batch=8)
+    state = load_file(weights_folder() / "dcgan.safetensors")
+    entry = task.net.mapping.entry.weight.detach()
+    torch.testing.assert_close(entry, state["mapping.entry.weight"].float())
+    optimiser = torch.optim.Adam(task.net.parameters(), 1e-3)
+    found, rates = [], []
+    for progress in np.linspace(0, 0.99 * distillation.DISTILLATION_SHARE, 4):
+        torch.manual_seed(0)
+        (loss,) = task.losses(0, progress, np.random.default_rng(0))
+        optimiser.zero_grad()
+        loss.total().backward()
+        optimiser.step()
+        found.append(float(loss.terms["apprentice"].detach()))
+        rates.append(task.rate_factors["net"])
+        assert task.betas == distillation.DISTILLATION_BETAS
+    assert found[0] == pytest.approx(1)
+    assert rates == sorted(rates, reverse=True) and rates[0] > 5 * rates[-1]
+    games = list(
+        task.losses(
+            training.RECONSTRUCTION_STEPS,
+            1.01 * distillation.DISTILLATION_SHARE,
+            np.random.default_rng(0),
+        )
+    )
+    assert {"styles", "map", "critic", "painter"} <= {name for loss in games for name in loss.terms}
+    usual = training.GeneratorTask
+    assert task.rate_factors == usual.rate_factors and task.betas == usual.betas
+
+
+def test_principal_components_project_pictures():
+    torch.manual_seed(0)
+    parts = torch.randn(200, 3) * torch.tensor([5.0, 2.0, 1.0])
+    pictures = (parts @ torch.randn(3, 3 * 8 * 8)).view(200, 3, 8, 8) + 0.5
+    found = principal_components.PrincipalComponents(pictures, 12)
+    styles = found.project(pictures)
+    assert styles.shape == (200, 12)
+    assert float(styles[:, 3:].abs().max()) < 0.02 * float(styles[:, :3].std())
+    strengths = styles[:, :3].std(0)
+    assert float(strengths[0]) > float(strengths[1]) > float(strengths[2])
+    covariance = styles[:, :3].T.cov()
+    assert float((covariance - covariance.diag().diag()).abs().max()) < 0.05 * float(
+        covariance.diag().min()
+    )
+    basis, plain = principal_components.fit_linear(styles, pictures)
+    found = plain + torch.tensordot(styles, basis, 1)
+    torch.testing.assert_close(found, pictures, atol=0.1, rtol=0)
+
+
+def test_task_layouts_fit_its_pictures(task, datasets):
+    """Nine pictures and their mirror images have fewer directions than styles have numbers."""
+    pictures = task.bank.draw(np.random.default_rng(3), 6)
+    style = task.components.project(pictures)
+    latents = task.latent_space.encode(pictures)
+    error = (task.net.layout(style) - latents).square().mean()
+    plain = (task.net.plain - latents).square().mean()
+    assert float(error) < 0.6 * float(plain)
+
+
+def test_class_centres_follow_styles(classes):
+    mean = classes.net.centre
+    mean.zero_()
+    labels = torch.tensor([0, 1, 1, 1])
+    styles = torch.randn(4, STYLE)
+    for _ in range(800):
+        classes._update_centre(styles, labels)
+    torch.testing.assert_close(mean[0], styles[0], atol=0.01, rtol=0)
+    torch.testing.assert_close(mean[1], styles[1:].mean(0), atol=0.01, rtol=0)
+    assert not mean[2:].any()
+
+
+def test_classes_small_ones_drawn_more_often(classes):
+    assert classes.classes == ("forest", "sea")
     rng = np.random.default_rng(0)
-    numbers = np.concatenate([task._balanced(rng) for _ in range(1000)])
-    share = np.mean(task.labels[numbers] == 0)  # three pictures beside six
+    numbers = np.concatenate([classes._balanced(rng, 4) for _ in range(1000)])
+    share = np.mean(classes.labels[numbers] == 0)  # three pictures beside six
     assert share == pytest.approx(3**0.5 / (3**0.5 + 6**0.5), abs=0.03)
     assert set(numbers) == set(range(9))
 
 
-@pytest.mark.parametrize("arch", METHODS)
-def test_task_scores_and_samples(arch, datasets):
-    task = taught(arch, datasets)
-    net = task.net.eval()
+def test_task_with_classes_scores_and_samples(classes):
+    found = step(classes, number=training.RECONSTRUCTION_STEPS + 1)
+    assert np.isfinite([value for terms in found.values() for value in terms.values()]).all()
     with torch.no_grad():
-        scores, sheet = task.score(net), task.sample(net)
+        scores, sheet = classes.score(classes.net), classes.sample(classes.net)
     assert list(scores) == ["distance", "diversity"] and np.isfinite(list(scores.values())).all()
-    rows = 2 if arch == "cgan" else training.ROWS
-    assert sheet.shape == (rows * 32, training.COLUMNS * 32, 3)
-    assert 0 <= sheet.min() and sheet.max() <= 1
-
-
-@pytest.mark.parametrize("arch", METHODS)
-def test_killed_run_resumes_exactly(arch, folder, tmp_path):
-    options = {"steps": 3, "batch": 4, "save_every": 2, "device": "cpu"}
-    task = load_task(arch)
-    notes: list[str] = []
-    for progress in train(Setup.of(task, data=[folder], out=tmp_path / "whole", options=options)):
-        notes += progress.warnings
-    assert "the discriminators see features of the embedded encoder" in notes
-    run = train(Setup.of(task, data=[folder], out=tmp_path / "parts", options=options))
-    while next(run).step < 1:
-        pass
-    run.close()
-    list(train(Setup.resumed(task, tmp_path / "parts")))
-    whole, parts = (load_file(tmp_path / n / "last.safetensors") for n in ("whole", "parts"))
-    assert whole.keys() == parts.keys()
-    assert all(torch.equal(whole[name], parts[name]) for name in whole)
-
-
-def test_teacher_that_is_not_vgg19_refused(datasets, tmp_path):
-    save_file({"fire2.squeeze.weight": torch.zeros(1)}, tmp_path / "squeezenet.safetensors")
-    given = (datasets.pictures, datasets.pictures, datasets.pictures, datasets.pictures)
-    with pytest.raises(UsageError, match="squeezenet.safetensors .*VGG-19"):
-        taught("dcgan", Datasets(*given, str(tmp_path / "squeezenet.safetensors")))
+    assert sheet.shape == (2 * 64, 8 * 64, 3) and 0 <= sheet.min() and sheet.max() <= 1
 
 
 @pytest.mark.parametrize("arch", ["cgan", "classifier"])
