@@ -76,6 +76,18 @@ class Drawing:
             api_visibility="private",
         )
 
+    def unfold(self, folded: gr.Accordion, picture: Component) -> None:
+        """Draw anew when it is shown: the canvas has no size while it is in a closed accordion."""
+        folded.expand(
+            self._below,
+            picture,
+            [self.editor, self._find],
+            preprocess=False,
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )
+
     def _subject(self, request: gr.Request, payload: Any, upload: Any) -> str:
         """The file of a mask of the subject that the strokes touch."""
         try:

@@ -102,12 +102,14 @@ class Form:
                 self._divide(slot)
         for slot in self.slots:
             if slot not in self.method.inputs:
-                with gr.Accordion(self._words(slot)[0], open=False):
+                with gr.Accordion(self._words(slot)[0], open=False) as folded:
                     if slot.most > 1:
                         self._regions(slot)
                     else:
                         self._mask(slot)
                         self._controls("finish", MASKING)
+                if slot.id in self.drawings:
+                    self.drawings[slot.id].unfold(folded, self._made[slot.drawn_on])
 
     def _divide(self, slot: Slot) -> None:
         """Make sliders for the shares of several pictures, if the method has this parameter."""
