@@ -93,6 +93,7 @@ class Desk:
             process = subprocess.Popen(
                 words, cwd=self.home, env=self.environment | more, stdout=out,
                 stderr=subprocess.STDOUT, start_new_session=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # if ignored
             )  # fmt: skip
             try:
                 assert wait(lambda: self.answers(path) or process.poll() is not None, PATIENCE), (
