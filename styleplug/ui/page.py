@@ -263,8 +263,7 @@ def launch(
         require("mcp", "the server for agents")
     engine = engine or shared()
     runs, kept = _training(train, host, share, auth), _gallery(gallery, host, share, auth)
-    offers = Offers(_styles(styles))
-    texts = Texts(engine.catalogue.methods.values())
+    offers, texts = Offers(_styles(styles)), Texts(engine.catalogue.methods.values())
     traffic = watch(engine, visitors, share)
     page = compose(engine, texts, *allowed(share), runs, kept, offers, traffic=traffic)
     with _believing(visitors.proxies, _public(share)):
