@@ -628,7 +628,7 @@ def test_tabs_wrap_at_any_width(looker: Visitor, site: Site) -> None:
     """Tabs wrap: none is hidden, and none makes the page wider than the window."""
     looker.page.set_viewport_size({"width": 360, "height": 900})
     methods = [one.title for one in site.engine.catalogue.methods.values()]
-    titles = [*methods, "Compare", "Sweep", "Batch"]
+    titles = [*methods, "Video", "Compare", "Sweep", "Batch"]
     narrow = looker.page.get_by_role("tab")
     expect(narrow).to_have_count(len(titles) + len(site.engine.catalogue.broken))
     for title in titles:

@@ -188,7 +188,7 @@ def test_page_serves_thumbnails_and_copies_only(site: Site) -> None:
         if styles := known and json.loads(known[1]).get("styles"):
             racks[one["elem_id"]] = styles
     assert racks.keys() == {
-        "blend-rack", "crash-rack", "compare-rack", "sweep-rack", "batch-rack",
+        "blend-rack", "crash-rack", "video-rack", "compare-rack", "sweep-rack", "batch-rack",
     }  # fmt: skip
     card = racks["blend-rack"][3]
     answer = httpx.get(f"{site.url}gradio_api/file={card['thumb']}", headers={"accept": "image/*"})

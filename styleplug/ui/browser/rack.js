@@ -71,6 +71,7 @@ function rack({ element, props, trigger, watch }) {
     const { chosen } = value;
     value = { ...value, asked: ++asked, chosen: chosen.includes(path) ? chosen.filter((one) => one !== path) : [...chosen, path] };
     props.value = value;
+    show();  // at once: an older answer may replace this value before it is seen
   }
 
   function pager() {
@@ -105,7 +106,7 @@ function rack({ element, props, trigger, watch }) {
   watch("value", () => {
     if (!props.value?.chosen) return;
     if (props.value.asked < asked) {  // an older answer
-      if (props.several && props.value.chosen !== value.chosen) props.value = value;
+      if (props.several) queueMicrotask(() => { props.value = value; });
       return;
     }
     value = props.value;
