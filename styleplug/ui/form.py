@@ -102,7 +102,8 @@ class Form:
                 self._divide(slot)
         for slot in self.slots:
             if slot not in self.method.inputs:
-                with gr.Accordion(self._words(slot)[0], open=False) as folded:
+                kind = "sp-regions" if slot.most > 1 else None
+                with gr.Accordion(self._words(slot)[0], open=False, elem_classes=kind) as folded:
                     if slot.most > 1:
                         self._regions(slot)
                     else:

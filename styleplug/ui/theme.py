@@ -76,6 +76,7 @@ CSS = """
 .sp-skip { position: absolute; z-index: 60; padding: .7rem 1rem; border-radius: 8px;
   color: #fff !important; background: var(--primary-600); }
 .sp-skip:not(:focus) { clip-path: inset(50%); }
+.sp-shelf > .tab-wrapper [role=tab] { padding: 0 .75rem; }
 .sp-shelf [role=tab].selected { color: var(--sp-accent); }
 .sp-shelf .json-node .key { color: var(--sp-accent); }
 .sp-shelf :focus-visible, .sp-strip :focus-visible { outline: 3px solid var(--sp-accent) !important;
@@ -90,6 +91,7 @@ CSS = """
   padding: .15rem .4rem; }
 .sp-others [data-testid=block-label] span { display: none; }  /* the icon, for words */
 .sp-others:not(:has(.block:not(.hidden))) { display: none; }
+.sp-others:not(:has(img)) ~ .sp-regions:not(:has(img)) { display: none; }  /* of one style */
 .sp-go { gap: .4rem !important; position: sticky; bottom: 0; z-index: 50; padding: .5rem 0 .6rem;
   background: var(--body-background-fill);
   box-shadow: 0 -10px 12px 0 var(--body-background-fill); }
