@@ -17,6 +17,7 @@ from visitor import Visitor, expect
 
 from styleplug.core.errors import UsageError
 from styleplug.core.recipe import Part, Recipe
+from styleplug.engine import Plan
 from styleplug.imaging import video
 from styleplug.ui import contents, page, video_run
 from styleplug.ui.grid_run import Limits
@@ -241,7 +242,10 @@ def test_header_that_lies_is_stopped_at_the_limit(
     assert "allows no more" in video_run.outcome(last.report, last.over, "en")
 
 
-def test_time_limit_keeps_what_is_painted(site: Site, clip: Path, style: Path) -> None:
+def test_time_limit_keeps_what_is_painted(
+    site: Site, clip: Path, style: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(site.engine), "plan", lambda *_: Plan(None, None, 64, 64))
     site.blend.pause = 0.2
     try:
         *_, last = paint(site, Limits(1, 0.7), clip, style)

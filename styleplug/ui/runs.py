@@ -172,3 +172,17 @@ def _merged(before: Any, change: Any) -> Any:
         isinstance(one, dict) and one.get("__type__") == "update" for one in (before, change)
     )
     return {**before, **change} if both else change
+
+
+def with_stop(
+    updates: Iterator[Updates], run: gr.Button, stop: gr.Button, more: Updates
+) -> Iterator[Updates]:
+    """The updates of a run that is shown again, with Stop in place of Run.
+
+    Every update shows Stop until one shows Run: the first may come before the page is built.
+    """
+    ended = False
+    for news in updates:
+        ended = ended or run in news
+        begun = {run: gr.update(visible=False), stop: gr.update(visible=True), **more}
+        yield news if ended else {**begun, **news}

@@ -27,7 +27,7 @@ from styleplug.ui.offers import Offers
 from styleplug.ui.presets import Presets
 from styleplug.ui.rack import Rack
 from styleplug.ui.results import Folder
-from styleplug.ui.runs import Runs
+from styleplug.ui.runs import Runs, with_stop
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.stage import Stage
 from styleplug.ui.traffic import Visit
@@ -235,9 +235,7 @@ class Tab:
 
     def again(self, updates: Iterator[Updates], cancel: threading.Event) -> Iterator[Updates]:
         """Show a run of this tab that was started before the page was loaded."""
-        begun = {self.run: gr.update(visible=False), self.stop: gr.update(visible=True)}
-        for number, news in enumerate(updates):
-            yield news if number else {**begun, self._cancel: cancel, **news}
+        return with_stop(updates, self.run, self.stop, {self._cancel: cancel})
 
     def _guarded(
         self, given: dict[str, Any], cancel: threading.Event, to: Language, **asked: bool

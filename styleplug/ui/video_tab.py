@@ -28,7 +28,7 @@ from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.offers import Offers
 from styleplug.ui.rack import Rack
 from styleplug.ui.results import Folder
-from styleplug.ui.runs import Runs
+from styleplug.ui.runs import Runs, with_stop
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.tab import TO_RESULT, Tab
 from styleplug.ui.uploads import picture_input, reveal, uploaded
@@ -263,9 +263,7 @@ class VideoTab:
 
     def again(self, updates: Iterator[Updates], cancel: threading.Event) -> Iterator[Updates]:
         """Show a run that was started before the page was loaded."""
-        begun = {self.run: gr.update(visible=False), self.stop: gr.update(visible=True)}
-        for number, news in enumerate(updates):
-            yield news if number else {**begun, self._cancel: cancel, **news}
+        return with_stop(updates, self.run, self.stop, {self._cancel: cancel})
 
     def _guarded(
         self, given: Mapping[str, Any], cancel: threading.Event, to: Language
