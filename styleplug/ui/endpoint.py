@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def declare(
     endpoint: Callable[..., Any],
     name: str,
-    signature: inspect.Signature,
+    defaults: Mapping[str, Any],
     described: Mapping[str, str],
 ) -> None:
     """Give the function of an endpoint what gradio reads from it, also as a tool of MCP.
@@ -31,10 +31,13 @@ def declare(
     Args:
         endpoint: a function of any number of values.
         name: the name of the tool.
-        signature: names and defaults of its inputs.
+        defaults: of its inputs, by name and in order.
         described: texts on the inputs by name.
     """
-    endpoint.__signature__ = signature  # type: ignore[attr-defined]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(key, kind, default=value) for key, value in defaults.items()]
+    )
     endpoint.__name__ = name
     lines = [f"    {key}: {' '.join(text.split())}" for key, text in described.items()]
     endpoint.__doc__ = "\n".join((name, "", "Args:", *lines))
@@ -55,12 +58,10 @@ def publish(form: Form, engine: Engine, traffic: Traffic, scored: gr.Checkbox) -
     """
     method = form.method
     names, inputs = form.names, form.components
-    signature, described = form.signature, form.described
+    defaults, described = form.defaults, form.described
     if form.judged:
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        last = inspect.Parameter(SCORES, kind, default=False)
         names, inputs = [*names, SCORES], [*inputs, scored]
-        signature = signature.replace(parameters=[*signature.parameters.values(), last])
+        defaults = defaults | {SCORES: False}
         described = described | {SCORES: "Report style gain and content kept."}
     picture = gr.Image(label="image", format="png", visible=False)
     report = gr.JSON(label="report", visible=False)
@@ -87,7 +88,7 @@ def publish(form: Form, engine: Engine, traffic: Traffic, scored: gr.Checkbox) -
         except Exception as error:
             raise shown(error, "en") from error
 
-    declare(endpoint, method.id, signature, described)
+    declare(endpoint, method.id, defaults, described)
     gr.on(
         [],
         endpoint,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -261,12 +260,9 @@ class Form:
         return {CONTENT, STYLE} <= {slot.id for slot in self.slots}
 
     @property
-    def signature(self) -> inspect.Signature:
-        """The signature of the HTTP endpoint, with real names and defaults."""
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        return inspect.Signature(
-            [inspect.Parameter(name, kind, default=self._default(name)) for name in self.names]
-        )
+    def defaults(self) -> dict[str, Any]:
+        """The defaults of the inputs of the HTTP endpoint, by name and in order."""
+        return {name: self._default(name) for name in self.names}
 
     @property
     def described(self) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -116,11 +115,7 @@ def _endpoint(engine: Engine, runner: GridRunner, name: str) -> Callable[..., It
         finally:
             cancel.set()
 
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature(
-        [inspect.Parameter(key, kind, default=value) for key, value in DEFAULTS.items()]
-    )
-    declare(endpoint, name, signature, DESCRIBED)
+    declare(endpoint, name, DEFAULTS, DESCRIBED)
     return endpoint
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -100,11 +99,7 @@ def _endpoint(
         finally:
             cancel.set()
 
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    signature = inspect.Signature(
-        [inspect.Parameter(key, kind, default=value) for key, value in DEFAULTS.items()]
-    )
-    declare(endpoint, "video", signature, DESCRIBED)
+    declare(endpoint, "video", DEFAULTS, DESCRIBED)
     return endpoint
 
 
