@@ -25,7 +25,7 @@ from styleplug.methods import Catalogue as Methods
 from styleplug.methods import discover
 from styleplug.training import load_task, task_ids
 from styleplug.ui import page, render
-from styleplug.ui.agents import ANY_FILE, FILE
+from styleplug.ui.agents import ANY_FILE, FILE, STOPPED
 from styleplug.ui.earlier import title
 from styleplug.ui.errors import sentence
 from styleplug.ui.grid_endpoint import DESCRIBED
@@ -135,7 +135,7 @@ NO_MESSAGES = {
     "Paint a video without flicker; an MP4 with its sound",
     "Report style gain and content kept.",
     "({}default {})", "to {},", "One of: {}.", *DESCRIBED.values(), *OF_VIDEO.values(),
-    ANY_FILE, FILE,  # for agents
+    ANY_FILE, FILE, STOPPED,  # for agents
     "error of all", "feature critic", "pixel critic", "styles r1",  # scores and losses
 }  # fmt: skip
 DECLARES = {  # what has places

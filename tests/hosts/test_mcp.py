@@ -13,6 +13,7 @@ from typing import Any
 
 import gradio as gr
 import httpx
+import numpy as np
 import pytest
 from conftest import make_photo
 from PIL import Image
@@ -21,7 +22,7 @@ from serve import THIRD_PARTY, Blend, wait
 
 from styleplug import imaging
 from styleplug.engine import Engine
-from styleplug.methods import Catalogue, cnn
+from styleplug.methods import Catalogue, catalogue, cnn
 from styleplug.ui.agents import FILE
 from styleplug.ui.page import launch
 from styleplug.ui.traffic import Visitors
@@ -31,6 +32,8 @@ http = pytest.importorskip("mcp.client.streamable_http")
 
 pytestmark = [pytest.mark.slow, *THIRD_PARTY]
 Call = Callable[[Any], Awaitable[Any]]
+METHODS = sorted(catalogue().methods)
+FEW = {"gatys": {"iterations": 10, "scales": 1}, "completion": {"margin": 20, "count": 1}}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ def blend() -> Blend:
 
 @pytest.fixture(scope="module")
 def address(log: Path, blend: Blend) -> Iterator[str]:
-    methods = {one.id: one for one in (cnn.METHOD, Sample(), blend)}
+    methods = {one.id: one for one in (*catalogue().methods.values(), Sample(), blend)}
     visitors = Visitors(log=log, proxies="127.0.0.1")
     yield launch(block=False, engine=Engine(Catalogue(methods, {})), mcp=True, visitors=visitors)
     gr.close_all()
@@ -79,7 +82,8 @@ def text(answer: Any) -> str:
 
 def test_tools_named_and_described_by_declarations(ask: Any) -> None:
     tools = {tool.name: tool for tool in ask(lambda session: session.list_tools()).tools}
-    assert {*tools} - {"video"} == {"cnn", "sample", "blend", "grid", "batch"}  # one has an extra
+    expected = {*METHODS, "sample", "blend", "grid", "batch"}
+    assert {*tools} - {"video"} == expected, "one has an extra"
     assert cnn.METHOD.summary in tools["cnn"].description
     inputs = tools["cnn"].inputSchema["properties"]
     assert inputs["content"]["description"] == cnn.METHOD.inputs[0].help
@@ -94,17 +98,26 @@ async def _ignored(progress: float, total: float | None, message: str | None) ->
     """A call that asks for progress takes another way through gradio."""
 
 
-@pytest.mark.parametrize("told", [None, _ignored])
-@pytest.mark.parametrize("method", ["cnn", "sample", "blend"])
-def test_tool_called_gives_picture(ask: Any, method: str, told: Any) -> None:
-    given = {"content": uri(), "style": uri(1), "size": 64}
-    known = {"cnn": given, "blend": given}.get(method, {"content": uri(), "size": 64})
-    answer = ask(lambda session: session.call_tool(method, known, progress_callback=told))
+@pytest.mark.parametrize("method", [*METHODS, "sample", "blend"])
+def test_tool_called_gives_picture(ask: Any, method: str) -> None:
+    assert pictured(ask, method, _ignored if method in ("cnn", "blend") else None)
+
+
+def test_tool_called_without_progress_gives_picture(ask: Any) -> None:
+    assert pictured(ask, "cnn", None)
+
+
+def pictured(ask: Any, method: str, told: Any) -> bool:
+    """Whether a tool returns a picture and its report."""
+    slots = (catalogue().methods | {"sample": Sample(), "blend": Blend()})[method].inputs
+    given = {one.id: uri(number) for number, one in enumerate(slots) if one.least}
+    given |= {"size": 64, **FEW.get(method, {})}
+    answer = ask(lambda session: session.call_tool(method, given, progress_callback=told))
     assert not answer.isError, text(answer)
     picture = next(part for part in answer.content if part.type == "image")
     with Image.open(io.BytesIO(base64.b64decode(picture.data))) as image:
-        assert max(image.size) == 64
-    assert f"'method': '{method}'" in text(answer)
+        image.load()
+    return f"'method': '{method}'" in text(answer)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +160,45 @@ def test_run_of_agent_that_left_is_stopped(ask: Any, blend: Blend) -> None:
 
     ask(leave)
     assert wait(lambda: not blend.running) and blend.steps < 200
+
+
+def test_run_cancelled_by_its_agent_only(ask: Any, address: str, blend: Blend) -> None:
+    """The agent says so as the protocol has it, and can go on; others cannot say it."""
+
+    async def cancel(session: Any) -> Any:
+        given = {"content": uri(), "style": uri(1), "size": 64, "steps": 400, "pause": 0.1}
+        number = session._request_id
+        call = asyncio.create_task(session.call_tool("blend", given))
+        while not blend.running:
+            await asyncio.sleep(0.05)
+        said = {"method": "notifications/cancelled", "params": {"requestId": number}}
+        for headers in ({}, {"mcp-session-id": "0"}):
+            async with httpx.AsyncClient(headers=headers) as stranger:
+                accept = {"Accept": "application/json, text/event-stream"}
+                sent = {"jsonrpc": "2.0"} | said
+                await stranger.post(f"{address}gradio_api/mcp/", json=sent, headers=accept)
+        before = blend.steps
+        while blend.steps < before + 3:
+            await asyncio.sleep(0.05)
+        await session.send_notification(mcp.types.ClientNotification.model_validate(said))
+        return await call, await session.call_tool("sample", {"content": uri(), "size": 64})
+
+    blend.steps = 0
+    cancelled, after = ask(cancel)
+    assert cancelled.isError and "stopped" in text(cancelled)
+    assert wait(lambda: not blend.running) and blend.steps < 200
+    assert not after.isError, text(after)
+
+
+def test_tool_takes_picture_above_4_mb(ask: Any) -> None:
+    """The server of mcp would refuse it."""
+    noise = np.random.default_rng(0).integers(0, 256, (1200, 1200, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    content = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    assert len(content) > 5e6
+    answer = ask(lambda session: session.call_tool("sample", {"content": content, "size": 64}))
+    assert not answer.isError, text(answer)
 
 
 def test_agents_told_apart_by_address(ask: Any, log: Path) -> None:
