@@ -44,13 +44,12 @@ docs: .venv/.test-stamp
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: https://www.python.org/downloads/"; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/.run-stamp: requirements.txt pyproject.toml | .venv/bin/python
-	@echo "Installing requirements.txt into .venv: torch is large, the first time takes minutes"
-	$(PIP) --requirement requirements.txt --editable .
+.venv/.run-stamp: pyproject.toml | .venv/bin/python
+	@echo "Installing styleplug into .venv: torch is large, the first time takes minutes"
+	$(PIP) --editable ".[all]"
 	touch $@
 
-# `dev` holds what requirements.txt lists, so that one call of pip installs all.
-.venv/.test-stamp: requirements.txt pyproject.toml | .venv/bin/python
+.venv/.test-stamp: pyproject.toml | .venv/bin/python
 	@echo "Installing everything into .venv: torch is large, the first time takes minutes"
 	$(PIP) --editable ".[dev]"
 	touch .venv/.run-stamp $@

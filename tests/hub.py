@@ -61,6 +61,7 @@ class Switches:
 class _Repo:
     main: str = ""
     private: bool = False
+    hardware: str = ""
     message: str = ""
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
 
@@ -153,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         name = f"{asked['organization'] or 'somebody'}/{asked['name']}"
         repo = self.hub.repos.setdefault(name, _Repo())
         repo.private = asked.get("visibility") == "private"
+        repo.hardware = asked.get("hardware", repo.hardware)
         kind = "spaces/" if asked.get("type") == "space" else ""
         return {"url": f"{self.hub.url}/{kind}{name}"}
 

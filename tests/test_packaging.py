@@ -226,12 +226,6 @@ def names(requirements: set[str]) -> set[str]:
     return {Requirement(one).name for one in requirements}
 
 
-def test_requirements_txt_lists_all() -> None:
-    lines = (HOUSE / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    listed = [str(Requirement(line)) for line in lines if not line.startswith("#")]
-    assert sorted(listed) == sorted(asked() | asked("all"))
-
-
 def test_extra_all_holds_every_extra() -> None:
     """Not Ray, which is large, MCP, which holds back pydantic, and videos, which need GPL parts."""
     whole, left_out = names(asked("all")), ("dev", "ray", "mcp", "video")
@@ -274,7 +268,7 @@ def test_onnxruntime_one_per_platform(system: str, machine: str, expected: str) 
 
 def test_make_installs_once(tmp_path: Path) -> None:
     """The second `make run` and `make test` start at once, until a requirement changes."""
-    for name in ("Makefile", "pyproject.toml", "requirements.txt"):
+    for name in ("Makefile", "pyproject.toml"):
         shutil.copy2(HOUSE / name, tmp_path / name)
     tools = tmp_path / ".venv" / "bin"
     tools.mkdir(parents=True)
@@ -288,7 +282,7 @@ def test_make_installs_once(tmp_path: Path) -> None:
         return (tmp_path / "log").read_text().splitlines()
 
     installs, page = made("run")
-    assert installs.endswith("install --quiet --requirement requirements.txt --editable .")
+    assert installs.endswith("install --quiet --editable .[all]")
     assert page == "python app.py"
     assert made("run") == [page]
     assert ".[dev]" in made("test")[0]
@@ -297,7 +291,7 @@ def test_make_installs_once(tmp_path: Path) -> None:
     assert sorted(made("test")) == sorted([*checks, "mypy", "lint-imports", suite])
     assert made("quick") == [*checks, f"{suite} -m not slow and not browser"]
     assert made("run") == [page]
-    earlier = (tmp_path / "requirements.txt").stat().st_mtime - 10
+    earlier = (tmp_path / "pyproject.toml").stat().st_mtime - 10
     os.utime(tmp_path / ".venv" / ".test-stamp", (earlier, earlier))
     again = [line for line in made("test") if " install " in line]
     assert len(again) == 1 and again[0].endswith("--editable .[dev]")

@@ -16,6 +16,13 @@ def deploy_command(
     private: Annotated[
         bool, typer.Option("--private", help="Create a new Space as a private one.")
     ] = False,
+    hardware: Annotated[
+        str,
+        typer.Option(
+            help="Hardware of a new Space, such as cpu-basic. The default is ZeroGPU, which free "
+            "accounts may have; other hardware needs a paid plan."
+        ),
+    ] = "zero-a10g",
 ) -> None:
     """Create or update a Hugging Face Space with this version of styleplug and its weights."""
     from styleplug.hosts.space import files
@@ -25,5 +32,5 @@ def deploy_command(
     found = files(repo)
     say_note(f"{len(found)} files")
     with ERR.status(f"sending to {repo}"):
-        address = send(found, repo, private, f"styleplug {VERSION}", space=True)
+        address = send(found, repo, private, f"styleplug {VERSION}", hardware=hardware)
     say_result(address)

@@ -16,6 +16,7 @@ from styleplug.store.publish import check
 APP = b"from styleplug.cli import main\n\nmain(['app'])\n"
 EXTRAS = ("onnx", "page", "hub", "heic")
 THUMBNAIL = Path(__file__).parent / "thumbnail.jpg"  # docs/thumbnail.py paints it
+HARDWARE = "zero-a10g"  # ZeroGPU, which a free account may have
 TORCH = "torch>=2.8,<2.12"  # what ZeroGPU offers; ONNX Runtime has no use for its card
 README = """\
 ---
@@ -30,6 +31,11 @@ app_file: app.py
 short_description: Turn photographs into pictures in any style
 license: mit
 startup_duration_timeout: 30m
+suggested_hardware: {hardware}
+tags:
+  - style-transfer
+  - image-to-image
+  - onnx
 thumbnail: {thumbnail}
 {preload}---
 
@@ -54,11 +60,12 @@ def files(repo: str) -> dict[str, Path | bytes]:
     about = {
         "gradio": version("gradio"),
         "thumbnail": hf_hub_url(repo, picture, repo_type="space"),
+        "hardware": HARDWARE,
         "preload": _preload(),
     }
     found: dict[str, Path | bytes] = {
         "app.py": APP,
-        "requirements.txt": "\n".join(_requirements()).encode(),
+        "requirements.txt": "\n".join(requirements()).encode(),
         "README.md": README.format(**about).encode(),
     }
     for home, name in ((package, "styleplug"), (weights, "weights")):
@@ -69,7 +76,7 @@ def files(repo: str) -> dict[str, Path | bytes]:
     return found
 
 
-def _requirements() -> Iterator[str]:
+def requirements() -> Iterator[str]:
     """What the Space installs: what styleplug needs with some extras, as its metadata has it."""
     for line in requires("styleplug") or ():
         needed, _, marker = line.partition(";")

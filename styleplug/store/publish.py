@@ -63,7 +63,7 @@ def send(
     private: bool,
     message: str,
     *,
-    space: bool = False,
+    hardware: str = "",
 ) -> str:
     """Send files to a repository, which is created if there is none.
 
@@ -72,7 +72,7 @@ def send(
         repo: as for `publish`.
         private: as for `publish`.
         message: of the commit.
-        space: whether it is a Gradio Space.
+        hardware: of a new Gradio Space; "" if the repository is none.
 
     Returns:
         The address of the repository.
@@ -96,13 +96,14 @@ def send(
     disable_progress_bars()  # the command shows its own
     api = HfApi(endpoint=hub.endpoint(), token=token, library_name="styleplug")
     try:
-        kind: dict[str, Any] = {"repo_type": "space", "space_sdk": "gradio"} if space else {}
-        made = api.create_repo(repo, private=private, exist_ok=True, **kind)
+        space = {"space_sdk": "gradio", "space_hardware": hardware} if hardware else {}
+        kind: dict[str, Any] = {"repo_type": "space" if hardware else None}
+        made = api.create_repo(repo, private=private, exist_ok=True, **kind, **space)
         api.create_commit(
             made.repo_id,
             [CommitOperationAdd(name, file) for name, file in files.items()],
             commit_message=message,
-            repo_type="space" if space else None,
+            **kind,
         )
     except HfHubHTTPError as error:
         raise hub.Refused(_refusal(repo, error.response.status_code)) from error

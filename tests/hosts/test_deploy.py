@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_docs import block
+import yaml
+from packaging.requirements import Requirement
+from test_docs import HOUSE, README, block
 from test_publish import hub as hub
 from typer.testing import CliRunner
 
@@ -36,6 +38,7 @@ def test_space_created_and_updated(hub: Any, tmp_path: Path, monkeypatch: Any) -
     there = hub.repos["ann/style"]
     sent = there.commits[there.main]
     assert there.private and len(there.commits) == 2
+    assert there.hardware == "zero-a10g", "which a free account may have"
     assert sent["weights/net.safetensors"] == b"weights"
     assert b"torch>=2.8,<2.12" in sent["requirements.txt"]
     assert b'python_version: "3.12.12"' in sent["README.md"]
@@ -44,6 +47,20 @@ def test_space_created_and_updated(hub: Any, tmp_path: Path, monkeypatch: Any) -
         rb"^thumbnail: .+/spaces/ann/style/resolve/main/(.+)$", sent["README.md"], re.M
     )
     assert thumbnail is not None and sent[thumbnail[1].decode()] == space.THUMBNAIL.read_bytes()
+
+
+def test_repository_is_the_same_space() -> None:
+    """A copy of this repository has the packages and the front matter of what `deploy` sends."""
+    sent = {name: what.decode() for name, what in space.files("ann/style").items()
+            if isinstance(what, bytes)}  # fmt: skip
+    listed = (HOUSE / "requirements.txt").read_text(encoding="utf-8").partition("\n")[2]
+    here, there = ({Requirement(line) for line in text.splitlines()}
+                   for text in (listed, sent["requirements.txt"]))  # fmt: skip
+    assert here == there
+    here, there = (yaml.safe_load(text.split("---")[1]) for text in (README, sent["README.md"]))
+    assert there.pop("thumbnail") and "thumbnail" not in here, "its address has the owner's name"
+    assert here.pop("sdk_version") and there.pop("sdk_version")
+    assert here == there
 
 
 def test_files_of_space_run(tmp_path: Path) -> None:
