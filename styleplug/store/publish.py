@@ -96,9 +96,9 @@ def send(
     disable_progress_bars()  # the command shows its own
     api = HfApi(endpoint=hub.endpoint(), token=token, library_name="styleplug")
     try:
-        space = {"space_sdk": "gradio", "space_hardware": hardware} if hardware else {}
-        kind: dict[str, Any] = {"repo_type": "space" if hardware else None}
-        made = api.create_repo(repo, private=private, exist_ok=True, **kind, **space)
+        kind: dict[str, Any] = {"repo_type": "space"} if hardware else {}
+        new = kind and {**kind, "space_sdk": "gradio", "space_hardware": hardware}
+        made = api.create_repo(repo, private=private, exist_ok=True, **new)
         api.create_commit(
             made.repo_id,
             [CommitOperationAdd(name, file) for name, file in files.items()],

@@ -19,7 +19,6 @@ from typing import Any
 import gradio as gr
 from gradio import mcp as gradio_mcp
 from gradio.data_classes import FileData
-from gradio_client import Client
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -201,7 +200,8 @@ def serve(page: gr.Blocks) -> None:
     if limit is not None and page.max_file_size is not None:
         limit.max_body_size = page.max_file_size * 3 // 2  # as a data URI, a third is added
     # This process answers as soon as it can; gradio would wait for 5 s.
-    vars(gradio_mcp)["Client"] = partial(Client, httpx_kwargs={"timeout": None})
+    names = vars(gradio_mcp)
+    names["Client"] = partial(names["Client"], httpx_kwargs={"timeout": None})
     server._execute_tool_without_progress = outputs
     server._execute_tool_with_progress = told
     server.convert_strings_to_filedata = pictures
