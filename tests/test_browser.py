@@ -291,7 +291,12 @@ def test_mask_of_engine_limits_what_is_painted(visit: Any, tmp_path: Path) -> No
     guest = visit()
     guest.give("content", picture(tmp_path, "red.png", RED))
     guest.give("style", picture(tmp_path, "blue.png", BLUE))
-    guest.page.get_by_role("button", name="Where to paint").first.click()
+    expect(guest.at("plan")).to_contain_text("px")
+    expect(guest.at("mask-drawn")).to_have_count(0)  # a canvas takes time though nobody sees it
+    folded = guest.page.get_by_role("button", name="Where to paint").first
+    folded.click()
+    canvas = guest.at("mask-drawn").locator("canvas").first
+    expect(canvas).to_be_visible()
     marks = Image.new("L", (64, 64))
     marks.paste(255, (0, 0, 32, 64))
     marks.save(tmp_path / "mask.png")

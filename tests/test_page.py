@@ -35,7 +35,7 @@ from styleplug.imaging.sheet import GAP, grid
 from styleplug.training.loop.setup import Loop
 from styleplug.ui import render
 from styleplug.ui.controls import control
-from styleplug.ui.drawing import Drawing
+from styleplug.ui.drawing import Drawing, changed, opened
 from styleplug.ui.errors import sentence
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts, duration, language, memory, say
@@ -641,6 +641,30 @@ def test_drawing_mask_from_uploads_only(tmp_path: Path) -> None:
     for layers in ("abc", {"path": 1}, 7):
         with pytest.raises(BadImage):
             drawing.mask({"layers": layers})
+
+
+def test_drawing_waits_until_seen_and_keeps_strokes() -> None:
+    """Nothing happens before it is seen; then only another picture clears the strokes."""
+    from gradio.utils import get_upload_folder
+
+    folder = Path(get_upload_folder()) / "below"
+    folder.mkdir(parents=True, exist_ok=True)
+    one, two = ({"path": str(picture(folder, f"{name}.png", RED))} for name in "ab")
+    assert changed(one, None) == gr.skip()
+    below, editor, find = opened(one, None)
+    assert editor["visible"] and find["visible"] and Path(editor["value"]["background"]).is_file()
+    assert opened(one, below) == gr.skip()
+    below, editor, _ = changed(two, below)
+    assert editor["visible"] and opened(two, below) != gr.skip()
+    assert changed({"path": "/etc/passwd"}, below)[1]["visible"] is False
+    assert opened("x", None)[1]["visible"] is False
+
+
+def test_unseen_events_animate_nothing(site: Site) -> None:
+    """Gradio draws the progress of each output at every frame, also if it is hidden."""
+    events = site.client.config["dependencies"]
+    hidden = [one for one in events if one["show_progress"] == "hidden"]
+    assert len(hidden) > 20 and not any(one["show_progress_on"] != [] for one in hidden)
 
 
 def test_render_escapes_html() -> None:

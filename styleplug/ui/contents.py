@@ -18,12 +18,12 @@ from styleplug.system.extras import missing
 from styleplug.training import load_task, task_ids
 from styleplug.ui import reopen, scripts, strip
 from styleplug.ui.access import heading
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.gallery_tab import GalleryTab
 from styleplug.ui.grid_endpoint import publish
 from styleplug.ui.grid_form import KINDS
 from styleplug.ui.grid_run import Limits
 from styleplug.ui.grid_tab import GridTab
-from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Texts
 from styleplug.ui.kept import Gallery
 from styleplug.ui.offers import Offers

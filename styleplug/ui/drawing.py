@@ -15,11 +15,14 @@ from styleplug.algorithms.subject import subject
 from styleplug.core.errors import BadImage, StyleplugError
 from styleplug.imaging import Picture
 from styleplug.ui.errors import shown
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.i18n import language
 from styleplug.ui.uploads import uploaded
 
 SIDE = 640  # long side of the drawing; the mask is resized to the picture
 INK = "#ff2d55"
+# The picture below a drawing is a path, None before anybody saw the drawing, or:
+AGAIN = ""  # it has changed since then
 
 
 class Drawing:
@@ -49,22 +52,27 @@ class Drawing:
         )
         self._find = gr.Button(find, size="sm", visible=False, elem_id=f"{element}-find")
 
-    def follow(self, picture: Component, mask: Component) -> None:
+    def follow(
+        self, picture: Component, mask: Component, folded: gr.Accordion | None = None
+    ) -> None:
         """Draw on the picture of a component; a new picture clears the drawing.
 
         Args:
             picture: the component.
             mask: gets the subject that is found from the strokes.
+            folded: what it is in, if it is shown only then: a canvas that nobody sees has no size,
+                and takes a processor time without end.
         """
-        picture.change(  # type: ignore[attr-defined]
-            self._below,
-            picture,
-            [self.editor, self._find],
-            preprocess=False,
-            queue=False,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        below = gr.State(None if folded else AGAIN)
+        drawn_on: dict[str, Any] = {
+            "inputs": [picture, below],
+            "outputs": [below, self.editor, self._find],
+            "queue": False,
+            **UNSEEN,
+        }
+        picture.change(changed, **drawn_on)  # type: ignore[attr-defined]
+        if folded:
+            folded.expand(opened, **drawn_on)
         self._find.click(
             self._subject,
             [self.editor, picture],
@@ -73,18 +81,6 @@ class Drawing:
             concurrency_limit=1,  # of all visitors
             concurrency_id="subject",
             show_progress="minimal",
-            api_visibility="private",
-        )
-
-    def unfold(self, folded: gr.Accordion, picture: Component) -> None:
-        """Draw anew when it is shown: the canvas has no size while it is in a closed accordion."""
-        folded.expand(
-            self._below,
-            picture,
-            [self.editor, self._find],
-            preprocess=False,
-            queue=False,
-            show_progress="hidden",
             api_visibility="private",
         )
 
@@ -102,18 +98,6 @@ class Drawing:
         except Exception as error:
             raise shown(error, language(request)) from error
         return str(made)
-
-    def _below(self, upload: Any) -> list[Any]:
-        """The editor with a picture to draw on, at a size that is easy to draw on."""
-        try:
-            path = uploaded(upload)
-            small = image.fit(image.read(path, longest=SIDE), SIDE)
-        except StyleplugError:  # the run will report what is wrong with it
-            return [gr.update(visible=False, value=None), gr.update(visible=False)]
-        below = path.parent / f"{secrets.token_hex(8)}.png"
-        image.write(small, below)
-        value: dict[str, Any] = {"background": str(below), "layers": [], "composite": None}
-        return [gr.update(visible=True, value=value), gr.update(visible=True)]
 
     def mask(self, payload: Any) -> Picture | None:
         """The drawing, white on black; None if nothing was drawn.
@@ -134,3 +118,27 @@ class Drawing:
             return None
         marks = np.ones_like(drawn.pixels) if drawn.alpha is None else drawn.alpha[:, :, None]
         return Picture(np.broadcast_to(marks, drawn.pixels.shape))
+
+
+def changed(upload: Any, below: str | None) -> Any:
+    """What changes with the picture: its drawing begins anew."""
+    return gr.skip() if below is None else _editor(upload, AGAIN)
+
+
+def opened(upload: Any, below: str | None) -> Any:
+    """What changes when it is shown: nothing if the picture is the same as before."""
+    path = upload.get("path") if isinstance(upload, Mapping) else AGAIN
+    return gr.skip() if below == path != AGAIN else _editor(upload, path)
+
+
+def _editor(upload: Any, below: Any) -> tuple[Any, Any, Any]:
+    """What is drawn on, and the components with a picture of a size that is easy to draw on."""
+    try:
+        path = uploaded(upload)
+        small = image.fit(image.read(path, longest=SIDE), SIDE)
+    except StyleplugError:  # the run will report what is wrong with it
+        return AGAIN, gr.update(visible=False, value=None), gr.update(visible=False)
+    ground = path.with_name(f"{secrets.token_hex(8)}.png")
+    image.write(small, ground)
+    value: dict[str, Any] = {"background": str(ground), "layers": [], "composite": None}
+    return below, gr.update(visible=True, value=value), gr.update(visible=True)

@@ -25,7 +25,7 @@ from styleplug.imaging import Picture, encode, read
 from styleplug.imaging.picture import reduce_pixels
 from styleplug.locale import languages
 from styleplug.ui.diagram import draw
-from styleplug.ui.handover import UNSEEN
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.offers import Offers
 

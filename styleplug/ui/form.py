@@ -106,10 +106,8 @@ class Form:
                     if slot.most > 1:
                         self._regions(slot)
                     else:
-                        self._mask(slot)
+                        self._mask(slot, folded)
                         self._controls("finish", MASKING)
-                if slot.id in self.drawings:
-                    self.drawings[slot.id].unfold(folded, self._made[slot.drawn_on])
 
     def _divide(self, slot: Slot) -> None:
         """Make sliders for the shares of several pictures, if the method has this parameter."""
@@ -129,14 +127,14 @@ class Form:
         )
         self.shares[control] = {one: self._made[one] for one in names}
 
-    def _mask(self, slot: Slot) -> None:
+    def _mask(self, slot: Slot, folded: gr.Accordion | None = None) -> None:
         """Make a component to draw a mask, and one to upload it instead."""
         element, words = f"{self.method.id}-{slot.id}", self._words(slot)
         self.drawings[slot.id] = Drawing(f"{element}-drawn", self._texts.own("subject"))
         gr.HTML(words[1], elem_classes="sp-help", padding=False)
         with gr.Row(elem_classes="sp-others"):
             self._made[slot.id] = picture_input(words[0], element, 92, extra=True, visible=True)
-        self.drawings[slot.id].follow(self._made[slot.drawn_on], self._made[slot.id])
+        self.drawings[slot.id].follow(self._made[slot.drawn_on], self._made[slot.id], folded)
 
     def _regions(self, slot: Slot) -> None:
         """Make components to upload several masks."""

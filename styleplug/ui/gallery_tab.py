@@ -10,7 +10,7 @@ import gradio as gr
 
 from styleplug.engine.request import recipe_in
 from styleplug.ui.errors import shown
-from styleplug.ui.handover import UNSEEN
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language
 from styleplug.ui.kept import Gallery, Kept
 from styleplug.ui.reopen import reopened

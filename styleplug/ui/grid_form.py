@@ -19,7 +19,7 @@ from styleplug.engine.overview import SCORES
 from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.ui.access import heading
 from styleplug.ui.controls import control
-from styleplug.ui.handover import UNSEEN
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language
 from styleplug.ui.offers import Offers
 from styleplug.ui.rack import Rack, chosen_of

@@ -15,6 +15,7 @@ from styleplug.engine.axes import Grid
 from styleplug.ui import render
 from styleplug.ui.access import unseen_heading
 from styleplug.ui.errors import sentence, shown
+from styleplug.ui.events import TO_RESULT, TO_TOP, UNSEEN
 from styleplug.ui.grid_form import GridForm, Kind
 from styleplug.ui.grid_run import (
     GridRunner,
@@ -28,13 +29,13 @@ from styleplug.ui.grid_run import (
     status,
     table,
 )
-from styleplug.ui.handover import TO_TOP, UNSEEN, check_kept
+from styleplug.ui.handover import check_kept
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.kept import Gallery
 from styleplug.ui.offers import Offers
 from styleplug.ui.results import Folder
 from styleplug.ui.sharing import Shared, Updates
-from styleplug.ui.tab import TO_RESULT, Tab
+from styleplug.ui.tab import Tab
 from styleplug.ui.traffic import Traffic
 
 
@@ -159,11 +160,9 @@ class GridTab:
             self._run,
             [self._cancel, self._session, *self.form.made.values()],
             seen,
-            show_progress="hidden",
-            api_visibility="private",
-            preprocess=False,
             concurrency_limit=None,  # runs wait in the line of the engine
-        )  # fmt: skip
+            **UNSEEN,
+        )
         self.stop.click(self._stop, self._cancel, self.stop, queue=False, **UNSEEN)
 
     def connect(self, tabs: Sequence[Tab], shared: Shared, shelf: gr.Tabs) -> None:

@@ -11,18 +11,13 @@ import gradio as gr
 from styleplug.core.errors import UsageError
 from styleplug.core.method import Method
 from styleplug.ui.errors import shown
+from styleplug.ui.events import TO_TOP, UNSEEN
 from styleplug.ui.i18n import Language, Texts, language
 from styleplug.ui.results import Folder
 from styleplug.ui.sharing import Shared, Updates
 
 Role = Literal["pictures", "style", "content"]
 ROLES: tuple[Role, ...] = ("pictures", "style", "content")
-UNSEEN: dict[str, Any] = {
-    "api_visibility": "private",
-    "preprocess": False,
-    "show_progress": "hidden",
-}
-TO_TOP = "(...values) => { scrollTo({top: 0, behavior: 'smooth'}); return values; }"
 
 
 class Handover:

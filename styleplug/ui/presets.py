@@ -17,8 +17,8 @@ from styleplug.core.recipe import Recipe
 from styleplug.engine.request import preset_of, recipe_in, recipe_of
 from styleplug.system.jsontext import to_json
 from styleplug.ui.errors import shown
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.form import Form
-from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Texts, language, say
 from styleplug.ui.offers import Offers
 from styleplug.ui.scripts import part

@@ -17,7 +17,7 @@ from gradio.components import Component
 from styleplug.core.errors import BadImage
 from styleplug.methods.shared.transfer import STYLE
 from styleplug.ui.errors import shown
-from styleplug.ui.handover import UNSEEN
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.i18n import language, say
 from styleplug.ui.offers import MOST, PAGE, Offer, Offers, small
 from styleplug.ui.scripts import part

@@ -11,7 +11,7 @@ from styleplug.core.errors import BadRecipe
 from styleplug.core.recipe import Recipe
 from styleplug.engine.request import recipe_in
 from styleplug.ui.errors import shown
-from styleplug.ui.handover import UNSEEN
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.i18n import Language, language, say
 from styleplug.ui.sharing import Updates
 from styleplug.ui.uploads import uploaded

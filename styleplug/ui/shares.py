@@ -14,7 +14,7 @@ from gradio.components import Component
 
 from styleplug.core.errors import BadImage
 from styleplug.ui.errors import shown
-from styleplug.ui.handover import UNSEEN
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.i18n import language
 from styleplug.ui.scripts import part
 from styleplug.ui.sharing import Shared, Updates

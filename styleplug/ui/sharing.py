@@ -17,6 +17,7 @@ from gradio.data_classes import FileData
 
 from styleplug.core.errors import BadImage
 from styleplug.methods.shared.transfer import STYLE
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.offers import Offers
 from styleplug.ui.uploads import uploaded
 
@@ -72,9 +73,8 @@ class Shared:
             self._again,
             self.kept,
             self.outputs,
-            show_progress="hidden",
             queue=False,
-            api_visibility="private",
+            **UNSEEN,
         )
 
     def put(self, pictures: Mapping[str, Path], kept: object) -> Updates:

@@ -18,7 +18,8 @@ from styleplug.system.extras import missing
 from styleplug.ui import render
 from styleplug.ui.access import unseen_heading
 from styleplug.ui.errors import sentence
-from styleplug.ui.handover import UNSEEN, Handover
+from styleplug.ui.events import UNSEEN
+from styleplug.ui.handover import Handover
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.kept import Gallery
 from styleplug.ui.live import Moment

@@ -14,7 +14,7 @@ import gradio as gr
 from styleplug.core.recipe import Recipe
 from styleplug.system.jsontext import to_json
 from styleplug.ui.errors import shown
-from styleplug.ui.handover import UNSEEN
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.i18n import Texts, language, say
 from styleplug.ui.reopen import reopened
 from styleplug.ui.scripts import component

@@ -17,9 +17,9 @@ from styleplug.ui import marks, render, shares
 from styleplug.ui.access import heading
 from styleplug.ui.endpoint import publish
 from styleplug.ui.errors import sentence, shown
+from styleplug.ui.events import TO_RESULT, UNSEEN
 from styleplug.ui.explain import Explanation
 from styleplug.ui.form import Form
-from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.kept import Gallery
 from styleplug.ui.live import follow
@@ -35,13 +35,6 @@ from styleplug.ui.undo import undo
 
 if TYPE_CHECKING:
     from styleplug.engine import Engine
-
-TO_RESULT = """(...values) => {
-  const result = [...document.querySelectorAll('.sp-right')].find(one => one.offsetParent);
-  const ready = values.every(Boolean);  // the pictures that a run needs
-  if (result && innerWidth < 800 && ready) result.scrollIntoView({behavior: 'smooth'});
-  return values;
-}"""  # on a phone, the result is below the controls
 
 
 class Tab:

@@ -25,6 +25,7 @@ from styleplug.ui.access import heading, unseen_heading
 from styleplug.ui.controls import control
 from styleplug.ui.earlier import EarlierRuns, title
 from styleplug.ui.errors import sentence, shown
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Language, Texts, duration, language, message, say
 from styleplug.ui.trainer import Run, Trainer, View
@@ -156,12 +157,7 @@ class TrainTab:
 
     def _wire(self, page: gr.Blocks) -> None:
         # Without a queue: a second start must be refused at once, not wait for hours.
-        quiet: dict[str, Any] = {
-            "api_visibility": "private",
-            "preprocess": False,
-            "show_progress": "hidden",
-            "concurrency_limit": None,
-        }
+        quiet: dict[str, Any] = {**UNSEEN, "concurrency_limit": None}
         seen = [
             self.start, self.stop, self.status, self.sample, self.scores,
             self.curve, self.plot, self.download, self.notes, *self._offered("en"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 import gradio as gr
 
 from styleplug.system.jsontext import to_json
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.form import Form
-from styleplug.ui.handover import UNSEEN
 from styleplug.ui.i18n import Texts
 
 

@@ -12,6 +12,7 @@ from gradio.utils import get_upload_folder
 
 from styleplug.core.errors import BadImage
 from styleplug.imaging import FORMATS
+from styleplug.ui.events import UNSEEN
 
 
 def uploaded(payload: Any) -> Path:
@@ -74,10 +75,8 @@ def reveal(places: Sequence[Component]) -> None:
         offer,
         list(places),
         list(places[1:]),
-        preprocess=False,
         queue=False,
-        show_progress="hidden",
-        api_visibility="private",
+        **UNSEEN,
     )
 
 

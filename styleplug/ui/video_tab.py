@@ -23,14 +23,14 @@ from styleplug.ui.access import heading, unseen_heading
 from styleplug.ui.controls import control, shown
 from styleplug.ui.errors import sentence
 from styleplug.ui.errors import shown as told
-from styleplug.ui.handover import TO_TOP, UNSEEN
+from styleplug.ui.events import TO_RESULT, TO_TOP, UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.offers import Offers
 from styleplug.ui.rack import Rack
 from styleplug.ui.results import Folder
 from styleplug.ui.runs import Runs, with_stop
 from styleplug.ui.sharing import Shared, Updates
-from styleplug.ui.tab import TO_RESULT, Tab
+from styleplug.ui.tab import Tab
 from styleplug.ui.uploads import picture_input, reveal, uploaded
 from styleplug.ui.video_run import Asked, VideoRunner, outcome, pills, status
 
