@@ -36,14 +36,19 @@ def record(
     times: list[float] | None = None,
     codec: str = "libx264",
 ) -> Path:
-    """A video of these frames, with tracks of a tone."""
+    """A video of these frames, (h, w, 3) or (h, w, 4), with tracks of a tone."""
     with av.open(str(path), "w") as out:
-        track = out.add_stream(codec, rate=RATE, options={"crf": "12", "g": "5"})
-        track.width, track.height, track.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        clear = frames[0].shape[2] == 4
+        options = {"crf": "12", "g": "5", **({"auto-alt-ref": "0", "b": "0"} if clear else {})}
+        track = out.add_stream(codec, rate=RATE, options=options)
+        track.width, track.height = WIDTH, HEIGHT
+        track.pix_fmt = "yuva420p" if clear else "yuv420p"
+        track.metadata.update({"alpha_mode": "1"} if clear else {})
         track.codec_context.time_base = Fraction(1, 1000)
         sounds = [out.add_stream("aac", rate=8000) for _ in range(tracks)]
         for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray((pixels * 255).astype(np.uint8), format="rgb24")
+            whole, kind = (pixels * 255).astype(np.uint8), "rgba" if clear else "rgb24"
+            frame = av.VideoFrame.from_ndarray(whole, format=kind)
             when = times[number] if times else number / RATE
             frame.pts, frame.time_base = round(when * 1000), Fraction(1, 1000)
             out.mux(track.encode(frame))
@@ -58,3 +63,28 @@ def record(
 
 def frames_of(path: Path) -> list[tuple[float, np.ndarray]]:
     return list(Clip(path).frames(WIDTH))
+
+
+def patches(path: Path, levels: list[tuple[int, int, int]], transfer: int) -> Path:
+    """A video of 10 bits in BT.2020, of grey or coloured columns.
+
+    Args:
+        path: the file.
+        levels: Y, Cb and Cr of each column.
+        transfer: the number of the encoding in ITU-T H.273.
+    """
+    with av.open(str(path), "w") as out:
+        quiet = {"x265-params": "crf=4:bframes=0:log-level=none:pools=none"}
+        track = out.add_stream("libx265", rate=RATE, options=quiet)
+        track.width, track.height, track.pix_fmt = WIDTH, HEIGHT, "yuv420p10le"
+        track.codec_context.color_primaries = track.codec_context.colorspace = 9
+        track.codec_context.color_trc = transfer
+        frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p10le")
+        columns = np.repeat(np.array(levels, np.uint16), WIDTH // len(levels), axis=0)
+        for place, plane in enumerate(frame.planes):
+            rows = np.zeros((plane.height, plane.line_size // 2), np.uint16)
+            rows[:, : plane.width] = columns[:: WIDTH // plane.width, place]
+            plane.update(rows)
+        frame.colorspace, frame.pts, frame.time_base = 9, 0, Fraction(1, RATE)
+        out.mux([*track.encode(frame), *track.encode(None)])
+    return path

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from clips import HEIGHT, RATE, WIDTH, av, frames_of, pan, record, scene
+from clips import HEIGHT, RATE, WIDTH, av, frames_of, pan, patches, record, scene
 from conftest import make_photo
 from serve import wait
 from typer.testing import CliRunner
 
 import styleplug
-from styleplug.algorithms.flow import Flow, Motion, blended
+from styleplug.algorithms.flow import Flow, Motion, blended, temporal
 from styleplug.core.errors import BadImage, Cancelled, OutputError, UsageError
 from styleplug.engine import Engine
 from styleplug.engine.video import ahead, warping_error
 from styleplug.imaging import video, video_write
 from styleplug.imaging.video import Clip, tone_mapped
 from styleplug.imaging.video_write import Writer
+from styleplug.methods import gatys
 
 
 def turned(path: Path, quarter: bytes) -> Path:
@@ -131,6 +133,54 @@ def test_hdr_is_mapped(transfer: int) -> None:
     assert 0.65 < tone_mapped(white, transfer).mean() < 0.85
 
 
+def in_ten_bits(*rgb: float) -> tuple[int, int, int]:
+    """Y, Cb and Cr of BT.2020 in 10 bits, of encoded red, green and blue."""
+    red, green, blue = rgb
+    luma = 0.2627 * red + 0.6780 * green + 0.0593 * blue
+    chroma = ((blue - luma) / 1.8814, (red - luma) / 1.4746)
+    return (round(64 + 876 * luma), *(round(512 + 896 * one) for one in chroma))
+
+
+def pq(light: float) -> float:
+    """Light in cd/m², encoded by SMPTE ST 2084."""
+    power = (light / 10_000) ** 0.1593017578125
+    return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+
+
+def hlg(light: float) -> float:
+    """Grey light in cd/m², encoded by BT.2100 for a screen of 1000 cd/m²."""
+    scene = (light / 1000) ** (1 / 1.2)
+    bright = 0.17883277 * math.log(max(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+    return math.sqrt(3 * scene) if scene <= 1 / 12 else bright
+
+
+@pytest.mark.parametrize(("transfer", "encode"), [(16, pq), (18, hlg)])
+def test_hdr_clip_of_grey_patches(tmp_path: Path, transfer: int, encode: Any) -> None:
+    """Both encodings of the same light look the same; white paper (203 cd/m²) is a light grey."""
+    light = np.array([0.0, 20.0, 100.0, 203.0, 600.0, 1000.0])
+    levels = [in_ten_bits(*(encode(one),) * 3) for one in light]
+    clip = Clip(patches(tmp_path / "hdr.mp4", levels, transfer))
+    assert clip.facts.hdr
+    ((_, frame),) = clip.frames(WIDTH)
+    across = WIDTH // len(light)
+    found = frame[HEIGHT // 2, across // 2 :: across]
+    relative = light / 203
+    mapped = relative * (1 + relative / (1000 / 203) ** 2) / (1 + relative)
+    expected = np.where(mapped < 0.0031308, 12.92 * mapped, 1.055 * mapped ** (1 / 2.4) - 0.055)
+    np.testing.assert_allclose(found, np.repeat(expected[:, None], 3, 1), atol=0.015)
+    assert abs(found[3].mean() - 0.745) < 0.015
+
+
+def test_hdr_clip_of_colours_has_its_matrix(tmp_path: Path) -> None:
+    """Green light of BT.709 stays green: the matrix of BT.601 would make it yellowish."""
+    light = np.array([[0.3293, 0.9195, 0.0880], [0.6274, 0.0691, 0.0164]]) * 203  # green, red
+    levels = [in_ten_bits(*map(pq, one)) for one in light]
+    ((_, frame),) = Clip(patches(tmp_path / "hdr.mp4", levels, 16)).frames(WIDTH)
+    green, red = frame[HEIGHT // 2, [WIDTH // 4, 3 * WIDTH // 4]]
+    assert green[1] > 0.7 and max(green[0], green[2]) < 0.12
+    assert red[0] > 0.5 and max(red[1], red[2]) < 0.12
+
+
 # Motion ---------------------------------------------------------------------------------
 
 
@@ -157,12 +207,29 @@ def test_blended_only_where_trusted() -> None:
     assert (out[:, :4] == 0.75).all() and (out[:, 4:] == 0).all()
 
 
+def test_temporal_loss_has_its_gradient() -> None:
+    rng = np.random.default_rng(0)
+    picture, before = rng.random((2, 1, 3, 4, 6))
+    trust = rng.random((1, 1, 4, 6))
+
+    def nothing(picture: Any) -> Any:
+        return {"gradient": np.ones_like(picture)}
+
+    def value(x: Any) -> float:
+        return float(5 * (trust * np.square(x - before)).mean() + x.sum())
+
+    slope = temporal(nothing, before, trust, 5.0)(picture=picture)["gradient"]
+    step = 1e-5 * rng.standard_normal(picture.shape)
+    change = value(picture + step) - value(picture - step)
+    assert change == pytest.approx(2 * float((slope * step).sum()), rel=1e-5)
+
+
 # Painting -------------------------------------------------------------------------------
 
 
 def paint(clip: Path, out: Path, **values: Any) -> Any:
     told = {"style": make_photo(64, 64, seed=3).pixels, "size": WIDTH, "backend": "fake"}
-    return styleplug.video(clip, out, method="cnn", **told | values)
+    return styleplug.video(clip, out, **told | values)
 
 
 def test_video_keeps_times_and_all_sound(clip: Path, tmp_path: Path) -> None:
@@ -188,6 +255,46 @@ def test_video_smoothing_halves_flicker(tmp_path: Path) -> None:
         run = paint(clip, tmp_path / "out.mp4", smooth=smooth, backend="onnx")
         found[smooth] = warping_error([frame.picture for frame in run], motions)
     assert found[0.8] < 0.5 * found[0.0]
+
+
+@pytest.mark.slow
+def test_gatys_video_continues_the_frame_before(tmp_path: Path, monkeypatch: Any) -> None:
+    pytest.importorskip("onnxruntime")
+    clip = record(tmp_path / "clip.mp4", pan(3))
+    contents = [frame for _, frame in frames_of(clip)]
+    motions = [Flow().between(*pair) for pair in zip(contents, contents[1:], strict=False)]
+    found = {}
+    for weight in (0.0, 400.0):
+        for smooth in (0.0, 0.8):
+            monkeypatch.setattr(gatys, "_TEMPORAL", weight)
+            given = {"smooth": smooth, "backend": "onnx", "iterations": 15, "method": "gatys"}
+            run = paint(clip, tmp_path / "out.mp4", **given)
+            found[weight, smooth] = warping_error([one.picture for one in run], motions)
+    assert found[0.0, 0.8] < 0.8 * found[0.0, 0.0]  # by the start alone
+    assert found[400.0, 0.8] < 0.2 * found[400.0, 0.0]
+
+
+def test_method_that_follows_gets_result_before_it_is_finished(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    clip = record(tmp_path / "cut.mp4", [*pan(3), *pan(2, seed=5)])
+    seen: list[tuple[Any, Any]] = []
+    whole = Engine.run
+
+    def run(*given: Any, before: Any, **more: Any) -> Any:
+        *_, final = whole(*given, before=before, **more)
+        seen.append((before, final.unfinished))
+        yield final
+
+    monkeypatch.setattr(Engine, "run", run)
+    given = {"method": "gatys", "iterations": 2, "smooth": 0.5, "keep_colours": True}
+    shown = list(paint(clip, tmp_path / "a.mp4", **given))
+    assert [before is None for before, _ in seen] == [True, False, False, True, False]
+    contents = [frame for _, frame in frames_of(clip)]
+    motion, before, made = Flow().between(*contents[:2]), seen[1][0], seen[0][1]
+    np.testing.assert_allclose(before.picture, motion.moved(made), atol=1e-6)
+    assert np.abs(made - shown[0].picture).mean() > 0.01  # that has other colours
+    np.testing.assert_allclose(before.trust[:, :, 0], 0.5 * motion.trust, atol=1e-6)
 
 
 def test_video_new_scene_is_not_blended(tmp_path: Path) -> None:
@@ -245,6 +352,28 @@ def test_video_webm_and_odd_sides(clip: Path, tmp_path: Path) -> None:
     report = paint(clip, tmp_path / "out.webm", size=75, end=0.3).finish()
     assert report.frames == 3 and "aac sound is left out" in " ".join(report.notes)
     assert Clip(tmp_path / "out.webm").facts.width == 74
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_webm_keeps_transparency(tmp_path: Path, codec: str) -> None:
+    seen = np.ones((HEIGHT, WIDTH), np.float32)
+    seen[:, WIDTH // 2 :] = 0.5
+    seen[: HEIGHT // 2, WIDTH // 2 :] = 0
+    frames = [np.dstack([one, seen]) for one in pan(3)]
+    clip = record(tmp_path / "clear.webm", frames, codec=codec)
+    assert Clip(clip).facts.alpha
+    for (_, frame), made in zip(frames_of(clip), frames, strict=True):
+        assert frame.shape == (HEIGHT, WIDTH, 4)
+        np.testing.assert_allclose(frame[4::24, 4::24, 3], seen[4::24, 4::24], atol=0.03)
+        assert np.abs(frame - made)[:, : WIDTH // 2 - 4].mean() < 0.05
+    report = paint(clip, tmp_path / "out.webm").finish()
+    assert not [note for note in report.notes if "transparency" in note]
+    for _, frame in frames_of(report.out):
+        np.testing.assert_allclose(frame[4::24, 4::24, 3], seen[4::24, 4::24], atol=0.05)
+    report = paint(clip, tmp_path / "out.mp4").finish()
+    (_, frame), *_ = frames_of(report.out)
+    assert frame.shape == (HEIGHT, WIDTH, 3) and frame[4:20, 64:90].min() > 0.96
+    assert [note for note in report.notes if "transparency became white: .mp4" in note]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Optical flow between the frames of a clip, and results that do not flicker.
 
-A result is blended with the one before it, which is first moved along with the picture (as in
-Ruder, Dosovitskiy & Brox 2016, "Artistic Style Transfer for Videos", arXiv:1604.08610, here after
-painting).  The flow is that of Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search",
-arXiv:1603.03590, from OpenCV.
+The result before is moved along with the picture.  A method that optimises keeps the next result
+like it by a loss, as in Ruder, Dosovitskiy & Brox 2016, arXiv:1604.08610.  Results of all other
+methods are blended with it.  The flow is that of Kroeger et al. 2016, "Fast Optical Flow using
+Dense Inverse Search", arXiv:1603.03590, from OpenCV.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from styleplug.core.array import Floats, Pixels
+from styleplug.algorithms.optimisers import Loss
+from styleplug.core.array import Arrays, Floats, Pixels
 from styleplug.system.extras import require
 
 _CUT = 0.6  # share of a frame that the one before it does not explain, from which it is a cut
@@ -91,6 +92,26 @@ def blended(painted: Pixels, before: Pixels, motion: Motion, smooth: float) -> P
     """
     share = np.float32(smooth) * motion.trust[:, :, None]
     return painted + share * (motion.moved(before) - painted)
+
+
+def temporal(loss: Loss, before: Pixels, trust: Floats, weight: float) -> Loss:
+    """A loss that also counts the difference from the moved result of the frame before.
+
+    It is that of Ruder et al., (7): the mean of the squared difference, where it is trusted.
+
+    Args:
+        loss: to which it is added.
+        before: like the picture.
+        trust: in [0, 1], of a shape that fits.
+        weight: of this loss.
+    """
+
+    def both(picture: Pixels) -> Arrays:
+        found, apart = loss(picture=picture), picture - before
+        slope = (2 * weight / picture.size) * trust * apart
+        return {**found, "gradient": found["gradient"] + slope}
+
+    return both
 
 
 def _grey(cv2: Any, frame: Pixels) -> Any:

@@ -37,7 +37,7 @@ class Report(BaseModel):
 class Frame:
     """One step of a run.
 
-    Only the last frame of a run is final.  Methods do not set `report`.
+    Only the last frame of a run is final.  Methods set neither `report` nor `unfinished`.
 
     Args:
         steps: number of all steps; 0 if unknown.
@@ -49,6 +49,8 @@ class Frame:
         final: whether this is the result.
         fps: pictures per second of an animation; 0 if the images are no animation.
         report: only in the final frame of the engine.
+        unfinished: the same, (h, w, 3): the result as the method made it, for the next frame of a
+            video.
     """
 
     step: int
@@ -59,3 +61,4 @@ class Frame:
     final: bool = False
     fps: float = 0.0
     report: Report | None = None
+    unfinished: Pixels | None = None

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from styleplug.core.array import Pixels
+from styleplug.core.array import Floats, Pixels
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.params import Params
@@ -57,6 +57,20 @@ class Slot:
         return self.most == self.least == 1 and not self.drawn_on
 
 
+@dataclass(frozen=True)
+class Before:
+    """The result of the frame before, moved along with the picture of a video.
+
+    Args:
+        picture: (h, w, 3).
+        trust: (h, w, 1) in [0, 1], how much the next result must be like it; 0 where something
+            appeared.
+    """
+
+    picture: Pixels
+    trust: Floats
+
+
 class Context(Protocol):
     """What the engine provides to a method for one run."""
 
@@ -65,6 +79,8 @@ class Context(Protocol):
     it.  For a method without pictures: the side of its square result."""
     rng: np.random.Generator
     """Seeded by the recipe; a method uses no other random numbers."""
+    before: Before | None
+    """In videos: what a method that `follows` continues; None for the first frame of a scene."""
 
     def net(self, key: str, function: str) -> Net:
         """A function of the net declared under `key` in `Method.weights`, cached between runs."""
@@ -100,6 +116,7 @@ class Method(ABC, Generic[P]):
     tiled: ClassVar[bool] = False  # works by `imaging.tiles`: memory hardly grows with the size
     bounded: ClassVar[bool] = False  # memory hardly grows with the size, for another reason
     result_is_style: ClassVar[bool] = False  # the page offers the result as a style
+    follows: ClassVar[bool] = False  # uses `ctx.before`; without it, the engine blends results
     # Name, such as "keep_faces" -> values of parameters and settings; all others have defaults.
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     # How it works: paths such as "content > [Encoder] -features> Change > result".

@@ -10,6 +10,7 @@ import numpy as np
 
 from styleplug.core.backend import Backend, Net
 from styleplug.core.errors import Cancelled, MethodError
+from styleplug.core.method import Before
 from styleplug.core.weight import WeightFile
 from styleplug.engine.memo import Descriptions
 from styleplug.engine.nets import BorrowedNet, NetCache
@@ -27,8 +28,9 @@ class RunContext:
         cache: NetCache,
         cancel: threading.Event,
         memo: Descriptions | None = None,
+        before: Before | None = None,
     ) -> None:
-        self.size = size
+        self.size, self.before = size, before
         self.rng = np.random.default_rng(seed)
         self.loading = 0.0  # seconds spent on loading nets
         self.found_mb = 0.0  # memory of nets that were loaded before the run

@@ -10,7 +10,7 @@ from typing import Any
 
 from styleplug.backends.choose import choose, expect
 from styleplug.core.frame import Frame
-from styleplug.core.method import REGION, Method
+from styleplug.core.method import REGION, Before, Method
 from styleplug.core.recipe import Recipe
 from styleplug.engine import plan
 from styleplug.engine.inputs import check_finish, check_slots, has_regions
@@ -59,6 +59,7 @@ class Engine:
         *,
         scored: bool = False,
         memo: Descriptions | None = None,
+        before: Before | None = None,
     ) -> Iterator[Frame]:
         """Run a recipe.  Recipe and pictures are checked in this call, the rest while iterating.
 
@@ -68,6 +69,7 @@ class Engine:
                 step, with the picture so far and `report.cancelled`.
             scored: report the scores of the result, if there are a content and a style.
             memo: shared by runs whose pictures are to be described only once.
+            before: what it continues, if it is a frame of a video and its method `follows`.
 
         Returns:
             Frames; only the last one is final, and has a report.  Closing the iterator ends the run
@@ -94,7 +96,7 @@ class Engine:
             yield Frame(0, 0, note=f"starting {kind.backend}")  # importing torch takes seconds
             backend = choose(recipe.backend, recipe.device)
             run = Run(recipe, method, params, images, sources, backend, kind, self._shared, stop,
-                      scored=scored, memo=memo)  # fmt: skip
+                      scored=scored, memo=memo, before=before)  # fmt: skip
             yield from run.frames()
 
         return frames()

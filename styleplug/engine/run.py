@@ -14,7 +14,7 @@ from styleplug.core.array import Pixels
 from styleplug.core.backend import Backend
 from styleplug.core.errors import Cancelled, MethodError, OutOfMemory
 from styleplug.core.frame import Frame, Report
-from styleplug.core.method import MASK, REGION, Images
+from styleplug.core.method import MASK, REGION, Before, Images
 from styleplug.core.params import Params, shares_of
 from styleplug.core.recipe import Recipe
 from styleplug.core.weight import WeightFile, WeightSource
@@ -62,12 +62,13 @@ class Run:
         *,
         scored: bool = False,
         memo: Descriptions | None = None,
+        before: Before | None = None,
     ) -> None:
         self.recipe, self.method, self.params, self.pictures = recipe, method, params, pictures
         self.backend, self.shared, self.cancel = backend, shared, cancel
         self.files: dict[str, WeightFile] = {}
         self._kind, self._sources = kind, sources
-        self._scored, self._memo = scored, memo
+        self._scored, self._memo, self._before = scored, memo, before
         self._regions = pictures.get(REGION, ()) if has_regions(method) else ()
         self._started = time.perf_counter()
         self._size = recipe.size
@@ -203,6 +204,7 @@ class Run:
             self.shared.cache,
             self.cancel,
             self._memo,
+            self._before,
         )
         frames = self._started_with(images, context)
         final: Frame | None = None
@@ -311,7 +313,8 @@ class Run:
             cancelled=cancelled,
             recipe=recipe,
         )
-        return replace(frame, images=images, final=True, report=report)
+        made = frame.images[0] if self.method.follows else None
+        return replace(frame, images=images, final=True, report=report, unfinished=made)
 
     def _scores(self, images: Sequence[Pixels]) -> dict[str, float]:
         """The scores, if they are asked for and there are a content, a style and one result."""

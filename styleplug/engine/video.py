@@ -23,8 +23,9 @@ from styleplug.algorithms.flow import Flow, Motion, blended
 from styleplug.core.array import Pixels
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.frame import Report
+from styleplug.core.method import Before
 from styleplug.core.recipe import Part, Recipe
-from styleplug.engine.memo import descriptions
+from styleplug.engine.memo import Descriptions, descriptions
 from styleplug.imaging import Picture, resize
 from styleplug.imaging.video import Clip, comment_of
 from styleplug.imaging.video_write import Writer, check_ending, complete
@@ -45,7 +46,7 @@ class VideoFrame:
     Args:
         number: from 1 on.
         count: of all frames, estimated from the header of the clip.
-        picture: (h, w, 3) float32 in [0, 1].
+        picture: (h, w, 3) float32 in [0, 1], or (h, w, 4) if the clip has transparency.
         cut: whether it begins a new scene.
     """
 
@@ -138,18 +139,13 @@ class VideoRun:
         began, number, cuts = time.perf_counter(), 0, 0
         part, clip = self._part, self._clip
         notes = ["HDR was mapped to the brightness of a picture"] if clip.facts.hdr else []
-        before: Pixels | None = None
         painted = self._painted()
         with (
             Writer(self._parts, self.rate, clip.path, part.start, part.until, self._key) as writer,
             ThreadPoolExecutor(1) as later,
         ):
             written: Future[None] | None = None
-            for when, picture, motion, smoothed in painted:
-                cut = motion is not None and motion.cut
-                if motion is not None and before is not None and not (cut or smoothed):
-                    picture = blended(picture, before, motion, part.smooth)
-                before = picture
+            for when, picture, cut in painted:
                 number, cuts = number + 1, cuts + cut
                 if written is not None:
                     written.result()  # raises what went wrong
@@ -175,29 +171,58 @@ class VideoRun:
             notes=tuple(dict.fromkeys([*notes, *writer.notes, *last.notes])),
         )
 
-    def _painted(self) -> Iterator[tuple[float, Pixels, Motion | None, bool]]:
-        """Times, results, motion, and whether a result is one of an earlier run.
-
-        It ends early if the run is stopped.
-        """
-        memo, earlier = descriptions(), self._results()
+    def _painted(self) -> Iterator[tuple[float, Pixels, bool]]:
+        """Times, results, and whether a scene begins; it ends early if the run is stopped."""
+        memo, earlier, before = descriptions(), self._results(), None
         for when, content, motion in ahead(self._contents(), self._cancel):
             if self._cancel.is_set():
                 return
+            cut = motion is not None and motion.cut
             known = next(earlier, None)
             if known is not None:
-                yield when, resize(known, *content.shape[1::-1]), motion, True
-                continue
-            given = {**self._pictures, self._slot: [Picture(content)]}
-            try:
-                *_, final = self._engine.run(self._recipe, given, self._cancel, memo=memo)
-            except Cancelled:
-                return
-            assert final.report is not None, "the engine's final frame carries its report"
-            if final.report.cancelled:
-                return
-            self._last = final.report
-            yield when, resize(final.images[0][:, :, :3], *content.shape[1::-1]), motion, False
+                picture = resize(known, *content.shape[1::-1])
+                before = picture[:, :, :3]
+            else:
+                found = self._result(content, None if cut else motion, before, memo)
+                if found is None:
+                    return
+                picture, before = found
+            yield when, picture, cut
+
+    def _result(
+        self, content: Pixels, motion: Motion | None, before: Pixels | None, memo: Descriptions
+    ) -> tuple[Pixels, Pixels] | None:
+        """A result, and what the next one continues; None if the run is stopped.
+
+        Args:
+            content: the frame, (h, w, 3) or (h, w, 4).
+            motion: None where a scene begins.
+            before: what this one continues.
+            memo: what nets say of pictures.
+        """
+        follow, smooth = None, self._part.smooth
+        method = self._engine.catalogue.get(self._recipe.method)
+        if method.follows and motion is not None and before is not None:
+            trust = np.float32(smooth) * motion.trust[:, :, None]
+            follow = Before(motion.moved(before), trust)
+        given = {**self._pictures, self._slot: [_picture(content)]}
+        try:
+            *_, final = self._engine.run(
+                self._recipe, given, self._cancel, memo=memo, before=follow
+            )
+        except Cancelled:
+            return None
+        assert final.report is not None, "the engine's final frame carries its report"
+        if final.report.cancelled:
+            return None
+        self._last = final.report
+        picture = resize(final.images[0], *content.shape[1::-1])
+        if final.unfinished is not None:
+            return picture, resize(final.unfinished, *content.shape[1::-1])
+        if motion is not None and before is not None:
+            after = blended(picture[:, :, :3], before, motion, smooth)
+            picture = np.dstack([after, picture[:, :, 3:]])
+        return picture, picture[:, :, :3]
 
     def _results(self) -> Iterator[Pixels]:
         """The frames of an earlier run of the same request, except the last one."""
@@ -235,9 +260,14 @@ class VideoRun:
         for when, frame in frames:
             motion = None
             if flow is not None and before is not None and before.shape == frame.shape:
-                motion = flow.between(before, frame)
+                motion = flow.between(before[:, :, :3], frame[:, :, :3])
             yield when, frame, motion
             before = frame
+
+
+def _picture(frame: Pixels) -> Picture:
+    """A frame of a clip, (h, w, 3) or (h, w, 4)."""
+    return Picture(frame[:, :, :3], frame[:, :, 3] if frame.shape[2] == 4 else None)
 
 
 def painters(catalogue: Catalogue) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import spaces
@@ -23,6 +24,7 @@ import spaces
 from styleplug.backends import choose
 from styleplug.core.errors import BackendError, StyleplugError
 from styleplug.core.frame import Frame
+from styleplug.core.method import Before
 from styleplug.core.recipe import Recipe
 from styleplug.engine import Engine, shared
 from styleplug.engine.memo import Descriptions
@@ -47,7 +49,7 @@ class Flag(threading.Event):
         return super().is_set() or os.path.exists(self._path)
 
 
-def seconds(recipe: str, pictures: Pictures, scored: bool, flag: str) -> int:
+def seconds(recipe: str, pictures: Pictures, more: dict[str, Any], flag: str) -> int:
     """How long the card is needed, by the plan of the run."""
     sizes = {slot: [(one.width, one.height) for one in some] for slot, some in pictures.items()}
     plan = Engine.plan(shared(), Recipe.from_json(recipe), sizes)
@@ -55,15 +57,16 @@ def seconds(recipe: str, pictures: Pictures, scored: bool, flag: str) -> int:
 
 
 def _frames(
-    recipe: str, pictures: Pictures, scored: bool, flag: str
+    recipe: str, pictures: Pictures, more: dict[str, Any], flag: str
 ) -> Iterator[Frame | StyleplugError]:
     """The frames of a run, in the worker; an error is the last of them.
 
-    The engine and its nets are those of the worker, which is used again.
+    The engine and its nets are those of the worker, which is used again.  `more` are arguments of
+    `Engine.run`.
     """
     choose.forget()  # what the main process found out
     try:
-        run = Engine.run(shared(), Recipe.from_json(recipe), pictures, Flag(flag), scored=scored)
+        run = Engine.run(shared(), Recipe.from_json(recipe), pictures, Flag(flag), **more)
         with closing(run) as frames:  # type: ignore[type-var]
             yield from frames
     except StyleplugError as error:  # spaces would only pass on its name
@@ -87,23 +90,25 @@ class ZeroEngine(Engine):
         *,
         scored: bool = False,
         memo: Descriptions | None = None,
+        before: Before | None = None,
     ) -> Iterator[Frame]:
         """As `Engine.run`.
 
         Raises:
             BackendError: (iterating) no card is lent now.
         """
-        here = super().run(recipe, images, cancel, scored=scored, memo=memo)  # checks everything
+        more: Any = {"scored": scored, "before": before}
+        here = super().run(recipe, images, cancel, memo=memo, **more)  # checks everything
         if recipe.device == "cpu":
             return here
-        return _borrowed(recipe, images, cancel or threading.Event(), scored)
+        return _borrowed(recipe, images, cancel or threading.Event(), more)
 
     def warm(self) -> None:
         """Do nothing: the main process needs no backend."""
 
 
 def _borrowed(
-    recipe: Recipe, pictures: Pictures, cancel: threading.Event, scored: bool
+    recipe: Recipe, pictures: Pictures, cancel: threading.Event, more: dict[str, Any]
 ) -> Iterator[Frame]:
     """The frames of a run in a worker."""
     flag = Path(tempfile.gettempdir()) / f"styleplug-stop-{secrets.token_hex(16)}"
@@ -118,7 +123,7 @@ def _borrowed(
     threading.Thread(target=watch, name="stop", daemon=True).start()
     yield Frame(0, 0, note="waiting for a graphics card")
     try:
-        with closing(lent(recipe.to_json(), pictures, scored, str(flag))) as frames:
+        with closing(lent(recipe.to_json(), pictures, more, str(flag))) as frames:
             for frame in frames:
                 if isinstance(frame, StyleplugError):
                     raise frame

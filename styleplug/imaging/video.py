@@ -20,7 +20,7 @@ from styleplug.core.array import Pixels
 from styleplug.core.errors import BadImage
 from styleplug.core.recipe import LARGEST
 from styleplug.imaging.colour import BT2020, HLG, LUMA, PAPER, PQ, encoded, space_of
-from styleplug.imaging.picture import fitted
+from styleplug.imaging.picture import Picture, fitted, scale
 from styleplug.system.extras import missing, require
 
 READ = {
@@ -28,6 +28,8 @@ READ = {
     "protocol_whitelist": "file",
 }
 """Formats that are read: none that is a list of other files, which a stranger could choose."""
+_BOUND = {"max_pixels": str(LARGEST**2)}  # also of frames after the first one
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # the others of FFmpeg leave it out
 _PEAK = 1000.0 / PAPER  # light that becomes white, where 1 is white paper
 
 
@@ -41,6 +43,7 @@ class Facts:
         rate: frames a second, on average.
         seconds: its length.
         hdr: whether its brightness must be mapped to that of a picture.
+        alpha: whether it has transparency.
     """
 
     width: int
@@ -48,6 +51,7 @@ class Facts:
     rate: float
     seconds: float
     hdr: bool
+    alpha: bool
 
 
 def header(path: Path) -> Facts:
@@ -60,7 +64,8 @@ def header(path: Path) -> Facts:
     with _opened(path) as (container, stream):
         rate = stream.average_rate or stream.guessed_rate or 25
         length = (container.duration or 0) / library().time_base
-        return Facts(stream.width, stream.height, float(rate), length, hdr=False)
+        alpha = _alpha_apart(stream) or any(part.is_alpha for part in stream.format.components)
+        return Facts(stream.width, stream.height, float(rate), length, hdr=False, alpha=alpha)
 
 
 @contextmanager
@@ -79,7 +84,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
                     f"{path.name!r} has frames of {stream.width} × {stream.height} px; expected "
                     f"at most {LARGEST} px a side"
                 )
-            stream.codec_context.options = {"max_pixels": str(LARGEST**2)}  # also in later frames
+            stream.codec_context.options = _BOUND
             yield container, stream
     except FileNotFoundError:
         raise BadImage(f"there is no file {path.name!r}") from None
@@ -119,7 +124,9 @@ class Clip:
         rate: float = 0.0,
         cancel: threading.Event | None = None,
     ) -> Iterator[tuple[float, Pixels]]:
-        """Times in seconds, from 0 on, and frames (h, w, 3) whose long side is `size`.
+        """Times in seconds, from 0 on, and frames whose long side is `size`.
+
+        They are (h, w, 3), or (h, w, 4) if the clip has transparency.
 
         Args:
             size: in pixels.
@@ -131,11 +138,12 @@ class Clip:
         due = start
         width, height = fitted(self.facts.width, self.facts.height, size)
         with _opened(self.path) as (container, stream):
-            stream.thread_type = "AUTO"
+            decoder = _decoder(stream)
+            decoder.thread_type = "AUTO"
             if start > 0:
                 where = int((start + self.offset) / stream.time_base)
                 container.seek(where, stream=stream)  # the key frame before
-            for frame in self._decoded(container, stream):
+            for frame in self._decoded(container.demux(stream), decoder):
                 time = float(frame.time or 0.0) - self.offset
                 if time >= end or (cancel is not None and cancel.is_set()):
                     return
@@ -143,16 +151,14 @@ class Clip:
                     continue
                 if rate:
                     due += max(1, math.floor((time - due) * rate + 1e-6) + 1) / rate
-                yield time - start, _pixels(frame, width, height)
+                yield time - start, _pixels(frame, width, height, alpha=self.facts.alpha)
 
-    def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
+    def _decoded(self, packets: Iterator[Any], decoder: Any) -> Iterator[Any]:
         """The frames of a stream; what is damaged is skipped and counted."""
         av = library()
-        packets = container.demux(stream)
         while True:
             try:
-                packet = next(packets)
-                decoded = packet.decode()
+                decoded = decoder.decode(next(packets))
             except StopIteration:
                 return
             except av.error.InvalidDataError:
@@ -163,6 +169,22 @@ class Clip:
                 return
             yield from (frame for frame in decoded if not frame.is_corrupt)
             self.skipped += sum(frame.is_corrupt for frame in decoded)
+
+
+def _alpha_apart(stream: Any) -> bool:
+    """Whether the transparency of a WebM file is beside its pictures."""
+    asked = {name.lower(): value for name, value in stream.metadata.items()}.get("alpha_mode")
+    return asked == "1" and stream.codec_context.name in _ALPHA_DECODERS
+
+
+def _decoder(stream: Any) -> Any:
+    """What decodes a stream with its transparency."""
+    usual = stream.codec_context
+    if not _alpha_apart(stream):
+        return usual
+    decoder = library().CodecContext.create(_ALPHA_DECODERS[usual.name], "r")
+    decoder.extradata, decoder.options = usual.extradata, _BOUND
+    return decoder
 
 
 def comment_of(file: Path | IO[bytes]) -> str:
@@ -195,8 +217,14 @@ def tone_mapped(signal: Pixels, transfer: int) -> Pixels:
     return encoded(light).astype(np.float32, copy=False)
 
 
-def _pixels(frame: Any, width: int, height: int) -> Pixels:
-    """A decoded frame, turned upright: (height, width, 3)."""
+def _pixels(frame: Any, width: int, height: int, *, alpha: bool = False) -> Pixels:
+    """A decoded frame, turned upright: (height, width, 3), or (height, width, 4) with alpha."""
+    if alpha:
+        levels = frame.to_ndarray(format="rgba").astype(np.float32) / np.float32(255)
+        upright = np.rot90(levels, frame.rotation // 90)
+        sized = scale(Picture(upright[:, :, :3], upright[:, :, 3]), width, height)
+        assert sized.alpha is not None, "it keeps its transparency"
+        return np.dstack([sized.pixels, sized.alpha])
     hdr = frame.color_trc in (PQ, HLG)
     if frame.rotation % 180:
         width, height = height, width

@@ -22,7 +22,10 @@ CODECS = {
     ".mp4": ("libx264", _X264),
     ".mov": ("libx264", _X264),
     ".mkv": ("libx264", _X264),
-    ".webm": ("libvpx-vp9", {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used": "6"}),
+    ".webm": (
+        "libvpx-vp9",
+        {"crf": "28", "b": "0", "deadline": "realtime", "cpu-used": "6", "auto-alt-ref": "0"},
+    ),  # else without transparency
 }
 """Encoders and their options, by the ending of a file."""
 _PARTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
@@ -77,7 +80,7 @@ class Writer:
         self._source = library().open(str(sound), options=READ) if sound else None
         self._packets = self._sound(start, end)
         self._waiting: Any = None
-        self._last = -1
+        self._last, self._whitened = -1, False
 
     def __enter__(self) -> Self:
         return self
@@ -98,16 +101,25 @@ class Writer:
                 self._source.close()
 
     def write(self, time: float, pixels: Pixels) -> None:
-        """Add a frame (h, w, 3) in [0, 1]; all frames have the shape of the first one.
+        """Add a frame (h, w, 3) or (h, w, 4) in [0, 1]; all have the shape of the first one.
 
-        A side with an odd number of pixels loses its last one: the format has no odd sides.
+        A side with an odd number of pixels loses its last one: the format has no odd sides.  Where
+        the format has no transparency, white is behind the frame.
         """
         high, wide = (side // 2 * 2 for side in pixels.shape[:2])
+        clear = pixels.shape[2] == 4
+        if clear and not _is_webm(self._path):
+            if not self._whitened and pixels[:, :, 3].min() < 1:
+                ending = self._path.suffix
+                self.notes.append(f"transparency became white: {ending} cannot hold it, .webm can")
+                self._whitened = True
+            pixels, clear = 1 - pixels[:, :, 3:] * (1 - pixels[:, :, :3]), False
         if self._last < 0:
             self._video.width, self._video.height = wide, high
-            self._video.pix_fmt = "yuv420p"
-        whole = (pixels[:high, :wide] * 255 + 0.5).astype(np.uint8)
-        frame = library().VideoFrame.from_ndarray(np.ascontiguousarray(whole), format="rgb24")
+            self._video.pix_fmt = "yuva420p" if clear else "yuv420p"
+            self._video.metadata.update({"alpha_mode": "1"} if clear else {})
+        whole = np.ascontiguousarray((pixels[:high, :wide] * 255 + 0.5).astype(np.uint8))
+        frame = library().VideoFrame.from_ndarray(whole, format="rgba" if clear else "rgb24")
         frame.time_base = Fraction(1, _TICKS)
         frame.pts = self._last = max(round(time * _TICKS), self._last + 1)
         self._mux(self._video.encode(frame))
@@ -168,7 +180,7 @@ def encode_video(pictures: Sequence[Pixels], fps: float, ending: str, comment: s
     """The bytes of a video without sound.
 
     Args:
-        pictures: (h, w, 3) or (h, w, 4) in [0, 1], all of one shape; transparency is lost.
+        pictures: (h, w, 3) or (h, w, 4) in [0, 1], all of one shape.
         fps: pictures a second.
         ending: decides the format, such as ".mp4".
         comment: is stored in the file.
@@ -177,7 +189,7 @@ def encode_video(pictures: Sequence[Pixels], fps: float, ending: str, comment: s
         parts, out = Path(folder, f"parts{ending}"), Path(folder, f"video{ending}")
         with Writer(parts, fps) as writer:
             for number, one in enumerate(pictures):
-                writer.write(number / fps, one[:, :, :3])
+                writer.write(number / fps, one)
         complete(parts, out, comment)
         return out.read_bytes()
 
@@ -201,6 +213,8 @@ def complete(parts: Path, out: Path, comment: str) -> None:
         ):
             made.metadata["comment"] = comment
             streams = {one.index: made.add_stream_from_template(one) for one in source.streams}
+            for one in source.streams:
+                streams[one.index].metadata.update(one.metadata)  # that it has transparency
             for packet in source.demux():
                 if packet.dts is not None:
                     packet.stream = streams[packet.stream.index]
@@ -212,6 +226,10 @@ def complete(parts: Path, out: Path, comment: str) -> None:
 
 def _is_mp4(path: Path) -> bool:
     return path.suffix.lower() in (".mp4", ".mov")
+
+
+def _is_webm(path: Path) -> bool:
+    return path.suffix.lower() == ".webm"
 
 
 def check_ending(path: Path) -> None:

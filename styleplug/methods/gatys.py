@@ -1,7 +1,9 @@
 """Style transfer by optimising the picture.
 
 Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Neural Networks".  Pixels are
-changed until features at a deep layer are like the content's, and statistics like the styles'.
+changed until features at a deep layer are like the content's, and statistics like the styles'.  A
+frame of a video starts from the moved result before it and stays like it (Ruder, Dosovitskiy & Brox
+2016, "Artistic Style Transfer for Videos", arXiv:1604.08610).
 
 Departures from the paper: losses are relative to their targets (for flat content, to a share of
 the styles), so that one weight suits every encoder.  A draft of `cnn` comes first, sizes go from
@@ -17,8 +19,9 @@ from typing import Literal
 
 import numpy as np
 
-from styleplug.algorithms.optimisers import LBFGS, Adam, descend
-from styleplug.core.array import Arrays, Floats, Pixels
+from styleplug.algorithms.flow import temporal
+from styleplug.algorithms.optimisers import LBFGS, Adam, Loss, descend
+from styleplug.core.array import Arrays, Pixels
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
@@ -27,6 +30,7 @@ from styleplug.core.weight import Embedded, Hub
 from styleplug.imaging.padding import crop_padding, pad_to_multiple
 from styleplug.imaging.picture import fit_pixels, fitted, resize
 from styleplug.methods.shared.one_pass import STYLE_SIDE, OnePass
+from styleplug.methods.shared.perceptual import targets
 from styleplug.methods.shared.transfer import CODER, ENCODER, SLOTS, style_blend, style_scale
 
 _PAINTER = Embedded("cnn", "cnn.safetensors")
@@ -40,7 +44,7 @@ _VGG19 = Hub(
 )
 _RATE = 0.05  # learning rate of Adam; at this value, L-BFGS takes full steps
 _ENOUGH = 5  # steps of full size; a shorter run takes smaller ones
-_CALM, _TINY = 0.4, 1e-8  # content features below this share of the styles' have less weight
+_TEMPORAL = 400.0  # weight of the temporal loss where the frame before is fully trusted
 _SMALLEST = 64  # long side of the coarsest scale, at least, in pixels
 
 
@@ -170,6 +174,7 @@ class Gatys(Method[GatysParams]):
     )
     params = GatysParams
     inputs = SLOTS
+    follows = True
     weights = {  # noqa: RUF012
         "styleplug": (ENCODER,),
         "vgg19": (_VGG19, ENCODER),
@@ -208,7 +213,14 @@ class Gatys(Method[GatysParams]):
             start = pad_to_multiple(resize(picture, width, height), describe.spec.multiple)
             optimiser = Adam() if params.optimiser == "adam" else LBFGS()
             rates = [_rate(params, step) for step in range(params.iterations)]
-            losses = partial(loss, **given)
+            losses: Loss = partial(loss, **given)
+            if ctx.before is not None:
+                seen = (
+                    resize(one, width, height) for one in (ctx.before.picture, ctx.before.trust)
+                )
+                before, trust = (pad_to_multiple(one, describe.spec.multiple) for one in seen)
+                start += trust * (before - start)
+                losses = temporal(losses, before, trust, _TEMPORAL)
             for canvas, found in descend(optimiser, losses, start, rates):
                 ctx.check()
                 picture, done = crop_padding(canvas, height, width), done + 1
@@ -239,29 +251,13 @@ def _scales(shape: tuple[int, ...], count: int) -> list[tuple[int, int]]:
 def _targets(
     describe: Net, content: Pixels, styles: tuple[Pixels, ...], params: GatysParams
 ) -> Arrays:
-    """Content features, their weights, and the weighted mean of the styles' statistics.
-
-    For Gram matrices, this mean equals the sum of the styles' losses up to a constant.  Flat
-    content has almost no features; relative to them, any brush mark would be a huge loss.
-    """
-    multiple, side = describe.spec.multiple, max(content.shape[:2]) * params.style_scale
-    targets, kept = describe(picture=pad_to_multiple(content, multiple)), []
-    described = [describe(picture=pad_to_multiple(fit_pixels(s, side), multiple)) for s in styles]
+    """Content features, their weights, and the statistics of the styles."""
+    side = max(content.shape[:2]) * params.style_scale
     shares = shares_of("style_blend", params.style_blend, ("style",) * len(styles))
-    for name in tuple(targets):
-        found = [one[name] for one in described]
-        if name.startswith("content_"):
-            expected = _CALM * np.dot(shares, [_size(one) for one in found]) + _TINY
-            kept.append(min(1.0, _size(targets[name]) / expected))
-        else:
-            targets[name] = np.tensordot(np.array(shares, np.float32), found, 1)
+    fitting = [fit_pixels(style, side) for style in styles]
+    wanted, kept = targets(describe, content, fitting, shares)
     weights = np.power(kept, 1 if params.content_loss == "l1" else 2) / len(kept)
-    return targets | {"content_weights": (params.content_weight * weights).astype(np.float32)}
-
-
-def _size(features: Floats) -> float:
-    """Root mean square."""
-    return float(np.sqrt(np.mean(np.square(features))))
+    return {**wanted, "content_weights": (params.content_weight * weights).astype(np.float32)}
 
 
 def _start(images: Images, size: tuple[int, int], params: GatysParams, ctx: Context) -> Pixels:

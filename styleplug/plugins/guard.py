@@ -116,7 +116,7 @@ class Guarded(Method[Any]):
             name: self._read(f"a frame has {name} =", getattr(frame, name), read, expected)
             for name, (read, expected) in _PARTS.items()
         }
-        return replace(frame, **parts, report=None)
+        return replace(frame, **parts, report=None, unfinished=None)
 
     def _keys(self, value: Any) -> tuple[str, ...]:
         if isinstance(value, str) or not {*value} <= {*self.weights}:
