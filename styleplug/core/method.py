@@ -59,13 +59,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Before:
-    """The result of the frame before, moved along with the picture of a video.
-
-    Args:
-        picture: (h, w, 3).
-        trust: (h, w, 1) in [0, 1], how much the next result must be like it; 0 where something
-            appeared.
-    """
+    """The result before (h w 3), moved like the video, and how far it is trusted (h w 1)."""
 
     picture: Pixels
     trust: Floats

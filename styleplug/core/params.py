@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Self, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -170,27 +170,3 @@ def range_of(params: type[Params], name: str) -> str:
         return ""
     ends = (-math.inf if low is None else low, math.inf if high is None else high)
     return f" (allowed: {ends[0]:.10g} to {ends[1]:.10g}, default {info.default:.10g})"
-
-
-def shares_of(name: str, given: Sequence[float], things: Sequence[str]) -> list[float]:
-    """Normalise shares so that they add up to 1; use equal shares if none are given.
-
-    >>> shares_of("style_blend", (1, 3), ("night", "waves"))
-    [0.25, 0.75]
-
-    Args:
-        name: the parameter, for the error.
-        given: the shares; () for equal ones.
-        things: names of the things that share.
-
-    Raises:
-        BadParameter: there is not one for each thing, or one is negative, or all are zero.
-    """
-    shares = list(given) or [1.0] * len(things)
-    if len(shares) != len(things) or min(shares) < 0 or sum(shares) <= 0:
-        raise BadParameter(
-            f"{name} = {', '.join(f'{share:g}' for share in shares)}: expected {len(things)} "
-            f"number{'s' * (len(things) > 1)} ({', '.join(things)}), none negative and not all "
-            "zero; or leave it empty"
-        )
-    return [share / sum(shares) for share in shares]

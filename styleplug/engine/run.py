@@ -15,7 +15,7 @@ from styleplug.core.backend import Backend
 from styleplug.core.errors import Cancelled, MethodError, OutOfMemory
 from styleplug.core.frame import Frame, Report
 from styleplug.core.method import MASK, REGION, Before, Images
-from styleplug.core.params import Params, shares_of
+from styleplug.core.params import Params
 from styleplug.core.recipe import Recipe
 from styleplug.core.weight import WeightFile, WeightSource
 from styleplug.engine import memory, plan, record
@@ -28,7 +28,7 @@ from styleplug.engine.nets import NetCache
 from styleplug.engine.regions import painted, shares, union
 from styleplug.engine.scores import scores
 from styleplug.imaging import Picture, resize
-from styleplug.methods.shared.transfer import CONTENT, ENCODER, STYLE
+from styleplug.methods.shared.transfer import CONTENT, ENCODER, STYLE, shares_of
 from styleplug.plugins.guard import Guarded
 from styleplug.store import Store
 from styleplug.system import machine

@@ -20,11 +20,11 @@ from styleplug.core.backend import Net
 from styleplug.core.errors import BadParameter
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
-from styleplug.core.params import Numbers, Params, field, shares_of
+from styleplug.core.params import Numbers, Params, field
 from styleplug.core.weight import Embedded
 from styleplug.imaging import tiles as tiling
 from styleplug.imaging.picture import fit_pixels, reduce_pixels
-from styleplug.methods.shared.transfer import SLOTS, covering, style_blend, style_scale
+from styleplug.methods.shared.transfer import SLOTS, covering, shares_of, style_blend, style_scale
 
 MEASURED_SIDE = 768
 """Long side of content and styles when their statistics are measured."""

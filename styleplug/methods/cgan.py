@@ -17,7 +17,7 @@ import numpy as np
 from styleplug.core.array import Arrays
 from styleplug.core.backend import MOST_CLASSES, Net
 from styleplug.core.errors import BadParameter, WeightError
-from styleplug.core.params import Numbers, field, shares_of
+from styleplug.core.params import Numbers, field
 from styleplug.core.weight import Embedded
 from styleplug.methods.shared.style_generator import (
     DECODER,
@@ -27,6 +27,7 @@ from styleplug.methods.shared.style_generator import (
     StyleGenerator,
     StyleGeneratorParams,
 )
+from styleplug.methods.shared.transfer import shares_of
 
 Kind = Literal[
     "female-commoner",

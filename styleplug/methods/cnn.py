@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
-from styleplug.core.params import Numbers, Params, field, shares_of
+from styleplug.core.params import Numbers, Params, field
 from styleplug.core.weight import Embedded
 from styleplug.methods.shared.one_pass import OnePass
-from styleplug.methods.shared.transfer import CODER, SLOTS, style_blend, style_scale
+from styleplug.methods.shared.transfer import CODER, SLOTS, shares_of, style_blend, style_scale
 
 
 class CnnParams(Params):

@@ -25,13 +25,20 @@ from styleplug.core.array import Arrays, Pixels
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
-from styleplug.core.params import Numbers, Params, field, shares_of
+from styleplug.core.params import Numbers, Params, field
 from styleplug.core.weight import Embedded, Hub
 from styleplug.imaging.padding import crop_padding, pad_to_multiple
 from styleplug.imaging.picture import fit_pixels, fitted, resize
 from styleplug.methods.shared.one_pass import STYLE_SIDE, OnePass
 from styleplug.methods.shared.perceptual import targets
-from styleplug.methods.shared.transfer import CODER, ENCODER, SLOTS, style_blend, style_scale
+from styleplug.methods.shared.transfer import (
+    CODER,
+    ENCODER,
+    SLOTS,
+    shares_of,
+    style_blend,
+    style_scale,
+)
 
 _PAINTER = Embedded("cnn", "cnn.safetensors")
 _VGG_LAYERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)

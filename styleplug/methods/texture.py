@@ -17,12 +17,12 @@ from styleplug.core.array import Arrays, Floats, Pixels
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Slot
-from styleplug.core.params import Numbers, field, shares_of
+from styleplug.core.params import Numbers, field
 from styleplug.core.weight import Embedded
 from styleplug.imaging import tiles
 from styleplug.imaging.picture import resize
 from styleplug.methods.shared.generation import FPS, Generator, GeneratorParams, walk, wanted
-from styleplug.methods.shared.transfer import style_blend, style_scale
+from styleplug.methods.shared.transfer import shares_of, style_blend, style_scale
 
 _SEEN = 224  # short side, in pixels, of a picture whose marks are as large as in training
 

@@ -18,11 +18,11 @@ from styleplug.core.array import Floats, Pixels
 from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
-from styleplug.core.params import Numbers, Params, field, shares_of
+from styleplug.core.params import Numbers, Params, field
 from styleplug.core.weight import Embedded, Hub
 from styleplug.imaging import tiles
 from styleplug.imaging.picture import fit_pixels
-from styleplug.methods.shared.transfer import SLOTS, covering, style_blend, style_scale
+from styleplug.methods.shared.transfer import SLOTS, covering, shares_of, style_blend, style_scale
 
 _OWN = Embedded("vae", "vae.safetensors")
 _TAESD = Hub(

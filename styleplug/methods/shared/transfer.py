@@ -1,13 +1,15 @@
-"""What style transfer methods share: input slots, and the parameters and sizes of styles."""
+"""What style transfer methods share: input slots, the parameters and sizes of styles, shares."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from styleplug.core.array import Pixels
+from styleplug.core.errors import BadParameter
 from styleplug.core.method import Slot
 from styleplug.core.params import field
 from styleplug.core.weight import Embedded
@@ -67,3 +69,27 @@ def covering(style: Pixels, shape: tuple[int, ...], scale: float) -> Pixels:
     missing = [shape[0] - height, shape[1] - width]
     pads = [(few // 2, few - few // 2) for few in missing]
     return np.pad(resize(style, width, height), (*pads, (0, 0)), mode="reflect")
+
+
+def shares_of(name: str, given: Sequence[float], things: Sequence[str]) -> list[float]:
+    """Normalise shares so that they add up to 1; use equal shares if none are given.
+
+    >>> shares_of("style_blend", (1, 3), ("night", "waves"))
+    [0.25, 0.75]
+
+    Args:
+        name: the parameter, for the error.
+        given: the shares; () for equal ones.
+        things: names of the things that share.
+
+    Raises:
+        BadParameter: there is not one for each thing, or one is negative, or all are zero.
+    """
+    shares = list(given) or [1.0] * len(things)
+    if len(shares) != len(things) or min(shares) < 0 or sum(shares) <= 0:
+        raise BadParameter(
+            f"{name} = {', '.join(f'{share:g}' for share in shares)}: expected {len(things)} "
+            f"number{'s' * (len(things) > 1)} ({', '.join(things)}), none negative and not all "
+            "zero; or leave it empty"
+        )
+    return [share / sum(shares) for share in shares]
