@@ -94,12 +94,7 @@ class GatysParams(Params):
         label="Start from",
         help="The picture at the first step. A draft painted in one pass is closest to the result. "
         "The content keeps its own colours longer. Noise and style keep less structure.",
-        words={
-            "content": "Content",
-            "draft": "Draft",
-            "style": "Style",
-            "noise": "Noise",
-        },
+        words={"content": "Content", "draft": "Draft", "style": "Style", "noise": "Noise"},
         advanced=True,
     )
     scales: int = field(
