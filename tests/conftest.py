@@ -37,7 +37,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side: threads would
 import numpy as np  # noqa: E402 it reads the number of threads once
 
 # What takes longest begins first, so that no process has much left when others are done.
-LONGEST = ("test_browser.py", "test_access.py", "test_silence.py", "test_page.py")
+LONGEST = ("test_container.py", "test_first_picture.py")  # of `make hosts`
+LONGEST += ("test_browser.py", "test_access.py", "test_silence.py", "test_page.py")
 LONGEST += (
     "test_written_before.py",
     "test_store.py",

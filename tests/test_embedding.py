@@ -14,6 +14,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi.responses import HTMLResponse
+from gradio import networking
 from gradio.external import from_spaces_blocks
 from serve import THIRD_PARTY, Blend, free_port, picture, swatch_file, wait
 from test_docs import block, section
@@ -64,16 +65,16 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         thread.join(10)
 
 
-def paint(guest: Any, place: Any, tmp_path: Path, done: str) -> None:
+def paint(guest: Any, place: Any, tmp_path: Path, done: str, method: str = "blend") -> None:
     """Upload two pictures, run, and find the result in the strip at the foot of the page."""
     for slot, colour in (("content", (200, 30, 30)), ("style", (30, 30, 200))):
-        box = place.locator(f"#blend-{slot}")
+        box = place.locator(f"#{method}-{slot}")
         box.locator("input[type=file]").set_input_files(picture(tmp_path, f"{slot}.png", colour))
         expect(box.locator("img")).to_be_visible()
-    style = place.locator("#blend-rack img").first
-    assert wait(lambda: style.evaluate("it => it.naturalWidth") > 0), "styles to choose from"
-    place.locator("#blend-run").click()
-    expect(place.locator("#blend-status")).to_contain_text(done)
+    style = place.locator(f"#{method}-rack img").first
+    assert wait(lambda: style.evaluate("it => it.naturalWidth") > 0, 60), "styles to choose from"
+    place.locator(f"#{method}-run").click()
+    expect(place.locator(f"#{method}-status")).to_contain_text(done)
     expect(place.locator(".sp-strip li")).to_have_count(1)
     assert not guest.errors
     outside = [
@@ -160,6 +161,16 @@ def test_distant_page_called(host: str, tmp_path: Path) -> None:
     assert Path(there["paint"](red, blue)).is_file()
     with pytest.raises(ValueError, match="Cannot find Block"):  # else the manual can show gr.load
         gr.load(f"{host}/tools/style", src=lambda url, token: from_spaces_blocks(url, token))
+
+
+def test_page_with_tabs_launched_on_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gradio would give up if the page does not answer itself within 3 s."""
+    monkeypatch.setattr(networking, "url_ok", lambda url: False)
+    with gr.Blocks() as page:
+        styleplug.tabs(engine=Engine(Catalogue({"blend": Blend()}, {})))
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, server_port=free_port())
+    assert httpx.get(f"{url}config").is_success
+    page.close()
 
 
 def test_wrong_use_refused() -> None:

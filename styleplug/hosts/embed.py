@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -180,6 +181,7 @@ def _adapt(host: gr.Blocks, texts: Texts, functions: set[int]) -> None:
     host.get_api_info = get_api_info  # type: ignore[method-assign]
     host.get_config_file = get_config_file  # type: ignore[method-assign]
     host.preprocess_data = preprocess_data  # type: ignore[method-assign]
+    host.launch = partial(host.launch, _frontend=False)  # type: ignore[method-assign] # see PROGRAM
     host.delete_cache = host.delete_cache or SWEEP
     host.styleplug = True  # type: ignore[attr-defined]
 
