@@ -44,6 +44,21 @@ def test_subject_found_from_a_stroke_within_it() -> None:
     np.testing.assert_array_equal(found, subject(picture(), stroke))
 
 
+@pytest.mark.parametrize("gap", [0, 2])
+@pytest.mark.parametrize("shape", ["rectangle", "ellipse"])
+def test_subject_found_inside_a_line_around_it(shape: str, gap: int) -> None:
+    line = np.zeros((80, 100), np.float32)
+    if shape == "rectangle":
+        line[12:68, 22:78] = 1
+        line[14:66, 24:76] = 0
+    else:
+        line = (disc(30) & ~disc(27)).astype(np.float32)
+    line[40 : 40 + gap] *= np.arange(100) > 50  # a line that does not quite close
+    found, wanted = subject(picture(), line).astype(bool), disc(22)
+    assert (found & wanted).sum() / (found | wanted).sum() > 0.9
+    assert not found[line > 0].any()
+
+
 @pytest.mark.parametrize("marks", [0.0, 1.0])
 def test_subject_not_marked_named(marks: float) -> None:
     with pytest.raises(UsageError, match="the subject is not marked"):

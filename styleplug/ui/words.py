@@ -64,7 +64,7 @@ WORDS = {
     "preset_export": "Download as JSON",
     "preset_delete": "Delete",
     "preset_refused": "Your browser kept nothing: its storage is full or blocked.",
-    "subject": "Find the whole subject from the strokes",
+    "subject": "Find the subject you marked or outlined",
     "run": "Run",
     "stop": "Stop",
     "advanced": "Advanced",
