@@ -51,7 +51,7 @@ class Facts:
     rate: float
     seconds: float
     hdr: bool
-    alpha: bool
+    alpha: bool = False
 
 
 def header(path: Path) -> Facts:
