@@ -1,12 +1,13 @@
 """Many visitors at once: does each get only their own pictures, and does memory stay flat?
 
-    python benchmarks/visitors.py [--visitors 100] [--runs 1000] [--size 64] [--method cnn]
+    python benchmarks/visitors.py [--visitors 100] [--runs 1000] [--minutes 60]
+                                   [--size 64] [--method cnn]
 
 Method: `styleplug app` is started in a process of its own.  Each visitor has a picture of random
 colours in 8 × 8 areas, uploads it and its mirror image as style, calls the endpoint of the method,
 follows the events, downloads the result, and begins again.  A result belongs to the visitor whose
 picture is nearest to it, by the mean colours of the areas.  `memory` is the resident memory of the
-server when so many runs have ended.
+server when so many runs have ended.  After so many minutes no visitor begins again.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Load:
     method: str
     server: psutil.Process
     left: int = 0
+    until: float = 0.0  # by time.monotonic
     outcomes: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
     memory: dict[int, float] = field(default_factory=dict)
@@ -54,7 +56,7 @@ class Load:
     async def visit(self, client: httpx.AsyncClient, number: int) -> None:
         """One visitor, until no run is left."""
         picture = Image.fromarray(self.areas[number]).resize((128, 128), Image.Resampling.NEAREST)
-        while self.left > 0:
+        while self.left > 0 and time.monotonic() < self.until:
             self.left -= 1
             began = time.monotonic()
             try:
@@ -67,7 +69,11 @@ class Load:
                 self.seconds.append(time.monotonic() - began)
             ended = self.outcomes.total()
             if ended in (1, 100) or ended % 500 == 0:
-                self.memory[ended] = self.server.memory_info().rss / 1e6
+                self.weigh()
+
+    def weigh(self) -> None:
+        """Note the memory of the server."""
+        self.memory[self.outcomes.total()] = self.server.memory_info().rss / 1e6
 
     async def _run(self, client: httpx.AsyncClient, picture: Image.Image) -> Image.Image:
         files = [("files", (name, _png(one))) for name, one in
@@ -116,7 +122,9 @@ async def _measure(load: Load, url: str, visitors: int) -> None:
         await asyncio.gather(*(load.visit(client, number) for number in range(visitors)))
 
 
-def main(visitors: int = 100, runs: int = 1000, size: int = 64, method: str = "cnn") -> None:
+def main(
+    visitors: int = 100, runs: int = 1000, minutes: float = 60, size: int = 64, method: str = "cnn"
+) -> None:
     """Measure, and print tables."""
     port = _port()
     url = f"http://127.0.0.1:{port}/"
@@ -135,11 +143,13 @@ def main(visitors: int = 100, runs: int = 1000, size: int = 64, method: str = "c
             areas = np.random.default_rng(0).integers(0, 256, (visitors, AREAS, AREAS, 3), np.uint8)
             load = Load(areas, size, method, psutil.Process(server.pid), left=runs)
             began = time.monotonic()
+            load.until = began + minutes * 60
             asyncio.run(_measure(load, url, visitors))
             took = time.monotonic() - began
+            load.weigh()
         finally:
             server.terminate()
-    print(f"{visitors} visitors at once, {runs} runs in {took:.0f} s, "
+    print(f"{visitors} visitors at once, {load.outcomes.total()} runs in {took:.0f} s, "
           f"{load.outcomes.total() / took:.1f} runs a second")  # fmt: skip
     for outcome, count in load.outcomes.most_common():
         print(f"- {count} × {outcome}")

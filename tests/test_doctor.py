@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -92,3 +93,24 @@ def test_doctor_cache_not_writable_noted(
     monkeypatch.setattr(doctor.os, "access", lambda *_: False)
     row = examined(capsys)["cache of weights"]
     assert row["state"] == "note" and "cannot be written" in row["found"]
+
+
+@pytest.mark.parametrize(
+    ("place", "mark", "command"),
+    [
+        ("venv", "pyvenv.cfg", 'pip install "styleplug[ray]"'),
+        ("pipx", "pipx_metadata.json", 'pipx runpip styleplug install "styleplug[ray]"'),
+        ("tool", "uv-receipt.toml", 'uv tool install "styleplug[onnx,ray]"'),
+        ("archive-v0/abc", "pyvenv.cfg", 'uvx "styleplug[onnx,ray]"'),
+    ],
+)
+def test_remedy_named_for_the_tool_that_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, mark: str, command: str
+) -> None:
+    here = tmp_path / place
+    here.mkdir(parents=True)
+    (here / mark).touch()
+    monkeypatch.setattr(extras.sys, "prefix", str(here))
+    there = {"onnxruntime"}
+    monkeypatch.setattr(extras, "find_spec", lambda name: name if name in there else None)
+    assert extras.install("ray") == f"`{command}`"
