@@ -102,7 +102,7 @@ def visit(site: Site, chromium: Any) -> Iterator[Callable[..., Visitor]]:
 
     yield come
     for visitor in visitors:
-        visitor.context.close()
+        visitor.leave()
 
 
 def make_photo(width: int, height: int, seed: int = 0) -> Picture:

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import httpx
@@ -157,12 +158,16 @@ def test_shared_styles_bounded_own_and_present(
     offers = Offers()
     shared = Shared(offers)
     first = upload("first.png")
-    kept = shared.with_styles({}, [first])
+
+    def added(kept: object, *more: Path) -> Any:
+        return shared.with_styles(kept, more)[shared.news]
+
+    kept = added({}, first)
     assert shared.styles(kept) == [first]
     ours = offers.copy(offers.style("waves"))
-    assert shared.with_styles(kept, [ours, first]) == kept
+    assert shared.styles(added(kept, ours, first)) == [first]
     many = [upload(f"{n}.png") for n in range(MOST)]
-    kept = shared.with_styles(kept, many)
+    kept = added(kept, *many)
     assert shared.styles(kept) == many
     many[0].unlink()
     assert shared.styles(kept) == many[1:]

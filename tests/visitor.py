@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ QUIET = (
     "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,AimEnabled,HttpsUpgrades"
 )
 PATIENCE = 30_000  # milliseconds: other tests may be running
+# Of visitors who left, by language and width: scripts are there, and compiled.
+FREE: defaultdict[tuple[str, int], list[Any]] = defaultdict(list)
 
 
 def browser() -> Iterator[Any]:
@@ -29,32 +32,33 @@ def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=path, args=QUIET.split())
         yield browser
+        FREE.clear()
         browser.close()
 
 
 class Visitor:
     """Somebody with a browser, and what it asked the world for."""
 
-    def __init__(
-        self,
-        browser: Any,
-        url: str,
-        locale: str = "en-US",
-        width: int = 1280,
-        colours: str = "light",
-    ) -> None:
-        self.watch(
-            browser.new_context(
-                locale=locale,
-                viewport={"width": width, "height": 900},
-                color_scheme=colours,
-                has_touch=width < 800,
-                accept_downloads=True,
-            )
-        )
+    def __init__(self, browser: Any, url: str, locale: str = "en-US", width: int = 1280) -> None:
+        self._free = FREE[locale, width]
+        look = {"viewport": {"width": width, "height": 900}, "has_touch": width < 800}
+        self.watch(self._free.pop() if self._free else browser.new_context(locale=locale, **look))
         self.method = "blend"
+        self._origin = url.rstrip("/")
         self.page.goto(url)
         expect(self.at("run")).to_be_visible()
+
+    def leave(self) -> None:
+        """Close the page, and make the browser forget what it stored."""
+        if self.context in self._free:
+            return
+        blank = self.context.new_page()
+        for page in self.context.pages[:-1]:
+            page.close()
+        store = {"origin": self._origin, "storageTypes": "local_storage,indexeddb,cookies"}
+        self.context.new_cdp_session(blank).send("Storage.clearDataForOrigin", store)
+        blank.close()
+        self._free.append(self.context)
 
     def watch(self, context: Any) -> None:
         self.context, self.page = context, context.new_page()

@@ -79,7 +79,7 @@ class Rack:
                 own = {places[name]: str(file) for name, file in files.items()}
                 there = {name: located(one) for name, one in now.items() if one} | files
                 chosen = [str(path) for path in there.values()]
-                value = self._value(asked, shared.styles(updates.get(shared.kept, kept)), chosen)
+                value = self._value(asked, shared.styles(updates.get(shared.news, kept)), chosen)
             except Exception as error:
                 raise shown(error, language(request)) from error
             return {**own, **updates, self.part: value}

@@ -122,14 +122,7 @@ class Stage:
     def _pictures(self) -> None:
         """The components for pictures: preview, comparison, gallery; one is visible at a time."""
         own = self._texts.own
-        self._preview = gr.Image(
-            label=own("result"),
-            format="png",
-            interactive=False,
-            buttons=["fullscreen"],
-            elem_id=self._id("preview"),
-            elem_classes="sp-picture",
-        )
+        self._preview = preview(self._texts, self._method.id)
         self._slider = gr.ImageSlider(
             label=own("compare"),
             format="png",
@@ -160,11 +153,11 @@ class Stage:
     def remember(self, run: Any, shared: Shared) -> None:
         """After a run, add the pictures of the result to the visitor's styles."""
 
-        def add(folder: Folder | None, kept: object) -> dict[str, Any]:
+        def add(folder: Folder | None, kept: object) -> Updates:
             return shared.with_styles(kept, folder.pictures if folder else [])
 
         run.success(
-            add, [self._folder, shared.kept], shared.kept, concurrency_limit=None, **UNSEEN
+            add, [self._folder, shared.kept], shared.news, concurrency_limit=None, **UNSEEN
         ).then(None, None, None, js=CHANGED, api_visibility="private")
 
     # Updates ----------------------------------------------------------------------------
@@ -337,6 +330,18 @@ class Stage:
         if folder is None:
             return {self._picked: number}
         return {self._picked: number, **self._selected(folder, number, language(request))}
+
+
+def preview(texts: Texts, tab: str) -> gr.Image:
+    """The component for the pictures of a run, at its place on a tab."""
+    return gr.Image(
+        label=texts.own("result"),
+        format="png",
+        interactive=False,
+        buttons=["fullscreen"],
+        elem_id=f"{tab}-preview",
+        elem_classes="sp-picture",
+    )
 
 
 def _kept(folder: Folder, report: Report) -> dict[str, Any]:
