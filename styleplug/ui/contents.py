@@ -161,13 +161,13 @@ def _find_run(runs: Runs, tabs: Sequence[Tab | VideoTab], shelf: gr.Tabs, page: 
             return
         tab, updates, cancel = found
         yield {shelf: gr.update(selected=tab)}
-        yield from named[tab].again(updates, cancel)
+        yield from named[tab].buttons.again(updates, cancel)
 
     page.load(lambda token: runs.find(token) is not None, runs.kept, known, **UNSEEN)
     known.change(
         again,
         runs.kept,
-        [shelf, *(component for tab in tabs for component in tab.changing)],
+        [shelf, *(component for tab in tabs for component in tab.buttons.changing)],
         concurrency_limit=None,
         **UNSEEN,
     )

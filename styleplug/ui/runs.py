@@ -10,13 +10,19 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from copy import copy  # gradio takes the values out of updates
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
+from styleplug.core.errors import Cancelled
+from styleplug.ui import marks, render
+from styleplug.ui.errors import sentence, shown
+from styleplug.ui.events import TO_RESULT, UNSEEN
+from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.sharing import Updates
 from styleplug.ui.traffic import Traffic
 
@@ -174,15 +180,117 @@ def _merged(before: Any, change: Any) -> Any:
     return {**before, **change} if both else change
 
 
-def with_stop(
-    updates: Iterator[Updates], run: gr.Button, stop: gr.Button, more: Updates
-) -> Iterator[Updates]:
-    """The updates of a run that is shown again, with Stop in place of Run.
+class RunButtons:
+    """The buttons Run and Stop of a tab, of which one is visible, and the run that they start.
 
-    Every update shows Stop until one shows Run: the first may come before the page is built.
+    Build it at its place on the page, then call `connect`.
+
+    Args:
+        tab: the id of the tab.
+        texts: collects their texts.
+        runs: the runs of the page.
+
+    Attributes:
+        changing: all that a run changes, once it is connected.
     """
-    ended = False
-    for news in updates:
-        ended = ended or run in news
-        begun = {run: gr.update(visible=False), stop: gr.update(visible=True), **more}
-        yield news if ended else {**begun, **news}
+
+    def __init__(self, tab: str, texts: Texts, runs: Runs) -> None:
+        self._tab, self._runs = tab, runs
+        own = texts.own
+        self._run = gr.Button(own("run"), variant="primary", elem_id=f"{tab}-run")
+        self._stop = gr.Button(own("stop"), variant="stop", visible=False, elem_id=f"{tab}-stop")
+        self._cancel = gr.State(None)  # a threading.Event that stops the visitor's run
+
+    def connect(
+        self,
+        show: Callable[[Sequence[Any], threading.Event, Language], Iterator[Updates]],
+        sent: Sequence[Component],
+        status: gr.HTML,
+        changing: Sequence[Any],
+        needed: Mapping[Component, gr.HTML] = {},
+    ) -> Any:
+        """Let the buttons work.
+
+        Args:
+            show: makes a run of the values of `sent`: its updates, the last with `rest`.
+            sent: what is sent to it.
+            status: shows how it goes.
+            changing: all that it changes beside the buttons.
+            needed: components that must not be empty, with their marks.
+
+        Returns:
+            The event of a run.
+        """
+        self._show, self._status = show, status
+        self.changing = [*changing, self._run, self._stop, self._cancel]
+        if needed:
+            marks.connect(self._run, needed)
+        token, both = self._runs.kept, [self._run, self._stop]
+        ran = self._run.click(
+            self._begin, [*needed], [self._cancel, token, *both, status], js=TO_RESULT, **UNSEEN
+        ).success(
+            self._follow,
+            [token, self._cancel, *sent],
+            self.changing,
+            concurrency_limit=None,  # runs wait in the line of the engine
+            **UNSEEN,
+        )
+        ran.failure(lambda: self.rest, None, both, queue=False, **UNSEEN)
+        self._stop.click(_stopping, self._cancel, status, queue=False, **UNSEEN)
+        return ran
+
+    @property
+    def rest(self) -> Updates:
+        """The updates while nothing runs."""
+        return {self._run: gr.update(visible=True), self._stop: gr.update(visible=False)}
+
+    def again(self, updates: Iterator[Updates], cancel: threading.Event) -> Iterator[Updates]:
+        """Show a run that was started before the page was loaded, with Stop in place of Run.
+
+        Every update shows Stop until one shows Run: the first may come before the page is built.
+        """
+        ended = False
+        begun = {self._run: gr.update(visible=False), self._stop: gr.update(visible=True)}
+        for news in updates:
+            ended = ended or self._run in news
+            yield news if ended else {**begun, self._cancel: cancel, **news}
+
+    def _begin(self, request: gr.Request, *pictures: Any) -> tuple[Any, ...]:
+        """What changes at once after a click, while the run still waits in the queue."""
+        if not all(pictures):  # the page marks which
+            said = say("missing", language(request))
+            raise gr.Error(said, visible=False, print_exception=False)
+        return (
+            threading.Event(),
+            self._runs.token(),
+            gr.update(visible=False),
+            gr.update(visible=True, interactive=True),
+            render.line(say("starting", language(request))),
+        )
+
+    def _follow(
+        self, request: gr.Request, token: Any, cancel: threading.Event | None, *sent: Any
+    ) -> Iterator[Updates]:
+        """Run and show the result; after Stop, there is what was made so far."""
+        cancel = cancel or threading.Event()
+        updates = self._guarded(sent, cancel, language(request))
+        yield from self._runs.follow(str(token), self._tab, updates, cancel)
+
+    def _guarded(
+        self, sent: Sequence[Any], cancel: threading.Event, to: Language
+    ) -> Iterator[Updates]:
+        """The updates of a run; an error is shown, too."""
+        try:
+            yield from self._show(sent, cancel, to)
+        except Cancelled:
+            early = render.line(say("stopped_early", to), "sp-warn")
+            yield {self._status: early, **self.rest}
+        except Exception as error:
+            yield {self._status: render.line(sentence(error, to), "sp-error"), **self.rest}
+            raise shown(error, to, said=True) from error
+
+
+def _stopping(cancel: threading.Event | None, request: gr.Request) -> str:
+    if cancel is not None:
+        cancel.set()
+    return render.line(say("stopping", language(request)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,21 +13,20 @@ from styleplug.core.errors import Cancelled, StyleplugError
 from styleplug.core.frame import Report
 from styleplug.core.method import Method
 from styleplug.core.recipe import Recipe, Settings
-from styleplug.ui import marks, render, shares
+from styleplug.ui import render, shares
 from styleplug.ui.access import heading
 from styleplug.ui.endpoint import publish
-from styleplug.ui.errors import sentence, shown
-from styleplug.ui.events import TO_RESULT, UNSEEN
+from styleplug.ui.events import UNSEEN
 from styleplug.ui.explain import Explanation
 from styleplug.ui.form import Form
-from styleplug.ui.i18n import Language, Texts, language, say
+from styleplug.ui.i18n import Language, Texts, language
 from styleplug.ui.kept import Gallery
 from styleplug.ui.live import follow
 from styleplug.ui.offers import Offers
 from styleplug.ui.presets import Presets
 from styleplug.ui.rack import Rack
 from styleplug.ui.results import Folder
-from styleplug.ui.runs import Runs, with_stop
+from styleplug.ui.runs import RunButtons, Runs
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.stage import Stage
 from styleplug.ui.traffic import Visit
@@ -107,38 +106,19 @@ class Tab:
         Explanation(method, self.engine, self._texts, self._offers)
         with gr.Column(elem_classes="sp-go"):
             self.plan = gr.HTML(elem_id=self._id("plan"), padding=False)
-            self.run = gr.Button(own("run"), variant="primary", elem_id=self._id("run"))
-            self.stop = gr.Button(
-                own("stop"), variant="stop", visible=False, elem_id=self._id("stop")
-            )
+            self.buttons = RunButtons(method.id, self._texts, self._runs)
 
     # Events -----------------------------------------------------------------------------
 
     def _wire(self) -> None:
         form = self.form
         self._presets.connect()
-        self._cancel = cancel = gr.State(None)  # a threading.Event that stops the visitor's run
-        token = self._runs.kept
-
-        if form.needed:
-            marks.connect(self.run, form.needed)
-        self._ran = run = self.run.click(
-            self._start,
-            list(form.needed),
-            [cancel, token, self.run, self.stop, self.stage.status],
-            js=TO_RESULT,
-            **UNSEEN,
-        ).success(
-            self._run,
-            [*form.sent, self.scored, self.stage.signed, token, cancel],
-            self.changing,
-            concurrency_limit=None,  # runs wait in the line of the engine
-            **UNSEEN,
+        sent = [*form.sent, self.scored, self.stage.signed]
+        self._ran = self.buttons.connect(
+            self._run, sent, self.stage.status, self.stage.changing, form.needed
         )
-        run.failure(self._rest, None, [self.run, self.stop], queue=False, **UNSEEN)
         planned = {"fn": self._plan, "inputs": form.components, "outputs": self.plan, **UNSEEN}
-        run.success(concurrency_limit=None, **planned)  # the estimate uses this run
-        self.stop.click(self._stop, cancel, self.stage.status, queue=False, **UNSEEN)
+        self._ran.success(concurrency_limit=None, **planned)  # the estimate uses this run
         changes = [component.change for component in form.components]  # type: ignore[attr-defined]
         gr.on(
             changes if form.needed else [*changes, self._page.load],
@@ -160,11 +140,6 @@ class Tab:
         self.stage.pass_on(shared, shelf)
         if self.method.result_is_style:
             self.stage.remember(self._ran, shared)
-
-    @property
-    def changing(self) -> list[Any]:
-        """All components that a run changes."""
-        return [*self.stage.changing, self.run, self.stop, self._cancel]
 
     @property
     def opening(self) -> list[Any]:
@@ -196,64 +171,12 @@ class Tab:
 
     # Handlers ---------------------------------------------------------------------------
 
-    def _start(self, request: gr.Request, *pictures: Any) -> tuple[Any, ...]:
-        """What changes at once after a click, while the run still waits in the queue."""
-        if not all(pictures):  # the page marks which
-            said = say("missing", language(request))
-            raise gr.Error(said, visible=False, print_exception=False)
-        return (
-            threading.Event(),
-            self._runs.token(),
-            gr.update(visible=False),
-            gr.update(visible=True, interactive=True),
-            render.line(say("starting", language(request))),
-        )
-
-    def _rest(self) -> Updates:
-        """The buttons Run and Stop while nothing runs."""
-        return {self.run: gr.update(visible=True), self.stop: gr.update(visible=False)}
-
-    def _stop(self, cancel: threading.Event | None, request: gr.Request) -> str:
-        if cancel is not None:
-            cancel.set()
-        return render.line(say("stopping", language(request)))
-
-    def _run(self, request: gr.Request, *values: Any) -> Iterator[Updates]:
-        """Run and show the result; after Stop, the last frame has the picture so far."""
-        *sent, scored, signed, token, cancel = values
-        cancel = cancel or threading.Event()
-        asked = {"scored": bool(scored), "signed": bool(signed)}
-        shown = self._guarded(self.form.given(sent), cancel, language(request), **asked)
-        yield from self._runs.follow(str(token), self.method.id, shown, cancel)
-
-    def again(self, updates: Iterator[Updates], cancel: threading.Event) -> Iterator[Updates]:
-        """Show a run of this tab that was started before the page was loaded."""
-        return with_stop(updates, self.run, self.stop, {self._cancel: cancel})
-
-    def _guarded(
-        self, given: dict[str, Any], cancel: threading.Event, to: Language, **asked: bool
+    def _run(
+        self, values: Sequence[Any], cancel: threading.Event, to: Language
     ) -> Iterator[Updates]:
-        """The updates of a run; an error is shown, too."""
-        try:
-            yield from self._show(given, cancel, to, **asked)
-        except Cancelled:
-            yield {
-                self.stage.status: render.line(say("stopped_early", to), "sp-warn"),
-                **self._rest(),
-            }
-        except Exception as error:
-            yield {self.stage.status: render.line(sentence(error, to), "sp-error"), **self._rest()}
-            raise shown(error, to, said=True) from error
-
-    def _show(
-        self,
-        given: dict[str, Any],
-        cancel: threading.Event,
-        to: Language,
-        *,
-        scored: bool,
-        signed: bool,
-    ) -> Iterator[Updates]:
+        """Wait, run and show the result; after Stop, the last frame has the picture so far."""
+        *sent, scored, signed = values
+        given = self.form.given(sent)
         recipe = self.form.recipe(given)
         planned = self.engine.plan(recipe, self.form.sizes(given))
         size = f"{planned.width}x{planned.height}"
@@ -264,7 +187,7 @@ class Tab:
                 raise Cancelled
             expected = planned.seconds if planned.runs else None
             yield from self._shown(
-                turn, recipe, given, cancel, to, expected, scored=scored, signed=signed
+                turn, recipe, given, cancel, to, expected, scored=bool(scored), signed=bool(signed)
             )
 
     def _shown(
@@ -290,7 +213,7 @@ class Tab:
         for moment in follow(frames, cancel, expected):
             if moment.frame.final:
                 turn.stopped = cancel.is_set()
-                yield self.stage.finished(moment, before, signed, to, title) | self._rest()
+                yield self.stage.finished(moment, before, signed, to, title) | self.buttons.rest
                 return
             yield self.stage.moved(moment, previews, to)
 

@@ -13,23 +13,21 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from styleplug.core.errors import Cancelled, UsageError
+from styleplug.core.errors import UsageError
 from styleplug.core.params import hint_of
 from styleplug.core.recipe import Part, Settings
 from styleplug.engine.video import painters
 from styleplug.methods.shared.transfer import SLOTS, STYLE
-from styleplug.ui import render
 from styleplug.ui.access import heading, unseen_heading
 from styleplug.ui.controls import control, shown
-from styleplug.ui.errors import sentence
-from styleplug.ui.errors import shown as told
-from styleplug.ui.events import TO_RESULT, TO_TOP, UNSEEN
+from styleplug.ui.events import TO_TOP, UNSEEN
 from styleplug.ui.i18n import Language, Texts, language, say
 from styleplug.ui.offers import Offers
 from styleplug.ui.rack import Rack
 from styleplug.ui.results import Folder
-from styleplug.ui.runs import Runs, with_stop
+from styleplug.ui.runs import RunButtons, Runs
 from styleplug.ui.sharing import Shared, Updates
+from styleplug.ui.stage import preview
 from styleplug.ui.tab import Tab
 from styleplug.ui.uploads import picture_input, reveal, uploaded
 from styleplug.ui.video_run import Asked, VideoRunner, outcome, pills, status
@@ -71,7 +69,12 @@ class VideoTab:
                 self._inputs()
             with gr.Column(scale=7, min_width=320, elem_classes="sp-right"):
                 self._outputs()
-        self._wire()
+        self.buttons.connect(
+            self._run,
+            [*self._made.values(), *self._parameters],
+            self.status,
+            [self._preview, self._player, self.status, self._download, self._badge],
+        )
 
     def _id(self, name: str) -> str:
         return f"{TAB}-{name}"
@@ -114,10 +117,7 @@ class VideoTab:
             for name in ("start", "end"):
                 self._declared(name)
         with gr.Column(elem_classes="sp-go"):
-            self.run = gr.Button(own("run"), variant="primary", elem_id=self._id("run"))
-            self.stop = gr.Button(
-                own("stop"), variant="stop", visible=False, elem_id=self._id("stop")
-            )
+            self.buttons = RunButtons(TAB, self._texts, self._runs)
 
     def _declared(self, name: str) -> None:
         info = Part.model_fields[name]
@@ -126,14 +126,7 @@ class VideoTab:
     def _outputs(self) -> None:
         own = self._texts.own
         unseen_heading(own("result"))
-        self._preview = gr.Image(
-            label=own("result"),
-            format="png",
-            interactive=False,
-            buttons=["fullscreen"],
-            elem_id=self._id("preview"),
-            elem_classes="sp-picture",
-        )
+        self._preview = preview(self._texts, TAB)
         self._player = gr.Video(
             label=own("result"),
             interactive=False,
@@ -157,26 +150,6 @@ class VideoTab:
     def _parameters(self) -> list[Component]:
         """The controls of all methods on their own tabs."""
         return [one for form in self._forms.values() for one in form.parameter_components]
-
-    @property
-    def changing(self) -> list[Any]:
-        """All components that a run changes."""
-        return [self._preview, self._player, self.status, self._download, self._badge, self.run,
-                self.stop, self._cancel]  # fmt: skip
-
-    def _wire(self) -> None:
-        self._cancel, token = gr.State(None), self._runs.kept
-        run = self.run.click(
-            self._start, None, [self._cancel, token, self.run, self.stop, self.status],
-            js=TO_RESULT, **UNSEEN,
-        ).success(
-            self._run, [token, self._cancel, *self._made.values(), *self._parameters],
-            self.changing,
-            concurrency_limit=None,  # runs wait in the line of the engine
-            **UNSEEN,
-        )  # fmt: skip
-        run.failure(self._rest, None, [self.run, self.stop], queue=False, **UNSEEN)
-        self.stop.click(self._stop, self._cancel, self.status, queue=False, **UNSEEN)
 
     def connect(self, tab: gr.Tab, shared: Shared, shelf: gr.Tabs) -> None:
         """Connect it to the pictures of the visitor and to the other tabs, once all are built."""
@@ -233,66 +206,24 @@ class VideoTab:
         said = say(key, to, title=title, changed=" · ".join(words))
         return f'<p class="sp-help">{escape(said)}</p>'
 
-    def _start(self, request: gr.Request) -> tuple[Any, ...]:
-        """The updates at once after a click."""
-        return (
-            threading.Event(),
-            self._runs.token(),
-            gr.update(visible=False),
-            gr.update(visible=True, interactive=True),
-            render.line(say("starting", language(request))),
-        )
-
-    def _rest(self) -> Updates:
-        """The buttons Run and Stop while nothing runs."""
-        return {self.run: gr.update(visible=True), self.stop: gr.update(visible=False)}
-
-    def _stop(self, cancel: threading.Event | None, request: gr.Request) -> str:
-        if cancel is not None:
-            cancel.set()
-        return render.line(say("stopping", language(request)))
-
-    def _run(self, request: gr.Request, *values: Any) -> Iterator[Updates]:
-        """Paint the video and show it."""
-        token, cancel, *sent = values
-        cancel = cancel or threading.Event()
-        given = dict(zip(self._made, sent, strict=False))
-        given |= {"of_tab": sent[len(self._made) :]}
-        updates = self._guarded(given, cancel, language(request))
-        yield from self._runs.follow(str(token), TAB, updates, cancel)
-
-    def again(self, updates: Iterator[Updates], cancel: threading.Event) -> Iterator[Updates]:
-        """Show a run that was started before the page was loaded."""
-        return with_stop(updates, self.run, self.stop, {self._cancel: cancel})
-
-    def _guarded(
-        self, given: Mapping[str, Any], cancel: threading.Event, to: Language
-    ) -> Iterator[Updates]:
-        """The updates of a run; an error is shown, too."""
-        try:
-            yield from self._shown(self._asked(given), cancel, to)
-        except Cancelled:
-            early = render.line(say("stopped_early", to), "sp-warn")
-            yield {self.status: early, **self._rest()}
-        except Exception as error:
-            yield {self.status: render.line(sentence(error, to), "sp-error"), **self._rest()}
-            raise told(error, to, said=True) from error
-
-    def _asked(self, given: Mapping[str, Any]) -> Asked:
-        """What the controls ask for.
+    def _asked(self, given: Mapping[str, Any], parameters: Sequence[Any]) -> Asked:
+        """What the controls of this tab, and those of the methods, ask for.
 
         Raises:
             StyleplugError: a value is wrong, or something is missing.
         """
         if not given["clip"]:
             raise UsageError("a video is missing: choose one")
-        values = self._own(given["method"], given["of_tab"]) | {"size": given["size"]}
+        values = self._own(given["method"], parameters) | {"size": given["size"]}
         recipe = self._forms[given["method"]].recipe(values)
         styles = [uploaded(given[name]) for name in self._pictures if given[name]]
         part = {name: given[name] for name in Part.model_fields}
         return Asked(uploaded(given["clip"]), recipe, {STYLE: styles}, Part.of(part))
 
-    def _shown(self, asked: Asked, cancel: threading.Event, to: Language) -> Iterator[Updates]:
+    def _run(self, sent: Sequence[Any], cancel: threading.Event, to: Language) -> Iterator[Updates]:
+        """Paint the video and show it."""
+        given = dict(zip(self._made, sent, strict=False))
+        asked = self._asked(given, sent[len(self._made) :])
         previews = Folder(TAB)
         yield {self._badge: ""}
         for moment in self._runner.run(asked, cancel):
@@ -311,6 +242,6 @@ class VideoTab:
                     self._preview: gr.update(visible=False),
                     self._player: gr.update(visible=True, value=file),
                     self._download: gr.update(value=file, interactive=True),
-                    **self._rest(),
+                    **self.buttons.rest,
                 }
             yield changes
