@@ -24,6 +24,7 @@ from styleplug.engine import Engine
 from styleplug.imaging import encode, write
 from styleplug.system.extras import EXTRAS
 from styleplug.ui import contents, page, trainer, training_files
+from styleplug.ui.earlier import EarlierRuns
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts
 from styleplug.ui.train import TrainTab
@@ -349,6 +350,14 @@ def test_train_earlier_runs_listed_resumed_deleted(
     assert not later.earlier() and gone == [found.name]
     with pytest.raises(UsageError, match="no longer there"):
         later.find("../elsewhere")
+
+
+def test_train_deletion_not_confirmed_changes_nothing(one: Trainer) -> None:
+    with gr.Blocks() as page:
+        EarlierRuns(one, Texts()).wire(lambda to: {}, {})
+    delete = next(event for event in page.fns.values() if event.name == "delete")
+    assert delete.fn is not None
+    assert delete.fn(ENGLISH, None) == gr.skip()  # gradio takes {} for too few values
 
 
 # Whether it is there ------------------------------------------------------------------------

@@ -78,10 +78,10 @@ class EarlierRuns:
           return confirm(known[to] ?? known[to.split("-")[0]] ?? known.en) ? name : null;
         }}"""
 
-        def delete(request: gr.Request, name: Any) -> Updates:
+        def delete(request: gr.Request, name: Any) -> Any:
             to = language(request)
             if name is None:  # not sure
-                return {}
+                return gr.skip()
             try:
                 self._trainer.delete(self._trainer.find(name))
             except Exception as error:

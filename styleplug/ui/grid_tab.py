@@ -173,13 +173,13 @@ class GridTab:
         known = {tab.method.id: tab for tab in tabs if tab.method.id in self.form.methods}
         places = list(dict.fromkeys(part for tab in known.values() for part in tab.opening))
 
-        def open_(request: gr.Request, event: gr.SelectData, session: Session | None) -> Updates:
+        def open_(request: gr.Request, event: gr.SelectData, session: Session | None) -> Any:
             order = session.order if session else []
             number = int(event.index)
             made = order[number] if number < len(order) else None
             report = made.report if made else None
             if made is None or report is None:
-                return {}
+                return gr.skip()
             to = language(request)
             check_kept(made.path, to)
             tab = known[report.method]
