@@ -35,7 +35,7 @@ check: .venv/.test-stamp
 # Each way in from a fresh environment, and the linters of what is written for other machines.
 hosts: .venv/.test-stamp
 	$(PIP) uv
-	$(PYTEST) -m "" tests/hosts tests/test_embedding.py
+	$(PYTEST) --dist loadfile -m "" tests/hosts tests/test_embedding.py
 
 docs: .venv/.test-stamp
 	$(BIN)/python docs/generate.py
