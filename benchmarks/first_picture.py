@@ -1,7 +1,7 @@
 """Seconds from a command to its first picture: `python benchmarks/first_picture.py [-k WAY]`.
 
-Runs tests/hosts/test_first_picture.py, where each way into styleplug begins in a fresh environment,
-and prints how long each took.  Words after the command go to pytest.
+Runs test_first_picture.py and test_container.py of tests/hosts, where each way in begins
+in a fresh environment, and prints how long each took.  Words after the command go to pytest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-TESTS = Path(__file__).parents[1] / "tests" / "hosts" / "test_first_picture.py"
+HOSTS = Path(__file__).parents[1] / "tests" / "hosts"
+TESTS = [str(HOSTS / f"test_{name}.py") for name in ("first_picture", "container")]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         written = ["--junit-xml", str(report), "--override-ini", "junit_duration_report=call"]
-        status = pytest.main([str(TESTS), "-m", "", "-n", "0", *written, *arguments])
+        status = pytest.main([*TESTS, "-m", "", "-n", "0", *written, *arguments])
         print("| way | seconds |\n| --- | --- |")
         for case in ElementTree.parse(report).iter("testcase"):
             if not len(case):  # it neither failed nor was skipped

@@ -13,6 +13,7 @@ import shutil
 import tarfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -153,7 +154,9 @@ def test_tool_of_agent(desk: Desk, environment: Path) -> None:
     there = json.loads(block(AGENTS, "json"))["mcpServers"]["styleplug"]["url"]
     with desk.serving(f"{environment}/{line}") as url:
         there = there.replace(f"{LOCAL}/", url)
-        answer = asyncio.run(asyncio.wait_for(ask(there), PATIENCE))
+        with ThreadPoolExecutor() as apart:  # playwright has a loop in this thread
+            talk = asyncio.wait_for(ask(there), PATIENCE)
+            answer = apart.submit(asyncio.run, talk).result()
         assert not answer.isError and any(part.type == "image" for part in answer.content), text(
             answer
         )
