@@ -18,6 +18,7 @@ ARCHITECTURES = {
     "cyclegan": "styleplug.nets.cyclegan",
     "dcgan": "styleplug.nets.dcgan",
     "encoder": "styleplug.nets.encoder",
+    "enhance": "styleplug.nets.enhance",
     "gan": "styleplug.nets.gan",
     "styleplug_encoder": "styleplug.nets.styleplug_encoder",
     "taesd": "styleplug.nets.taesd",

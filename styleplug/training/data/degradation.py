@@ -1,0 +1,82 @@
+"""Worse versions of pictures, as cameras, programs and web sites make them.
+
+As in Real-ESRGAN (Wang et al. 2021, arXiv:2107.10833), blur, noise, JPEG and a change of size come
+in random order.  A part of the pictures is only made smaller, so that a network also learns to leave
+good pictures alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from styleplug.core.array import Pixels
+
+CLEAN = 0.25  # share of the pictures that are only made smaller
+APPLIED = 0.6  # probability of each of blur, noise and JPEG in the others
+BLUR = 1.5  # largest deviation in pixels of the smaller picture
+NOISE = 0.08  # largest deviation
+QUALITY = (25, 96)  # of JPEG
+FILTERS = (
+    Image.Resampling.BILINEAR,
+    Image.Resampling.BICUBIC,
+    Image.Resampling.LANCZOS,
+    Image.Resampling.BOX,
+)
+BETWEEN = (0.6, 1.3)  # factors of a size between
+
+
+def degrade(picture: Image.Image, factor: int, rng: np.random.Generator) -> Image.Image:
+    """A worse version of a picture with its sides divided by a factor."""
+    sides = picture.width // factor, picture.height // factor
+    if rng.random() < CLEAN:
+        return resized(picture, sides) if factor > 1 else picture
+
+    def resize(now: Image.Image) -> Image.Image:
+        if rng.random() < APPLIED:
+            times = rng.uniform(*BETWEEN)
+            now = resized(now, tuple(max(8, round(times * side)) for side in sides), rng)
+        return resized(now, sides, rng)
+
+    steps: list[Callable[[Image.Image], Image.Image]] = [resize]
+    if rng.random() < APPLIED:
+        steps.append(lambda now: blurred(now, now.width / sides[0] * rng.uniform(0.2, BLUR, 2)))
+    if rng.random() < APPLIED:
+        steps.append(lambda now: noisy(now, rng))
+    if rng.random() < APPLIED:
+        steps.append(lambda now: compressed(now, int(rng.integers(*QUALITY))))
+    for number in rng.permutation(len(steps)):
+        picture = steps[number](picture)
+    return picture
+
+
+def resized(
+    picture: Image.Image, sides: tuple[int, ...], rng: np.random.Generator | None = None
+) -> Image.Image:
+    """A picture with these sides (width, height), by bicubic or by random interpolation."""
+    chosen = Image.Resampling.BICUBIC if rng is None else FILTERS[rng.integers(len(FILTERS))]
+    return picture.resize((sides[0], sides[1]), chosen)
+
+
+def blurred(picture: Image.Image, radii: Pixels) -> Image.Image:
+    """Blurred by a Gaussian with these deviations (2) across and down, in pixels."""
+    return picture.filter(ImageFilter.GaussianBlur((float(radii[0]), float(radii[1]))))
+
+
+def noisy(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """With normal noise, the same in all channels or not."""
+    pixels = np.asarray(picture, np.float32)
+    channels = 1 if rng.random() < 0.3 else 3
+    noise = rng.standard_normal((*pixels.shape[:2], channels), np.float32)
+    pixels = pixels + 255 * rng.uniform(0.005, NOISE) * noise
+    return Image.fromarray(np.rint(pixels.clip(0, 255)).astype(np.uint8))
+
+
+def compressed(picture: Image.Image, quality: int) -> Image.Image:
+    """Written as JPEG of this quality (1 to 95), and read again."""
+    file = BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return Image.open(file).convert("RGB")
