@@ -11,7 +11,6 @@ Trained by `styleplug train enhance`.
 
 from __future__ import annotations
 
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 

@@ -1,8 +1,8 @@
 """Worse versions of pictures, as cameras, programs and web sites make them.
 
 As in Real-ESRGAN (Wang et al. 2021, arXiv:2107.10833), blur, noise, JPEG and a change of size come
-in random order.  A part of the pictures is only made smaller, so that a network also learns to leave
-good pictures alone.
+in random order.  A part of the pictures is only made smaller, so that a network also learns to
+leave good pictures alone.
 """
 
 from __future__ import annotations

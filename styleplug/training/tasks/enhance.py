@@ -1,7 +1,7 @@
 """Train `enhance`: from worse versions of pictures to the pictures.
 
-Every step has one factor of enlargement.  The loss is the absolute difference of pixels, which gives
-the most probable picture.
+Every step has one factor of enlargement.  The loss is the absolute difference of pixels, which asks
+for the most probable picture.
 """
 
 from __future__ import annotations
