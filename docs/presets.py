@@ -18,7 +18,7 @@ from sheet import WHOLE, photograph
 import styleplug
 from styleplug.core.method import Method
 from styleplug.engine import shared
-from styleplug.imaging import fit
+from styleplug.imaging import fit, resize
 from styleplug.imaging.picture import Picture
 from styleplug.imaging.sheet import grid
 from styleplug.swatches import SWATCHES
@@ -38,6 +38,8 @@ def pictures(method: Method[Any], values: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {"content": lion} if "content" in slots else {}
     if "style" in slots and (slots["style"].least or "variation" in values):
         given["style"] = SWATCHES[STYLE].paint()
+    if method.enlarges:
+        given["content"] = fit(Picture(lion), PAINTED // 4).pixels
     if "mask" in slots and not values.get("margin"):
         given["mask"] = scratches(*lion.shape[:2])
         given["content"] = np.where(given["mask"] > 0, np.float32(1), lion)
@@ -60,6 +62,9 @@ def paint(method: Method[Any], name: str) -> Image.Image:
     if "mask" in {slot.id for slot in method.inputs}:
         after = made.images[0][:, :, :3]
         return framed(after, given["content"]) if "margin" in values else halved(after, given)
+    if method.enlarges:
+        height, width = made.images[0].shape[:2]
+        return halved(made.images[0], {"content": resize(given["content"], width, height)})
     some = made.images[:: max(1, len(made.images) // 4)][:4] if made.report.fps else made.images
     shown = some[0] if given and "content" in given else grid(some[:MOST])
     return ImageOps.fit(image(shown[:, :, :3]), (SIDE, SIDE), centering=(0.5, 0.3))
@@ -81,7 +86,7 @@ def framed(after: np.ndarray, before: np.ndarray) -> Image.Image:
 
 
 def halved(after: np.ndarray, given: dict[str, Any]) -> Image.Image:
-    """A part of a completed picture in full size, below the same part with its holes."""
+    """A part of a result in full size, below the same part of what was given."""
     y, x = np.mgrid[:SIDE, :SIDE]
     top, left = PART
     parts = [one[top : top + SIDE, left : left + SIDE] for one in (given["content"], after)]

@@ -11,12 +11,13 @@ which was chosen by looks.  The photographs come with gradio, the styles are pai
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from sheet import GAP, WHOLE, photograph
 
 import styleplug
@@ -121,8 +122,24 @@ def cyclegan(side: int = 384) -> Rows:
     return [contents, *painted, sum(paintings.values(), []), sum(back, [])]
 
 
+def enhance(side: int = 320) -> Rows:
+    """A small picture, one with JPEG blocks, one with noise: enlarged plainly, then enhanced."""
+    rng = np.random.default_rng(0)
+    names = ("lion.jpg", "tower.jpg", "cheetah.jpg")
+    small = [_square(photograph(name, WHOLE), side) for name in names]
+    small[0] = resize(small[0], side // 4, side // 4)
+    halves = [Image.fromarray(np.uint8(resize(one, side // 2, side // 2) * 255)) for one in small]
+    file = BytesIO()
+    halves[1].save(file, "JPEG", quality=30)
+    small[1] = np.float32(Image.open(file)) / 255
+    soft = np.float32(halves[2].filter(ImageFilter.GaussianBlur(0.8))) / 255
+    small[2] = np.clip(soft + rng.normal(0, 0.05, soft.shape), 0, 1).astype(np.float32)
+    plain = [resize(one, side, side) for one in small]
+    return [plain, [_made("enhance", content=one, size=side)[0] for one in small]]
+
+
 MAKERS: dict[str, Callable[[], Rows]] = {
-    make.__name__: make for make in (gan, dcgan, cgan, texture, cyclegan, completion)
+    make.__name__: make for make in (gan, dcgan, cgan, texture, cyclegan, completion, enhance)
 }
 
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from samples import INK
 from sheet import GAP, WHOLE, photograph, tile
 
@@ -49,6 +50,7 @@ class Strip:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     mask: tuple[float, float, float, float] | None = None  # an ellipse: x, y, and its radii
     repeat: int = 1  # how often a result is laid beside itself, each way
+    spoilt: bool = False  # whether the content is blurred and compressed first
 
     def cells(self) -> dict[str, Image.Image]:
         """Pictures by caption."""
@@ -56,6 +58,7 @@ class Strip:
         shown: dict[str, Image.Image] = {}
         if self.content:
             content = tile(photograph(*self.content), SIDE)
+            content = compressed(content) if self.spoilt else content
             given["content"] = np.float32(content) / 255
             shown["content"] = content.copy()
         if self.mask:
@@ -74,6 +77,13 @@ class Strip:
             made = styleplug.generate(self.method, **given | asked).images
             shown[caption] = squared([tiled(one, self.repeat) for one in made])
         return shown
+
+
+def compressed(picture: Image.Image) -> Image.Image:
+    """A picture blurred, and written as JPEG of quality 20."""
+    file = BytesIO()
+    picture.filter(ImageFilter.GaussianBlur(1.2)).save(file, "JPEG", quality=20)
+    return Image.open(file).convert("RGB")
 
 
 def ellipse(x: float, y: float, width: float, height: float) -> np.ndarray:
@@ -170,6 +180,7 @@ STRIPS = {
         "cyclegan", each("brush", 1, 1.5, 2, 3), content=TOWER, fixed={"painter": "impressionism"}
     ),
     "cyclegan-grain": Strip("cyclegan", each("grain", 0, 0.5, 1, 2), content=CHEETAH),
+    "enhance-reduce": Strip("enhance", each("reduce", "1", "2", "4"), content=HEAD, spoilt=True),
     "completion-detail": Strip(
         "completion",
         each("detail", "both", "patches", "net"),

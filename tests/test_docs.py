@@ -38,6 +38,7 @@ QUICK = {
     "gatys": "--size 64 --backend fake --iterations 2",
     "cnn": "--size 64",
     "cyclegan": "--size 64",
+    "enhance": "--size 64",
     "batch": "--size 64",
     "grid": "--size 64 --method cnn",
 }

@@ -93,9 +93,9 @@ class Method(ABC, Generic[P]):
     """An image method.  From its declaration follow a tab, a command and an endpoint.
 
     `run` gets its pictures as (h, w, 3) float32 in [0, 1], sRGB; those of the first slot are
-    already resized to `ctx.size`.  It yields Frames; the last one is final.  An empty slot has ().
-    When the user stops the run, `ctx.check` raises `Cancelled`, and the engine keeps the last
-    picture.
+    already resized to `ctx.size`, or only reduced to it if the method `enlarges`.  It yields
+    Frames; the last one is final.  An empty slot has ().  When the user stops the run, `ctx.check`
+    raises `Cancelled`, and the engine keeps the last picture.
     """
 
     id: ClassVar[str]
@@ -109,6 +109,7 @@ class Method(ABC, Generic[P]):
     rank: ClassVar[int] = 100  # methods are shown in this order, then by id
     tiled: ClassVar[bool] = False  # works by `imaging.tiles`: memory hardly grows with the size
     bounded: ClassVar[bool] = False  # memory hardly grows with the size, for another reason
+    enlarges: ClassVar[bool] = False  # it enlarges a small picture of the first slot by itself
     result_is_style: ClassVar[bool] = False  # the page offers the result as a style
     follows: ClassVar[bool] = False  # uses `ctx.before`; without it, the engine blends results
     # Name, such as "keep_faces" -> values of parameters and settings; all others have defaults.

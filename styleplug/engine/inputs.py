@@ -136,17 +136,17 @@ def prepare(
 
     Returns:
         The pictures by slot, and the first picture at its size.  Pictures of the first slot have
-        the long side `size`; those of other slots are only reduced.  Masks have the size of their
-        picture; if none is given, the transparent parts of that picture are the mask.  The result
-        may keep colours and transparency of the first picture; it is opaque under the mask (None
-        without inputs).
+        the long side `size`; those of other slots, and of methods that enlarge, are only reduced.
+        Masks have the size of their picture; if none is given, the transparent parts of that
+        picture are the mask.  The result may keep colours and transparency of the first picture; it
+        is opaque under the mask (None without inputs).
     """
     images: dict[str, tuple[Pixels, ...]] = {}
     content: Picture | None = None
     most = longest(method, size)
     for name in (slot.id for slot in method.inputs):
         first = name == method.inputs[0].id
-        sized = fit if first else reduce
+        sized = fit if first and not method.enlarges else reduce
         scaled = [sized(picture, most[name]) for picture in pictures.get(name, ())]
         content = scaled[0] if first and scaled else content
         images[name] = tuple(_workable(picture) for picture in scaled)
