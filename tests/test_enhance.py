@@ -114,6 +114,11 @@ def test_factor_reaches_size(size, factor, monkeypatch):
     assert report.width == size
 
 
+def test_narrow_picture_has_shape_of_other_methods():
+    made = generate("enhance", content=photo(200, 20), size=320, backend="onnx").array
+    assert made.shape[1] == 320 and made.shape[0] < 64
+
+
 def test_result_nearer_than_lanczos():
     """For pictures that were made smaller, and for JPEG."""
     good = resize(photo(256, 192), 128, 96)

@@ -146,8 +146,12 @@ def prepare(
     most = longest(method, size)
     for name in (slot.id for slot in method.inputs):
         first = name == method.inputs[0].id
-        sized = fit if first and not method.enlarges else reduce
-        scaled = [sized(picture, most[name]) for picture in pictures.get(name, ())]
+        scaled = [
+            fit(picture, size)
+            if first and not _taken_small(method, picture, size)
+            else reduce(picture, most[name])
+            for picture in pictures.get(name, ())
+        ]
         content = scaled[0] if first and scaled else content
         images[name] = tuple(_workable(picture) for picture in scaled)
     for slot in method.inputs:
@@ -159,6 +163,12 @@ def prepare(
             if content is not None and images[slot.id] and slot.drawn_on == method.inputs[0].id:
                 content = _opaque(content, images[slot.id][0] if given else None)
     return images, content
+
+
+def _taken_small(method: Method[Any], picture: Picture, size: int) -> bool:
+    """Whether the method itself enlarges a picture; not if that is very narrow at the size."""
+    sides = fitted(picture.width, picture.height, size)
+    return method.enlarges and workable(*sides) == sides
 
 
 def _gaps(picture: Picture) -> tuple[Picture, ...]:
