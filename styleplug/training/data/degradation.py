@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 from styleplug.core.array import Pixels
 
 CLEAN = 0.25  # share of the pictures that are only made smaller
-APPLIED = 0.6  # probability of each of blur, noise and JPEG in the others
+BLURRED, NOISY, COMPRESSED, BETWEEN = 0.4, 0.6, 0.6, 0.4  # probabilities in the others
 BLUR = 1.5  # largest deviation in pixels of the smaller picture
 NOISE = 0.08  # largest deviation
 QUALITY = (25, 96)  # of JPEG
@@ -26,7 +26,7 @@ FILTERS = (
     Image.Resampling.LANCZOS,
     Image.Resampling.BOX,
 )
-BETWEEN = (0.6, 1.3)  # factors of a size between
+SIZES = (0.6, 1.3)  # factors of a size between
 
 
 def degrade(picture: Image.Image, factor: int, rng: np.random.Generator) -> Image.Image:
@@ -36,17 +36,17 @@ def degrade(picture: Image.Image, factor: int, rng: np.random.Generator) -> Imag
         return resized(picture, sides) if factor > 1 else picture
 
     def resize(now: Image.Image) -> Image.Image:
-        if rng.random() < APPLIED:
-            times = rng.uniform(*BETWEEN)
+        if rng.random() < BETWEEN:
+            times = rng.uniform(*SIZES)
             now = resized(now, tuple(max(8, round(times * side)) for side in sides), rng)
         return resized(now, sides, rng)
 
     steps: list[Callable[[Image.Image], Image.Image]] = [resize]
-    if rng.random() < APPLIED:
+    if rng.random() < BLURRED:
         steps.append(lambda now: blurred(now, now.width / sides[0] * rng.uniform(0.2, BLUR, 2)))
-    if rng.random() < APPLIED:
+    if rng.random() < NOISY:
         steps.append(lambda now: noisy(now, rng))
-    if rng.random() < APPLIED:
+    if rng.random() < COMPRESSED:
         steps.append(lambda now: compressed(now, int(rng.integers(*QUALITY))))
     for number in rng.permutation(len(steps)):
         picture = steps[number](picture)

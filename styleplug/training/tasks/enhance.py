@@ -1,7 +1,8 @@
 """Train `enhance`: from worse versions of pictures to the pictures.
 
 Every step has one factor of enlargement.  The loss is the absolute difference of pixels, which asks
-for the most probable picture.
+for the most probable picture.  It is divided by that of the plainly enlarged picture, so that a weak
+noise counts as much as a strong blur.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from styleplug.training.loop.task import Datasets, Loss, TaskSpec, TrainingTask
 from styleplug.training.tasks.shared.fields import batch, crop
 
 AROUND = 1.5  # side of the part of a picture that a crop is cut from, by its own side
+FLOOR = 0.005  # of a difference, for pictures that are hardly worse
 HELD, SHOWN = 48, 8
 JPEG_QUALITY = 30  # of the pictures of the score "jpeg"
 
@@ -69,8 +71,11 @@ class EnhanceTask(TrainingTask[enhance.Enhancer]):
         factor = enhance.FACTORS[rng.integers(len(enhance.FACTORS))]
         sharp = [self._sharp(self.pictures, rng) for _ in range(self.params.batch)]
         worse = tensor_of([degrade(one, factor, rng) for one in sharp]).to(self.device)
-        error = self._enhance(self.net, worse, factor) - tensor_of(sharp).to(self.device)
-        yield Loss({f"pixels{factor}": error.abs().mean()})
+        wanted = tensor_of(sharp).to(self.device)
+        made = self._enhance(self.net, worse, factor)
+        plain = enhance.enlarged(worse, factor)
+        error, usual = ((one - wanted).abs().mean((1, 2, 3)) for one in (made, plain))
+        yield Loss({f"pixels{factor}": (error / (usual + FLOOR)).mean()})
 
     def _enhance(self, net: enhance.Enhancer, pictures: Tensor, factor: int) -> Tensor:
         pictures = pictures.contiguous(memory_format=torch.channels_last)
