@@ -1,8 +1,8 @@
 """Train `enhance`: from worse versions of pictures to the pictures.
 
 Every step has one factor of enlargement.  The loss is the absolute difference of pixels, which asks
-for the most probable picture.  It is divided by that of the plainly enlarged picture, so that a weak
-noise counts as much as a strong blur.
+for the most probable picture.  It is divided by that of the plainly enlarged picture, so that
+weak noise counts as much as strong blur.
 """
 
 from __future__ import annotations
