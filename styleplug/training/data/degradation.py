@@ -1,8 +1,8 @@
 """Worse versions of pictures, as cameras, programs and web sites make them.
 
 As in Real-ESRGAN (Wang et al. 2021, arXiv:2107.10833), blur, noise, JPEG and a change of size come
-in random order.  A part of the pictures is only made smaller, so that a network also learns to
-leave good pictures alone.
+in random order.  Unlike there, most pictures have one fault or none: so a network first learns each
+of them, and also to leave good pictures alone.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from PIL import Image, ImageFilter
 
 from styleplug.core.array import Pixels
 
-CLEAN = 0.25  # share of the pictures that are only made smaller
-BLURRED, NOISY, COMPRESSED, BETWEEN = 0.4, 0.6, 0.6, 0.4  # probabilities in the others
+COUNTS = (0.15, 0.45, 0.25, 0.15)  # shares of pictures with 0 to 3 of blur, noise and JPEG
+BETWEEN = 0.3  # share of the pictures with faults that have another size between
 BLUR = 1.5  # largest deviation in pixels of the smaller picture
 NOISE = 0.08  # largest deviation
 QUALITY = (25, 96)  # of JPEG
@@ -32,8 +32,14 @@ SIZES = (0.6, 1.3)  # factors of a size between
 def degrade(picture: Image.Image, factor: int, rng: np.random.Generator) -> Image.Image:
     """A worse version of a picture with its sides divided by a factor."""
     sides = picture.width // factor, picture.height // factor
-    if rng.random() < CLEAN:
-        return resized(picture, sides) if factor > 1 else picture
+    faults: list[Callable[[Image.Image], Image.Image]] = [
+        lambda now: blurred(now, now.width / sides[0] * rng.uniform(0.2, BLUR, 2)),
+        lambda now: noisy(now, rng),
+        lambda now: compressed(now, int(rng.integers(*QUALITY))),
+    ]
+    count = int(rng.choice(len(COUNTS), p=COUNTS))
+    if not count:
+        return resized(picture, sides)
 
     def resize(now: Image.Image) -> Image.Image:
         if rng.random() < BETWEEN:
@@ -41,13 +47,8 @@ def degrade(picture: Image.Image, factor: int, rng: np.random.Generator) -> Imag
             now = resized(now, tuple(max(8, round(times * side)) for side in sides), rng)
         return resized(now, sides, rng)
 
-    steps: list[Callable[[Image.Image], Image.Image]] = [resize]
-    if rng.random() < BLURRED:
-        steps.append(lambda now: blurred(now, now.width / sides[0] * rng.uniform(0.2, BLUR, 2)))
-    if rng.random() < NOISY:
-        steps.append(lambda now: noisy(now, rng))
-    if rng.random() < COMPRESSED:
-        steps.append(lambda now: compressed(now, int(rng.integers(*QUALITY))))
+    chosen = rng.permutation(len(faults))[:count]
+    steps = [*(faults[number] for number in chosen), resize]
     for number in rng.permutation(len(steps)):
         picture = steps[number](picture)
     return picture
