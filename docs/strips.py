@@ -180,6 +180,7 @@ STRIPS = {
         "cyclegan", each("brush", 1, 1.5, 2, 3), content=TOWER, fixed={"painter": "impressionism"}
     ),
     "cyclegan-grain": Strip("cyclegan", each("grain", 0, 0.5, 1, 2), content=CHEETAH),
+    "enhance-strength": Strip("enhance", each("strength", 0, 0.5, 1), content=CHEETAH, spoilt=True),
     "enhance-reduce": Strip("enhance", each("reduce", "1", "2", "4"), content=HEAD, spoilt=True),
     "completion-detail": Strip(
         "completion",

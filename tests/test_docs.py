@@ -273,7 +273,7 @@ def test_methods_page_is_fresh() -> None:
     made = runpy.run_path(str(HOUSE / "docs" / "generate.py"))
     assert written == made["render"](), "run `make docs`"
     drawings = made["drawings"]()
-    assert len(drawings) == 10
+    assert len(drawings) == 11
     for path, drawn in drawings.items():
         assert path.read_text(encoding="utf-8") == drawn + "\n", "run `make docs`"
 

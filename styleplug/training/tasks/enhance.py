@@ -124,7 +124,7 @@ class EnhanceTask(TrainingTask[enhance.Enhancer]):
 
 TASK = TaskSpec(
     id="enhance",
-    title="Enhancement",
+    title="Enhance",
     summary="Learns from photographs to remove noise and JPEG blocks, to sharpen and to enlarge.",
     params=EnhanceParams,
     factory=EnhanceTask,
