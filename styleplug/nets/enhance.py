@@ -21,7 +21,12 @@ from styleplug.nets.layers import zeroed
 FACTORS = (1, 2, 4)
 STRIDE = 2  # the sides of a picture are multiples of it
 _FINE, _WIDE, _UNITS = 32, 64, 7
+_SLOPE = 0.1  # of the activations below zero; with none, units for colours die early
 _PART = 0.3  # of a unit's output, so that many units do not add up to large values
+
+
+def _active(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, _SLOPE)
 
 
 class Unit(nn.Module):
@@ -34,7 +39,7 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b c h w) to the same shape."""
-        return x + _PART * self.second(F.relu(self.first(x)))
+        return x + _PART * self.second(_active(self.first(x)))
 
 
 class Enhancer(nn.Module):
@@ -61,10 +66,10 @@ class Enhancer(nn.Module):
             picture: (b 3 h w) in [0, 1]; h and w are multiples of `STRIDE`.
             factor: one of `FACTORS`.
         """
-        fine = F.relu(self.entry(picture - 0.5))
-        wide = F.relu(self.reduce(F.pixel_unshuffle(fine, STRIDE)))
+        fine = _active(self.entry(picture - 0.5))
+        wide = _active(self.reduce(F.pixel_unshuffle(fine, STRIDE)))
         restored = F.pixel_shuffle(self.restore(self.units(wide)), STRIDE)
-        joined = F.relu(self.join(F.relu(fine + restored)))
+        joined = _active(self.join(_active(fine + restored)))
         return enlarged(picture, factor) + F.pixel_shuffle(self.exits[str(factor)](joined), factor)
 
 
