@@ -24,7 +24,7 @@ from styleplug.training.loop.task import Datasets, Loss, TaskSpec, TrainingTask
 from styleplug.training.tasks.shared.fields import batch, crop
 
 AROUND = 1.5  # side of the part of a picture that a crop is cut from, by its own side
-FLOOR = 0.005  # of a difference, for pictures that are hardly worse
+FLOOR = 0.02  # of a difference, for pictures that are hardly worse
 HELD, SHOWN = 48, 8
 JPEG_QUALITY = 30  # of the pictures of the score "jpeg"
 
