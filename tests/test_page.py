@@ -180,7 +180,8 @@ def _form(method: type[Blend] = Blend) -> Form:
 def test_form_recipe_round_trip() -> None:
     form = _form()
     values = {name: None for name in form.names} | {
-        "steps": 7, "pause": 0.5, "mood": "wild", "style_blend": "0.2 3", "size": 128, "seed": 9,
+        "steps": 7, "pause": 0.5, "mood": "wild", "style_blend": "0.2 3", "size": 128,
+        "enlarge": "2", "seed": 9,
         "backend": "fake", "device": "cpu", "trained": "", "strength": 0.5, "keep_colours": True,
         "keep_colours_by": "style", "mask_feather": 0.1, "mask_invert": True,
     }  # fmt: skip
@@ -550,9 +551,9 @@ def test_http_picture_no_upload_refused(site: Site, content: Any, make: Any, say
 
 def test_http_wrong_number_of_values_refused(site: Site, content: Any) -> None:
     mine = _upload(site, content)
-    for given in ([], [mine, mine], 24 * [None]):
+    for given in ([], [mine, mine], 25 * [None]):
         told = _answer(site, "blend", {"data": given})
-        assert told.startswith(f"got {len(given)} values; /blend takes 23 in this order: content,")
+        assert told.startswith(f"got {len(given)} values; /blend takes 24 in this order: content,")
 
 
 def test_http_unknown_parameter_refused(site: Site) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from styleplug.core.errors import BadRecipe, first_problem
-from styleplug.core.params import Params, field
+from styleplug.core.params import Params, bounds_of, field
 
 LARGEST = 8192
 """Longest side of a result, and of a picture that is read, in pixels."""
@@ -71,6 +71,14 @@ class Settings(Params):
         label="Size",
         help="Long side of the result. A size twice as large takes about four times as long.",
     )
+    enlarge: Literal["1", "2", "4"] = field(
+        "1",
+        label="Enlarge the result",
+        help="Enlarge the finished picture by the network of the method `enhance`. This is faster "
+        "than painting at the larger size, and brush strokes become larger, too.",
+        words={"1": "No", "2": "Twice", "4": "Four times"},
+        advanced=True,
+    )
     seed: int = field(
         0,
         ge=0,
@@ -102,6 +110,15 @@ class Settings(Params):
         words=DEVICES,
         advanced=True,
     )
+
+    @field_validator("enlarge")
+    @classmethod
+    def _within_size(cls, times: str, known: ValidationInfo) -> str:
+        """The largest size also holds for the enlarged picture."""
+        most = bounds_of(cls.model_fields["size"])[1] or LARGEST
+        if int(times) * known.data.get("size", 0) > most:
+            raise ValueError(f"the enlarged picture would exceed {most:.0f} px; make size smaller")
+        return times
 
 
 class Part(Params):

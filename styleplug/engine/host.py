@@ -13,6 +13,7 @@ from styleplug.core.frame import Frame
 from styleplug.core.method import REGION, Before, Method
 from styleplug.core.recipe import Recipe
 from styleplug.engine import plan
+from styleplug.engine.enlarge import enlarged, planned
 from styleplug.engine.inputs import check_finish, check_slots, has_regions
 from styleplug.engine.line import Line
 from styleplug.engine.memo import Descriptions
@@ -99,7 +100,7 @@ class Engine:
                       scored=scored, memo=memo, before=before)  # fmt: skip
             yield from run.frames()
 
-        return frames()
+        return frames() if recipe.enlarge == "1" else enlarged(self, recipe, frames(), stop)
 
     def plan(self, recipe: Recipe, sizes: Mapping[str, Sequence[tuple[int, int]]]) -> plan.Plan:
         """Estimate time and memory of a run; this is fast and loads nothing.
@@ -125,7 +126,8 @@ class Engine:
         free = machine.available_mb() + self._shared.cache.idle_mb()
         if short := added > free:
             smaller = need.smaller(recipe.size)
-        return plan.Plan(time, added, width, height, len(seen), short, smaller)
+        once = plan.Plan(time, added, width, height, len(seen), short, smaller)
+        return once if recipe.enlarge == "1" else planned(self, recipe, once, method.count(params))
 
     def add_trained(self, folder: Path) -> str:
         """Add a training result; returns its name for recipes (`trained`).

@@ -115,7 +115,9 @@ class VideoRun:
         if not method.supports_finish():
             raise UsageError(f"{method.id} does not repaint a picture, so it cannot paint a clip")
         check_ending(out)
-        self._engine, self._recipe, self._pictures = engine, recipe, pictures
+        self._engine, self._pictures = engine, pictures
+        self._enlarge = recipe.enlarge != "1"  # the motion would have to be enlarged, too
+        self._recipe = recipe.model_copy(update={"enlarge": "1"})
         self._slot = method.inputs[0].id
         self._clip, self._out, self._part = Clip(clip), out, part
         self._cancel = cancel or threading.Event()
@@ -139,6 +141,7 @@ class VideoRun:
         began, number, cuts = time.perf_counter(), 0, 0
         part, clip = self._part, self._clip
         notes = ["HDR was mapped to the brightness of a picture"] if clip.facts.hdr else []
+        notes += ["frames of a video are not enlarged: use a larger size"] * self._enlarge
         painted = self._painted()
         with (
             Writer(self._parts, self.rate, clip.path, part.start, part.until, self._key) as writer,

@@ -7,13 +7,11 @@ of them, and also to leave good pictures alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageFilter
-
-from styleplug.core.array import Pixels
 
 COUNTS = (0.15, 0.45, 0.25, 0.15)  # shares of pictures with 0 to 3 of blur, noise and JPEG
 BETWEEN = 0.3  # share of the pictures with faults that have another size between
@@ -33,7 +31,7 @@ def degrade(picture: Image.Image, factor: int, rng: np.random.Generator) -> Imag
     """A worse version of a picture with its sides divided by a factor."""
     sides = picture.width // factor, picture.height // factor
     faults: list[Callable[[Image.Image], Image.Image]] = [
-        lambda now: blurred(now, now.width / sides[0] * rng.uniform(0.2, BLUR, 2)),
+        lambda now: blurred(now, (now.width / sides[0] * rng.uniform(0.2, BLUR, 2)).tolist()),
         lambda now: noisy(now, rng),
         lambda now: compressed(now, int(rng.integers(*QUALITY))),
     ]
@@ -62,9 +60,9 @@ def resized(
     return picture.resize((sides[0], sides[1]), chosen)
 
 
-def blurred(picture: Image.Image, radii: Pixels) -> Image.Image:
-    """Blurred by a Gaussian with these deviations (2) across and down, in pixels."""
-    return picture.filter(ImageFilter.GaussianBlur((float(radii[0]), float(radii[1]))))
+def blurred(picture: Image.Image, radii: Sequence[float]) -> Image.Image:
+    """Blurred by a Gaussian with these two deviations, across and down, in pixels."""
+    return picture.filter(ImageFilter.GaussianBlur((radii[0], radii[1])))
 
 
 def noisy(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
