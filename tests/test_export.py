@@ -10,10 +10,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from styleplug.backends.choose import choose
-from styleplug.core.backend import axes
 from styleplug.core.weight import Embedded, WeightFile
 from styleplug.nets import ARCHITECTURES, architecture, graph_file
-from styleplug.nets.function import Function
+from styleplug.nets.function import Function, axes
 from styleplug.store import Store, weights_folder
 from styleplug.store.graphs import graph, read_graphs
 from styleplug.store.manifest import read_manifest

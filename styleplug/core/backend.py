@@ -32,13 +32,10 @@ class Noise:
     stride: int = 0
 
     def draw(self, rng: np.random.Generator, height: int = 0, width: int = 0) -> Floats:
-        """Noise for one picture of a height and width.
+        """Noise (1 channels) or (1 channels height/stride width/stride), float32, for one picture.
 
         >>> Noise(2, stride=8).draw(np.random.default_rng(0), 16, 24).shape
         (1, 2, 2, 3)
-
-        Returns:
-            (1 channels), or (1 channels height/stride width/stride); float32.
         """
         sides = (height // self.stride, width // self.stride) if self.stride else ()
         return rng.standard_normal((1, self.channels, *sides), np.float32)
@@ -94,12 +91,6 @@ class NetSpec:
                     f"{self.arch}.{self.function} got {name} as {array.dtype} of shape "
                     f"{array.shape}, expected float32 of shape {shape}"
                 )
-
-
-def axes(channels: int, unit: int = 0) -> Axes:
-    """Axes of a batch (b channels), or with a unit (b channels unit*h unit*w)."""
-    times = f"{unit}*" if unit > 1 else ""
-    return ("b", channels, f"{times}h", f"{times}w") if unit else ("b", channels)
 
 
 def factor(axis: str) -> tuple[int, str]:

@@ -14,10 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import axes
 from styleplug.nets import encoder
 from styleplug.nets.chain import Conv, Pool
-from styleplug.nets.function import Function
+from styleplug.nets.function import Function, axes
 from styleplug.nets.layers import set_bias, unbiased, upsample, zeroed
 
 DEPTHS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1")  # the layers of the features of each level

@@ -18,9 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import axes
 from styleplug.nets import styleplug_encoder
-from styleplug.nets.function import Function
+from styleplug.nets.function import Function, axes
 from styleplug.nets.layers import upsample
 
 LEADING = 10  # first principal components of a tap, whose correlations are in the code

@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import Noise, axes
-from styleplug.nets.function import Function
+from styleplug.core.backend import Noise
+from styleplug.nets.function import Function, axes
 from styleplug.nets.layers import unbiased, upsample
 
 MULTIPLE = 16  # of the picture's sides

@@ -23,8 +23,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import Noise, axes
-from styleplug.nets.function import Function
+from styleplug.core.backend import Noise
+from styleplug.nets.function import Function, axes
 from styleplug.nets.layers import unbiased, upsample, zeroed
 
 PAINT, PHOTOGRAPH = "paint", "photograph"

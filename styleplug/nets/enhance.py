@@ -14,8 +14,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import axes
-from styleplug.nets.function import Function
+from styleplug.nets.function import Function, axes
 from styleplug.nets.layers import zeroed
 
 FACTORS = (1, 2, 4)

@@ -38,6 +38,12 @@ class Function(nn.Module):
         )
 
 
+def axes(channels: int, unit: int = 0) -> Axes:
+    """Axes of a batch (b channels), or with a unit (b channels unit*h unit*w)."""
+    times = f"{unit}*" if unit > 1 else ""
+    return ("b", channels, f"{times}h", f"{times}w") if unit else ("b", channels)
+
+
 def shape_of(axes: Axes, lengths: Mapping[str, int]) -> tuple[int, ...]:
     """The shape of an array with these lengths of the free axes.
 

@@ -21,8 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import MOST_CLASSES, Noise, axes
-from styleplug.nets.function import Function
+from styleplug.core.backend import MOST_CLASSES, Noise
+from styleplug.nets.function import Function, axes
 from styleplug.nets.vae import CHANNELS, STRIDE
 
 NOISE = 128  # numbers that a style is made of

@@ -17,9 +17,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from styleplug.core.backend import Axes, axes
+from styleplug.core.backend import Axes
 from styleplug.nets.chain import Chain
-from styleplug.nets.function import EXAMPLE, Function
+from styleplug.nets.function import EXAMPLE, Function, axes
 
 _TINY = 1e-8
 _RIDGE = 1e-2  # of the mean variance of a channel

@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import axes
-from styleplug.nets.function import Function
+from styleplug.nets.function import Function, axes
 
 CHANNELS, WIDTH, STRIDE = 4, 64, 8
 LIMIT = 3.0  # soft bound of the latent

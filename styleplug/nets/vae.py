@@ -15,8 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.core.backend import axes
-from styleplug.nets.function import Function
+from styleplug.nets.function import Function, axes
 from styleplug.nets.layers import set_bias, unbiased, upsample, zeroed
 
 CHANNELS = 16
