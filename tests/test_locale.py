@@ -126,7 +126,9 @@ NOT_MET = {  # by visitors of the page, in these modules and packages: for termi
 NO_MESSAGES = {
     "Failed to allocate memory", "bad allocation", "can't allocate memory", "not enough memory",
     "out of memory", "Value error,",  # what others say
-    '`pip install "styleplug[{}]"`', "bytes 0-", "bytes {}-", "cuda ({})", "hub {}@", "{} at",
+    '`pip install "styleplug[{}]"`', '`uv tool install "styleplug[{}]"`',  # commands
+    '`pipx runpip styleplug install "styleplug[{}]"`', '`uvx "styleplug[{}]"`',
+    "bytes 0-", "bytes {}-", "cuda ({})", "hub {}@", "{} at",
     "Object.assign(props, { ...{}, ...props });",  # for a script
     "no, yes",  # values that a sweep begins with
     "ONNX Runtime",
