@@ -50,6 +50,7 @@ LAST_OF_PAGE = "test_page_left_alone_opens_no_connection"  # it waits: others ru
 BROWSERS = 2  # test_browser.py is shared by so many processes, each with a browser and a page
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files go side by side; the longest in several parts, the contract method by method."""
 
@@ -68,6 +69,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if group in ("test_silence.py", "test_page.py"):
             group = LAST_OF_PAGE
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """The groups must hold: else each process makes the fixtures of every file."""
+    grouped = getattr(session.config.option, "loadgroup", False)
+    if grouped and any("@" not in item.nodeid for item in session.items):
+        raise pytest.UsageError("pytest-xdist does not see the groups of tests: use pytest < 9.2")
 
 
 @pytest.hookimpl(wrapper=True)
