@@ -17,7 +17,7 @@ from styleplug.ui.handover import _takers
 from styleplug.ui.i18n import Texts
 from styleplug.ui.offers import Offers
 from styleplug.ui.results import short_name
-from styleplug.ui.sharing import Shared
+from styleplug.ui.sharing import Shared, _again
 from styleplug.ui.uploads import uploaded
 
 
@@ -80,14 +80,14 @@ def test_shared_put_reaches_all_places(upload) -> None:
     photo, gone = upload("photo.png"), upload("gone.png")
     updates = shared.put({"content": Path(photo["path"]), "mask": Path("x")}, {"style": gone})
     assert {one: photo["path"], other: photo["path"]}.items() <= updates.items()
-    kept = updates[shared.kept]
-    assert kept["content"]["path"] == photo["path"] and kept["style"] == gone
+    news = updates[shared.news]
+    assert news["content"]["path"] == photo["path"] and "mask" not in news
 
+    kept = {"content": news["content"], "style": gone}
+    assert _again(kept) == [photo["path"], gone["path"]]
     Path(gone["path"]).unlink()
-    again = shared._again(kept | {"more": {"path": "/etc/passwd"}})
-    assert again[other] == photo["path"] and style not in again
-    assert set(again[shared.kept]) == {"content"}
-    assert shared._again("nonsense") == {shared.kept: {}}
+    assert _again(kept | {"more": {"path": "/etc/passwd"}}) == [photo["path"]]
+    assert _again("nonsense") == []
 
 
 def test_handover_to_methods_that_take_it() -> None:

@@ -144,8 +144,10 @@ async def _stoppable(call: Any, context: Any) -> AsyncIterator[None]:
         _running[key] = call
     try:
         yield
-    except Exception as error:  # of gradio's client, which does not say why
-        if call.communicator.should_cancel:
+    except (Exception, asyncio.CancelledError) as error:  # gradio's client does not say why
+        task = asyncio.current_task()
+        leaves = task is not None and task.cancelling() > 0  # nobody waits for an answer
+        if call.communicator.should_cancel and not leaves:
             raise Cancelled(STOPPED) from error
         raise
     finally:
