@@ -74,8 +74,8 @@ class Settings(Params):
     enlarge: Literal["1", "2", "4"] = field(
         "1",
         label="Enlarge the result",
-        help="Enlarge the finished picture by the network of the method `enhance`. This is faster "
-        "than painting at the larger size, and brush strokes become larger, too.",
+        help="Enlarge the finished picture by the network of the method `enhance`. Brush strokes "
+        "become larger, too. With slow methods this takes less time than a larger size.",
         words={"1": "No", "2": "Twice", "4": "Four times"},
         advanced=True,
     )
