@@ -286,7 +286,7 @@ def test_make_installs_once(tmp_path: Path) -> None:
     assert page == "python app.py"
     assert made("run") == [page]
     assert ".[dev]" in made("test")[0]
-    side_by_side = "--numprocesses 3 --dist loadgroup --no-loadscope-reorder"
+    side_by_side = "--numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder"
     suite, checks = f"python -m pytest {side_by_side}", ["ruff check .", "ruff format --check ."]
     assert sorted(made("test")) == sorted([*checks, "mypy", "lint-imports", suite])
     assert made("quick") == [*checks, f"{suite} -m not slow and not browser"]

@@ -404,7 +404,7 @@ def test_http_cancelled_call_stops_engine(site: Site, content: Any, style: Any) 
     assert wait(lambda: site.blend.running == 1)
     job.cancel()
     client.close()
-    assert wait(lambda: site.blend.running == 0, 5), "the engine goes on for nobody"
+    assert wait(lambda: site.blend.running == 0, 12), "the engine goes on for nobody"
 
 
 @pytest.mark.parametrize("kind", ["tiff", "avif", "heic"])

@@ -76,7 +76,7 @@ CSS = """
 .sp-skip { position: absolute; z-index: 60; padding: .7rem 1rem; border-radius: 8px;
   color: #fff !important; background: var(--primary-600); }
 .sp-skip:not(:focus) { clip-path: inset(50%); }
-.sp-shelf > .tab-wrapper [role=tab] { padding: 0 .75rem; }
+.sp-shelf > .tab-wrapper [role=tab] { padding: 0 .65rem; }
 .sp-shelf [role=tab].selected { color: var(--sp-accent); }
 .sp-shelf .json-node .key { color: var(--sp-accent); }
 .sp-shelf :focus-visible, .sp-strip :focus-visible { outline: 3px solid var(--sp-accent) !important;
