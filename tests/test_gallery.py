@@ -18,7 +18,9 @@ from styleplug.engine import Engine
 from styleplug.engine.grid_request import grid_of
 from styleplug.engine.request import recipe_in
 from styleplug.ui import page
-from styleplug.ui.grid_run import GridRunner, Limits
+from styleplug.ui.context import Limits, PageContext
+from styleplug.ui.grid_run import GridRunner
+from styleplug.ui.i18n import Texts
 from styleplug.ui.kept import THUMBNAILS, Gallery
 from styleplug.ui.results import Folder
 from styleplug.ui.traffic import Traffic
@@ -128,15 +130,8 @@ def test_gallery_keeps_cells_of_grids(engine: Engine, gallery: Gallery, tmp_path
     content = {"content": {"a b": picture(tmp_path, "a.png", (9, 99, 9))}}
     values = {"size": 64, "backend": "fake"}
     wanted = grid_of(engine.catalogue, "sample", content, {"seed": (0, 1)}, values)
-    runner = GridRunner(
-        engine,
-        Settings,
-        Limits(9, 999),
-        Traffic(engine.line),
-        scored=False,
-        sheet=False,
-        gallery=gallery,
-    )
+    context = PageContext(engine, Texts(), Settings, Limits(9, 999), Traffic(engine.line))
+    runner = GridRunner(context, judged=False, gallery=gallery)
     labels = {0: "first", 1: "second"}
     *_, last = runner.run(wanted, labels, Folder("sweep"), threading.Event(), "", "en")
     assert len(last.made) == 2

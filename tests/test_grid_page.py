@@ -19,7 +19,8 @@ from styleplug.core.recipe import Recipe
 from styleplug.engine.axes import Axis, Grid
 from styleplug.imaging import measure
 from styleplug.ui import page
-from styleplug.ui.grid_run import Limits, Made, Progress, called, table
+from styleplug.ui.context import Limits
+from styleplug.ui.grid_run import Made, Progress, called, table
 
 pytestmark = THIRD_PARTY
 

@@ -24,8 +24,10 @@ from styleplug.engine.plan import Calibration
 from styleplug.imaging import Picture
 from styleplug.locale import ENGLISH, catalogue, languages
 from styleplug.ui import page
+from styleplug.ui.context import PageContext
 from styleplug.ui.errors import sentence
 from styleplug.ui.i18n import Texts, language, say
+from styleplug.ui.traffic import Traffic
 
 pytestmark = THIRD_PARTY
 HOUSE = Path(__file__).parents[1]
@@ -126,7 +128,7 @@ def test_stranger_adds_parameter_with_one_line(
     assert "--grey" in said and "How much of [it]. (0 to 1, default 0.5)" in said
 
     texts = Texts(host.catalogue.methods.values())
-    blocks = page.compose(host, texts, *page.allowed())
+    blocks = page.compose(PageContext(host, texts, *page.allowed(), Traffic(host.line)))
     assert parameters(blocks)[:4] == ["content", "mask", "levels", "grey"]
     key = "method-posterise-parameter-grey-label"
     shown = {to: table[key] for to, table in texts.table().translations.items()}

@@ -24,9 +24,11 @@ from styleplug.engine import Engine
 from styleplug.imaging import encode, write
 from styleplug.system.extras import EXTRAS
 from styleplug.ui import contents, page, trainer, training_files
+from styleplug.ui.context import PageContext
 from styleplug.ui.earlier import EarlierRuns
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts
+from styleplug.ui.traffic import Traffic
 from styleplug.ui.train import TrainTab
 from styleplug.ui.trainer import Trainer
 
@@ -392,9 +394,13 @@ def test_train_tab_address_from_environment(monkeypatch: pytest.MonkeyPatch) -> 
         page._training("runs", None, False, None)
 
 
+def context_of(engine: Engine, texts: Texts, train: Path | None) -> PageContext:
+    return PageContext(engine, texts, *page.allowed(), Traffic(engine.line), train=train)
+
+
 def _config(engine: Engine, train: Path | None) -> str:
     """What stands on a page that keeps its runs in a folder."""
-    blocks = page.compose(engine, Texts(), *page.allowed(), train)
+    blocks = page.compose(context_of(engine, Texts(), train))
     return json.dumps(blocks.get_config_file(), default=str)
 
 
@@ -435,7 +441,7 @@ def test_train_tab_missing_packages_named(
 ) -> None:
     monkeypatch.setitem(EXTRAS, "train", ("matplotlib", "no_such_package"))
     shown = Texts()
-    blocks = page.compose(engine, shown, *page.allowed(), tmp_path)
+    blocks = page.compose(context_of(engine, shown, tmp_path))
     there = json.dumps(blocks.get_config_file(), default=str)
     texts = shown.table().translations["en"].values()
     assert sum("training needs no_such_package" in text for text in texts) == 1

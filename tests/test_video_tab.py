@@ -16,12 +16,12 @@ from serve import THIRD_PARTY, Site, picture, served, wait
 from visitor import Visitor, expect
 
 from styleplug.core.errors import UsageError
-from styleplug.core.recipe import Recipe
+from styleplug.core.recipe import Recipe, Settings
 from styleplug.engine import Plan
 from styleplug.engine.part import Part
 from styleplug.imaging import video
 from styleplug.ui import contents, page, video_run
-from styleplug.ui.grid_run import Limits
+from styleplug.ui.context import Limits, PageContext
 from styleplug.ui.i18n import Texts
 from styleplug.ui.traffic import Traffic
 from styleplug.ui.video_run import Asked, Moment, VideoRunner
@@ -145,8 +145,8 @@ def test_tab_says_what_is_wrong(guest: Visitor, style: Path, tmp_path: Path) -> 
 def test_tab_without_packages_says_the_command(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     said = 'video needs av (not installed): install with `pip install "styleplug[video]"`'
     monkeypatch.setattr(contents, "missing", lambda *_: said)
-    texts = Texts()
-    built = page.compose(site.engine, texts, *page.allowed())
+    texts, traffic = Texts(), Traffic(site.engine.line)
+    built = page.compose(PageContext(site.engine, texts, *page.allowed(), traffic))
     ids = [getattr(one, "elem_id", None) for one in built.blocks.values()]
     assert "tab-video" in ids and "video-run" not in ids
     assert "styleplug[video]" in texts.table().translations["en"]["video-missing"]
@@ -209,11 +209,15 @@ def test_http_video_described(site: Site) -> None:
 # Limits ---------------------------------------------------------------------------------
 
 
+def runner_of(site: Site, limits: Limits) -> VideoRunner:
+    traffic = Traffic(site.engine.line)
+    return VideoRunner(PageContext(site.engine, Texts(), Settings, limits, traffic))
+
+
 def paint(site: Site, limits: Limits, clip: Path, style: Path, **part: float) -> list[Moment]:
     recipe = Recipe(method="blend", size=64, parameters={"steps": 1})
     asked = Asked(clip, recipe, {"style": [style]}, Part(**part))
-    runner = VideoRunner(site.engine, limits, Traffic(site.engine.line))
-    return list(runner.run(asked, threading.Event()))
+    return list(runner_of(site, limits).run(asked, threading.Event()))
 
 
 @pytest.mark.parametrize(("megapixels", "said"), [
@@ -258,7 +262,7 @@ def test_time_limit_keeps_what_is_painted(
 def test_old_folders_are_deleted(
     site: Site, clip: Path, style: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runner = VideoRunner(site.engine, Limits(1, 99), Traffic(site.engine.line))
+    runner = runner_of(site, Limits(1, 99))
     asked = Asked(clip, Recipe(method="blend", size=64), {"style": [style]}, Part(end=0.2))
     *_, first = runner.run(asked, threading.Event())
     assert first.report and first.report.out.exists()
@@ -268,9 +272,8 @@ def test_old_folders_are_deleted(
     assert second.report and second.report.out.exists()
 
 
-def test_public_page_limits_videos() -> None:
-    _, limits = page.allowed(True)
-    runner = VideoRunner(None, limits, None)  # type: ignore[arg-type]
+def test_public_page_limits_videos(site: Site) -> None:
+    runner = runner_of(site, page.allowed(True)[1])
     hour, minute = (video.Facts(3840, 2160, 30, seconds, False) for seconds in (3600, 60))
     with pytest.raises(UsageError, match="at most 20,000 million are read here"):
         runner._check(hour, Part(), 0.1)

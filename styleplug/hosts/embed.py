@@ -22,6 +22,7 @@ from styleplug.engine import shared
 from styleplug.locale import languages
 from styleplug.ui.addresses import checked, described
 from styleplug.ui.contents import fill
+from styleplug.ui.context import PageContext
 from styleplug.ui.i18n import Language, Texts
 from styleplug.ui.offers import Offers
 from styleplug.ui.page import SWEEP, allowed, begin, compose, served, watch
@@ -85,7 +86,7 @@ def mount(
     offers = Offers()
     traffic = watch(engine, Visitors(runs_per_minute, seconds_per_minute, log=log), public)
     page = compose(
-        engine, texts, *allowed(public, max_size), offers=offers, path=path, traffic=traffic
+        PageContext(engine, texts, *allowed(public, max_size), traffic, offers, path=path)
     )
     known = served(texts, offers)
     if language:
@@ -140,7 +141,7 @@ def tabs(
     offers = Offers()
     visitors = Visitors(runs_per_minute, seconds_per_minute, log=log)
     traffic = watch(engine, visitors, public)
-    fill(host, engine, texts, *allowed(public, max_size), traffic, offers)
+    fill(host, PageContext(engine, texts, *allowed(public, max_size), traffic, offers))
     threading.Thread(target=offers.make_all, name="offers", daemon=True).start()
     _adapt(host, texts, set(host.fns) - known)
 

@@ -11,26 +11,23 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from styleplug.core.errors import StyleplugError, UsageError, WeightError
-from styleplug.core.recipe import Settings
 from styleplug.engine.grid_request import transfers
 from styleplug.engine.video import painters
 from styleplug.system.extras import missing
 from styleplug.training import load_task, task_ids
 from styleplug.ui import reopen, scripts, strip
 from styleplug.ui.access import heading
+from styleplug.ui.context import PageContext
 from styleplug.ui.events import UNSEEN
 from styleplug.ui.gallery_tab import GalleryTab
 from styleplug.ui.grid_endpoint import publish
 from styleplug.ui.grid_form import KINDS
-from styleplug.ui.grid_run import Limits
 from styleplug.ui.grid_tab import GridTab
 from styleplug.ui.i18n import Texts
 from styleplug.ui.kept import Gallery
-from styleplug.ui.offers import Offers
 from styleplug.ui.runs import Runs
 from styleplug.ui.sharing import Shared, Updates
 from styleplug.ui.tab import Tab
-from styleplug.ui.traffic import Traffic
 from styleplug.ui.video_endpoint import publish as publish_video
 from styleplug.ui.video_run import VideoRunner
 from styleplug.ui.video_tab import TAB as VIDEO
@@ -40,88 +37,65 @@ if TYPE_CHECKING:
     from styleplug.engine import Engine
 
 
-def fill(
-    page: gr.Blocks,
-    engine: Engine,
-    texts: Texts,
-    settings: type[Settings],
-    limits: Limits,
-    traffic: Traffic,
-    offers: Offers,
-    train: Path | None = None,
-    gallery: Gallery | None = None,
-    path: str = "",
-) -> None:
-    """Build all tabs at this place of a page.
-
-    Args:
-        page: the page that is being built.
-        engine: the engine with the methods to show.
-        texts: collects the texts.
-        settings: the settings that visitors may change.
-        limits: what one grid of a visitor may take.
-        traffic: lets runs start.
-        offers: the pictures that the page offers.
-        train: the folder for training runs, if training is offered.
-        gallery: keeps all results, if there is one.
-        path: the path of the page, if there may be others on this host.
-    """
-    _learn_earlier(engine, train)
-    tabs = []
-    shared, runs = Shared(offers), Runs(traffic, path)
-    painter = VideoRunner(engine, limits, traffic)
+def fill(page: gr.Blocks, context: PageContext) -> None:
+    """Build all tabs at this place of a page that is being built."""
+    _learn_earlier(context.engine, context.train)
+    engine, texts = context.engine, context.texts
+    shared, runs = Shared(context.offers), Runs(context.traffic, context.path)
+    painter = VideoRunner(context)
     scripts.load(texts)
     results = strip.strip(texts)
-    about = (engine, texts, page, settings, runs, results, offers, gallery)
+    tabs: list[Tab] = []
+    others: list[GridTab | VideoTab] = []
     # Only tabs may be inside: gradio counts its tabs by place and shows some twice otherwise.
     with gr.Tabs(overflow_behavior="wrap", elem_classes="sp-shelf") as shelf:
         for method in engine.catalogue.methods.values():
             title = texts.add(f"method.{method.id}.title", method.title)
             with gr.Tab(title, id=method.id, elem_id=f"tab-{method.id}"):
-                tabs.append(Tab(method, *about))
+                tabs.append(Tab(method, context, page, runs, results))
             shared.join(tabs[-1].form.shared_pictures)
         for kind in KINDS if transfers(engine.catalogue) else ():
             with gr.Tab(texts.own(f"grid_{kind}"), id=kind, elem_id=f"tab-{kind}"):
-                many = GridTab(kind, engine, texts, settings, limits, traffic, offers, gallery)
+                many = GridTab(kind, context, runs)
                 many.connect(tabs, shared, shelf)
-        video = _show_video(painter, tabs, texts, settings, runs, offers, shared, shelf)
-        if gallery is not None:
-            _show_gallery(gallery, tabs, texts, shelf)
+                others.append(many)
+        video = _show_video(context, painter, tabs, runs, shared, shelf)
+        if context.gallery is not None:
+            _show_gallery(context.gallery, tabs, texts, shelf)
         _show_broken(engine, texts)
-        if train is not None:
-            _show_train(train, engine, tabs, texts, page)
+        if context.train is not None:
+            _show_train(context.train, engine, tabs, texts, page)
     shared.connect(page)
     for tab in tabs:
         tab.connect(shared, shelf)
     reopen.connect(tabs, shelf)
-    _find_run(runs, [*tabs, *video], shelf, page)
+    _find_run(runs, [*tabs, *others, *video], shelf, page)
     results.render()  # type: ignore[no-untyped-call]
     strip.connect(results, tabs, shared, shelf)
     if video:
-        publish_video(engine, settings, painter)
-    publish(engine, settings, limits, traffic)
+        publish_video(context, painter)
+    publish(context)
 
 
 def _show_video(
+    context: PageContext,
     runner: VideoRunner,
     tabs: Sequence[Tab],
-    texts: Texts,
-    settings: type[Settings],
     runs: Runs,
-    offers: Offers,
     shared: Shared,
     shelf: gr.Tabs,
 ) -> list[VideoTab]:
     """Build the tab Video; if packages are missing, with the reason, and nothing is returned."""
-    if not any(painters(tab.engine.catalogue) for tab in tabs):
+    if not painters(context.engine.catalogue):
         return []
+    texts = context.texts
     with gr.Tab(texts.own("video"), id=VIDEO, elem_id=f"tab-{VIDEO}") as tab:
         if lacking := missing("video", "video"):
             heading(texts, texts.own("video"), texts.own("video_summary"))
             said = texts.message("video-missing", lacking)
             gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
             return []
-        video = VideoTab(runner, tabs, texts, settings, runs, offers)
+        video = VideoTab(context, runner, tabs, runs)
     shared.join(video.shared_pictures)
     video.connect(tab, shared, shelf)
     return [video]
@@ -144,7 +118,9 @@ def _show_broken(engine: Engine, texts: Texts) -> None:
             gr.HTML(f'<p class="sp-line sp-error">{said}</p>', padding=False)
 
 
-def _find_run(runs: Runs, tabs: Sequence[Tab | VideoTab], shelf: gr.Tabs, page: gr.Blocks) -> None:
+def _find_run(
+    runs: Runs, tabs: Sequence[Tab | GridTab | VideoTab], shelf: gr.Tabs, page: gr.Blocks
+) -> None:
     """When the page is loaded, show the visitor's newest run again, if it is still known.
 
     Usually there is none, and the second event does not happen: an event with so many outputs takes

@@ -13,19 +13,18 @@ from gradio.components import Component
 
 from styleplug.core.errors import BadParameter, UsageError
 from styleplug.core.params import shortened
-from styleplug.core.recipe import Settings
 from styleplug.engine import Engine
 from styleplug.engine.axes import Grid
 from styleplug.engine.grid_request import ALL, grid_of, transfers
 from styleplug.engine.styles import BUILT_IN, built_in
 from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.system.jsontext import plain
+from styleplug.ui.context import PageContext
 from styleplug.ui.endpoint import declare
 from styleplug.ui.errors import shown
 from styleplug.ui.grid_form import labelled
-from styleplug.ui.grid_run import GridRunner, Limits, Progress, called, packed
+from styleplug.ui.grid_run import GridRunner, Progress, called, packed
 from styleplug.ui.results import Folder
-from styleplug.ui.traffic import Traffic
 
 Answer = tuple[str | None, list[dict[str, Any]]]
 DEFAULTS: dict[str, Any] = {
@@ -50,27 +49,24 @@ DESCRIBED = {
 """What the inputs mean."""
 
 
-def publish(engine: Engine, settings: type[Settings], limits: Limits, traffic: Traffic) -> None:
+def publish(context: PageContext) -> None:
     """Add the endpoints to the page being built, if a method takes a content and a style.
 
     `/grid` returns (contact sheet, cells), `/batch` returns (ZIP, cells): one entry for each cell
     with its labels, and its scores or error.
 
     Args:
-        engine: runs the cells.
-        settings: the settings that visitors may change.
-        limits: limits of one call.
-        traffic: lets calls start.
+        context: of the page.
     """
-    if not transfers(engine.catalogue):
+    if not transfers(context.engine.catalogue):
         return
-    for name, sheet, about in (
+    for name, judged, about in (
         ("grid", True, "Run every combination of values; a labelled contact sheet"),
         ("batch", False, "Paint many pictures; a ZIP of the results"),
     ):
-        runner = GridRunner(engine, settings, limits, traffic, scored=sheet, sheet=sheet)
+        runner = GridRunner(context, judged=judged)
         outputs: list[Component] = [
-            gr.File(label="sheet" if sheet else "zip", visible=False),
+            gr.File(label="sheet" if judged else "zip", visible=False),
             gr.JSON(label="cells", visible=False),
         ]
         inputs = [
@@ -81,7 +77,7 @@ def publish(engine: Engine, settings: type[Settings], limits: Limits, traffic: T
         ]
         gr.on(
             [],
-            _endpoint(engine, runner, name),
+            _endpoint(context.engine, runner, name),
             inputs,
             outputs,
             api_name=name,

@@ -11,17 +11,15 @@ from gradio.components import Component
 
 from styleplug.core.errors import UsageError
 from styleplug.core.params import Params, bounds_of, choices_of, hint_of
-from styleplug.core.recipe import Settings
-from styleplug.engine import Engine
 from styleplug.engine.axes import Grid
 from styleplug.engine.grid_request import grid_of, transfers
 from styleplug.engine.overview import SCORES
 from styleplug.methods.shared.transfer import CONTENT, STYLE
 from styleplug.ui.access import heading
+from styleplug.ui.context import PageContext
 from styleplug.ui.controls import control
 from styleplug.ui.events import UNSEEN
-from styleplug.ui.i18n import Language, Texts, language
-from styleplug.ui.offers import Offers
+from styleplug.ui.i18n import Language, language
 from styleplug.ui.rack import Rack, chosen_of
 from styleplug.ui.sharing import Shared
 from styleplug.ui.uploads import uploaded, uploads
@@ -37,26 +35,16 @@ class GridForm:
 
     Args:
         kind: of the tab.
-        engine: has the methods.
-        texts: collects its texts.
-        settings: the settings that visitors may change.
-        offers: the pictures that the page offers.
+        context: of the page.
 
     Attributes:
         made: the controls by name.
     """
 
-    def __init__(
-        self,
-        kind: Kind,
-        engine: Engine,
-        texts: Texts,
-        settings: type[Settings],
-        offers: Offers,
-    ) -> None:
-        self.kind, self.engine = kind, engine
-        self._texts, self._settings, self._offers = texts, settings, offers
-        self.methods = {id: engine.catalogue.methods[id] for id in transfers(engine.catalogue)}
+    def __init__(self, kind: Kind, context: PageContext) -> None:
+        self.kind, self._catalogue = kind, context.engine.catalogue
+        self._texts, self._settings, self._offers = context.texts, context.settings, context.offers
+        self.methods = {id: self._catalogue.methods[id] for id in transfers(self._catalogue)}
         self.made: dict[str, Component] = {}
         self._inputs()
         self._wire()
@@ -245,7 +233,7 @@ class GridForm:
             if name := given.get(f"axis_{number}"):
                 over[str(name)] = str(given[f"values_{number}"] or "")
         values = {name: given[name] for name in ("size", "seed") if name not in over}
-        return grid_of(self.engine.catalogue, self._method(method), pictures, over, values)
+        return grid_of(self._catalogue, self._method(method), pictures, over, values)
 
 
 def labelled(files: Any) -> dict[str, Path]:

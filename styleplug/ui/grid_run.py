@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -12,10 +11,7 @@ from html import escape
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
 
-from styleplug.core.errors import UsageError
 from styleplug.core.frame import Report
-from styleplug.core.recipe import Settings
-from styleplug.engine import Engine
 from styleplug.engine.axes import Grid
 from styleplug.engine.cells import METHOD, CellEvent
 from styleplug.engine.executors.local import Local
@@ -24,46 +20,14 @@ from styleplug.engine.line import Ahead
 from styleplug.engine.overview import SCORES, Overview
 from styleplug.imaging import write
 from styleplug.ui import render
+from styleplug.ui.context import PageContext
 from styleplug.ui.errors import sentence
 from styleplug.ui.i18n import Language, duration, message, say
 from styleplug.ui.kept import Gallery
 from styleplug.ui.live import overview as joined
 from styleplug.ui.results import Folder
-from styleplug.ui.traffic import Traffic
 
 EVERY = 0.7  # seconds between two updates while no cell ends
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The limits of one grid or video of a visitor.
-
-    Args:
-        cells: largest number of cells.
-        seconds: largest planned time.
-        megapixels: of all frames of a video, as they are read, and as they are painted.
-    """
-
-    cells: int
-    seconds: float
-    megapixels: tuple[float, float] = (math.inf, math.inf)
-
-    def check(self, cells: int, seconds: float | None) -> None:
-        """Check that a grid is not too large.
-
-        Raises:
-            UsageError: it is.
-        """
-        if cells > self.cells:
-            raise UsageError(
-                f"these are {cells:,} results; at most {self.cells} are made here at once: take "
-                "fewer values or pictures, or use styleplug batch"
-            )
-        if (seconds or 0) > self.seconds:
-            raise UsageError(
-                f"this would take about {seconds:.0f} s; at most {self.seconds:.0f} s are allowed "
-                "here: take fewer values, or a smaller size"
-            )
 
 
 @dataclass(frozen=True)
@@ -121,29 +85,21 @@ class GridRunner:
     """Runs the grid of a visitor into the visitor's folder; a stopped grid is resumed.
 
     Args:
-        engine: the engine.
-        settings: the settings that visitors may change.
-        limits: limits of a grid.
-        traffic: lets it start.
-        scored: whether results get scores.
-        sheet: whether there is a contact sheet at the end.
+        context: of the page.
+        judged: whether results get scores, and there is a contact sheet at the end.
         gallery: keeps all results, if there is one.
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        settings: type[Settings],
-        limits: Limits,
-        traffic: Traffic,
-        *,
-        scored: bool,
-        sheet: bool,
-        gallery: Gallery | None = None,
+        self, context: PageContext, *, judged: bool, gallery: Gallery | None = None
     ) -> None:
-        self._engine, self._settings, self._limits = engine, settings, limits
-        self._traffic = traffic
-        self._scored, self._sheet, self._gallery = scored, sheet, gallery
+        self._engine, self._settings, self._limits = (
+            context.engine,
+            context.settings,
+            context.limits,
+        )
+        self._traffic = context.traffic
+        self._judged, self._gallery = judged, gallery
 
     def check(self, grid: Grid) -> None:
         """Check that a grid has not too many cells.
@@ -175,12 +131,12 @@ class GridRunner:
         Yields:
             The progress, always the same object.
         """
-        overview = Overview(grid, best=best) if self._sheet else None
+        overview = Overview(grid, best=best) if self._judged else None
         run = run_grid(
             grid,
             self._engine,
             folder=folder.path / "results",
-            scored=self._scored,
+            scored=self._judged,
             cancel=cancel,
             executor=Local(self._engine, 1),
             retry_failed=True,

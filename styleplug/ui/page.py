@@ -27,8 +27,8 @@ from styleplug.ui import agents
 from styleplug.ui.addresses import NoAddresses, Page
 from styleplug.ui.compression import Compressed
 from styleplug.ui.contents import fill
+from styleplug.ui.context import Limits, PageContext
 from styleplug.ui.element import Element
-from styleplug.ui.grid_run import Limits
 from styleplug.ui.i18n import Texts
 from styleplug.ui.kept import Gallery
 from styleplug.ui.offers import Offers
@@ -74,47 +74,25 @@ def build(engine: Engine | None = None) -> gr.Blocks:
         engine: the engine with the methods to show; by default that of the process.
     """
     engine = engine or shared()
-    return compose(engine, Texts(engine.catalogue.methods.values()), *allowed())
+    texts = Texts(engine.catalogue.methods.values())
+    return compose(PageContext(engine, texts, *allowed(), Traffic(engine.line)))
 
 
-def compose(
-    engine: Engine,
-    texts: Texts,
-    settings: type[Settings],
-    limits: Limits,
-    train: Path | None = None,
-    gallery: Gallery | None = None,
-    offers: Offers | None = None,
-    path: str = "",
-    traffic: Traffic | None = None,
-) -> gr.Blocks:
-    """The page.
-
-    Args:
-        engine: as for `build`.
-        texts: collects its texts, which the browser gets when it is served.
-        settings: the settings that visitors may change.
-        limits: what one grid of a visitor may take.
-        train: the folder for training runs, if training is offered.
-        gallery: keeps all results, if there is one.
-        offers: the pictures that the page offers; by default those of styleplug.
-        path: the path of the page, if there may be others on this host.
-        traffic: lets runs start; by default all of them.
-    """
+def compose(context: PageContext) -> gr.Blocks:
+    """The page."""
     page = Page(title="styleplug", analytics_enabled=False, delete_cache=SWEEP)
-    page.texts = texts
-    page.max_threads = THREADS + engine.line.longest
+    page.texts = context.texts
+    line = context.engine.line
+    page.max_threads = THREADS + line.longest
     # Before components exist, because it would describe all of them.
-    page.queue(max_size=EVENTS * engine.line.longest)
-    traffic = traffic or Traffic(engine.line)
-    offers = offers or Offers()
+    page.queue(max_size=EVENTS * line.longest)
     with page:
+        tagline = context.texts.own("tagline")
         gr.HTML(
-            f'<header class="sp-head"><h1>style<i>plug</i></h1><span>{texts.own("tagline")}</span>'
-            "</header>",
+            f'<header class="sp-head"><h1>style<i>plug</i></h1><span>{tagline}</span></header>',
             padding=False,
         )
-        fill(page, engine, texts, settings, limits, traffic, offers, train, gallery, path)
+        fill(page, context)
     return page
 
 
@@ -265,7 +243,7 @@ def launch(
     runs, kept = _training(train, host, share, auth), _gallery(gallery, host, share, auth)
     offers, texts = Offers(_styles(styles)), Texts(engine.catalogue.methods.values())
     traffic = watch(engine, visitors, share)
-    page = compose(engine, texts, *allowed(share), runs, kept, offers, traffic=traffic)
+    page = compose(PageContext(engine, texts, *allowed(share), traffic, offers, kept, runs))
     with _believing(visitors.proxies, _public(share)):
         _, url, _ = page.launch(
             server_name=host, server_port=port, share=share, auth=auth, quiet=not block,

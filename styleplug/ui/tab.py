@@ -12,17 +12,16 @@ import gradio as gr
 from styleplug.core.errors import Cancelled, StyleplugError
 from styleplug.core.frame import Report
 from styleplug.core.method import Method
-from styleplug.core.recipe import Recipe, Settings
+from styleplug.core.recipe import Recipe
 from styleplug.ui import render, shares
 from styleplug.ui.access import heading
+from styleplug.ui.context import PageContext
 from styleplug.ui.endpoint import publish
 from styleplug.ui.events import UNSEEN
 from styleplug.ui.explain import Explanation
 from styleplug.ui.form import Form
-from styleplug.ui.i18n import Language, Texts, language
-from styleplug.ui.kept import Gallery
+from styleplug.ui.i18n import Language, language
 from styleplug.ui.live import follow
-from styleplug.ui.offers import Offers
 from styleplug.ui.presets import Presets
 from styleplug.ui.rack import Rack
 from styleplug.ui.results import Folder
@@ -33,50 +32,36 @@ from styleplug.ui.traffic import Visit
 from styleplug.ui.undo import undo
 
 if TYPE_CHECKING:
-    from styleplug.engine import Engine
+    pass
 
 
 class Tab:
     """One method on the page.  Build it inside a `gr.Tab`.
 
     Args:
-        texts: collects its texts.
+        context: of the page.
         page: the page that it is built on.
-        settings: the settings that visitors may change.
         runs: the runs of the page.
         strip: the strip of results.
-        offers: the pictures that the page offers.
-        gallery: keeps all results, if there is one.
     """
 
     def __init__(
-        self,
-        method: Method[Any],
-        engine: Engine,
-        texts: Texts,
-        page: gr.Blocks,
-        settings: type[Settings],
-        runs: Runs,
-        strip: gr.HTML,
-        offers: Offers,
-        gallery: Gallery | None = None,
+        self, method: Method[Any], context: PageContext, page: gr.Blocks, runs: Runs, strip: gr.HTML
     ) -> None:
         self.id, self.method = method.id, method
-        self.engine = engine
-        self.form = Form(method, texts, settings, engine.trained_for(method))
-        self._texts = texts
-        self._page = page
-        self._runs = runs
-        self._offers = offers
+        self._engine, self._texts, self._offers = context.engine, context.texts, context.offers
+        trained = self._engine.trained_for(method)
+        self.form = Form(method, self._texts, context.settings, trained)
+        self._page, self._runs = page, runs
         with gr.Row(elem_classes="sp-tab"):
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
                 self._inputs()
             with gr.Column(scale=7, min_width=320, elem_classes="sp-right"):
-                methods = list(engine.catalogue.methods.values())
+                methods = list(self._engine.catalogue.methods.values())
                 idle = "idle" if self.form.needed else "idle_free"
-                self.stage = Stage(method, methods, texts, idle, strip, gallery)
+                self.stage = Stage(method, methods, self._texts, idle, strip, context.gallery)
         self._wire()
-        publish(self.form, engine, runs.traffic, self.scored)
+        publish(self.form, self._engine, context.traffic, self.scored)
 
     def _id(self, name: str) -> str:
         return f"{self.method.id}-{name}"
@@ -103,7 +88,7 @@ class Tab:
                 elem_id=self._id("scored"),
             )
         undo(self.form, self._texts)
-        Explanation(method, self.engine, self._texts, self._offers)
+        Explanation(method, self._engine, self._texts, self._offers)
         with gr.Column(elem_classes="sp-go"):
             self.plan = gr.HTML(elem_id=self._id("plan"), padding=False)
             self.buttons = RunButtons(method.id, self._texts, self._runs)
@@ -178,7 +163,7 @@ class Tab:
         *sent, scored, signed = values
         given = self.form.given(sent)
         recipe = self.form.recipe(given)
-        planned = self.engine.plan(recipe, self.form.sizes(given))
+        planned = self._engine.plan(recipe, self.form.sizes(given))
         size = f"{planned.width}x{planned.height}"
         with self._runs.traffic.run(self.method.id, size, planned.seconds, cancel) as turn:
             for ahead in turn:
@@ -204,7 +189,7 @@ class Tab:
     ) -> Iterator[Updates]:
         """The updates of a run whose turn it is."""
         pictures = self.form.read(given)
-        frames = self.engine.run(recipe, pictures, cancel, scored=scored)
+        frames = self._engine.run(recipe, pictures, cancel, scored=scored)
         title = self.form.title(given)
         previews = Folder(title)
         yield self.stage.cleared(to)
@@ -221,7 +206,7 @@ class Tab:
         """The estimate for the run; empty while a control has a wrong value."""
         given = dict(zip(self.form.names, values, strict=True))
         try:
-            expected = self.engine.plan(self.form.recipe(given), self.form.sizes(given))
+            expected = self._engine.plan(self.form.recipe(given), self.form.sizes(given))
         except StyleplugError:
             return ""
         return render.plan(expected, language(request))

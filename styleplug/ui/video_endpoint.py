@@ -17,6 +17,7 @@ from styleplug.engine.request import recipe_of
 from styleplug.engine.video import painters
 from styleplug.methods.shared.transfer import STYLE
 from styleplug.system.jsontext import plain
+from styleplug.ui.context import PageContext
 from styleplug.ui.endpoint import declare
 from styleplug.ui.errors import shown
 from styleplug.ui.grid_endpoint import DESCRIBED as OF_GRID
@@ -46,15 +47,14 @@ DESCRIBED = {
 """What the inputs mean."""
 
 
-def publish(engine: Engine, settings: type[Settings], runner: VideoRunner) -> None:
+def publish(context: PageContext, runner: VideoRunner) -> None:
     """Add the endpoint to the page being built.
 
     It returns (video, report).  During the run there is no video, and the report is the progress,
     or `runs_before` while it waits.  A call that is cancelled is stopped.
 
     Args:
-        engine: has the methods.
-        settings: the settings that visitors may change.
+        context: of the page.
         runner: paints.
     """
     inputs = [
@@ -67,7 +67,7 @@ def publish(engine: Engine, settings: type[Settings], runner: VideoRunner) -> No
     ]
     gr.on(
         [],
-        _endpoint(engine, settings, runner),
+        _endpoint(context.engine, context.settings, runner),
         inputs,
         [gr.File(label="video", visible=False), gr.JSON(label="report", visible=False)],
         api_name="video",

@@ -13,7 +13,6 @@ from pathlib import Path
 from styleplug.core.array import Pixels
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.recipe import Recipe
-from styleplug.engine import Engine
 from styleplug.engine.line import Ahead
 from styleplug.engine.part import Part
 from styleplug.engine.request import pictures_of
@@ -21,10 +20,9 @@ from styleplug.engine.video import VideoReport, VideoRun
 from styleplug.imaging import fitted
 from styleplug.imaging.video import Facts, header
 from styleplug.ui import render
-from styleplug.ui.grid_run import Limits
+from styleplug.ui.context import PageContext
 from styleplug.ui.i18n import Language, duration, message, say
 from styleplug.ui.results import Folder, short_name
-from styleplug.ui.traffic import Traffic
 
 EVERY = 0.5  # seconds between two previews
 KEPT = 3600.0  # seconds until the folder of a video is deleted, also if nobody saw it
@@ -75,13 +73,11 @@ class VideoRunner:
     """Paints the videos of visitors.
 
     Args:
-        engine: the engine.
-        limits: of a video.
-        traffic: lets it start.
+        context: of the page.
     """
 
-    def __init__(self, engine: Engine, limits: Limits, traffic: Traffic) -> None:
-        self._engine, self._limits, self._traffic = engine, limits, traffic
+    def __init__(self, context: PageContext) -> None:
+        self._engine, self._limits, self._traffic = context.engine, context.limits, context.traffic
         self._ended: deque[tuple[float, Path]] = deque()  # when, and the folder
 
     def run(self, asked: Asked, cancel: threading.Event) -> Iterator[Moment]:

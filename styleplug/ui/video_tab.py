@@ -15,15 +15,14 @@ from gradio.components import Component
 
 from styleplug.core.errors import UsageError
 from styleplug.core.params import hint_of
-from styleplug.core.recipe import Settings
 from styleplug.engine.part import Part
 from styleplug.engine.video import painters
 from styleplug.methods.shared.transfer import SLOTS, STYLE
 from styleplug.ui.access import heading, unseen_heading
+from styleplug.ui.context import PageContext
 from styleplug.ui.controls import control, shown
 from styleplug.ui.events import TO_TOP, UNSEEN
-from styleplug.ui.i18n import Language, Texts, language, say
-from styleplug.ui.offers import Offers
+from styleplug.ui.i18n import Language, language, say
 from styleplug.ui.rack import Rack
 from styleplug.ui.results import Folder
 from styleplug.ui.runs import RunButtons, Runs
@@ -41,29 +40,21 @@ class VideoTab:
     """The tab.  Build it inside a `gr.Tab`.
 
     Args:
+        context: of the page.
         runner: paints.
         tabs: the tabs of all methods.
-        texts: collects its texts.
-        settings: the settings that visitors may change.
         runs: the runs of the page.
-        offers: the pictures that the page offers.
     """
 
     id = TAB
 
     def __init__(
-        self,
-        runner: VideoRunner,
-        tabs: Sequence[Tab],
-        texts: Texts,
-        settings: type[Settings],
-        runs: Runs,
-        offers: Offers,
+        self, context: PageContext, runner: VideoRunner, tabs: Sequence[Tab], runs: Runs
     ) -> None:
         known = {tab.method.id: tab for tab in tabs}
-        self._forms = {id: known[id].form for id in painters(tabs[0].engine.catalogue)}
-        self._runner, self._texts, self._runs = runner, texts, runs
-        self._settings, self._offers = settings, offers
+        self._forms = {id: known[id].form for id in painters(context.engine.catalogue)}
+        self._runner, self._texts, self._runs = runner, context.texts, runs
+        self._settings, self._offers = context.settings, context.offers
         self._made: dict[str, Component] = {}
         with gr.Row(elem_classes="sp-tab"):
             with gr.Column(scale=5, min_width=320, elem_classes="sp-left"):
