@@ -276,6 +276,42 @@ def test_mask_drawn_reaches_method(visit: Any, site: Site, photo_file: Path) -> 
     expect(guest.at("plot")).to_have_count(0)
 
 
+def test_regions_drawn_in_two_colours(
+    visit: Any, photo_file: Path, style_file: Path, tmp_path: Path
+) -> None:
+    """Each style is painted where its colour is."""
+    guest = visit()
+    guest.give("content", photo_file)
+    guest.give("style", style_file)
+    guest.give("style_2", Path(picture(tmp_path, "green.png", (0, 255, 0))))
+    guest.page.get_by_role("button", name="Regions of styles").first.click()
+    drawing = guest.at("region-drawn")
+    canvas = drawing.locator("canvas").first
+    expect(canvas).to_be_visible()
+    guest.page.wait_for_timeout(1500)
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    for number, across in enumerate((0.35, 0.65)):
+        if number:
+            drawing.locator("button[title=colour]").click()
+            drawing.locator("button.color").nth(number).click()
+        x, y = box["x"] + across * box["width"], box["y"] + 0.5 * box["height"]
+        guest.page.mouse.move(x, y - 20)
+        guest.page.mouse.down()
+        guest.page.mouse.move(x, y + 20, steps=3)
+        guest.page.mouse.up()
+        guest.page.wait_for_timeout(500)
+    guest.set("settings-size", 96)
+    guest.at("run").click()
+    guest.say("Done in")
+    with Image.open(_download(guest, tmp_path / "parts.png")) as made:
+        green, (width, height) = made.convert("RGB").getchannel("G"), made.size
+    sides = (0, 0, width // 2, height), (width // 2, 0, width, height)
+    left, right = (green.crop(side).getextrema()[1] for side in sides)
+    assert left < 60 < 100 < right
+    assert not guest.errors
+
+
 def test_mask_of_engine_limits_what_is_painted(
     visit: Any, style_file: Path, tmp_path: Path
 ) -> None:

@@ -35,7 +35,7 @@ from styleplug.imaging.sheet import GAP, grid
 from styleplug.training.loop.setup import Loop
 from styleplug.ui import render
 from styleplug.ui.controls import control
-from styleplug.ui.drawing import Drawing, changed, opened
+from styleplug.ui.drawing import INKS, Drawing
 from styleplug.ui.errors import sentence
 from styleplug.ui.form import Form
 from styleplug.ui.i18n import Texts, duration, language, memory, say
@@ -627,27 +627,51 @@ def test_drawing_mask_from_uploads_only(tmp_path: Path) -> None:
         Image.fromarray(layer).save(folder / f"{name}.png")
 
     def drawn(path: object) -> Any:
-        return drawing.mask({"background": None, "layers": [{"path": str(path)}]})
+        return drawing.masks({"background": None, "layers": [{"path": str(path)}]})
 
-    some, whole = drawn(folder / "some.png"), drawn(folder / "all.png")
-    assert some is not None and some.pixels.shape == (20, 30, 3) and some.alpha is None
+    (some,), (whole,) = drawn(folder / "some.png"), drawn(folder / "all.png")
+    assert some.pixels.shape == (20, 30, 3) and some.alpha is None
     assert (some.pixels[:10] == 0).all() and (some.pixels[10:] == 1).all()
-    assert (whole.pixels == 1).all() and drawn(folder / "none.png") is None
+    assert (whole.pixels == 1).all() and drawn(folder / "none.png") == []
     for nothing in (None, {}, {"layers": []}, {"layers": None}, "x", {"id": "a"}):
-        assert drawing.mask(nothing) is None
+        assert drawing.masks(nothing) == []
     secret = picture(tmp_path, "secret.png", RED)
     for path in (secret, "/etc/passwd", None):
         with pytest.raises(BadImage, match="upload"):
             drawn(path)
     for layers in ("abc", {"path": 1}, 7):
         with pytest.raises(BadImage):
-            drawing.mask({"layers": layers})
+            drawing.masks({"layers": layers})
+
+
+def test_drawing_mask_of_each_colour(tmp_path: Path) -> None:
+    """In their order, also where a colour between them is not used, and with soft borders."""
+    from gradio.utils import get_upload_folder
+
+    with gr.Blocks():
+        drawing = Drawing("some", masks=4)
+    layer = np.zeros((20, 30, 4), np.uint8)
+    for number, alpha, columns in ((0, 255, slice(0, 6)), (2, 128, slice(10, 16))):
+        ink = [int(INKS[number][i : i + 2], 16) for i in (1, 3, 5)]
+        layer[:, columns] = [*ink, alpha]
+    path = Path(get_upload_folder()) / "colours.png"
+    Image.fromarray(layer).save(path)
+    masks = drawing.masks({"layers": [{"path": str(path)}]})
+    assert len(masks) == 3
+    expected = ((1, slice(0, 6)), (0, slice(0)), (0.5, slice(10, 16)))
+    for mask, (value, columns) in zip(masks, expected, strict=True):
+        known = np.zeros((20, 30))
+        known[:, columns] = value
+        assert np.abs(mask.pixels[:, :, 0] - known).max() < 0.01
 
 
 def test_drawing_waits_until_seen_and_keeps_strokes() -> None:
     """Nothing happens before it is seen; then only another picture clears the strokes."""
     from gradio.utils import get_upload_folder
 
+    with gr.Blocks():
+        drawing = Drawing("some", "Find")
+    changed, opened = drawing.changed, drawing.opened
     folder = Path(get_upload_folder()) / "below"
     folder.mkdir(parents=True, exist_ok=True)
     one, two = ({"path": str(picture(folder, f"{name}.png", RED))} for name in "ab")

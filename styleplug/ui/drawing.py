@@ -1,4 +1,4 @@
-"""A mask drawn with the mouse over an uploaded picture, or found from a few strokes on it."""
+"""Masks drawn with the mouse over an uploaded picture, or found from a few strokes on it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gradio.components import Component
 
 from styleplug import imaging as image
 from styleplug.algorithms.subject import subject
+from styleplug.core.array import Doubles, Floats
 from styleplug.core.errors import BadImage, StyleplugError
 from styleplug.imaging import Picture
 from styleplug.ui.errors import shown
@@ -20,7 +21,7 @@ from styleplug.ui.i18n import language
 from styleplug.ui.uploads import uploaded
 
 SIDE = 640  # long side of the drawing; the mask is resized to the picture
-INK = "#ff2d55"
+INKS = ("#ff2d55", "#0a84ff", "#ffd60a", "#30d158")  # each draws a mask of its own
 # The picture below a drawing is a path, None before anybody saw the drawing, or:
 AGAIN = ""  # it has changed since then
 
@@ -32,10 +33,12 @@ class Drawing:
 
     Args:
         element: its id.
-        find: the label of the button that finds the subject from the strokes.
+        find: the label of the button that finds the subject from the strokes; "" for no button.
+        masks: how many there are; each is drawn in its own colour.
     """
 
-    def __init__(self, element: str, find: str) -> None:
+    def __init__(self, element: str, find: str = "", masks: int = 1) -> None:
+        self._inks = INKS[:masks]
         self.editor = gr.ImageEditor(
             show_label=False,
             type="filepath",
@@ -43,14 +46,16 @@ class Drawing:
             sources=(),
             layers=False,
             transforms=(),
-            brush=gr.Brush(default_size=SIDE // 16, colors=[INK], color_mode="fixed"),
+            brush=gr.Brush(default_size=SIDE // 16, colors=[*self._inks], color_mode="fixed"),
             height=400,
             buttons=[],
             visible=False,
             elem_id=element,
             elem_classes="sp-drawing",
         )
-        self._find = gr.Button(find, size="sm", visible=False, elem_id=f"{element}-find")
+        self._parts: list[Any] = [self.editor]
+        if find:
+            self._parts += [gr.Button(find, size="sm", visible=False, elem_id=f"{element}-find")]
 
     def follow(
         self, picture: Component, mask: Component, folded: gr.Accordion | None = None
@@ -66,41 +71,42 @@ class Drawing:
         below = gr.State(None if folded else AGAIN)
         drawn_on: dict[str, Any] = {
             "inputs": [picture, below],
-            "outputs": [below, self.editor, self._find],
+            "outputs": [below, *self._parts],
             "queue": False,
             **UNSEEN,
         }
-        picture.change(changed, **drawn_on)  # type: ignore[attr-defined]
+        picture.change(self.changed, **drawn_on)  # type: ignore[attr-defined]
         if folded:
-            folded.expand(opened, **drawn_on)
-        self._find.click(
-            self._subject,
-            [self.editor, picture],
-            mask,
-            preprocess=False,
-            concurrency_limit=1,  # of all visitors
-            concurrency_id="subject",
-            show_progress="minimal",
-            api_visibility="private",
-        )
+            folded.expand(self.opened, **drawn_on)
+        for find in self._parts[1:]:
+            find.click(
+                self._subject,
+                [self.editor, picture],
+                mask,
+                preprocess=False,
+                concurrency_limit=1,  # of all visitors
+                concurrency_id="subject",
+                show_progress="minimal",
+                api_visibility="private",
+            )
 
     def _subject(self, request: gr.Request, payload: Any, upload: Any) -> str:
         """The file of a mask of the subject that the strokes touch."""
         try:
             path = uploaded(upload)
             photo = image.fit(image.read(path, longest=SIDE), SIDE)
-            drawn = self.mask(payload) or Picture(np.zeros((1, 1, 3), np.float32))
+            drawn, *_ = [*self.masks(payload), Picture(np.zeros((1, 1, 3), np.float32))]
             found = subject(
                 photo.pixels, image.scale(drawn, photo.width, photo.height).pixels[:, :, 0]
             )
             made = path.parent / f"{secrets.token_hex(8)}.png"
-            image.write(Picture(np.repeat(found[:, :, None], 3, axis=2)), made)
+            image.write(_picture(found), made)
         except Exception as error:
             raise shown(error, language(request)) from error
         return str(made)
 
-    def mask(self, payload: Any) -> Picture | None:
-        """The drawing, white on black; None if nothing was drawn.
+    def masks(self, payload: Any) -> list[Picture]:
+        """What was drawn in each colour up to the last one in use, white on black.
 
         Args:
             payload: the value of the editor, without preprocessing.
@@ -110,35 +116,42 @@ class Drawing:
         """
         layers = payload.get("layers") if isinstance(payload, Mapping) else None
         if not layers:
-            return None
+            return []
         if not isinstance(layers, list):
             raise BadImage("this is not a drawing; expected what the page sends")
         drawn = image.read(uploaded(layers[0]), longest=SIDE)
-        if drawn.alpha is not None and not drawn.alpha.any():
-            return None
-        marks = np.ones_like(drawn.pixels) if drawn.alpha is None else drawn.alpha[:, :, None]
-        return Picture(np.broadcast_to(marks, drawn.pixels.shape))
+        marks = np.ones(drawn.pixels.shape[:2]) if drawn.alpha is None else drawn.alpha
+        inks = np.array([[int(ink[i : i + 2], 16) / 255 for i in (1, 3, 5)] for ink in self._inks])
+        nearest = np.square(drawn.pixels[:, :, None] - inks).sum(3).argmin(2)
+        used = nearest[marks > 0].max(initial=-1) + 1
+        return [_picture(marks * (nearest == number)) for number in range(used)]
+
+    # Following a picture ------------------------------------------------------------------
+
+    def changed(self, upload: Any, below: str | None) -> Any:
+        """What changes with the picture: its drawing begins anew."""
+        return gr.skip() if below is None else self._editor(upload, AGAIN)
+
+    def opened(self, upload: Any, below: str | None) -> Any:
+        """What changes when it is shown: nothing if the picture is the same as before."""
+        path = upload.get("path") if isinstance(upload, Mapping) else AGAIN
+        return gr.skip() if below == path != AGAIN else self._editor(upload, path)
+
+    def _editor(self, upload: Any, below: Any) -> tuple[Any, ...]:
+        """What is drawn on, and the components with a picture of a size that is easy to draw on."""
+        try:
+            path = uploaded(upload)
+            small = image.fit(image.read(path, longest=SIDE), SIDE)
+        except StyleplugError:  # the run will report what is wrong with it
+            hidden = [gr.update(visible=False) for _ in self._parts[1:]]
+            return AGAIN, gr.update(visible=False, value=None), *hidden
+        ground = path.with_name(f"{secrets.token_hex(8)}.png")
+        image.write(small, ground)
+        value: dict[str, Any] = {"background": str(ground), "layers": [], "composite": None}
+        shown = [gr.update(visible=True) for _ in self._parts[1:]]
+        return below, gr.update(visible=True, value=value), *shown
 
 
-def changed(upload: Any, below: str | None) -> Any:
-    """What changes with the picture: its drawing begins anew."""
-    return gr.skip() if below is None else _editor(upload, AGAIN)
-
-
-def opened(upload: Any, below: str | None) -> Any:
-    """What changes when it is shown: nothing if the picture is the same as before."""
-    path = upload.get("path") if isinstance(upload, Mapping) else AGAIN
-    return gr.skip() if below == path != AGAIN else _editor(upload, path)
-
-
-def _editor(upload: Any, below: Any) -> tuple[Any, Any, Any]:
-    """What is drawn on, and the components with a picture of a size that is easy to draw on."""
-    try:
-        path = uploaded(upload)
-        small = image.fit(image.read(path, longest=SIDE), SIDE)
-    except StyleplugError:  # the run will report what is wrong with it
-        return AGAIN, gr.update(visible=False, value=None), gr.update(visible=False)
-    ground = path.with_name(f"{secrets.token_hex(8)}.png")
-    image.write(small, ground)
-    value: dict[str, Any] = {"background": str(ground), "layers": [], "composite": None}
-    return below, gr.update(visible=True, value=value), gr.update(visible=True)
+def _picture(marks: Doubles | Floats) -> Picture:
+    """Marks (h w) in [0, 1] as a grey picture."""
+    return Picture(np.repeat(marks.astype(np.float32)[:, :, None], 3, axis=2))

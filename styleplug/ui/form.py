@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 from gradio.components import Component
 from pydantic.fields import FieldInfo
 
 from styleplug import imaging as image
 from styleplug.core.errors import BadImage
-from styleplug.core.method import Method, Slot
+from styleplug.core.method import REGION, Method, Slot
 from styleplug.core.params import Params, bounds_of, choices_of, described, hint_of
 from styleplug.core.recipe import Finish, Recipe, Settings
 from styleplug.engine.request import pictures_of, recipe_of
@@ -104,7 +105,7 @@ class Form:
                 kind = "sp-regions" if slot.most > 1 else None
                 with gr.Accordion(self._words(slot)[0], open=False, elem_classes=kind) as folded:
                     if slot.most > 1:
-                        self._regions(slot)
+                        self._regions(slot, folded)
                     else:
                         self._mask(slot, folded)
                         self._controls("finish", MASKING)
@@ -136,10 +137,13 @@ class Form:
             self._made[slot.id] = picture_input(words[0], element, 92, extra=True, visible=True)
         self.drawings[slot.id].follow(self._made[slot.drawn_on], self._made[slot.id], folded)
 
-    def _regions(self, slot: Slot) -> None:
-        """Make components to upload several masks."""
+    def _regions(self, slot: Slot, folded: gr.Accordion) -> None:
+        """Make a component to draw several masks, and those to upload them instead."""
         label, help = self._words(slot)
-        gr.HTML(help, elem_classes="sp-help", padding=False)
+        for said in (help, self._texts.own("regions_help")):
+            gr.HTML(said, elem_classes="sp-help", padding=False)
+        drawing = Drawing(f"{self.method.id}-{slot.id}-drawn", masks=slot.most)
+        self.drawings[slot.id] = drawing
         with gr.Row(elem_classes="sp-others"):
             for name in self.slots[slot]:
                 words = label if name == slot.id else self._texts.own("another")
@@ -148,6 +152,7 @@ class Form:
                     words, element, 92, extra=True, visible=name == slot.id
                 )
         reveal([self._made[name] for name in self.slots[slot]])
+        drawing.follow(self._made[slot.drawn_on], self._made[slot.id], folded)
 
     def parameters(self, *, advanced: bool) -> None:
         """Make the controls of the parameters, either the visible or the advanced ones.
@@ -336,7 +341,8 @@ class Form:
     def read(self, values: Values) -> dict[str, list[Picture]]:
         """The pictures of every slot, decoded, no larger than a run of these values needs.
 
-        An uploaded mask is used instead of a drawn one.
+        Uploaded masks are used instead of drawn ones.  Where regions are drawn, a style without one
+        gets an empty one.
 
         Raises:
             BadImage: a file cannot be used as a picture.
@@ -344,9 +350,11 @@ class Form:
         """
         found = pictures_of(self.method, self.recipe(values).size, self.paths(values))
         for id, drawing in self.drawings.items():
-            drawn = drawing.mask(values.get(_drawn(id)))
-            if drawn is not None:
-                found.setdefault(id, [drawn])
+            drawn = drawing.masks(values.get(_drawn(id)))
+            if drawn:
+                empty = Picture(np.zeros_like(drawn[0].pixels))
+                more = len(found.get(STYLE, ())) - len(drawn) if id == REGION else 0
+                found.setdefault(id, drawn + more * [empty])
         return found
 
     def sizes(self, values: Values) -> dict[str, list[tuple[int, int]]]:

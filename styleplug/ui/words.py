@@ -64,6 +64,8 @@ WORDS = {
     "preset_export": "Download as JSON",
     "preset_delete": "Delete",
     "preset_refused": "Your browser kept nothing: its storage is full or blocked.",
+    "regions_help": "Paint on the picture: red for the first style, blue for the second, yellow "
+    "for the third, green for the fourth. Or upload masks.",
     "subject": "Find the subject you marked or outlined",
     "run": "Run",
     "stop": "Stop",
