@@ -27,9 +27,7 @@ def enlarged(
 
     If enlarging fails or is stopped, the result stays as it was.
     """
-    final = yield from _before_last(frames)
-    report = final.report
-    assert report is not None, "the engine's final frame carries its report"
+    final, report = yield from _before_last(frames)
     pictures: list[Pixels] = []
     reports: list[Report] = []
     note = ""
@@ -37,11 +35,10 @@ def enlarged(
         for picture in () if report.cancelled else final.images:
             wanted = _recipe(recipe, *picture.shape[1::-1])
             steps = engine.run(wanted, {SLOT: [_as_picture(picture)]}, cancel)
-            last = yield from _before_last(replace(step, note="enlarging") for step in steps)
-            assert last.report is not None, "the engine's final frame carries its report"
+            last, its = yield from _before_last(replace(step, note="enlarging") for step in steps)
             pictures += last.images
-            reports.append(last.report)
-            if last.report.cancelled:
+            reports.append(its)
+            if its.cancelled:
                 break
     except Cancelled:
         report = report.model_copy(update={"cancelled": True})
@@ -80,13 +77,14 @@ def planned(engine: Engine, recipe: Recipe, once: Plan, count: int) -> Plan:
     )
 
 
-def _before_last(frames: Iterator[Frame]) -> Generator[Frame, None, Frame]:
-    """Yield the frames up to the final one, and return that."""
+def _before_last(frames: Iterator[Frame]) -> Generator[Frame, None, tuple[Frame, Report]]:
+    """Yield the frames up to the final one, and return that, with its report."""
     for frame in frames:
         if frame.final:
             break
         yield frame
-    return frame
+    assert frame.report is not None, "the engine's final frame carries its report"
+    return frame, frame.report
 
 
 def _recipe(recipe: Recipe, width: int, height: int) -> Recipe:
