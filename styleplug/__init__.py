@@ -281,8 +281,8 @@ def video(
     Raises:
         StyleplugError: any error; see `styleplug.core.errors`.
     """
+    from styleplug.core.recipe import Part
     from styleplug.engine import shared
-    from styleplug.engine.part import Part
     from styleplug.engine.request import base_of, request_of
     from styleplug.engine.video import VideoRun
 

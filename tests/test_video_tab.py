@@ -16,9 +16,8 @@ from serve import THIRD_PARTY, Site, picture, served, wait
 from visitor import Visitor, expect
 
 from styleplug.core.errors import UsageError
-from styleplug.core.recipe import Recipe, Settings
+from styleplug.core.recipe import Part, Recipe, Settings
 from styleplug.engine import Plan
-from styleplug.engine.part import Part
 from styleplug.imaging import video
 from styleplug.ui import contents, page, video_run
 from styleplug.ui.context import Limits, PageContext

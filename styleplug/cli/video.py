@@ -12,7 +12,7 @@ from styleplug.cli.grid import RecipeFile, Set, Size
 from styleplug.cli.options import Json
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.params import described
-from styleplug.engine.part import Part
+from styleplug.core.recipe import Part
 
 if TYPE_CHECKING:
     from styleplug.engine.video import VideoReport, VideoRun

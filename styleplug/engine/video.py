@@ -24,9 +24,8 @@ from styleplug.core.array import Pixels
 from styleplug.core.errors import Cancelled, UsageError
 from styleplug.core.frame import Report
 from styleplug.core.method import Before
-from styleplug.core.recipe import Recipe
+from styleplug.core.recipe import Part, Recipe
 from styleplug.engine.memo import Descriptions, descriptions
-from styleplug.engine.part import Part
 from styleplug.imaging import Picture, resize
 from styleplug.imaging.video import Clip, comment_of
 from styleplug.imaging.video_write import Writer, check_ending, complete

@@ -10,9 +10,8 @@ import gradio as gr
 
 from styleplug.core.errors import UsageError
 from styleplug.core.params import described
-from styleplug.core.recipe import Settings
+from styleplug.core.recipe import Part, Settings
 from styleplug.engine import Engine
-from styleplug.engine.part import Part
 from styleplug.engine.request import recipe_of
 from styleplug.engine.video import painters
 from styleplug.methods.shared.transfer import STYLE

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from styleplug.core.array import Pixels
 from styleplug.core.errors import Cancelled, UsageError
-from styleplug.core.recipe import Recipe
+from styleplug.core.recipe import Part, Recipe
 from styleplug.engine.line import Ahead
-from styleplug.engine.part import Part
 from styleplug.engine.request import pictures_of
 from styleplug.engine.video import VideoReport, VideoRun
 from styleplug.imaging import fitted

@@ -15,7 +15,7 @@ from gradio.components import Component
 
 from styleplug.core.errors import UsageError
 from styleplug.core.params import hint_of
-from styleplug.engine.part import Part
+from styleplug.core.recipe import Part
 from styleplug.engine.video import painters
 from styleplug.methods.shared.transfer import SLOTS, STYLE
 from styleplug.ui.access import heading, unseen_heading
