@@ -49,6 +49,7 @@ def test_explanation_comes_before_thumbnails(
         assert again[-1] == rest[-1]
 
 
+@pytest.mark.slow
 def test_drawing_of_every_method_of_ours() -> None:
     """Boxes lie side by side; all come from an input, and the result is there, in Chinese, too."""
     for known in discover().methods.values():

@@ -239,6 +239,7 @@ def test_a_ledger_of_another_version_is_refused(tmp_path: Path) -> None:
     Ledger(tmp_path).close()  # the lock was given back
 
 
+@pytest.mark.slow
 def test_one_process_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
     first = Ledger(tmp_path)
     with pytest.raises(UsageError, match="another styleplug"):
@@ -402,6 +403,7 @@ def test_shards_make_every_cell_once(engine: Engine, photos: Path, tmp_path: Pat
     assert states(run_grid(wanted, engine, folder=out, names=NAMES)) == {"skipped": 24}
 
 
+@pytest.mark.slow
 def test_shards_of_other_counts_wait(tmp_path: Path) -> None:
     first, second = Ledger(tmp_path, Shard(1, 2)), Ledger(tmp_path, Shard(2, 2))
     for other in (Shard(1, 2), Shard(1, 3), Shard()):

@@ -310,6 +310,7 @@ def test_read_truncated_refused(kind: str) -> None:
             read(data[: int(len(data) * part)])
 
 
+@pytest.mark.slow
 def test_read_text_bomb_refused() -> None:
     bomb = b"key\0\0" + zlib.compress(bytes(200_000_000), 9)
     data = png(1, 1, png_chunk(b"zTXt", bomb), png_chunk(b"IDAT", zlib.compress(b"\0\0")))

@@ -49,6 +49,7 @@ class Greedy(Sample):
 # Measured
 
 
+@pytest.mark.slow
 def test_memory_watch_sees_past_peak():
     np.ones(2**25).sum()  # the record of the process is higher from now on
     before = machine.used_mb()

@@ -112,6 +112,7 @@ def test_control_curved_if_its_default_is_near_the_lower_end(name: str, classes:
     assert control(name, Kinds.model_fields[name], "x", Texts(), "some").elem_classes == classes
 
 
+@pytest.mark.slow
 def test_page_compressed_but_neither_files_nor_events(site: Site, photo: Any) -> None:
     packed = {"Accept-Encoding": "gzip"}
     answer = httpx.get(site.url, headers=packed)

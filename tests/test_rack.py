@@ -185,6 +185,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
+@pytest.mark.slow
 def test_page_serves_thumbnails_and_copies_only(site: Site) -> None:
     config = httpx.get(f"{site.url}config").json()
     racks = {}

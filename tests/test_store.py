@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -22,7 +23,7 @@ from safetensors.numpy import load_file, save
 
 from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
 from styleplug.core.weight import Embedded, Hub, Local
-from styleplug.store import Store, header, weights_folder
+from styleplug.store import Store, graphs, header, weights_folder
 from styleplug.store import cache as cache_module
 from styleplug.store import files as files_module
 from styleplug.store import hub as hub_module
@@ -882,3 +883,25 @@ def test_fetched_file_loads_with_safetensors(store, hub):
     file, _ = resolve(store, PART)
     with safe_open(file.path, framework="numpy") as tensors:
         assert sorted(tensors.keys()) == sorted(FEATURES)
+
+
+def test_lists_read_again_only_when_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run asks for them many times, and reading them takes longer than a small net."""
+    path, entry = tmp_path / graphs.GRAPHS, '["{}"]\nsha256 = "' + "0" * 64 + '"\nweights = []\n'
+    path.write_text(entry.format("one"))
+    read: list[str] = []
+    loads = tomllib.loads
+    monkeypatch.setattr(tomllib, "loads", lambda text: read.append(text) or loads(text))
+    for _ in range(3):
+        known = graphs.read_graphs(tmp_path)
+        assert [*known] == ["one"]
+        known.clear()  # what a caller does to it is not remembered
+    assert len(read) == 1
+    path.write_text(entry.format("other"))
+    assert [*graphs.read_graphs(tmp_path)] == ["other"] and len(read) == 2
+    path.write_text("damaged")
+    for _ in range(2):
+        with pytest.raises(WeightError, match="install styleplug again"):
+            graphs.read_graphs(tmp_path)

@@ -84,6 +84,7 @@ def parameters(blocks: Any) -> list[str]:
     return [one["parameter_name"] for one in endpoint["parameters"]]
 
 
+@pytest.mark.slow
 def test_stranger_adds_method_with_one_file(
     adding: Callable[[str], Engine], photo: Picture
 ) -> None:
@@ -107,6 +108,7 @@ help = "灰色的比例。"
 """
 
 
+@pytest.mark.slow
 def test_stranger_adds_parameter_with_one_line(
     adding: Callable[[str], Engine],
     words: Callable[[str, str], None],

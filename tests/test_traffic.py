@@ -171,6 +171,7 @@ def call(site: Site, method: str = "dream", address: str = "", **values: Any) ->
     return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
 
+@pytest.mark.slow
 def test_api_refuses_with_json_by_forwarded_address(site: Site) -> None:
     spoofed = ["203.0.113.9, " * (number % 2) + A for number in range(RUNS * SHARED)]
     assert {call(site, address=one)[0] for one in spoofed} == {"complete"}
@@ -179,6 +180,7 @@ def test_api_refuses_with_json_by_forwarded_address(site: Site) -> None:
     assert call(site, address=B)[0] == "complete"
 
 
+@pytest.mark.slow
 def test_session_refused_before_its_address(site: Site) -> None:
     client = site.visitor()
     for _ in range(RUNS):
@@ -230,6 +232,7 @@ def test_log_rotates_and_says_when_it_cannot_be_written(
         Traffic(Line(), log=tmp_path)
 
 
+@pytest.mark.slow
 def test_address_forwarded_by_nobody_known_ignored(tmp_path: Path) -> None:
     """The last test: at its end, all pages are closed."""
     assert "FORWARDED_ALLOW_IPS" not in os.environ

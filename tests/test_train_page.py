@@ -404,6 +404,7 @@ def _config(engine: Engine, train: Path | None) -> str:
     return json.dumps(blocks.get_config_file(), default=str)
 
 
+@pytest.mark.slow
 def test_train_tab_only_if_asked(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -422,6 +423,7 @@ def test_train_tab_only_if_asked(
     assert "&lt;b&gt;why" in there
 
 
+@pytest.mark.slow
 def test_train_tab_knows_earlier_results(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -319,6 +319,7 @@ def test_video_stopped_leaves_playable_part(clip: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("none*"))
 
 
+@pytest.mark.slow
 def test_video_goes_on_after_kill(tmp_path: Path, monkeypatch: Any) -> None:
     """The file of a killed run is one that nobody closed."""
     monkeypatch.setattr(video_write, "_EACH", 0.3)

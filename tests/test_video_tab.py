@@ -246,6 +246,7 @@ def test_header_that_lies_is_stopped_at_the_limit(
     assert "allows no more" in video_run.outcome(last.report, last.over, "en")
 
 
+@pytest.mark.slow
 def test_time_limit_keeps_what_is_painted(
     site: Site, clip: Path, style: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

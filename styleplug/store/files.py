@@ -6,12 +6,33 @@ import hashlib
 import os
 import stat
 import threading
+from collections.abc import Callable
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import TypeVar
 
 from styleplug.core.errors import DigestMismatch, WeightError
 
 LARGEST = 2 * 10**9
 """Bytes of the largest weight file that is accepted."""
+
+
+T = TypeVar("T")
+
+
+def remembered(read: Callable[[Path], T]) -> Callable[[Path], T]:
+    """A function that reads a file only again when its time or its size has changed."""
+
+    @lru_cache(maxsize=8)
+    def known(path: Path, *_: int) -> T:
+        return read(path)
+
+    @wraps(read)
+    def reading(path: Path) -> T:
+        found = path.stat()
+        return known(path, found.st_mtime_ns, found.st_size)
+
+    return reading
 
 
 class Digests:

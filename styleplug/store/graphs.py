@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from styleplug.core.errors import WeightError
-from styleplug.store.files import Digests
+from styleplug.store.files import Digests, remembered
 from styleplug.store.manifest import weights_folder
 
 GRAPHS = "graphs.toml"
@@ -38,10 +38,14 @@ def read_graphs(folder: Path) -> dict[str, Graph]:
     if not path.is_file():
         return {}
     try:
-        listed = tomllib.loads(path.read_text("utf-8"))
-        return TypeAdapter(dict[str, Graph]).validate_python(listed)
+        return dict(_listed(path))
     except (OSError, ValueError) as error:
         raise WeightError(f"{path} cannot be used: {error}; install styleplug again") from None
+
+
+@remembered
+def _listed(path: Path) -> dict[str, Graph]:
+    return TypeAdapter(dict[str, Graph]).validate_python(tomllib.loads(path.read_text("utf-8")))
 
 
 def graph(name: str) -> tuple[Path, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from styleplug.core.errors import WeightError, first_problem
+from styleplug.store.files import remembered
 
 MANIFEST = "manifest.toml"
 
@@ -63,7 +64,7 @@ def read_manifest(folder: Path) -> dict[str, Weight]:
     """
     path = folder / MANIFEST
     try:
-        listed = _Manifest.model_validate(tomllib.loads(path.read_text("utf-8"))).weight
+        listed = _listed(path)
     except (OSError, ValueError) as error:  # TOML and validation errors are ValueErrors
         raise WeightError(
             f"{path} cannot be used: {first_problem(error)}; install it again"
@@ -72,3 +73,8 @@ def read_manifest(folder: Path) -> dict[str, Weight]:
     if len(named) != len(listed):
         raise WeightError(f"{path} lists a file twice")
     return named
+
+
+@remembered
+def _listed(path: Path) -> tuple[Weight, ...]:
+    return _Manifest.model_validate(tomllib.loads(path.read_text("utf-8"))).weight
