@@ -40,6 +40,8 @@ from styleplug.training.loop.precision import autocast
 from styleplug.training.loop.progress import Progress
 from styleplug.training.loop.setup import Loop, Setup
 
+pytestmark = pytest.mark.slow
+
 HOUSE = Path(__file__).parents[1]
 FILES = ("best.safetensors", "checkpoint.safetensors", "last.safetensors")
 
@@ -112,7 +114,6 @@ def test_weights_hold_class_names(unbroken: Path) -> None:
 # --- killed, stopped, resumed ------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_run_killed_and_resumed_same_weights(data: Path, unbroken: Path, tmp_path: Path) -> None:
     script = [sys.executable, str(HOUSE / "tests" / "tiny_task.py"), str(data), str(tmp_path), "13"]
     environment = {**os.environ, "PYTHONPATH": str(HOUSE)}
@@ -135,7 +136,6 @@ def test_run_killed_and_resumed_same_weights(data: Path, unbroken: Path, tmp_pat
     assert [entry["step"] for entry in logged(tmp_path)] == [5, 10, 15, 20]
 
 
-@pytest.mark.slow
 def test_run_in_two_processes_same_weights(data: Path, tmp_path: Path) -> None:
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = [str(HOUSE / "tests" / "tiny_task.py"), str(data), str(tmp_path / "two"), "shared"]
