@@ -35,10 +35,11 @@ def enlarged(
         for picture in () if report.cancelled else final.images:
             wanted = _recipe(recipe, *picture.shape[1::-1])
             steps = engine.run(wanted, {SLOT: [_as_picture(picture)]}, cancel)
-            last, its = yield from _before_last(replace(step, note="enlarging") for step in steps)
+            steps = (replace(step, note="enlarging") for step in steps)
+            last, its_report = yield from _before_last(steps)
             pictures += last.images
-            reports.append(its)
-            if its.cancelled:
+            reports.append(its_report)
+            if its_report.cancelled:
                 break
     except Cancelled:
         report = report.model_copy(update={"cancelled": True})

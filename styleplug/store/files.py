@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def remembered(read: Callable[[Path], T]) -> Callable[[Path], T]:
-    """A function that reads a file only again when its time or its size has changed."""
+    """A function that reads a file again only when its time or its size has changed."""
 
     @lru_cache(maxsize=8)
     def known(path: Path, *_: int) -> T:

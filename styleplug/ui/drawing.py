@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 from gradio.components import Component
+from PIL import ImageColor
 
 from styleplug import imaging as image
 from styleplug.algorithms.subject import subject
@@ -53,9 +54,10 @@ class Drawing:
             elem_id=element,
             elem_classes="sp-drawing",
         )
-        self._parts: list[Any] = [self.editor]
+        self._finders: list[gr.Button] = []  # one or none
         if find:
-            self._parts += [gr.Button(find, size="sm", visible=False, elem_id=f"{element}-find")]
+            finder = gr.Button(find, size="sm", visible=False, elem_id=f"{element}-find")
+            self._finders.append(finder)
 
     def follow(
         self, picture: Component, mask: Component, folded: gr.Accordion | None = None
@@ -71,15 +73,15 @@ class Drawing:
         below = gr.State(None if folded else AGAIN)
         drawn_on: dict[str, Any] = {
             "inputs": [picture, below],
-            "outputs": [below, *self._parts],
+            "outputs": [below, self.editor, *self._finders],
             "queue": False,
             **UNSEEN,
         }
         picture.change(self.changed, **drawn_on)  # type: ignore[attr-defined]
         if folded:
             folded.expand(self.opened, **drawn_on)
-        for find in self._parts[1:]:
-            find.click(
+        for finder in self._finders:
+            finder.click(
                 self._subject,
                 [self.editor, picture],
                 mask,
@@ -95,7 +97,7 @@ class Drawing:
         try:
             path = uploaded(upload)
             photo = image.fit(image.read(path, longest=SIDE), SIDE)
-            drawn, *_ = [*self.masks(payload), Picture(np.zeros((1, 1, 3), np.float32))]
+            drawn, *_ = self.masks(payload) or [_picture(np.zeros((1, 1)))]
             found = subject(
                 photo.pixels, image.scale(drawn, photo.width, photo.height).pixels[:, :, 0]
             )
@@ -121,7 +123,7 @@ class Drawing:
             raise BadImage("this is not a drawing; expected what the page sends")
         drawn = image.read(uploaded(layers[0]), longest=SIDE)
         marks = np.ones(drawn.pixels.shape[:2]) if drawn.alpha is None else drawn.alpha
-        inks = np.array([[int(ink[i : i + 2], 16) / 255 for i in (1, 3, 5)] for ink in self._inks])
+        inks = np.array([ImageColor.getrgb(ink) for ink in self._inks]) / 255
         nearest = np.square(drawn.pixels[:, :, None] - inks).sum(3).argmin(2)
         used = nearest[marks > 0].max(initial=-1) + 1
         return [_picture(marks * (nearest == number)) for number in range(used)]
@@ -143,13 +145,17 @@ class Drawing:
             path = uploaded(upload)
             small = image.fit(image.read(path, longest=SIDE), SIDE)
         except StyleplugError:  # the run will report what is wrong with it
-            hidden = [gr.update(visible=False) for _ in self._parts[1:]]
-            return AGAIN, gr.update(visible=False, value=None), *hidden
+            return self._changes(AGAIN, None)
         ground = path.with_name(f"{secrets.token_hex(8)}.png")
         image.write(small, ground)
         value: dict[str, Any] = {"background": str(ground), "layers": [], "composite": None}
-        shown = [gr.update(visible=True) for _ in self._parts[1:]]
-        return below, gr.update(visible=True, value=value), *shown
+        return self._changes(below, value)
+
+    def _changes(self, below: Any, value: dict[str, Any] | None) -> tuple[Any, ...]:
+        """What is drawn on, and the components with this drawing; hidden without one."""
+        visible = value is not None
+        buttons = [gr.update(visible=visible) for _ in self._finders]
+        return below, gr.update(visible=visible, value=value), *buttons
 
 
 def _picture(marks: Doubles | Floats) -> Picture:

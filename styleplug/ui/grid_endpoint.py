@@ -56,7 +56,7 @@ def publish(context: PageContext) -> None:
     with its labels, and its scores or error.
 
     Args:
-        context: of the page.
+        context: what the page is built with.
     """
     if not transfers(context.engine.catalogue):
         return

@@ -35,7 +35,7 @@ class GridForm:
 
     Args:
         kind: of the tab.
-        context: of the page.
+        context: what the page is built with.
 
     Attributes:
         made: the controls by name.

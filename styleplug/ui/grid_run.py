@@ -85,7 +85,7 @@ class GridRunner:
     """Runs the grid of a visitor into the visitor's folder; a stopped grid is resumed.
 
     Args:
-        context: of the page.
+        context: what the page is built with.
         judged: whether results get scores, and there is a contact sheet at the end.
         gallery: keeps all results, if there is one.
     """
@@ -93,12 +93,8 @@ class GridRunner:
     def __init__(
         self, context: PageContext, *, judged: bool, gallery: Gallery | None = None
     ) -> None:
-        self._engine, self._settings, self._limits = (
-            context.engine,
-            context.settings,
-            context.limits,
-        )
-        self._traffic = context.traffic
+        self._engine, self._settings = context.engine, context.settings
+        self._limits, self._traffic = context.limits, context.traffic
         self._judged, self._gallery = judged, gallery
 
     def check(self, grid: Grid) -> None:

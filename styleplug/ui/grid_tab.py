@@ -53,7 +53,7 @@ class GridTab:
 
     Args:
         kind: which one, and the id of the tab.
-        context: of the page.
+        context: what the page is built with.
         runs: the runs of the page.
     """
 

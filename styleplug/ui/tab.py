@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
@@ -31,15 +31,12 @@ from styleplug.ui.stage import Stage
 from styleplug.ui.traffic import Visit
 from styleplug.ui.undo import undo
 
-if TYPE_CHECKING:
-    pass
-
 
 class Tab:
     """One method on the page.  Build it inside a `gr.Tab`.
 
     Args:
-        context: of the page.
+        context: what the page is built with.
         page: the page that it is built on.
         runs: the runs of the page.
         strip: the strip of results.

@@ -53,7 +53,7 @@ def publish(context: PageContext, runner: VideoRunner) -> None:
     or `runs_before` while it waits.  A call that is cancelled is stopped.
 
     Args:
-        context: of the page.
+        context: what the page is built with.
         runner: paints.
     """
     inputs = [

@@ -72,7 +72,7 @@ class VideoRunner:
     """Paints the videos of visitors.
 
     Args:
-        context: of the page.
+        context: what the page is built with.
     """
 
     def __init__(self, context: PageContext) -> None:

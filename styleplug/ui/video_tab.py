@@ -40,7 +40,7 @@ class VideoTab:
     """The tab.  Build it inside a `gr.Tab`.
 
     Args:
-        context: of the page.
+        context: what the page is built with.
         runner: paints.
         tabs: the tabs of all methods.
         runs: the runs of the page.
