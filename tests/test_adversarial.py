@@ -181,3 +181,11 @@ def test_kernel_distance_of_same_distribution_near_zero():
     near = float(kernel_distance(draws[0], draws[1]))
     far = float(kernel_distance(draws[2] + 0.5, draws[1]))
     assert abs(near) < 0.05 < far
+
+
+def test_kernel_distance_constant_channel_counts_like_others():
+    """A channel that no real picture changes must not decide alone."""
+    generator = torch.Generator().manual_seed(0)
+    real, made = (torch.randn(200, 8, generator=generator) for _ in range(2))
+    real[:, 0], made[:, 0] = 0, made[:, 0] * 0.01
+    assert abs(float(kernel_distance(made, real))) < 0.1

@@ -12,6 +12,7 @@ import threading
 import time
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub.constants
 import numpy as np
@@ -22,11 +23,15 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
 from styleplug.core.errors import DigestMismatch, HubUnavailable, WeightError
-from styleplug.core.weight import Embedded, Hub, Local
+from styleplug.core.params import Params
+from styleplug.core.weight import VGG19, Embedded, Hub, Local
+from styleplug.imaging import write
 from styleplug.store import Store, graphs, header, weights_folder
 from styleplug.store import cache as cache_module
 from styleplug.store import files as files_module
 from styleplug.store import hub as hub_module
+from styleplug.training.loop.datasets import load_datasets
+from styleplug.training.loop.setup import HUB_TEACHER, Setup
 
 REPO, FILE = "owner/vgg19", "model.safetensors"
 ENCODER = Embedded("encoder", "encoder.safetensors")
@@ -905,3 +910,32 @@ def test_lists_read_again_only_when_changed(
     for _ in range(2):
         with pytest.raises(WeightError, match="install styleplug again"):
             graphs.read_graphs(tmp_path)
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+def test_training_teacher_vgg19_comes_from_hub(hub, monkeypatch, tmp_path):
+    """It is downloaded once, and the embedded encoder never takes its place in silence."""
+    (tmp_path / "pictures").mkdir()
+    write(np.full((40, 40, 3), 0.5, np.float32), tmp_path / "pictures" / "a.png")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    task = SimpleNamespace(id="dcgan", needs_teacher=False, takes_styles=False)
+    task.least, task.learns_classes, task.params = 1, False, Params
+    setup = Setup.of(task, data=[tmp_path / "pictures"], out=tmp_path / "run", teacher=HUB_TEACHER)
+    assert "--teacher vgg19 " in setup.command()
+    with pytest.raises(WeightError, match=r"timm/vgg19\.tv_in1k"):
+        list(load_datasets(setup, threading.Event()))
+    monkeypatch.setattr(hub_module.failures, "_failed", {})
+    hub.put(VGG19.repo, VGG19.file, save({name: numbers(2, 2) for name in VGG19.tensors}))
+    for _ in range(2):
+        loading = load_datasets(setup, threading.Event())
+        while True:
+            try:
+                next(loading)
+            except StopIteration as end:
+                file = Path(end.value.datasets.teacher)
+                break
+        with safe_open(file, "np") as opened:
+            assert set(opened.keys()) == set(VGG19.tensors)
+        hub.down()

@@ -554,6 +554,8 @@ def test_pictures_many_stored_smaller(data: Path, monkeypatch: pytest.MonkeyPatc
     assert pictures._memory_limits(4000, 2**30) == (299, 1)
     longest, every = pictures._memory_limits(16000, 2**30)
     assert longest == 256 and 16000 / every * 3 * longest**2 <= 2**30
+    monkeypatch.setattr(pictures, "_memory_limits", lambda count, budget: (500, 1))
+    assert not Pictures([data]).notes, "these are smaller than that anyway"
     monkeypatch.setattr(pictures, "_memory_limits", lambda count, budget: (24, 2))
     few = Pictures([data])
     assert [array.shape for array in few.arrays] == [(18, 24, 3)] * 2

@@ -78,8 +78,8 @@ def _run_options(task: TaskSpec) -> Iterator[Parameter]:
     yield option(
         "teacher",
         Path | None,
-        "Weights (safetensors) of VGG-19 or SqueezeNet 1.0: compare pictures by its features "
-        "instead of those of the embedded encoder.",
+        "Weights (safetensors) of VGG-19 or SqueezeNet 1.0, or vgg19 to download those of VGG-19 "
+        "from the Hub: compare pictures by its features instead of those of the embedded encoder.",
         "Run",
         metavar="FILE",
     )

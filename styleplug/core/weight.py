@@ -24,14 +24,12 @@ class Hub:
     """A safetensors file on the Hugging Face Hub.
 
     Args:
-        arch: the architecture it belongs to.
         repo: "owner/name".
         file: path in the repository.
         licence: SPDX identifier.
         revision: branch, tag or commit.
         sha256: digest of the stored file, if known; else it is pinned at the first download.
-        tensors: download only these tensors, by byte ranges, into a smaller safetensors file, the
-            same as the safetensors library writes; () downloads the whole file.
+        tensors: download only these, by byte ranges, into a smaller file; () downloads all.
     """
 
     arch: str
@@ -43,12 +41,17 @@ class Hub:
     tensors: tuple[str, ...] = ()
 
 
+_LAYERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)  # its convolutions up to conv5_1
+_VGG19 = tuple(f"features.{i}.{part}" for i in _LAYERS for part in ("bias", "weight"))
+VGG19 = Hub("vgg19", "timm/vgg19.tv_in1k", "model.safetensors", "BSD-3-Clause", tensors=_VGG19)
+"""The network of Simonyan & Zisserman 2014, as torchvision trained it."""
+
+
 @dataclass(frozen=True)
 class Local:
     """A file that the owner of the machine names (never a visitor of the page).
 
     Args:
-        arch: the architecture it belongs to.
         sha256: its digest, if known.
         name: its name in recipes and reports; by default the name of the file.
     """
@@ -69,7 +72,6 @@ class WeightFile:
     Args:
         source: its source ("embedded", "hub owner/name@commit", "local").
         note: a message for the user if this is not the preferred source.
-        name: its name in recipes and reports; by default the name of the file.
     """
 
     arch: str

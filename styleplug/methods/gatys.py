@@ -26,7 +26,7 @@ from styleplug.core.backend import Net
 from styleplug.core.frame import Frame
 from styleplug.core.method import Context, Images, Method
 from styleplug.core.params import Numbers, Params, field
-from styleplug.core.weight import Embedded, Hub
+from styleplug.core.weight import VGG19, Embedded
 from styleplug.imaging.padding import crop_padding, pad_to_multiple
 from styleplug.imaging.picture import fit_pixels, fitted, resize
 from styleplug.methods.shared.one_pass import STYLE_SIDE, OnePass
@@ -41,14 +41,6 @@ from styleplug.methods.shared.transfer import (
 )
 
 _PAINTER = Embedded("cnn", "cnn.safetensors")
-_VGG_LAYERS = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28)
-_VGG19 = Hub(
-    "vgg19",
-    repo="timm/vgg19.tv_in1k",
-    file="model.safetensors",
-    licence="BSD-3-Clause",
-    tensors=tuple(f"features.{i}.{part}" for i in _VGG_LAYERS for part in ("bias", "weight")),
-)
 _RATE = 0.05  # learning rate of Adam; at this value, L-BFGS takes full steps
 _ENOUGH = 5  # steps of full size; a shorter run takes smaller ones
 _TEMPORAL = 400.0  # weight of the temporal loss where the frame before is fully trusted
@@ -179,7 +171,7 @@ class Gatys(Method[GatysParams]):
     follows = True
     weights = {  # noqa: RUF012
         "styleplug": (ENCODER,),
-        "vgg19": (_VGG19, ENCODER),
+        "vgg19": (VGG19, ENCODER),
         "coder": (CODER,),
         "painter": (_PAINTER,),
     }

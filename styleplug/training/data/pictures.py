@@ -71,12 +71,7 @@ class Pictures:
         self.notes: list[str] = []
         files, self.skipped = _find_files(folders)
         longest, every = _memory_limits(len(files), int(limit_mb() * MB * MEMORY_SHARE))
-        if longest < MAX_SIDE:
-            self.notes.append(
-                f"{len(files)} pictures do not fit into memory: stored at {longest} px"
-                + (f", and only one in {every}" if every > 1 else "")
-            )
-        files = files[::every]
+        found, files = len(files), files[::every]
         # Not `map` of the executor: a caller that stops would wait for all files.
         with ThreadPoolExecutor(min(READERS, processors())) as readers:
             tasks = [readers.submit(_pixels, file, longest) for file in files]
@@ -92,6 +87,13 @@ class Pictures:
                     yield done, len(files)
             finally:
                 readers.shutdown(wait=True, cancel_futures=True)
+        reduced = longest < MAX_SIDE and any(max(a.shape[:2]) == longest for a in self.arrays)
+        if reduced or every > 1:
+            self.notes.insert(
+                0,
+                f"{found} pictures do not fit into memory: stored at {longest} px"
+                + (f", and only one in {every}" if every > 1 else ""),
+            )
         for sentence in self.skipped:
             log.info("skipped: %s", sentence)
         log.info("%d pictures read, %d skipped", len(self.arrays), len(self.skipped))

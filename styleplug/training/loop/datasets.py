@@ -8,9 +8,11 @@ from pathlib import Path
 from threading import Event
 
 from styleplug.core.errors import Cancelled, UsageError
+from styleplug.core.weight import VGG19, WeightFile
+from styleplug.store import Store
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.progress import Progress
-from styleplug.training.loop.setup import Setup
+from styleplug.training.loop.setup import HUB_TEACHER, Setup
 from styleplug.training.loop.task import Datasets
 
 HELD_OUT_SHARE = 0.05  # of the pictures; at least one
@@ -36,6 +38,7 @@ def load_datasets(setup: Setup, cancel: Event) -> Generator[Progress, None, Load
 
     Raises:
         UsageError: a folder is missing, holds no picture, or too few for the task.
+        WeightError: VGG-19 cannot be downloaded.
         Cancelled: `cancel` was set.
     """
     data = yield from _read("pictures", setup.data, cancel)
@@ -63,7 +66,26 @@ def load_datasets(setup: Setup, cancel: Event) -> Generator[Progress, None, Load
     if skipped:
         warnings += [f"{len(skipped)} files skipped", *skipped]
     teacher = str(setup.teacher) if setup.teacher else None
+    if setup.teacher == HUB_TEACHER:
+        teacher = yield from _download(cancel)
     return LoadedDatasets(Datasets(*held, *parts, teacher), skipped, tuple(warnings))
+
+
+def _download(cancel: Event) -> Generator[Progress, None, str]:
+    """The file of VGG-19 from the Hub, or from the cache."""
+    resolving = Store().resolve((VGG19,))
+    try:
+        while True:
+            try:
+                note = next(resolving)
+            except StopIteration as end:
+                file: WeightFile = end.value
+                return str(file.path)
+            if cancel.is_set():
+                raise Cancelled("stopped during the download; nothing was trained")
+            yield Progress(note=note)
+    finally:
+        resolving.close()
 
 
 def _read(name: str, folders: Sequence[Path], cancel: Event) -> Generator[Progress, None, Pictures]:

@@ -18,6 +18,7 @@ from styleplug.training.loop.task import TaskSpec
 
 FILE = "setup.json"
 DEFAULT_MINUTES = 60.0
+HUB_TEACHER = Path("vgg19")  # in place of a file: VGG-19 from the Hub
 _CHANGEABLE = {"minutes", "steps", "rate", "device", "save_every", "samples_every"}
 """Options that a resumed run may change."""
 
@@ -110,7 +111,7 @@ class Setup:
         data: folders of pictures.
         out: folder of the run.
         styles: folders of styles.
-        teacher: file with the weights of a perceptual loss.
+        teacher: file with the weights of a perceptual loss, or `HUB_TEACHER`.
         resume: whether it continues the run in `out`.
     """
 
@@ -147,7 +148,7 @@ class Setup:
             _absolute(data),
             out,
             _absolute(styles),
-            teacher and teacher.absolute(),
+            teacher if teacher in (None, HUB_TEACHER) else teacher.absolute(),
         )
         setup._check()
         return setup
@@ -239,14 +240,15 @@ class Setup:
         if self.teacher is None and self.task.needs_teacher:
             raise UsageError(
                 f"{self.task.id} learns from VGG-19: give its weights with --teacher FILE "
-                "(safetensors)"
+                "(safetensors), or --teacher vgg19 to take them from the Hub"
             )
         if self.out.exists() and not self.out.is_dir():
             raise UsageError(f"{self.out} is a file; --out needs the folder of the run")
-        if self.teacher is not None and not self.teacher.is_file():
+        if self.teacher not in (None, HUB_TEACHER) and not self.teacher.is_file():
             raise UsageError(
                 f"there is no file {self.teacher}: --teacher takes weights of VGG-19 or "
-                "SqueezeNet 1.0 (safetensors); without it the embedded encoder is used"
+                "SqueezeNet 1.0 (safetensors), or vgg19 to take them from the Hub; without it the "
+                "embedded encoder is used"
             )
 
     def write(self) -> None:

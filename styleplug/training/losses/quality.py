@@ -15,6 +15,7 @@ from styleplug.training.losses.perception import COLOUR, Perception, style_stati
 
 CHUNK = 32
 TINY = 1e-6
+FLOOR = 0.05  # smallest deviation, by the median one: some channels are constant in real pictures
 
 
 @torch.no_grad()
@@ -35,7 +36,8 @@ def kernel_distance(generated: Tensor, real: Tensor) -> Tensor:
 
     Both are first divided by the deviations of the real sample, channel by channel.
     """
-    scale = (real if len(real) > 1 else torch.cat((generated, real))).std(0) + TINY
+    deviation = (real if len(real) > 1 else torch.cat((generated, real))).std(0)
+    scale = deviation.clamp_min(FLOOR * float(deviation.median())) + TINY
     x, y = generated.double() / scale, real.double() / scale
     centre = y.mean(0)
     x, y = x - centre, y - centre
