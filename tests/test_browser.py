@@ -240,17 +240,7 @@ def test_mask_drawn_reaches_method(visit: Any, site: Site, photo_file: Path) -> 
     guest.open("Fill")
     expect(guest.at("mask-drawn")).to_have_count(0)
     guest.give("content", photo_file)
-    canvas = guest.at("mask-drawn").locator("canvas").first
-    expect(canvas).to_be_visible()
-    guest.page.wait_for_timeout(1500)
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    middle = box["y"] + 0.4 * box["height"]
-    guest.page.mouse.move(box["x"] + 0.4 * box["width"], middle)
-    guest.page.mouse.down()
-    guest.page.mouse.move(box["x"] + 0.6 * box["width"], middle, steps=3)
-    guest.page.mouse.up()
-    guest.page.wait_for_timeout(500)
+    guest.draw(guest.canvas("mask-drawn"), (0.4, 0.4), (0.6, 0.4))
     guest.set("settings-size", 96)
     guest.at("run").click()
     guest.say("Done in")
@@ -285,22 +275,12 @@ def test_regions_drawn_in_two_colours(
     guest.give("style", style_file)
     guest.give("style_2", Path(picture(tmp_path, "green.png", (0, 255, 0))))
     guest.page.get_by_role("button", name="Regions of styles").first.click()
-    drawing = guest.at("region-drawn")
-    canvas = drawing.locator("canvas").first
-    expect(canvas).to_be_visible()
-    guest.page.wait_for_timeout(1500)
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
+    drawing, canvas = guest.at("region-drawn"), guest.canvas("region-drawn")
     for number, across in enumerate((0.35, 0.65)):
         if number:
             drawing.locator("button[title=colour]").click()
             drawing.locator("button.color").nth(number).click()
-        x, y = box["x"] + across * box["width"], box["y"] + 0.5 * box["height"]
-        guest.page.mouse.move(x, y - 20)
-        guest.page.mouse.down()
-        guest.page.mouse.move(x, y + 20, steps=3)
-        guest.page.mouse.up()
-        guest.page.wait_for_timeout(500)
+        guest.draw(canvas, (across, 0.45), (across, 0.55))
     guest.set("settings-size", 96)
     guest.at("run").click()
     guest.say("Done in")

@@ -81,6 +81,26 @@ class Visitor:
         self.at(slot).locator("input[type=file]").set_input_files(path)
         expect(self.at(slot).locator("img")).to_be_visible()
 
+    def canvas(self, name: str) -> Any:
+        """The canvas to draw on, when it is ready."""
+        canvas = self.at(name).locator("canvas").first
+        expect(canvas).to_be_visible()
+        self.page.wait_for_timeout(1500)
+        canvas.scroll_into_view_if_needed()
+        return canvas
+
+    def draw(self, canvas: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Draw a line; its ends are shares of the width and of the height."""
+        box = canvas.bounding_box()
+        ends = [
+            (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)
+        ]
+        self.page.mouse.move(*ends[0])
+        self.page.mouse.down()
+        self.page.mouse.move(*ends[1], steps=3)
+        self.page.mouse.up()
+        self.page.wait_for_timeout(500)
+
     def set(self, name: str, value: object) -> None:
         box = self.at(name).locator("input[type=number]")
         box.fill(str(value))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 from styleplug.core.errors import Cancelled, UsageError
-from styleplug.core.weight import VGG19, WeightFile
+from styleplug.core.weight import VGG19
 from styleplug.store import Store
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.progress import Progress
@@ -16,6 +18,9 @@ from styleplug.training.loop.setup import HUB_TEACHER, Setup
 from styleplug.training.loop.task import Datasets
 
 HELD_OUT_SHARE = 0.05  # of the pictures; at least one
+
+State = TypeVar("State")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,9 @@ def load_datasets(setup: Setup, cancel: Event) -> Generator[Progress, None, Load
         WeightError: VGG-19 cannot be downloaded.
         Cancelled: `cancel` was set.
     """
+    teacher = str(setup.teacher) if setup.teacher else None
+    if setup.teacher == HUB_TEACHER:
+        teacher = yield from _download(cancel)
     data = yield from _read("pictures", setup.data, cancel)
     if len(data) < setup.task.least:
         raise UsageError(
@@ -65,42 +73,52 @@ def load_datasets(setup: Setup, cancel: Event) -> Generator[Progress, None, Load
     skipped = data.skipped + (styles.skipped if styles else [])
     if skipped:
         warnings += [f"{len(skipped)} files skipped", *skipped]
-    teacher = str(setup.teacher) if setup.teacher else None
-    if setup.teacher == HUB_TEACHER:
-        teacher = yield from _download(cancel)
     return LoadedDatasets(Datasets(*held, *parts, teacher), skipped, tuple(warnings))
 
 
 def _download(cancel: Event) -> Generator[Progress, None, str]:
     """The file of VGG-19 from the Hub, or from the cache."""
     resolving = Store().resolve((VGG19,))
-    try:
-        while True:
-            try:
-                note = next(resolving)
-            except StopIteration as end:
-                file: WeightFile = end.value
-                return str(file.path)
-            if cancel.is_set():
-                raise Cancelled("stopped during the download; nothing was trained")
-            yield Progress(note=note)
-    finally:
-        resolving.close()
+    file = yield from _followed(
+        resolving, str, cancel, Cancelled("stopped during the download; nothing was trained")
+    )
+    return str(file.path)
 
 
 def _read(name: str, folders: Sequence[Path], cancel: Event) -> Generator[Progress, None, Pictures]:
     """The pictures of some folders; yields the number of files read from time to time."""
+
+    def note(read: tuple[int, int]) -> str:
+        done, count = read
+        return f"reading {name}: {done} of {count}" if done % 50 == 0 or done == count else ""
+
     reading = Pictures.reading(folders)
-    try:
+    stopped = Cancelled("stopped while pictures were read; nothing was trained")
+    return (yield from _followed(reading, note, cancel, stopped))
+
+
+def _followed(
+    work: Generator[State, None, Found],
+    note: Callable[[State], str],
+    cancel: Event,
+    stopped: Cancelled,
+) -> Generator[Progress, None, Found]:
+    """The result of a generator; yields a note for each of its states, unless the note is empty.
+
+    Args:
+        work: closed at the end, whatever happens.
+        note: gives the note.
+        cancel: stops the work between two states.
+        stopped: raised if `cancel` is set.
+    """
+    with closing(work):
         while True:
             try:
-                done, count = next(reading)
+                state = next(work)
             except StopIteration as end:
-                pictures: Pictures = end.value
-                return pictures
+                found: Found = end.value
+                return found
             if cancel.is_set():
-                raise Cancelled("stopped while pictures were read; nothing was trained")
-            if done % 50 == 0 or done == count:
-                yield Progress(note=f"reading {name}: {done} of {count}")
-    finally:
-        reading.close()
+                raise stopped
+            if text := note(state):
+                yield Progress(note=text)
