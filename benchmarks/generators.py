@@ -4,8 +4,8 @@
         [--label PARAMETER | --patches] [--truncation 0.7 …] [--count 256] [--sheet FILE]
 
 Method: pictures of consecutive seeds are compared with the middle squares of real pictures, all
-at one size, in the features of SqueezeNet 1.0 (`styleplug.training.losses.quality`).  One in
-twenty of the real pictures is held out, as training does it; the method's training saw the others
+at one size, in the features of SqueezeNet 1.0 or VGG-19 (`styleplug.training.losses.quality`).  One
+in twenty of the real pictures is held out, as training does it; training saw the others
 only.  With --label that parameter is set to the class of each held-out picture in turn, so that
 classes are as frequent in what is made as in what is real.  With --patches real ones are the
 textured patches that `texture` learns from.  Printed are, for what is made at each truncation,
@@ -58,7 +58,7 @@ CPU = torch.device("cpu")
 def main(
     method: str,
     real: Annotated[list[Path], typer.Option(help="pictures the net was trained on; repeatable")],
-    teacher: Annotated[Path, typer.Option(help="weights of SqueezeNet 1.0")],
+    teacher: Annotated[Path, typer.Option(help="weights of SqueezeNet 1.0 or VGG-19")],
     label: Annotated[
         str | None, typer.Option(help="parameter that takes a picture's class")
     ] = None,

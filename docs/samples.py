@@ -53,6 +53,12 @@ def cgan(side: int = 96) -> Rows:
     ]
 
 
+def digits(side: int = 64) -> Rows:
+    """A row for each digit, the same seed in all."""
+    asked = {"pictures": "digits", "seed": 7, "count": 12, "size": side}
+    return [_made("cgan", digit=digit, **asked) for digit in range(10)]
+
+
 def texture(side: int = 128) -> Rows:
     """New ones; after two pictures, which stand to the left; and the way between these."""
     across = 6
@@ -139,7 +145,8 @@ def enhance(side: int = 320) -> Rows:
 
 
 MAKERS: dict[str, Callable[[], Rows]] = {
-    make.__name__: make for make in (gan, dcgan, cgan, texture, cyclegan, completion, enhance)
+    make.__name__: make
+    for make in (gan, dcgan, cgan, digits, texture, cyclegan, completion, enhance)
 }
 
 

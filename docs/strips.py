@@ -201,6 +201,11 @@ STRIPS = {
         "gan", each("position", 0, 0.25, 0.5, 0.75, 1), fixed={"count": 1, "walk_to": 2}
     ),
     "cgan-mix": Strip("cgan", each("mix", 0, 0.25, 0.5, 0.75, 1), fixed={"count": 4}),
+    "digits-mix": Strip(
+        "cgan",
+        each("mix", 0, 0.25, 0.5, 0.75, 1),
+        fixed={"pictures": "digits", "digit": 3, "second_digit": 8, "count": 4},
+    ),
     "cgan-truncation": Strip("cgan", each("truncation", 0, 0.4, 0.7, 1), fixed={"count": 4}),
     "cnn-mask": Strip(
         "cnn",

@@ -1,9 +1,8 @@
-"""gan, dcgan and cgan: their nets, what is made of noise, how they learn, and their judge."""
+"""gan: its net, what is made of noise, and how it learns."""
 
 from __future__ import annotations
 
 import copy
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,32 +15,25 @@ from torch import nn
 
 import styleplug
 from styleplug.backends.choose import choose
-from styleplug.core.errors import BadParameter, UsageError, WeightError
-from styleplug.core.weight import Embedded, WeightFile
+from styleplug.core.weight import WeightFile
 from styleplug.imaging import read as read_picture
 from styleplug.imaging.sheet import grid
-from styleplug.methods.cgan import METHOD as CGAN
-from styleplug.methods.dcgan import METHOD as DCGAN
+from styleplug.methods.gan import DECODER
 from styleplug.methods.gan import METHOD as GAN
-from styleplug.methods.shared.style_generator import DECODER
 from styleplug.nets import architecture, vae
-from styleplug.nets.dcgan import Unit
-from styleplug.nets.generator import LATENT_SHAPE, NOISE, STYLE, Dense
+from styleplug.nets.gan import LATENT_SHAPE, NOISE, STYLE, Dense
 from styleplug.store import Store, weights_folder
-from styleplug.store.classes import classes_as_metadata
 from styleplug.training import load_task
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.task import Datasets
-from styleplug.training.tasks import gan as distillation
-from styleplug.training.tasks.shared import generator as training
+from styleplug.training.tasks import gan as training
 from styleplug.training.tasks.shared import principal_components
 from styleplug.training.tasks.shared.latent_space import LayoutDiscriminator
 
 pytestmark = pytest.mark.slow
 
-METHODS = {"gan": GAN, "dcgan": DCGAN, "cgan": CGAN}
+METHODS = {"gan": GAN}
 GOLDEN = Path(__file__).parent / "golden"
-KINDS = CGAN.params.model_fields["kind"].annotation.__args__
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +71,9 @@ def pictures(nets, decoder):
 class Function:
     """A function of a net, as a backend would give it."""
 
-    def __init__(self, module, classes=()):
+    def __init__(self, module):
         self.module = module
-        self.spec = SimpleNamespace(noises=module.noises, classes=classes)
+        self.spec = SimpleNamespace(noises=module.noises)
 
     def __call__(self, **arrays):
         found = self.module(*(torch.from_numpy(arrays[name]) for name in self.module.inputs))
@@ -92,12 +84,12 @@ class Function:
 def run(nets, decoder):
     """Run a method: its final pictures."""
 
-    def run(arch, *, seed=0, load=None, classes=KINDS, **parameters):
+    def run(arch, *, seed=0, load=None, **parameters):
         modules = {**architecture(arch).functions(nets[arch]), "decode": decoder}
         context = SimpleNamespace(
             size=getattr(nets[arch], "side", 0),
             rng=np.random.default_rng(seed),
-            net=load or (lambda key, name: Function(modules[name], classes)),
+            net=load or (lambda key, name: Function(modules[name])),
             check=lambda: None,
         )
         method = METHODS[arch]
@@ -115,9 +107,6 @@ def test_layers_keep_scale():
     torch.manual_seed(0)
     layers = Dense(400, 300, 200).requires_grad_(False)
     assert 0.5 < float(layers(torch.randn(50, 400)).std()) < 2.5
-    unit = Unit(32).requires_grad_(False)
-    x = torch.randn(2, 32, 8, 8)
-    assert float((unit(x) - x).std()) == pytest.approx(0.3, abs=0.15)
 
 
 @pytest.mark.parametrize("arch", METHODS)
@@ -165,13 +154,12 @@ def test_seed_gives_same_pictures_for_any_count(arch, run):
 @pytest.mark.parametrize("arch", METHODS)
 def test_truncation_draws_to_mean(arch, run, nets, pictures):
     none, little, whole = (run(arch, truncation=t) for t in (0, 0.2, 1))
-    mean = nets[arch].centre[[KINDS.index("female-noble")] if arch == "cgan" else [0]]
-    expected = pictures(arch, mean)[0].permute(1, 2, 0).numpy()
+    expected = pictures(arch, nets[arch].centre)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(none, [expected] * 2, atol=1e-4)
     assert np.abs(little - none).mean() < 0.8 * np.abs(whole - none).mean()
 
 
-@pytest.mark.parametrize("arch", ["gan", "cgan"])
+@pytest.mark.parametrize("arch", METHODS)
 def test_position_interpolates_between_seeds(arch, run):
     near, middle, far = (run(arch, seed=3, walk_to=5, position=p) for p in (0, 0.5, 1))
     np.testing.assert_allclose(near, run(arch, seed=3), atol=1e-5)
@@ -188,43 +176,16 @@ def test_walk_goes_there_and_back(run):
     np.testing.assert_allclose(film[1:6], film[:6:-1], atol=1e-4)
 
 
-def test_classes_differ_and_mix(run):
-    one, other = (run("cgan", kind=name) for name in ("male-noble", "female-noble"))
-    assert np.abs(one - other).mean() > 0.02
-    mixed = {
-        mix: run("cgan", kind="male-noble", second="female-noble", mix=mix) for mix in (0, 0.5, 1)
-    }
-    np.testing.assert_array_equal(mixed[0], one)
-    np.testing.assert_array_equal(mixed[1], other)
-    assert all(np.abs(mixed[0.5] - end).mean() > 0.01 for end in (one, other))
-    shares = [float(name in ("male-noble", "female-noble")) for name in KINDS]
-    np.testing.assert_array_equal(run("cgan", shares=tuple(shares)), mixed[0.5])
-    same = run("cgan", kind="male-noble", second="male-noble", mix=0.3)
-    np.testing.assert_allclose(same, one, atol=1e-5)
-
-
-def test_classes_of_other_weights(run):
-    two = {"classes": ("forest", "sea")}
-    with pytest.raises(BadParameter, match="female-noble.*forest, sea"):
-        run("cgan", **two)
-    with pytest.raises(BadParameter, match="forest, sea"):
-        run("cgan", shares=(1, 0, 0), **two)
-    one, other = (run("cgan", shares=shares, **two) for shares in ((1, 0), (0, 1)))
-    assert np.abs(one - other).mean() > 0.02
-    with pytest.raises(WeightError, match="train cgan"):
-        run("cgan", classes=())
-
-
 @pytest.mark.parametrize("arch", METHODS)
 def test_backends_agree(arch, run, nets, tmp_path):
     path = tmp_path / "untrained.safetensors"
     weights = {name: value.half() for name, value in nets[arch].state_dict().items()}
-    save_file(weights, path, classes_as_metadata(KINDS if arch == "cgan" else ()))
+    save_file(weights, path)
     file = WeightFile(arch, path, "", "local")
     found = []
     for name in ("torch", "onnx"):
         backend = choose(name, "cpu")
-        decoding = Store().file(METHODS["dcgan"].weights[DECODER])
+        decoding = Store().file(GAN.weights[DECODER])
         files = {"net": file, DECODER: decoding}
         load = lambda key, function, b=backend, f=files: b.load(f[key], function)  # noqa: E731
         found.append(run(arch, load=load))
@@ -253,8 +214,8 @@ def taught(arch, datasets, **values):
 @pytest.fixture(scope="module")
 def copied(datasets):
     """Tasks as `taught` gives them: made once, and copied for each test."""
-    made = cache(lambda arch, **values: taught(arch, datasets, **values))
-    return lambda arch, **values: copy.deepcopy(made(arch, **values))
+    made = taught("gan", datasets)
+    return lambda arch: copy.deepcopy(made)
 
 
 @pytest.fixture(scope="module")
@@ -262,13 +223,6 @@ def task(datasets):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "SCORED", 8)
         yield taught("gan", datasets)
-
-
-@pytest.fixture(scope="module")
-def classes(datasets):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "SCORED", 2)
-        yield taught("cgan", datasets)
 
 
 def step(task, number=1, seed=0):
@@ -289,15 +243,15 @@ def step(task, number=1, seed=0):
     return found
 
 
-def test_losses_train_their_own_nets_only(task, classes):
+def test_losses_train_their_own_nets_only(task):
     """First the painter alone is taught not to stray; then it has a discriminator, too."""
     found = step(task, number=0)
     assert set(found["styles"]) == {"styles", "styles r1"}
     assert set(found["net"]) == {"likeness"} and "canvases" not in found
-    found = step(classes, number=training.RECONSTRUCTION_STEPS + 2)
+    found = step(task, number=training.RECONSTRUCTION_STEPS + 2)
     assert set(found["canvases"]) == {"critic"} and set(found["styles"]) == {"styles", "styles r1"}
     assert set(found["net"]) == {"likeness", "painter"}
-    assert "styles r1" not in step(classes, number=training.RECONSTRUCTION_STEPS + 3)["styles"]
+    assert "styles r1" not in step(task, number=training.RECONSTRUCTION_STEPS + 3)["styles"]
 
 
 @pytest.mark.parametrize("arch", METHODS)
@@ -310,7 +264,7 @@ def test_painter_loss_reaches_mapping(arch, copied):
 
 
 def test_layout_discriminator_sees_layout_only(copied):
-    net = copied("dcgan").net
+    net = copied("gan").net
     net.basis[5] = 0
     discriminator = LayoutDiscriminator(net, torch.randn(64, STYLE))
     style = torch.randn(4, STYLE)
@@ -321,23 +275,7 @@ def test_layout_discriminator_sees_layout_only(copied):
     assert not torch.allclose(discriminator(seen), discriminator(style), atol=1e-3)
 
 
-def test_discriminators_get_class(classes, monkeypatch):
-    """Of the pictures that were drawn; what is made is made of the same classes."""
-    labels_if_any = []
-    for name, method in (("styles", "forward"), ("canvases", "each")):
-        asked = getattr(classes.discriminators[name], method)
-
-        def ask(seen, labels, name=name, asked=asked):
-            labels_if_any.append(name)
-            assert torch.equal(labels, classes.bank.labels[classes.bank.drawn])
-            return asked(seen, labels)
-
-        monkeypatch.setattr(classes.discriminators[name], method, ask)
-    list(classes.losses(training.RECONSTRUCTION_STEPS + 1, 0.0, np.random.default_rng(0)))
-    assert labels_if_any == ["styles"] * 3 + ["canvases"] * 3
-
-
-@pytest.mark.parametrize("arch", ["gan", "dcgan"])
+@pytest.mark.parametrize("arch", METHODS)
 def test_change_basis_keeps_pictures(arch, datasets):
     """What it makes of noise stays what it was, as nearly as the new ones can say it."""
     torch.manual_seed(0)
@@ -362,7 +300,7 @@ def test_change_basis_keeps_pictures(arch, datasets):
             assert float((found - wanted).square().mean() / wanted.square().mean()) < 1e-3
 
 
-@pytest.mark.parametrize("arch", ["gan", "dcgan"])
+@pytest.mark.parametrize("arch", METHODS)
 def test_task_starts_from_embedded_net(arch, datasets):
     """Of another folder, so that layouts cannot be just what they were."""
     nets = {start: taught(arch, datasets, start=start).net for start in ("scratch", "embedded")}
@@ -374,37 +312,6 @@ def test_task_starts_from_embedded_net(arch, datasets):
         }
         assert same == {"scratch": False, "embedded": True}
     torch.testing.assert_close(nets["embedded"].basis, nets["scratch"].basis)
-
-
-def test_gan_distillation_then_adversarial(datasets):
-    """They map noise as the other does, and learn what it paints; then the games begin."""
-    task = taught("gan", datasets, start="dcgan", batch=8)
-    state = load_file(weights_folder() / "dcgan.safetensors")
-    entry = task.net.mapping.entry.weight.detach()
-    torch.testing.assert_close(entry, state["mapping.entry.weight"].float())
-    optimiser = torch.optim.Adam(task.net.parameters(), 1e-3)
-    found, rates = [], []
-    for progress in np.linspace(0, 0.99 * distillation.DISTILLATION_SHARE, 4):
-        torch.manual_seed(0)
-        (loss,) = task.losses(0, progress, np.random.default_rng(0))
-        optimiser.zero_grad()
-        loss.total().backward()
-        optimiser.step()
-        found.append(float(loss.terms["apprentice"].detach()))
-        rates.append(task.rate_factors["net"])
-        assert task.betas == distillation.DISTILLATION_BETAS
-    assert found[0] == pytest.approx(1)
-    assert rates == sorted(rates, reverse=True) and rates[0] > 5 * rates[-1]
-    games = list(
-        task.losses(
-            training.RECONSTRUCTION_STEPS,
-            1.01 * distillation.DISTILLATION_SHARE,
-            np.random.default_rng(0),
-        )
-    )
-    assert {"styles", "map", "critic", "painter"} <= {name for loss in games for name in loss.terms}
-    usual = training.GeneratorTask
-    assert task.rate_factors == usual.rate_factors and task.betas == usual.betas
 
 
 def test_principal_components_project_pictures():
@@ -436,56 +343,6 @@ def test_task_layouts_fit_its_pictures(task, datasets):
     assert float(error) < 0.6 * float(plain)
 
 
-def test_class_centres_follow_styles(classes):
-    mean = classes.net.centre
-    mean.zero_()
-    labels = torch.tensor([0, 1, 1, 1])
-    styles = torch.randn(4, STYLE)
-    for _ in range(800):
-        classes._update_centre(styles, labels)
-    torch.testing.assert_close(mean[0], styles[0], atol=0.01, rtol=0)
-    torch.testing.assert_close(mean[1], styles[1:].mean(0), atol=0.01, rtol=0)
-    assert not mean[2:].any()
-
-
-def test_classes_small_ones_drawn_more_often(classes):
-    assert classes.classes == ("forest", "sea")
-    rng = np.random.default_rng(0)
-    numbers = np.concatenate([classes._balanced(rng, 4) for _ in range(1000)])
-    share = np.mean(classes.labels[numbers] == 0)  # three pictures beside six
-    assert share == pytest.approx(3**0.5 / (3**0.5 + 6**0.5), abs=0.03)
-    assert set(numbers) == set(range(9))
-
-
-def test_task_with_classes_scores_and_samples(classes):
-    found = step(classes, number=training.RECONSTRUCTION_STEPS + 1)
-    assert np.isfinite([value for terms in found.values() for value in terms.values()]).all()
-    with torch.no_grad():
-        scores, sheet = classes.score(classes.net), classes.sample(classes.net)
-    assert list(scores) == ["distance", "diversity"] and np.isfinite(list(scores.values())).all()
-    assert sheet.shape == (2 * 64, 8 * 64, 3) and 0 <= sheet.min() and sheet.max() <= 1
-
-
-@pytest.mark.parametrize("arch", ["cgan", "classifier"])
-def test_classes_too_few_or_many_refused(arch, datasets):
-    alone = Pictures.of(datasets.pictures.arrays, ["sea"] * 9)
-    with pytest.raises(UsageError, match="one folder"):
-        taught(arch, Datasets(alone, alone, alone, alone))
-    with pytest.raises(UsageError, match="got 17 classes .*expected 2 to 16"):
-        training.several(tuple(map(str, range(17))))
-
-
-def test_classifier_trains_scores_and_samples(datasets):
-    task = taught("classifier", datasets, batch=8)
-    assert task.classes == ("forest", "sea")
-    (loss,) = task.losses(0, 0.0, np.random.default_rng(0))
-    loss.total().backward()
-    assert all(p.grad is not None for p in task.net.parameters() if p.requires_grad)
-    with torch.no_grad():
-        scores, sheet = task.score(task.net), task.sample(task.net)
-    assert 0 <= scores["error"] <= 1 and sheet.shape[2] == 3
-
-
 # What the embedded weights make
 
 
@@ -501,15 +358,3 @@ def made(arch, **parameters):
 def test_golden_samples_unchanged(arch, backend):
     golden = read_picture(GOLDEN / f"{arch}.png").pixels
     assert np.abs(grid(made(arch, backend=backend)) - golden).mean() * 255 < 0.5
-
-
-def test_classes_recognised_by_classifier():
-    """By a net that never saw a made picture; one in eight would be chance."""
-    file = Store().file((Embedded("classifier", "classifier.safetensors"),))
-    judge, right = choose("onnx", "cpu").load(file, "classify"), []
-    for number, kind in enumerate(KINDS):
-        pictures = made("cgan", kind=kind, count=12).transpose(0, 3, 1, 2)
-        found = judge(picture=pictures)
-        assert judge.spec.classes == KINDS
-        right += list(found["logits"].argmax(1) == number)
-    assert np.mean(right) > 0.3  # real ones: 0.61

@@ -2,24 +2,22 @@
 
 Radford, Metz & Chintala 2016, "Unsupervised Representation Learning with Deep Convolutional
 Generative Adversarial Networks", arXiv:1511.06434.  The departures from the paper are in
-`styleplug/nets/dcgan.py` and `styleplug/training/tasks/shared/generation.py`.
+`styleplug/nets/dcgan.py` and `styleplug/training/tasks/shared/generator.py`.
 """
 
 from __future__ import annotations
 
 from styleplug.core.weight import Embedded
-from styleplug.methods.shared.style_generator import (
-    DECODER,
+from styleplug.methods.shared.adversarial import (
     FIRST,
     KEY,
-    VAE,
-    StyleGenerator,
-    StyleGeneratorParams,
+    AdversarialGenerator,
+    AdversarialParams,
     face_presets,
 )
 
 
-class Dcgan(StyleGenerator[StyleGeneratorParams]):
+class Dcgan(AdversarialGenerator[AdversarialParams]):
     """Convolutions."""
 
     id = "dcgan"
@@ -30,13 +28,11 @@ class Dcgan(StyleGenerator[StyleGeneratorParams]):
         "Convolutional Generative Adversarial Networks"
     )
     rank = 61
-    params = StyleGeneratorParams
-    first = FIRST | {"seed": 12}
-    weights = {  # noqa: RUF012
-        KEY: (Embedded("dcgan", "dcgan.safetensors"),),
-        DECODER: (VAE,),
-    }
-    presets = face_presets(walk_to=16)
+    params = AdversarialParams
+    centre_seed = 29
+    first = FIRST | {"seed": 1}
+    weights = {KEY: (Embedded("dcgan", "dcgan.safetensors"),)}  # noqa: RUF012
+    presets = face_presets(portrait=15, walk_to=1)
 
 
 METHOD = Dcgan()

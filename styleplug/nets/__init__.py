@@ -17,6 +17,7 @@ ARCHITECTURES = {
     "completion": "styleplug.nets.completion",
     "cyclegan": "styleplug.nets.cyclegan",
     "dcgan": "styleplug.nets.dcgan",
+    "digits": "styleplug.nets.digits",
     "encoder": "styleplug.nets.encoder",
     "enhance": "styleplug.nets.enhance",
     "gan": "styleplug.nets.gan",

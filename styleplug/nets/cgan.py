@@ -1,23 +1,23 @@
 """The conditional generator (Mirza & Osindero 2014, arXiv:1411.1784); see `dcgan`.
 
-Departure from the paper: a class is an embedding instead of a one-hot vector, so classes can be
-mixed by shares.  Only the mapping sees the class: it decides the style, and the painter paints what
-the style says.  Trained by `styleplug train cgan`.
+Departure from the paper: a class is a scale and a shift of every batch norm instead of an input.
+Trained by `styleplug train cgan`.
 """
 
 from __future__ import annotations
 
 from torch import nn
 
-from styleplug.nets.dcgan import Painter
-from styleplug.nets.generator import Generator, MapClasses, Paint
+from styleplug.core.backend import MOST_CLASSES
+from styleplug.nets.dcgan import SIDE, WIDTHS, Painter
+from styleplug.nets.generator import NOISE, GenerateClasses, Generator
 
 
 def build() -> Generator:
-    """The untrained net (3 million parameters)."""
-    return Generator(Painter(), classes=True)
+    """The untrained net (3.9 million parameters)."""
+    return Generator(Painter(WIDTHS, NOISE, MOST_CLASSES), SIDE, classes=True)
 
 
 def functions(net: Generator) -> dict[str, nn.Module]:
     """What backends can load."""
-    return {"map": MapClasses(net), "paint": Paint(net)}
+    return {"generate": GenerateClasses(net)}

@@ -1,76 +1,99 @@
 """The convolutional generator (Radford et al. 2016, arXiv:1511.06434); see `generator`.
 
-Convolutions at 16×16, 8×8 and 4×4 positions of the latent decide the content of each place and the
-direction of lines.
-
-Departures from the paper: the low-frequency layout (see `generator`) comes first, so the network
-has the shape of a U-net (Ronneberger et al. 2015, arXiv:1505.04597) instead of a pyramid.  There is
-no batch norm, by which the pictures of a batch would depend on each other.  Nearest neighbours and
-a convolution replace transposed convolutions, which give checkerboard patterns.
+Departures from the paper: nearest neighbours and a convolution replace transposed convolutions,
+which give checkerboard patterns.  Gated linear units replace ReLU.  Features of 4×4 and 8×8
+positions also scale the channels of the two finest layers (skip-layer excitation, Liu et al. 2021,
+arXiv:2101.04775), so that gradients reach the coarse layers on a short way.
 
 Trained by `styleplug train dcgan`.
 """
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from styleplug.nets.generator import STYLE, Generator, Map, Paint, initialised, leaky_relu
-from styleplug.nets.layers import upsample
-from styleplug.nets.vae import CHANNELS
+from styleplug.nets.generator import NOISE, ConditionalNorm, Generate, Generator
+from styleplug.nets.layers import glu, upsample
 
-_FINE, _MIDDLE, _WIDE = 64, 128, 192  # channels at 16, 8 and 4 positions a side
-_SMALL = 0.3  # initial scale of the output of a unit
-_JOINED = 0.7  # factor of the sum of two inputs, which keeps their magnitude
-
-
-class Unit(nn.Module):
-    """A residual unit of two 3×3 convolutions."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.first, self.second = _conv(channels, channels), _conv(channels, channels, _SMALL)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(b c h w) to the same shape."""
-        return x + self.second(leaky_relu(self.first(leaky_relu(x))))
+FIRST = 4  # positions a side of the first features
+SIDE, WIDTHS = 64, (256, 256, 160, 80, 32)  # channels at 4, 8, 16, 32 and 64 positions a side
 
 
 class Painter(nn.Module):
-    """Down from the layout to 4×4, where the style is added once more, and up again."""
+    """Noise to pictures.
 
-    def __init__(self) -> None:
+    Args:
+        widths: channels of the features, coarse to fine; the sides double from one to the next.
+        noise: numbers in the noise.
+        classes: number of classes.
+    """
+
+    def __init__(self, widths: tuple[int, ...], noise: int, classes: int = 1):
         super().__init__()
-        self.fine = nn.Sequential(_conv(CHANNELS, _FINE), Unit(_FINE))
-        self.middle = nn.Sequential(_conv(_FINE, _MIDDLE), Unit(_MIDDLE))
-        self.wide, self.style = _conv(_MIDDLE, _WIDE), nn.Linear(STYLE, _WIDE)
-        self.widest = Unit(_WIDE)
-        self.to_middle, self.middle_up = nn.Conv2d(_WIDE, _MIDDLE, 1), Unit(_MIDDLE)
-        self.to_fine = nn.Conv2d(_MIDDLE, _FINE, 1)
-        self.fine_up = nn.Sequential(Unit(_FINE), Unit(_FINE))
-        self.exit = _conv(_FINE, CHANNELS, 0.0)
+        first = 2 * widths[0] * FIRST**2
+        self.start = nn.Linear(noise, first, bias=False)
+        self.start_norm = ConditionalNorm(2 * widths[0], classes)
+        self.classes = nn.Linear(classes, first, bias=False) if classes > 1 else None
+        self.levels = nn.ModuleList(
+            Level(before, after, classes) for before, after in zip(widths, widths[1:], strict=False)
+        )
+        self.excitations = nn.ModuleList(
+            Excitation(widths[coarse], widths[coarse - 2]) for coarse in (0, 1)
+        )
+        self.exit = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
-    def forward(self, layout: Tensor, style: Tensor) -> Tensor:
-        """Detail to add to layouts (b c h w) of styles (b s)."""
-        fine = self.fine(layout)
-        middle = self.middle(F.avg_pool2d(fine, 2))
-        wide = self.wide(F.avg_pool2d(middle, 2)) + self.style(style)[:, :, None, None]
-        wide = self.widest(wide)
-        middle = self.middle_up((middle + upsample(self.to_middle(wide))) * _JOINED)
-        fine = self.fine_up((fine + upsample(self.to_fine(middle))) * _JOINED)
-        return self.exit(leaky_relu(fine))
+    def forward(self, noise: Tensor, shares: Tensor) -> Tensor:
+        """Pictures (b 3 h w), before the sigmoid, of noise (b n) and shares of classes (b k)."""
+        x = self.start(noise)
+        if self.classes is not None:
+            x = x + self.classes(shares)
+        x = x.unflatten(1, (-1, FIRST, FIRST)).contiguous(memory_format=torch.channels_last)
+        features = [glu(self.start_norm(x, shares))]
+        for level in self.levels:
+            features.append(level(features[-1], shares))
+            fine = len(features) - 1 - (len(self.levels) - 1)  # 0 and 1 for the two finest
+            if fine >= 0:
+                features[-1] = features[-1] * self.excitations[fine](features[fine])
+        return self.exit(features[-1])
 
 
-def _conv(before: int, after: int, factor: float = 1.0) -> nn.Conv2d:
-    return initialised(nn.Conv2d(before, after, 3, padding=1), factor)
+class Level(nn.Module):
+    """Doubles the sides."""
+
+    def __init__(self, before: int, after: int, classes: int):
+        super().__init__()
+        self.conv = nn.Conv2d(before, 2 * after, 3, padding=1, bias=False)
+        self.norm = ConditionalNorm(2 * after, classes)
+
+    def forward(self, x: Tensor, shares: Tensor) -> Tensor:
+        """(b before h w) to (b after 2h 2w)."""
+        return glu(self.norm(self.conv(upsample(x)), shares))
+
+
+class Excitation(nn.Module):
+    """Factors for the channels of fine features, from coarse ones.
+
+    They are never near 0: factors from 0 to 1 made a third of the pictures an empty grey, and no
+    gradient brought it back.
+    """
+
+    def __init__(self, coarse: int, fine: int):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(coarse, fine, FIRST), nn.Conv2d(fine, fine, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b coarse h w), h and w at least 4, to factors (b fine 1 1) from 0.5 to 1.5."""
+        pooled = F.avg_pool2d(x, x.shape[-1] // FIRST)
+        return 0.5 + torch.sigmoid(self.second(F.silu(self.first(pooled))))
 
 
 def build() -> Generator:
-    """The untrained net (2.9 million parameters)."""
-    return Generator(Painter())
+    """The untrained net (3.5 million parameters)."""
+    return Generator(Painter(WIDTHS, NOISE), SIDE)
 
 
 def functions(net: Generator) -> dict[str, nn.Module]:
     """What backends can load."""
-    return {"map": Map(net), "paint": Paint(net)}
+    return {"generate": Generate(net)}

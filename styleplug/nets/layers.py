@@ -16,6 +16,15 @@ def upsample(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
+def glu(x: Tensor) -> Tensor:
+    """Gated linear unit (Dauphin et al. 2017, arXiv:1612.08083): (b 2c …) to (b c …).
+
+    The gradient of torch's own is slow for features whose channels come last in memory.
+    """
+    values, gates = x.chunk(2, dim=1)
+    return values * torch.sigmoid(gates)
+
+
 @torch.no_grad()
 def set_bias(layer: nn.Linear | nn.Conv2d, values: Tensor) -> None:
     """Set the first biases of a layer (n) to values (k), k at most n."""

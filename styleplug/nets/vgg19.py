@@ -6,6 +6,7 @@ Layers are named as in Gatys, Ecker & Bethge 2016 and numbered as in torchvision
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -26,7 +27,8 @@ def conv_names() -> dict[str, str]:
     return {f"conv{b}_{n}": name for (b, n), name in zip(places, convs, strict=True)}
 
 
-def _layers() -> tuple[Layer, ...]:
+def _layers(taps: Collection[str]) -> tuple[Layer, ...]:
+    """All layers up to the last tap."""
     layers: list[Layer] = []
     inputs, index = 3, 0
     for block, (channels, count) in enumerate(_BLOCKS, start=1):
@@ -34,20 +36,22 @@ def _layers() -> tuple[Layer, ...]:
             layers.append(Conv(str(index), inputs, channels))
             inputs, index = channels, index + 2  # torchvision also counts the ReLU
             tap = f"relu{block}_{position}"
-            if tap in STYLE or tap in CONTENT:
+            if tap in taps:
                 layers.append(Tap(tap))
         if block < len(_BLOCKS):
             layers.append(Pool("max"))
             index += 1
+    while not isinstance(layers[-1], Tap):
+        layers.pop()
     return tuple(layers)
 
 
-LAYERS = _layers()
+LAYERS = _layers((*STYLE, *CONTENT))
 
 
-def build() -> Chain:
+def build(layers: Sequence[Layer] = LAYERS) -> Chain:
     """The untrained net; its input is normalised as torchvision's weights expect."""
-    return Chain(LAYERS, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+    return Chain(layers, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
 def functions(encoder: Chain) -> dict[str, nn.Module]:
@@ -55,10 +59,11 @@ def functions(encoder: Chain) -> dict[str, nn.Module]:
     return perceptual_functions(encoder, CONTENT, STYLE)
 
 
-def load(file: Path) -> Chain:
+def load(file: Path, taps: Collection[str] = (*STYLE, *CONTENT)) -> Chain:
     """The frozen network with the weights of a safetensors file, in float32.
 
     Args:
+        taps: the layers to return.
         file: with the names of torchvision (features.0.weight …), or with those of the original
             release (conv1_1.weight …), whose input is BGR from 0 to 255 minus the mean.
 
@@ -66,7 +71,7 @@ def load(file: Path) -> Chain:
         KeyError: the file holds neither.
     """
     state = {key: value.float() for key, value in load_file(file).items()}
-    net = build()
+    net = build(_layers(taps))
     if "conv1_1.weight" in state:
         state = _from_original(state, net.std.flatten())
     net.load_state_dict({key: state[key] for key in net.state_dict()})

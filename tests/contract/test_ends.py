@@ -20,6 +20,8 @@ DEAR = 5  # a value that takes so many times the work is only for large pictures
 LARGER = {"style_scale": 320, "scales": 160}  # what needs room to have an effect
 BESIDES = {  # what a parameter needs to have an effect
     "second": {"mix": 1.0},
+    "digit": {"pictures": "digits"},
+    "second_digit": {"pictures": "digits", "mix": 1.0},
     "walk_to": {"position": 1.0},
     ("autoencoder", "content_weight"): {"transform": "mix"},
     ("autoencoder", "style_weight"): {"transform": "mix", "content_weight": 1.0},

@@ -92,11 +92,12 @@ def latents(rng: np.random.Generator, count: int, size: int) -> Floats:
     return rng.standard_normal((count, size), np.float32)
 
 
-def wanted(params: GeneratorParams, rng: np.random.Generator, size: int) -> Floats:
+def wanted(
+    params: GeneratorParams, rng: np.random.Generator, size: int, centre: Floats | None = None
+) -> Floats:
     """The latents (n size) of all pictures of a run; `Generator.count` is n.
 
-    Truncation moves them towards the mean.  A method whose net normalises its latent must truncate
-    a later quantity instead, and pass `params` with a truncation of 1.
+    Truncation moves them towards the latent `centre` (size); without one, towards zero.
     """
     places = walk(params.walk) if params.walk else [params.position] * params.count
     near = latents(rng, params.count, size)
@@ -104,7 +105,9 @@ def wanted(params: GeneratorParams, rng: np.random.Generator, size: int) -> Floa
     if params.walk:
         near, far = (np.repeat(some[:1], params.walk, 0) for some in (near, far))
     between = [slerp(a, b, t) for a, b, t in zip(near, far, places, strict=True)]
-    return np.stack(between) * np.float32(params.truncation)
+    if centre is None:
+        return np.stack(between) * np.float32(params.truncation)
+    return np.stack([slerp(centre, one, params.truncation) for one in between])
 
 
 def walk(count: int) -> list[float]:

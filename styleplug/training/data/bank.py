@@ -24,6 +24,7 @@ class Bank:
         margin: side of the stored squares divided by `size`.  Batches are random crops of them,
             with a random side of at least `size`.  With 1 the squares are drawn as they are.
         classes: names of the labels in the order of their numbers; None: the names that occur.
+        mirrored: whether drawn pictures are mirrored at random.
 
     Attributes:
         labels: number (n) of the class of each picture.
@@ -39,8 +40,9 @@ class Bank:
         *,
         margin: float = MARGIN,
         classes: tuple[str, ...] | None = None,
+        mirrored: bool = True,
     ):
-        self.size = size
+        self.size, self.mirrored = size, mirrored
         side = round(margin * size)
         squares = np.stack([_middle_square(array, side) for array in pictures.arrays])
         self.squares = torch.from_numpy(squares).permute(0, 3, 1, 2).contiguous().to(device)
@@ -53,7 +55,7 @@ class Bank:
         return len(self.squares)
 
     def draw(self, rng: np.random.Generator, count: int, indices: Indices | None = None) -> Tensor:
-        """A batch (count 3 size size) in [0, 1], each picture mirrored at random.
+        """A batch (count 3 size size) in [0, 1], each picture cropped and perhaps mirrored.
 
         Args:
             rng: decides which pictures, and how they are cropped and mirrored.
@@ -66,7 +68,7 @@ class Bank:
         squares = self.squares[self.drawn].float() / 255
         sides = rng.uniform(self.size / squares.shape[-1], 1, len(indices))
         offset = rng.uniform(-1, 1, (2, len(indices))) * (1 - sides)
-        mirror = np.where(rng.random(len(indices)) < 0.5, -1.0, 1.0)
+        mirror = np.where(self.mirrored & (rng.random(len(indices)) < 0.5), -1.0, 1.0)
         if squares.shape[-1] == self.size:
             flipped = torch.from_numpy(mirror < 0).to(device)[:, None, None, None]
             return torch.where(flipped, squares.flip(3), squares)

@@ -32,7 +32,7 @@ def finish(folder: Path, setup: Setup, report: Report, weights: str, sheet: Path
     model = Model(
         title=f"{task.title}: {', '.join(dict.fromkeys(one.name for one in named))}"[:200],
         arch=task.id,
-        method=task.id,
+        method=task.method or task.id,
         file=weights,
         sha256=Digests().of(path, anew=True),
         size=path.stat().st_size,

@@ -117,7 +117,7 @@ class TaskSpec:
     """The declaration of a training task.
 
     Args:
-        id: also the id of the architecture and of the method that uses the weights.
+        id: also the id of the architecture.
         title: the name on the page.
         summary: one sentence: what it learns, and from what.
         params: the parameters of the task; steps, seed and the like belong to the loop.
@@ -128,6 +128,7 @@ class TaskSpec:
             the page does not offer such a task.
         learns_classes: whether it learns classes, which are the folders of the pictures.
         least: smallest number of pictures that it can learn from.
+        method: id of the method that uses the weights; "": the same as that of the task.
     """
 
     id: str
@@ -139,3 +140,4 @@ class TaskSpec:
     needs_teacher: bool = False
     learns_classes: bool = False
     least: int = 1
+    method: str = ""

@@ -2,9 +2,8 @@
 
 The losses are the non-saturating ones of Goodfellow et al. 2014 (arXiv:1406.2661).  The penalty R1
 is that of Mescheder et al. 2018 (arXiv:1801.04406), computed only every few steps as in Karras et
-al. 2020 (arXiv:1912.04958).  Classes are used by projection (Miyato & Koyama 2018,
-arXiv:1802.05637).  Heads on frozen features follow Sauer et al. 2021 (arXiv:2111.01007); they learn
-quickly from few pictures.
+al. 2020 (arXiv:1912.04958).  Heads on frozen features follow Sauer et al. 2021 (arXiv:2111.01007);
+they learn quickly from few pictures.
 
 Checkpoints contain the attribute names of these modules.
 """
@@ -41,7 +40,6 @@ class Discriminator(nn.Module):
         max_channels: limit of the channels.
         in_channels: channels of the pictures.
         patches: one logit for each patch instead of one for the picture.
-        classes: number of classes of whole pictures; 0: no classes.
     """
 
     def __init__(
@@ -52,7 +50,6 @@ class Discriminator(nn.Module):
         max_channels: int = 384,
         in_channels: int = 3,
         patches: bool = False,
-        classes: int = 0,
     ):
         super().__init__()
         depth = max(1, (size // 4).bit_length() - 1 - (1 if patches else 0))
@@ -65,7 +62,6 @@ class Discriminator(nn.Module):
         last = widths[-1]
         self.mix = nn.Conv2d(last + self.whole, last, 3, padding=1)
         self.logit = nn.Linear(16 * last, 1) if self.whole else nn.Conv2d(last, 1, 1)
-        self.classes = ClassProjection(classes, 16 * last) if classes else None
         for part in self.modules():
             if isinstance(part, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(part.weight, LEAKY_SLOPE)
@@ -73,7 +69,7 @@ class Discriminator(nn.Module):
                     nn.init.zeros_(part.bias)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, pictures: Tensor) -> Tensor:
         """Logits (b 1) of pictures (b c size size); with `patches` (b n)."""
         x = self.entry(pictures.contiguous(memory_format=torch.channels_last))
         for level in self.levels:
@@ -83,27 +79,7 @@ class Discriminator(nn.Module):
         x = F.leaky_relu(self.mix(x), LEAKY_SLOPE)
         if not self.whole:
             return self.logit(x).flatten(1)
-        x = x.flatten(1)
-        return self.logit(x) + (0 if self.classes is None else self.classes(x, labels))
-
-
-class ClassProjection(nn.Module):
-    """The part of a logit that depends on the class (Miyato & Koyama 2018, arXiv:1802.05637).
-
-    Args:
-        classes: number of classes.
-        numbers: number of features of a picture, or of a position in it.
-    """
-
-    def __init__(self, classes: int, numbers: int):
-        super().__init__()
-        self.embedding = nn.Embedding(classes, numbers)
-        nn.init.normal_(self.embedding.weight, std=0.3 * numbers**-0.5)
-
-    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """What to add to logits (b 1 …), from features (b n …)."""
-        weights = self.embedding(labels).unflatten(1, (-1,) + (1,) * (x.dim() - 2))
-        return (weights * x).sum(1, keepdim=True)
+        return self.logit(x.flatten(1))
 
 
 class _DownBlock(nn.Module):
@@ -127,20 +103,19 @@ class FeatureDiscriminator(nn.Module):
 
     Args:
         perception: gives the features; it is not part of this module.
-        classes: number of classes of the pictures; 0: no classes.
     """
 
-    def __init__(self, perception: Perception, *, classes: int = 0):
+    def __init__(self, perception: Perception):
         super().__init__()
         with torch.no_grad():
             device = next(perception.parameters()).device
             taps = perception(torch.zeros(1, 3, 64, 64, device=device))
         names = [*(tap for tap in perception.style_taps if taps[tap].shape[1] > 3), CONTENT]
-        self.heads = nn.ModuleDict({tap: _Head(taps[tap].shape[1], classes) for tap in names})
+        self.heads = nn.ModuleDict({tap: _Head(taps[tap].shape[1]) for tap in names})
 
-    def each(self, features: Mapping[str, Tensor], labels: Tensor | None = None) -> list[Tensor]:
+    def each(self, features: Mapping[str, Tensor]) -> list[Tensor]:
         """Logits (b n) of each head, one for each position, from features by tap."""
-        return [head(features[tap], labels) for tap, head in self.heads.items()]
+        return [head(features[tap]) for tap, head in self.heads.items()]
 
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """Logits (b n) of all heads."""
@@ -150,7 +125,7 @@ class FeatureDiscriminator(nn.Module):
 class _Head(nn.Module):
     """The discriminator of one tap."""
 
-    def __init__(self, channels: int, classes: int):
+    def __init__(self, channels: int):
         super().__init__()
         self.scale = nn.GroupNorm(1, channels, affine=False)  # taps have very different magnitudes
         self.down = nn.ModuleList(
@@ -158,14 +133,12 @@ class _Head(nn.Module):
             for in_channels in (channels, HEAD_CHANNELS)
         )
         self.logit = spectral_norm(nn.Conv2d(HEAD_CHANNELS, 1, 1))
-        self.classes = ClassProjection(classes, HEAD_CHANNELS) if classes else None
 
-    def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         x = self.scale(features)
         for conv in self.down:
             x = F.leaky_relu(conv(x), LEAKY_SLOPE)
-        logits = self.logit(x) + (0 if self.classes is None else self.classes(x, labels))
-        return logits.flatten(1)
+        return self.logit(x).flatten(1)
 
 
 class PatchDiscriminators(nn.Module):
@@ -246,7 +219,7 @@ def r1(discriminator: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
     return gradient.square().mean()
 
 
-def r1_exact(discriminator: Callable[..., Tensor], numbers: Tensor, *labels: Tensor) -> Tensor:
+def r1_exact(discriminator: Callable[[Tensor], Tensor], numbers: Tensor) -> Tensor:
     """R1 () of the mean logit, by second derivatives.
 
     Without the noise of the estimate small discriminators learn much faster, and for them second
@@ -254,7 +227,7 @@ def r1_exact(discriminator: Callable[..., Tensor], numbers: Tensor, *labels: Ten
     """
     with torch.autocast(numbers.device.type, enabled=False), torch.enable_grad():
         numbers = numbers.detach().float().requires_grad_(True)
-        logits = discriminator(numbers, *labels).mean(1).sum()
+        logits = discriminator(numbers).mean(1).sum()
         (gradient,) = torch.autograd.grad(logits, numbers, create_graph=True)
     return gradient.square().flatten(1).sum(1).mean()
 

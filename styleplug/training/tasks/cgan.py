@@ -1,6 +1,6 @@
 """Train `cgan`: pictures of a chosen class, or of a mix of classes; see `shared.generator`.
 
-The classes are the folders of the pictures.  The discriminators see the class of each picture.
+The classes are the folders of the pictures.  The discriminator sees the class of each picture.
 """
 
 from __future__ import annotations
@@ -9,14 +9,7 @@ from functools import partial
 
 from styleplug.nets import cgan
 from styleplug.training.loop.task import TaskSpec
-from styleplug.training.tasks.shared.generator import GeneratorParams, GeneratorTask, whole
-
-
-class CganParams(GeneratorParams):
-    """Parameters of the task."""
-
-    whole: bool = whole(False)
-
+from styleplug.training.tasks.shared.generator import FacesParams, GeneratorTask
 
 TASK = TaskSpec(
     id="cgan",
@@ -25,6 +18,6 @@ TASK = TaskSpec(
     title="Conditional GAN",
     summary="Learns to make pictures of 64 × 64 pixels of several classes, which are the "
     "sub-folders of the given folder.",
-    params=CganParams,
+    params=FacesParams,
     factory=partial(GeneratorTask, cgan),
 )

@@ -6,13 +6,13 @@ from functools import partial
 
 from styleplug.nets import dcgan
 from styleplug.training.loop.task import TaskSpec
-from styleplug.training.tasks.shared.generator import GeneratorParams, GeneratorTask
+from styleplug.training.tasks.shared.generator import FacesParams, GeneratorTask
 
 TASK = TaskSpec(
     id="dcgan",
     least=2,
     title="DCGAN",
     summary="Learns to make pictures of 64 × 64 pixels like the given ones, with convolutions.",
-    params=GeneratorParams,
+    params=FacesParams,
     factory=partial(GeneratorTask, dcgan),
 )

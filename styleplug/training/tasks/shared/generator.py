@@ -1,15 +1,9 @@
-"""Training of `gan`, `dcgan` and `cgan`: two pairs of generator and discriminator.
+"""Training of `dcgan`, `cgan` and `digits`: a generator and a projected discriminator.
 
-The losses are adversarial, Goodfellow et al. 2014 (arXiv:1406.2661).  In the first pair the mapping
-learns to make styles like those of real pictures.  Its discriminator is convolutional and sees the
-low-frequency layouts of the styles.  Its loss is relativistic, with R1 at real and generated styles
-(Huang et al. 2024, arXiv:2501.05441).  It needs a much higher learning rate than the mapping.
-
-In the second pair the painter learns to add detail to layouts.  Most of their styles come from the
-mapping, which also learns from this loss; some come from real pictures, and the painter must
-reconstruct these pictures.  The discriminators are small heads on frozen perceptual features
-(Sauer et al. 2021, arXiv:2111.01007): the features recognise an eye from the first step, and the
-heads hardly memorise pictures.
+The generator paints pixels directly.  The discriminator sees pictures through a frozen network; see
+`training.losses.projected`.  The loss is the hinge loss.  With classes, the discriminator also sees
+the class of each picture, and the generator must not always make the same picture: pictures of one
+class must differ from each other as much as real ones do.
 """
 
 from __future__ import annotations
@@ -21,54 +15,38 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor
 
 from styleplug.core.array import Indices, Pixels
 from styleplug.core.backend import MOST_CLASSES
 from styleplug.core.errors import UsageError
 from styleplug.core.params import Params, field
-from styleplug.nets.generator import NOISE, STYLE, Generator
+from styleplug.nets.generator import Generator
+from styleplug.store import weights_folder
 from styleplug.training.data.bank import MARGIN, Bank
 from styleplug.training.data.pictures import sheet
+from styleplug.training.loop.precision import autocast
 from styleplug.training.loop.task import Datasets, Loss, TrainingTask
-from styleplug.training.losses.adversarial import (
-    R1_EVERY,
-    FeatureDiscriminator,
-    discriminator_loss,
-    frozen,
-    generator_loss,
-    r1_exact,
-    relativistic_loss,
-)
+from styleplug.training.losses.adversarial import frozen
 from styleplug.training.losses.perception import Perception
+from styleplug.training.losses.projected import ProjectedDiscriminator, hinge_loss
 from styleplug.training.losses.quality import descriptor, diversity, kernel_distance
-from styleplug.training.tasks.shared.embedded import load_embedded
 from styleplug.training.tasks.shared.fields import SCRATCH, batch
-from styleplug.training.tasks.shared.latent_space import LatentSpace, LayoutDiscriminator
-from styleplug.training.tasks.shared.principal_components import (
-    PrincipalComponents,
-    change_basis,
-    fit_linear,
-)
 
-SCORED = 256  # generated pictures for the score
-CENTRE_RATE = 0.01  # share of a step in the mean style
+SCORED = 300  # generated pictures for the score
+MEASURED = 64  # real pictures that the scale of features is measured on
 ROWS, COLUMNS = 4, 8  # of a sheet
 WHOLE_MARGIN = 8 / 7  # margin where pictures are learned whole
-STYLE_BATCHES = 4  # batches of styles in a step of the first pair
-MAX_COMPONENT_PICTURES = 4096  # pictures at most that the components are computed from
-REAL_SHARE = 1 / 4  # share of real pictures in the second pair
-RECONSTRUCTION_STEPS = 150  # first steps, without discriminators in the second pair
-FIRST_PIXEL_WEIGHT = 4.0  # weight of single numbers in the reconstruction, in these steps
-PIXEL_WEIGHT = 0.3  # and after them
-R1_WEIGHT = 0.05  # weight in the first pair
-START = {"embedded": "The embedded network", "scratch": SCRATCH}  # choices of `start`
+SPREAD_WEIGHT = 5.0  # weight of the differences between pictures of one class
+SMALLEST_SPREAD = 1e-3
+CRITIC = "critic"
 
 
-def whole(default: bool) -> Any:
+def whole() -> Any:
     """Parameter: whether pictures are learned whole."""
     return field(
-        default,
+        True,
         label="Whole pictures",
         help="Learn almost the whole middle square of each picture, which suits faces; otherwise "
         "random crops of it, which suit small sets of pictures.",
@@ -78,28 +56,24 @@ def whole(default: bool) -> Any:
 class GeneratorParams(Params):
     """Parameters of the task."""
 
-    start: Literal["embedded", "scratch"] = field(
-        "embedded",
+    batch: int = batch(32, "Real pictures in a step, and as many generated ones.", most=512)
+    whole: bool = whole()
+    mirrored: bool = field(
+        True,
+        label="Mirrored",
+        help="Mirror pictures at random. Not for letters and digits.",
+    )
+
+
+class FacesParams(GeneratorParams):
+    """Parameters of a task whose network has the layers of `dcgan`."""
+
+    start: Literal["scratch", "dcgan"] = field(
+        "scratch",
         label="Start from",
-        help="The network that comes with styleplug, which makes faces, or a random one, which "
-        "takes hours.",
-        words=START,
+        help="A random network, or that of dcgan, which comes with styleplug and makes faces.",
+        words={"scratch": SCRATCH, "dcgan": "That of dcgan"},
     )
-    batch: int = batch(
-        16,
-        "Real pictures in a step, and as many generated ones.",
-        most=512,
-    )
-    follow_weight: float = field(
-        1.0,
-        label="Reconstruction weight",
-        help="Weight of the reconstruction of real pictures: higher values give more faithful, "
-        "softer pictures.",
-        ge=0.0,
-        le=100.0,
-        advanced=True,
-    )
-    whole: bool = whole(True)
 
 
 class GeneratorTask(TrainingTask[Generator]):
@@ -107,7 +81,7 @@ class GeneratorTask(TrainingTask[Generator]):
 
     Args:
         arch: module of `styleplug.nets` whose `build()` gives a `nets.generator.Generator`; if that
-            has an `embedding`, the classes are learned too.
+            has `classes`, the classes are learned too.
         seed: of the choices made once.
 
     Raises:
@@ -115,9 +89,9 @@ class GeneratorTask(TrainingTask[Generator]):
     """
 
     betas = (0.0, 0.99)
-    max_grad_norm = 10.0
-    ema_decay = 0.995  # with a longer average, styles become too similar
-    rate_factors = {"net": 0.15, "styles": 1.0, "canvases": 1.0}  # noqa: RUF012
+    max_grad_norm = 100.0
+    ema_decay = 0.998
+    rate_factors = {"net": 0.4, CRITIC: 0.4}  # noqa: RUF012
 
     def __init__(
         self,
@@ -129,37 +103,28 @@ class GeneratorTask(TrainingTask[Generator]):
     ):
         self.params, self.device = params, device
         self.net = arch.build()
-        if params.start == "embedded":
-            load_embedded(self.net, arch.__name__.rpartition(".")[2])
+        if isinstance(params, FacesParams) and params.start == "dcgan":
+            load_dcgan(self.net)
         self.net.to(device).to(memory_format=torch.channels_last)
         margin = WHOLE_MARGIN if params.whole else MARGIN
-        self.bank = Bank(datasets.pictures, self.net.side, device, margin=margin)
-        if self.net.embedding is not None:
+        self.bank = Bank(
+            datasets.pictures, self.net.side, device, margin=margin, mirrored=params.mirrored
+        )
+        if self.net.classes:
             self.classes = several(self.bank.classes)
         self.labels = self.bank.labels.cpu().numpy()
         weights = np.bincount(self.labels)[self.labels] ** -0.5
         self.chances = weights / weights.sum()  # probability of each picture, with classes
         rng = np.random.default_rng((seed, 2))
-        chosen = rng.permutation(len(self.bank))[:MAX_COMPONENT_PICTURES]
-        pictures = self.bank.draw(rng, len(chosen), indices=chosen)
-        self.latent_space = LatentSpace(self.net, pictures)
-        both = torch.cat((pictures, pictures.flip(3)))
-        self.components = PrincipalComponents(both, STYLE)
-        styles = self.components.project(pictures)
-        basis, plain = fit_linear(styles, self.latent_space.encode(pictures))
-        if params.start == "embedded":
-            change_basis(self.net, basis, plain)
-        self.net.basis.copy_(basis)
-        self.net.plain.copy_(plain)
-        self.perception = Perception(datasets.teacher, datasets.pictures, seed).to(device)
-        count = len(self.classes)
-        layout_critic = LayoutDiscriminator(self.net, styles, classes=count).to(device)
-        self.latent_critic = FeatureDiscriminator(self.perception, classes=count).to(device)
-        self.discriminators = {"styles": layout_critic, "canvases": self.latent_critic}
+        self.critic = ProjectedDiscriminator(
+            datasets.teacher, self.bank.draw(rng, MEASURED), classes=len(self.classes)
+        )
+        self.discriminators = {CRITIC: self.critic}
         self._prepare_scores(datasets, seed)
 
     def _prepare_scores(self, datasets: Datasets, seed: int) -> None:
         """Describe the held-out pictures, and choose the classes of the pictures to score."""
+        self.perception = Perception(datasets.teacher, datasets.pictures, seed).to(self.device)
         held = Bank(datasets.held_out_pictures, self.net.side, self.device, margin=1)
         rng = np.random.default_rng((seed, 1))
         pictures = held.draw(rng, len(held), indices=np.arange(len(held)))
@@ -171,78 +136,25 @@ class GeneratorTask(TrainingTask[Generator]):
         self.scored_labels = torch.tensor(numbers, device=self.device)
 
     def losses(self, step: int, progress: float, rng: np.random.Generator) -> Iterator[Loss]:
-        """Both pairs: first the loss of the discriminator, then that of the generator."""
-        yield from self._mapping_losses(step, rng)
-        yield from self._painter_losses(step, rng)
-
-    def _mapping_losses(self, step: int, rng: np.random.Generator) -> Iterator[Loss]:
-        """The first pair."""
-        count, discriminator = STYLE_BATCHES * self.params.batch, self.discriminators["styles"]
-        with torch.no_grad():
-            real = self.components.project(self._draw(rng, count))
-        labels = self.bank.labels[self.bank.drawn]
-        known = self._labels(labels)
-        made = self._map(self.net, self._noise(count), labels)
-        real_logits = discriminator(real, *known)
-        logits = discriminator(made.detach(), *known)
-        terms = {"styles": relativistic_loss(logits, real_logits)}
-        if step % R1_EVERY == 0:
-            penalties = [r1_exact(discriminator, styles, *known) for styles in (real, made)]
-            terms["styles r1"] = R1_WEIGHT / 2 * R1_EVERY * torch.stack(penalties).sum()
-        yield Loss(terms, trains="styles")
-        with frozen(discriminator):
-            logits = discriminator(made, *known)
-        yield Loss({"map": relativistic_loss(real_logits.detach(), logits)})
-        self._update_centre(made.detach(), labels)
-
-    def _painter_losses(self, step: int, rng: np.random.Generator) -> Iterator[Loss]:
-        """The second pair."""
-        net, latent_space, discriminator = (
-            self.net,
-            self.latent_space,
-            self.latent_critic,
-        )
+        """The loss of the discriminator, then that of the generator."""
         count = self.params.batch
-        with torch.no_grad():
-            pictures = self._draw(rng, count)
-            labels = self.bank.labels[self.bank.drawn]
-            real, real_styles = latent_space.encode(pictures), self.components.project(pictures)
-        some = max(1, round(REAL_SHARE * count))
-        mapped = self._map(net, self._noise(count - some), labels[some:])
-        style = torch.cat((real_styles[:some], mapped))
-        layout = net.layout(style)
-        made = layout + net.painter(layout, style)
-        weight = FIRST_PIXEL_WEIGHT if step < RECONSTRUCTION_STEPS else PIXEL_WEIGHT
-        error = latent_space.reconstruction_loss(made, real[:some], layout, weight)
-        terms = {"likeness": self.params.follow_weight * error}
-        if step >= RECONSTRUCTION_STEPS:
-            known = self._labels(labels)
-            with torch.no_grad():  # real pictures also pass the decoder
-                real_features = self.perception(latent_space.decode_scaled(real))
-            features = self.perception(latent_space.decode_scaled(made))
-            detached = {tap: part.detach() for tap, part in features.items()}
-            pairs = zip(
-                discriminator.each(real_features, *known),
-                discriminator.each(detached, *known),
-                strict=True,
+        real = self.bank.draw(rng, count, indices=self._balanced(rng, count))
+        labels = self.bank.labels[self.bank.drawn]
+        made = self._generate(self.net, labels)
+        seen = self.critic.see(made)
+        loss = hinge_loss(
+            self.critic(self.critic.see(real), labels),
+            self.critic([part.detach() for part in seen], labels),
+        )
+        yield Loss({"discriminator": loss}, trains=CRITIC)
+        with frozen(self.critic.heads):
+            logits = self.critic(seen, labels)
+        terms = {"generator": -torch.stack([part.mean() for part in logits]).sum()}
+        if self.classes:
+            terms["spread"] = SPREAD_WEIGHT * F.relu(
+                1 - spread(made, labels) / spread(real, labels)
             )
-            loss = torch.stack([discriminator_loss(*pair) for pair in pairs]).mean()
-            yield Loss({"critic": loss}, trains="canvases")
-            with frozen(discriminator):
-                fooled = [generator_loss(logits) for logits in discriminator.each(features, *known)]
-            terms["painter"] = torch.stack(fooled).mean()
         yield Loss(terms)
-
-    def _labels(self, labels: Tensor) -> tuple[Tensor, ...]:
-        """The arguments of discriminators besides what they judge."""
-        return (labels,) if self.classes else ()
-
-    def _noise(self, count: int) -> Tensor:
-        return torch.randn(count, NOISE, device=self.device)
-
-    def _draw(self, rng: np.random.Generator, count: int) -> Tensor:
-        """Pictures; small classes are drawn more often than their share, large ones less."""
-        return self.bank.draw(rng, count, indices=self._balanced(rng, count))
 
     def _balanced(self, rng: np.random.Generator, count: int) -> Indices | None:
         """Indices of pictures; the frequency of a class is the square root of its size.
@@ -253,27 +165,13 @@ class GeneratorTask(TrainingTask[Generator]):
             return None
         return rng.choice(len(self.labels), size=count, p=self.chances)
 
-    def _one_hot(self, labels: Tensor) -> Tensor:
-        """One-hot classes of labels: (b k); without classes k is 1."""
-        if not self.classes:
-            return torch.ones(len(labels), 1, device=self.device)
-        return F.one_hot(labels, MOST_CLASSES).float()
-
-    def _map(self, net: Generator, noise: Tensor, labels: Tensor) -> Tensor:
-        """Styles (b s)."""
-        return net.map(noise, self._one_hot(labels)) if self.classes else net.map(noise)
-
-    @torch.no_grad()
-    def _update_centre(self, style: Tensor, labels: Tensor) -> None:
-        """Update the mean style, for each class, with the styles of this step."""
-        shares, mean = self._one_hot(labels), self.net.centre
-        with torch.autocast(self.device.type, enabled=False):
-            difference = shares.T @ (style.float() - shares @ mean)
-        mean += CENTRE_RATE * difference / shares.sum(0)[:, None].clamp_min(1)
-
     def _generate(self, net: Generator, labels: Tensor) -> Tensor:
-        """Random pictures (b 3 h w)."""
-        return self.latent_space.decode(net.paint(self._map(net, self._noise(len(labels)), labels)))
+        """Random pictures (b 3 h w), of these classes if there are classes."""
+        noise = torch.randn(len(labels), net.noise, device=self.device)
+        shares = (F.one_hot(labels, MOST_CLASSES).float(),) if self.classes else ()
+        with autocast(self.device):
+            pictures: Tensor = net(noise, *shares)
+        return pictures
 
     def score(self, net: Generator) -> dict[str, float]:
         """Distance of generated pictures to held-out ones, and their relative diversity."""
@@ -289,6 +187,21 @@ class GeneratorTask(TrainingTask[Generator]):
         rows = len(self.classes) or ROWS
         labels = torch.arange(rows, device=self.device).repeat_interleave(COLUMNS)
         return sheet(*torch.split(self._generate(net, labels), COLUMNS))
+
+
+def load_dcgan(net: Generator) -> None:
+    """Take over the embedded weights of `dcgan`; all classes begin with the same pictures."""
+    embedded = load_file(weights_folder() / "dcgan.safetensors")
+    zero = torch.zeros(())  # for what only a network with classes has
+    state = net.state_dict()
+    net.load_state_dict({key: embedded.get(key, zero).expand_as(x) for key, x in state.items()})
+
+
+def spread(pictures: Tensor, labels: Tensor) -> Tensor:
+    """Mean absolute difference () of two pictures (b 3 h w) with the same label (b), never 0."""
+    pairs = (labels[:, None] == labels).float().fill_diagonal_(0)
+    differences = torch.cdist(pictures.flatten(1), pictures.flatten(1), p=1) / pictures[0].numel()
+    return (pairs * differences).sum() / pairs.sum().clamp_min(1) + SMALLEST_SPREAD
 
 
 def several(classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from styleplug.nets import vae
-from styleplug.nets.generator import Generator
+from styleplug.nets.gan import Generator
 from styleplug.training.losses.adversarial import Discriminator
 from styleplug.training.tasks.shared.embedded import load_embedded
 
@@ -92,13 +92,12 @@ class LayoutDiscriminator(nn.Module):
     Args:
         net: the generator that makes the layouts.
         styles: of real pictures (n s); they decide the scale of the channels.
-        classes: number of classes; 0: no classes.
     """
 
     basis: Tensor
     plain: Tensor
 
-    def __init__(self, net: Generator, styles: Tensor, *, classes: int = 0):
+    def __init__(self, net: Generator, styles: Tensor):
         super().__init__()
         basis, plain = (F.avg_pool2d(part, 2) for part in (net.basis, net.plain))
         visible = plain + torch.tensordot(styles, basis, 1)
@@ -106,10 +105,8 @@ class LayoutDiscriminator(nn.Module):
         self.register_buffer("basis", basis / deviation[:, None, None])
         self.register_buffer("plain", (plain - mean[:, None, None]) / deviation[:, None, None])
         channels, side = plain.shape[1:3]
-        self.critic = Discriminator(
-            side, channels=48, max_channels=96, in_channels=channels, classes=classes
-        )
+        self.critic = Discriminator(side, channels=48, max_channels=96, in_channels=channels)
 
-    def forward(self, styles: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, styles: Tensor) -> Tensor:
         """Logits (b 1) of styles (b s)."""
-        return self.critic(self.plain + torch.tensordot(styles, self.basis, 1), labels)
+        return self.critic(self.plain + torch.tensordot(styles, self.basis, 1))

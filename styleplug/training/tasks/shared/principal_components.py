@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from styleplug.nets.generator import Generator
+from styleplug.nets.gan import Generator
 
 ITERATIONS = 3  # of the power iteration
 EQUALISE = 0.3  # exponent: the deviation of a number is that of its component to this power
