@@ -1,6 +1,8 @@
 """The conditional generator (Mirza & Osindero 2014, arXiv:1411.1784); see `dcgan`.
 
-Departure from the paper: a class is a scale and a shift of every batch norm instead of an input.
+Departure from the paper: a class is not only an input, but also a scale and a shift of every batch
+norm.
+
 Trained by `styleplug train cgan`.
 """
 

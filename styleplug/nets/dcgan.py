@@ -90,7 +90,7 @@ class Excitation(nn.Module):
 
 
 def build() -> Generator:
-    """The untrained net (3.5 million parameters)."""
+    """The untrained net (3.7 million parameters)."""
     return Generator(Painter(WIDTHS, NOISE), SIDE)
 
 

@@ -16,7 +16,7 @@ _WIDTHS = (80, 64, 48, 24)  # channels at 4, 8, 16 and 32 positions a side
 
 
 def build() -> Generator:
-    """The untrained net (0.45 million parameters)."""
+    """The untrained net (0.48 million parameters)."""
     return Generator(Painter(_WIDTHS, _NOISE, MOST_CLASSES), 32, noise=_NOISE, classes=True)
 
 
