@@ -9,10 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import make_photo
+from generators import Function, few_pictures, made, step, taught
 from safetensors.torch import load_file, save_file
 
-import styleplug
 from styleplug.backends.choose import choose
 from styleplug.core.errors import BadParameter, UsageError, WeightError
 from styleplug.core.weight import Embedded, WeightFile
@@ -25,7 +24,6 @@ from styleplug.nets.dcgan import Excitation
 from styleplug.nets.generator import NOISE, ConditionalNorm
 from styleplug.store import Store, weights_folder
 from styleplug.store.classes import classes_as_metadata
-from styleplug.training import load_task
 from styleplug.training.data.pictures import Pictures
 from styleplug.training.loop.task import Datasets
 from styleplug.training.losses import projected
@@ -58,18 +56,6 @@ def nets():
         for layer in norms:
             layer.scale += torch.randn_like(layer.scale)
     return built
-
-
-class Function:
-    """A function of a net, as a backend would give it."""
-
-    def __init__(self, module, classes=()):
-        self.module = module
-        self.spec = SimpleNamespace(noises=module.noises, classes=classes)
-
-    def __call__(self, **arrays):
-        found = self.module(*(torch.from_numpy(arrays[name]) for name in self.module.inputs))
-        return {n: v.numpy() for n, v in zip(self.module.outputs, found, strict=True)}
 
 
 @pytest.fixture
@@ -222,17 +208,7 @@ def test_backends_agree(arch, run, nets, tmp_path):
 
 @pytest.fixture(scope="module")
 def datasets():
-    torch.set_num_threads(1)
-    arrays = [(make_photo(90, 80, seed).pixels * 255).astype(np.uint8) for seed in range(9)]
-    pictures = Pictures.of(arrays, ["sea"] * 6 + ["forest"] * 3)
-    return Datasets(pictures, pictures, pictures, pictures)
-
-
-def taught(arch, datasets, **values):
-    torch.manual_seed(0)
-    spec = load_task(arch)
-    params = spec.params.of({"batch": 4, **values})
-    return spec.factory(datasets, params, CPU, 1)
+    return few_pictures()
 
 
 @pytest.fixture(scope="module")
@@ -247,21 +223,6 @@ def classes(datasets):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "SCORED", 2)
         yield taught("cgan", datasets)
-
-
-def step(task, number=1, seed=0):
-    """One step of each optimiser; the losses by what they train."""
-    torch.manual_seed(seed)
-    found = {}
-    nets = {"net": task.net, **task.discriminators}
-    for loss in task.losses(number, 0.0, np.random.default_rng(seed)):
-        for other in nets.values():
-            other.zero_grad()
-        loss.total().backward()
-        moved = {n: any(p.grad is not None for p in v.parameters()) for n, v in nets.items()}
-        assert moved == {n: n == loss.trains for n in nets}
-        found[loss.trains] = {name: float(term.detach()) for name, term in loss.terms.items()}
-    return found
 
 
 def test_losses_train_their_own_nets_only(task, classes):
@@ -416,13 +377,6 @@ def test_classifier_trains_scores_and_samples(datasets):
 
 
 # What the embedded weights make
-
-
-def made(arch, **parameters):
-    """Pictures of the embedded weights (n h w 3)."""
-    given = {"seed": 7, "count": 4, "size": 64, "backend": "onnx", **parameters}
-    *_, last = styleplug.run(arch, **given)
-    return np.stack(last.images)
 
 
 @pytest.mark.parametrize("backend", ["onnx", "torch"])

@@ -9,11 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import make_photo
+from generators import Function, few_pictures, made, step, taught
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-import styleplug
 from styleplug.backends.choose import choose
 from styleplug.core.weight import WeightFile
 from styleplug.imaging import read as read_picture
@@ -23,9 +22,6 @@ from styleplug.methods.gan import METHOD as GAN
 from styleplug.nets import architecture, vae
 from styleplug.nets.gan import LATENT_SHAPE, NOISE, STYLE, Dense
 from styleplug.store import Store, weights_folder
-from styleplug.training import load_task
-from styleplug.training.data.pictures import Pictures
-from styleplug.training.loop.task import Datasets
 from styleplug.training.tasks import gan as training
 from styleplug.training.tasks.shared import principal_components
 from styleplug.training.tasks.shared.latent_space import LayoutDiscriminator
@@ -66,18 +62,6 @@ def pictures(nets, decoder):
         return decoder(nets[arch].paint(style))[0]
 
     return pictures
-
-
-class Function:
-    """A function of a net, as a backend would give it."""
-
-    def __init__(self, module):
-        self.module = module
-        self.spec = SimpleNamespace(noises=module.noises)
-
-    def __call__(self, **arrays):
-        found = self.module(*(torch.from_numpy(arrays[name]) for name in self.module.inputs))
-        return {n: v.numpy() for n, v in zip(self.module.outputs, found, strict=True)}
 
 
 @pytest.fixture
@@ -198,17 +182,7 @@ def test_backends_agree(arch, run, nets, tmp_path):
 
 @pytest.fixture(scope="module")
 def datasets():
-    torch.set_num_threads(1)
-    arrays = [(make_photo(90, 80, seed).pixels * 255).astype(np.uint8) for seed in range(9)]
-    pictures = Pictures.of(arrays, ["sea"] * 6 + ["forest"] * 3)
-    return Datasets(pictures, pictures, pictures, pictures)
-
-
-def taught(arch, datasets, **values):
-    torch.manual_seed(0)
-    spec = load_task(arch)
-    params = spec.params.of({"batch": 4, **values})
-    return spec.factory(datasets, params, torch.device("cpu"), 1)
+    return few_pictures()
 
 
 @pytest.fixture(scope="module")
@@ -223,24 +197,6 @@ def task(datasets):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "SCORED", 8)
         yield taught("gan", datasets)
-
-
-def step(task, number=1, seed=0):
-    """One step of each optimiser; the losses by what they train."""
-    torch.manual_seed(seed)
-    found = {}
-    nets = {"net": task.net, **task.discriminators}
-    for loss in task.losses(number, 0.0, np.random.default_rng(seed)):
-        net = nets[loss.trains]
-        optimiser = torch.optim.Adam(net.parameters(), 1e-4, task.betas)
-        for other in nets.values():
-            other.zero_grad()
-        loss.total().backward()
-        moved = {n: any(p.grad is not None for p in v.parameters()) for n, v in nets.items()}
-        assert moved == {n: n == loss.trains for n in nets}
-        optimiser.step()
-        found[loss.trains] = {name: float(term.detach()) for name, term in loss.terms.items()}
-    return found
 
 
 def test_losses_train_their_own_nets_only(task):
@@ -344,13 +300,6 @@ def test_task_layouts_fit_its_pictures(task, datasets):
 
 
 # What the embedded weights make
-
-
-def made(arch, **parameters):
-    """Pictures of the embedded weights (n h w 3)."""
-    given = {"seed": 7, "count": 4, "size": 64, "backend": "onnx", **parameters}
-    *_, last = styleplug.run(arch, **given)
-    return np.stack(last.images)
 
 
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
