@@ -27,7 +27,7 @@ class Function:
 
 
 def few_pictures():
-    """Nine pictures of two classes."""
+    """The same nine pictures of two classes, for all that a task asks for."""
     torch.set_num_threads(1)
     arrays = [(make_photo(90, 80, seed).pixels * 255).astype(np.uint8) for seed in range(9)]
     pictures = Pictures.of(arrays, ["sea"] * 6 + ["forest"] * 3)
@@ -65,3 +65,20 @@ def made(arch, **parameters):
     given = {"seed": 7, "count": 4, "size": 64, "backend": "onnx", **parameters}
     *_, last = styleplug.run(arch, **given)
     return np.stack(last.images)
+
+
+def check_count_keeps_pictures(run, name):
+    """A larger count keeps the first pictures; pictures differ, and so do those of seeds."""
+    few, more, other = run(name), run(name, count=3), run(name, seed=1)
+    np.testing.assert_allclose(more[:2], few, atol=1e-5)
+    assert few.min() >= 0 and few.max() <= 1
+    assert all(np.abs(a - b).mean() > 0.02 for a, b in ((few[0], few[1]), (few, other)))
+
+
+def check_position_interpolates(run, name):
+    """Position 0 gives the pictures of one seed, 1 those of the other, 0.5 others between."""
+    near, middle, far = (run(name, seed=3, walk_to=5, position=p) for p in (0, 0.5, 1))
+    np.testing.assert_allclose(near, run(name, seed=3), atol=1e-5)
+    np.testing.assert_allclose(far, run(name, seed=5), atol=1e-4)
+    apart = np.abs(near - far).mean()
+    assert 0.1 * apart < np.abs(middle - near).mean() < 1.2 * apart
